@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+#
+# Hutong's one Makefile. People call ./dev; it calls this.
+#
+#   make VARIANT=release|test|tsan|cov|fuzz  TARGET…
+#
+# Everything lands in build/$(VARIANT)/. The library holds all of src/ but the
+# main program, so that unit tests, fuzz targets and benches link what ships.
+
+VARIANT ?= release
+B := build/$(VARIANT)
+CC ?= gcc
+
+VERSION := $(shell cat VERSION)
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wformat=2 -Wundef -fno-common -Werror
+PKGS := libuv sqlite3 libmariadb hiredis libcjson libjwt libsodium libwebp libwebpmux libpng libjpeg zlib
+
+# llhttp: a library where the distribution has one, else the C files of Debian 12's node-llhttp.
+LLHTTP_DIR := $(firstword $(wildcard /usr/share/llhttp))
+ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
+LLHTTP_CFLAGS := $(shell pkg-config --cflags libllhttp)
+LLHTTP_LIBS := $(shell pkg-config --libs libllhttp)
+LLHTTP_OBJ :=
+else
+LLHTTP_CFLAGS := -isystem /usr/share/include/llhttp
+LLHTTP_LIBS :=
+LLHTTP_OBJ := $(patsubst %,$(B)/llhttp/%.o,api http llhttp)
+endif
+
+CPPFLAGS := -D_GNU_SOURCE -Isrc -I$(B)/gen $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS))) $(LLHTTP_CFLAGS)
+CFLAGS_common := -std=c17 -g -pthread -fno-omit-frame-pointer -fstack-protector-strong -fPIE $(WARN)
+LDFLAGS_common := -pthread -pie -Wl,-z,relro,-z,now
+LIBS := $(shell pkg-config --libs $(PKGS)) $(LLHTTP_LIBS) -lgif -lcrypt -lm
+
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2
+CFLAGS_test := -O1 $(SAN)
+LDFLAGS_test := $(SAN)
+CFLAGS_tsan := -O1 -fsanitize=thread
+LDFLAGS_tsan := -fsanitize=thread
+CFLAGS_cov := -O0 --coverage
+LDFLAGS_cov := --coverage
+CFLAGS_fuzz := -O1 $(SAN) -fsanitize=fuzzer-no-link
+LDFLAGS_fuzz := $(SAN)
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+
+CFLAGS := $(CFLAGS_common) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
+LDFLAGS := $(LDFLAGS_common) $(LDFLAGS_$(VARIANT))
+
+SRC := $(filter-out src/app/main.c,$(sort $(wildcard src/*/*.c)))
+OBJ := $(SRC:src/%.c=$(B)/src/%.o) $(B)/gen/embedded.o $(LLHTTP_OBJ)
+LIB := $(B)/libhutong.a
+MIGRATIONS := $(sort $(wildcard migrations/*/*.sql))
+
+TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+CONTRACT := $(patsubst tests/contract/%.c,$(B)/tests/contract/%,$(wildcard tests/contract/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
+
+.PHONY: all lib unit contract fuzzers bench clean
+.DELETE_ON_ERROR:
+all: $(B)/hutong
+lib: $(LIB)
+unit: $(UNIT)
+contract: $(CONTRACT)
+fuzzers: $(FUZZ)
+bench: $(BENCH)
+
+$(B)/hutong: $(B)/src/app/main.o $(LIB)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(LIB): $(OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(B)/src/%.o: src/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The one file that knows version and commit: rebuilt when either moves.
+$(B)/src/app/version.o: $(B)/gen/version.h
+$(B)/src/app/version.o: CPPFLAGS += -include $(B)/gen/version.h
+$(B)/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define HUTONG_VERSION "%s"\n#define HUTONG_COMMIT "%s"\n' '$(VERSION)' '$(COMMIT)' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# Migrations travel inside the binary.
+$(B)/gen/embedded.c: tools/embed.sh $(MIGRATIONS)
+	@mkdir -p $(@D)
+	@sh tools/embed.sh $(MIGRATIONS) >$@
+$(B)/gen/embedded.o: $(B)/gen/embedded.c $(MIGRATIONS) $(B)/flags
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# llhttp is generated C of others: no warnings of ours.
+$(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(filter-out $(WARN),$(CFLAGS)) -w -c -o $@ $<
+
+$(B)/tests/support/%.o $(B)/tests/unit/%.o $(B)/tests/contract/%.o $(B)/tests/fuzz/%.o $(B)/bench/%.o: CPPFLAGS += -Itests/support
+$(B)/tests/%.o: tests/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/bench/%.o: bench/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_SUPPORT) $(LIB)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(B)/tests/contract/%: $(B)/tests/contract/%.o $(TEST_SUPPORT) $(LIB)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+# libFuzzer brings main() in the fuzz variant; in the test variant replay.c does, over the corpus.
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(LIB)
+	@$(CC) $(LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
+$(B)/bench/%: $(B)/bench/%.o $(LIB)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# A change of compiler or flags rebuilds everything.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+clean:
+	rm -rf build
+
+FORCE:
+.PRECIOUS: $(B)/tests/%.o $(B)/bench/%.o
+.SECONDARY:
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

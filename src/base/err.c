@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "base/err.h"
+
+#include <stdarg.h>
+
+#include "base/utf8.h"
+
+enum err why_set(struct why *why, enum err err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int wanted = vsnprintf(why->text, sizeof(why->text), format, args);
+    va_end(args);
+    if (wanted >= (int)sizeof(why->text)) {
+        why->text[utf8_floor(why->text, sizeof(why->text) - 1)] = '\0';
+    }
+    return err;
+}
+
+const char *err_name(enum err err)
+{
+    static const char *const names[] = {
+        [OK] = "ok",
+        [ERR_INVALID] = "invalid",
+        [ERR_UNKNOWN_CALLER] = "unknown_caller",
+        [ERR_DENIED] = "denied",
+        [ERR_NOT_FOUND] = "not_found",
+        [ERR_CONFLICT] = "conflict",
+        [ERR_LIMIT] = "limit",
+        [ERR_CANCELLED] = "cancelled",
+        [ERR_TIMEOUT] = "timeout",
+        [ERR_UPSTREAM] = "upstream",
+        [ERR_BUSY] = "busy",
+        [ERR_UNCERTAIN] = "uncertain",
+        [ERR_IO] = "io",
+        [ERR_CORRUPT] = "corrupt",
+    };
+    static_assert(COUNT_OF(names) == ERR_COUNT, "a name for every code");
+    ASSERT(err < ERR_COUNT);
+    return names[err];
+}

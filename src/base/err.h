@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * base/err.h: how a function fails.
+ *
+ * The code says what the caller may do about it, the sentence in `struct why`
+ * says what happened, in words a member may read: no secrets, SQL or paths
+ * (operators' commands may name paths). After a failure nothing has changed
+ * unless the contract of the function says otherwise.
+ */
+#pragma once
+
+#include "base/base.h"
+
+enum err {
+    OK = 0,
+    ERR_INVALID,        /* ask for better */
+    ERR_UNKNOWN_CALLER, /* sign in */
+    ERR_DENIED,         /* no */
+    ERR_NOT_FOUND,
+    ERR_CONFLICT,  /* reload */
+    ERR_LIMIT,     /* slower, shorter or smaller */
+    ERR_CANCELLED, /* nobody listens */
+    ERR_TIMEOUT,   /* later */
+    ERR_UPSTREAM,  /* another provider */
+    ERR_BUSY,      /* wait */
+    ERR_UNCERTAIN, /* the write may have happened, look first */
+    ERR_IO,        /* stop this work, tell the operator */
+    ERR_CORRUPT,   /* the same */
+    ERR_COUNT
+};
+
+/* Open data. Zeroed means: nothing said yet. */
+struct why {
+    char text[320]; /* one sentence, always cut between code points */
+};
+
+/* Write the sentence (the first one wins nothing: the last call stays) and return `err`. */
+enum err why_set(struct why *why, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);
+/* "invalid", "not_found" …: for logs and for the `type` of problems. */
+const char *err_name(enum err err);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * base/json.c: cJSON behind our words for reading, our own writer.
+ *
+ * cJSON is lenient and keeps C strings, so what it would let through or cut
+ * off is looked for before it sees the text (check_text). `struct json` is
+ * never defined: a pointer to it is a pointer to a cJSON node.
+ */
+#include "base/json.h"
+
+#include <math.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+
+static const cJSON *node(const struct json *value)
+{
+    return (const cJSON *)(const void *)value;
+}
+
+static const struct json *value_of(const cJSON *item)
+{
+    return (const struct json *)(const void *)item;
+}
+
+/* Finds what cJSON would accept or silently cut: depth, "\u0000", raw control characters. */
+static enum err check_text(struct str text, size_t *at, struct why *why)
+{
+    int depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        *at = i;
+        if (c == 0) return why_set(why, ERR_INVALID, "a NUL byte at byte %zu", i);
+        if (in_string) {
+            if (c < 0x20) {
+                return why_set(why, ERR_INVALID, "an unescaped control character at byte %zu", i);
+            }
+            if (c == '"') in_string = false;
+            if (c != '\\') continue;
+            if (str_starts(str_from(text, i), STR("\\u0000"))) {
+                return why_set(why, ERR_INVALID, "an escaped NUL at byte %zu", i);
+            }
+            i++;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > LIMIT_JSON_DEPTH) {
+                return why_set(why, ERR_INVALID, "nested deeper than %d levels", LIMIT_JSON_DEPTH);
+            }
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return OK;
+}
+
+enum err json_parse(struct str text, struct json **tree_out, size_t *error_at_out, struct why *why)
+{
+    size_t unused;
+    size_t *at = error_at_out ? error_at_out : &unused;
+    *at = 0;
+    if (!utf8_valid(text)) return why_set(why, ERR_INVALID, "the JSON is not valid UTF-8");
+    enum err err = check_text(text, at, why);
+    if (err) return err;
+
+    const char *end = text.at;
+    cJSON *tree = text.len == 0 ? NULL : cJSON_ParseWithLengthOpts(text.at, text.len, &end, false);
+    if (tree == NULL) {
+        *at = text.len ? MIN((size_t)(end - text.at), text.len) : 0;
+        return why_set(why, ERR_INVALID, "not JSON: stopped at byte %zu of %zu", *at, text.len);
+    }
+    struct str rest = str_trim(str_from(text, (size_t)(end - text.at)));
+    if (rest.len > 0) {
+        cJSON_Delete(tree);
+        *at = (size_t)(rest.at - text.at);
+        return why_set(why, ERR_INVALID, "more text after the JSON value, from byte %zu", *at);
+    }
+    *tree_out = (struct json *)(void *)tree;
+    return OK;
+}
+
+void json_free(struct json *tree)
+{
+    cJSON_Delete((cJSON *)(void *)tree);
+}
+
+enum json_kind json_kind(const struct json *value)
+{
+    switch (node(value)->type & 0xFF) {
+    case cJSON_False:
+    case cJSON_True: return JSON_BOOL;
+    case cJSON_Number: return JSON_NUMBER;
+    case cJSON_String: return JSON_STRING;
+    case cJSON_Array: return JSON_ARRAY;
+    case cJSON_Object: return JSON_OBJECT;
+    }
+    return JSON_NULL;
+}
+
+const struct json *json_get(const struct json *object, const char *name)
+{
+    if (object == NULL || !cJSON_IsObject(node(object))) return NULL;
+    return value_of(cJSON_GetObjectItemCaseSensitive(node(object), name));
+}
+
+const struct json *json_first(const struct json *value)
+{
+    enum json_kind kind = json_kind(value);
+    return kind == JSON_ARRAY || kind == JSON_OBJECT ? value_of(node(value)->child) : NULL;
+}
+
+const struct json *json_after(const struct json *value)
+{
+    return value_of(node(value)->next);
+}
+
+const char *json_name(const struct json *member)
+{
+    return node(member)->string;
+}
+
+bool json_as_str(const struct json *value, struct str *out)
+{
+    if (value == NULL || !cJSON_IsString(node(value))) return false;
+    *out = str_of(node(value)->valuestring);
+    return true;
+}
+
+bool json_as_bool(const struct json *value, bool *out)
+{
+    if (value == NULL || !cJSON_IsBool(node(value))) return false;
+    *out = cJSON_IsTrue(node(value));
+    return true;
+}
+
+bool json_as_double(const struct json *value, double *out)
+{
+    if (value == NULL || !cJSON_IsNumber(node(value))) return false;
+    *out = node(value)->valuedouble;
+    return true;
+}
+
+bool json_as_i64(const struct json *value, int64_t *out)
+{
+    double number;
+    if (!json_as_double(value, &number)) return false;
+    if (!(fabs(number) <= 9007199254740992.0) || floor(number) != number) return false;
+    *out = (int64_t)number;
+    return true;
+}
+
+bool json_as_u64(const struct json *value, uint64_t *out)
+{
+    int64_t number;
+    if (!json_as_i64(value, &number) || number < 0) return false;
+    *out = (uint64_t)number;
+    return true;
+}
+
+struct json_out json_begin(struct buf *buf)
+{
+    return (struct json_out){.buf = buf};
+}
+
+/* The comma and the key that stand before a value. */
+static void lead(struct json_out *out, const char *key)
+{
+    if (out->comma) buf_add_byte(out->buf, ',');
+    out->comma = true;
+    if (key == NULL) return;
+    size_t len = strlen(key);
+    char *space = buf_space(out->buf, len + 3);
+    if (space == NULL) return;
+    space[0] = '"';
+    memcpy(space + 1, key, len);
+    space[len + 1] = '"';
+    space[len + 2] = ':';
+    buf_grew(out->buf, len + 3);
+}
+
+void json_open(struct json_out *out, const char *key, char bracket)
+{
+    lead(out, key);
+    buf_add_byte(out->buf, bracket);
+    out->comma = false;
+}
+
+void json_close(struct json_out *out, char bracket)
+{
+    buf_add_byte(out->buf, bracket);
+    out->comma = true;
+}
+
+static void add_escaped(struct buf *buf, unsigned char c)
+{
+    switch (c) {
+    case '"': buf_add(buf, "\\\"", 2); return;
+    case '\\': buf_add(buf, "\\\\", 2); return;
+    case '\n': buf_add(buf, "\\n", 2); return;
+    case '\r': buf_add(buf, "\\r", 2); return;
+    case '\t': buf_add(buf, "\\t", 2); return;
+    }
+    buf_printf(buf, "\\u%04x", c);
+}
+
+static inline bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* Start of the next byte that needs an escape, eight at a time while there is none. */
+static size_t plain_run(struct str s, size_t from)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+    size_t i = from;
+    for (uint64_t word; i + 8 <= s.len; i += 8) {
+        memcpy(&word, s.at + i, 8);
+        uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
+        uint64_t low = (word - ones * 0x20) & ~word;
+        if (((low | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs) != 0) break;
+    }
+    while (i < s.len && is_plain((unsigned char)s.at[i])) i++;
+    return i;
+}
+
+void json_put_str(struct json_out *out, const char *key, struct str value)
+{
+    lead(out, key);
+    buf_add_byte(out->buf, '"');
+    size_t start = 0;
+    for (;;) {
+        size_t end = plain_run(value, start);
+        buf_add(out->buf, value.at + start, end - start);
+        if (end == value.len) break;
+        add_escaped(out->buf, (unsigned char)value.at[end]);
+        start = end + 1;
+    }
+    buf_add_byte(out->buf, '"');
+}
+
+void json_put_opt(struct json_out *out, const char *key, struct str value)
+{
+    if (value.at == NULL) {
+        json_put_null(out, key);
+    } else {
+        json_put_str(out, key, value);
+    }
+}
+
+void json_put_u64(struct json_out *out, const char *key, uint64_t value)
+{
+    lead(out, key);
+    buf_add_u64(out->buf, value);
+}
+
+void json_put_i64(struct json_out *out, const char *key, int64_t value)
+{
+    lead(out, key);
+    if (value < 0) buf_add_byte(out->buf, '-');
+    buf_add_u64(out->buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+void json_put_double(struct json_out *out, const char *key, double value)
+{
+    lead(out, key);
+    if (isfinite(value)) {
+        buf_printf(out->buf, "%.17g", value);
+    } else {
+        buf_add(out->buf, "null", 4);
+    }
+}
+
+void json_put_bool(struct json_out *out, const char *key, bool value)
+{
+    lead(out, key);
+    buf_add_str(out->buf, value ? STR("true") : STR("false"));
+}
+
+void json_put_null(struct json_out *out, const char *key)
+{
+    lead(out, key);
+    buf_add(out->buf, "null", 4);
+}
+
+void json_put_raw(struct json_out *out, const char *key, struct str json)
+{
+    lead(out, key);
+    buf_add_str(out->buf, json);
+}
+
+void json_put_time(struct json_out *out, const char *key, int64_t wall_us)
+{
+    char text[CLOCK_ISO_BYTES];
+    clock_iso_short(wall_us, text);
+    lead(out, key);
+    buf_add_byte(out->buf, '"');
+    buf_add(out->buf, text, 19);
+    buf_add_byte(out->buf, '"');
+}
+
+void json_put_tree(struct json_out *out, const char *key, const struct json *value)
+{
+    double number;
+    int64_t whole;
+    bool yes;
+    struct str text;
+    if (value == NULL || json_kind(value) == JSON_NULL) {
+        json_put_null(out, key);
+    } else if (json_as_str(value, &text)) {
+        json_put_str(out, key, text);
+    } else if (json_as_i64(value, &whole)) {
+        json_put_i64(out, key, whole);
+    } else if (json_as_double(value, &number)) {
+        json_put_double(out, key, number);
+    } else if (json_as_bool(value, &yes)) {
+        json_put_bool(out, key, yes);
+    } else {
+        bool object = json_kind(value) == JSON_OBJECT;
+        json_open(out, key, object ? '{' : '[');
+        for (const struct json *at = json_first(value); at; at = json_after(at)) {
+            struct str name = object ? str_of(json_name(at)) : (struct str){0};
+            if (object) { /* names from strangers need their escapes, unlike our literal keys */
+                json_put_str(out, NULL, name);
+                buf_add_byte(out->buf, ':');
+                out->comma = false;
+            }
+            json_put_tree(out, NULL, at);
+        }
+        json_close(out, object ? '}' : ']');
+    }
+}

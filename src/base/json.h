@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * base/json.h: JSON (RFC 8259), read into a tree and written straight into a buffer.
+ *
+ * Reading: json_parse() gives a tree that the caller frees with json_free();
+ * everything taken from it is borrowed until then. Stricter than the RFC where
+ * strangers could fool us: bad UTF-8, a NUL in a string, a lone surrogate and
+ * too deep nesting are errors. When an object names a member twice, the first counts.
+ *
+ * Writing: struct json_out puts commas and escapes; keys are literals and are
+ * not escaped. One line per member:
+ *
+ *     struct json_out out = json_begin(&buf);
+ *     json_open(&out, NULL, '{');
+ *     json_put_u64(&out, "id", 7);
+ *     json_put_str(&out, "name", name);
+ *     json_open(&out, "tags", '[');
+ *     json_put_str(&out, NULL, STR("a"));   // inside arrays the key is NULL
+ *     json_close(&out, ']');
+ *     json_close(&out, '}');
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct json; /* one value of a parsed tree */
+
+enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+/* `error_at_out` (may be NULL): byte offset of the first thing that is wrong. */
+MUST_USE enum err json_parse(struct str text, struct json **tree_out, size_t *error_at_out,
+                             struct why *why);
+void json_free(struct json *tree); /* NULL is fine */
+
+enum json_kind json_kind(const struct json *value);
+/* Member of an object by exact name; NULL when absent or when `object` is no object or NULL. */
+const struct json *json_get(const struct json *object, const char *name);
+/* Elements of an array or members of an object, in order; NULL at the end. */
+const struct json *json_first(const struct json *value);
+const struct json *json_after(const struct json *value);
+const char *json_name(const struct json *member);
+
+/* Each: false when the value is NULL or of another kind. */
+MUST_USE bool json_as_str(const struct json *value, struct str *out);
+MUST_USE bool json_as_bool(const struct json *value, bool *out);
+/* Whole numbers within ±2^53 only. */
+MUST_USE bool json_as_i64(const struct json *value, int64_t *out);
+MUST_USE bool json_as_u64(const struct json *value, uint64_t *out);
+MUST_USE bool json_as_double(const struct json *value, double *out);
+
+struct json_out {
+    struct buf *buf;
+    bool comma; /* something stands before the next value on this level */
+};
+
+struct json_out json_begin(struct buf *buf);
+void json_open(struct json_out *out, const char *key, char bracket);
+void json_close(struct json_out *out, char bracket);
+void json_put_str(struct json_out *out, const char *key, struct str value);
+/* null when `value.at` is NULL */
+void json_put_opt(struct json_out *out, const char *key, struct str value);
+void json_put_u64(struct json_out *out, const char *key, uint64_t value);
+void json_put_i64(struct json_out *out, const char *key, int64_t value);
+void json_put_double(struct json_out *out, const char *key, double value);
+void json_put_bool(struct json_out *out, const char *key, bool value);
+void json_put_null(struct json_out *out, const char *key);
+/* `json` is already JSON. */
+void json_put_raw(struct json_out *out, const char *key, struct str json);
+/* Wall time as the old clients parse it, see clock_iso_short(). */
+void json_put_time(struct json_out *out, const char *key, int64_t wall_us);
+/* A parsed value, written again. */
+void json_put_tree(struct json_out *out, const char *key, const struct json *value);

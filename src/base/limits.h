@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * base/limits.h: every fixed ceiling of the house, each with its reason.
+ * Ceilings an operator may move are settings instead.
+ */
+#pragma once
+
+enum {
+    /* A request's head: browsers with many cookies stay under 8 KiB, proxies allow the same. */
+    LIMIT_HEAD_BYTES = 16 * 1024,
+    LIMIT_HEADERS = 64,
+    LIMIT_TARGET_BYTES = 8 * 1024,
+    /* One JSON body: the longest text allowed (5,000 code points of 4 bytes, every one escaped as
+     * two \uXXXX) is 60 kB. */
+    LIMIT_JSON_BYTES = 128 * 1024,
+    /* Deeper JSON than this is no request of ours, and recursion must end. */
+    LIMIT_JSON_DEPTH = 32,
+    /* One reply built in memory: 100 posts of 5,000 four-byte characters, escaped. */
+    LIMIT_REPLY_BYTES = 16 * 1024 * 1024,
+    /* Bytes a peer may send ahead (pipelining) before we stop reading from it. */
+    LIMIT_READ_AHEAD_BYTES = 64 * 1024,
+    /* One read from a socket; the buffer is the loop's, not the connection's. */
+    LIMIT_READ_BYTES = 64 * 1024,
+
+    /* Text, in code points, as in the systems we are compatible with. */
+    LIMIT_USERNAME_MIN = 3,
+    LIMIT_USERNAME_MAX = 50,
+    LIMIT_PASSWORD_MIN = 6,
+    LIMIT_PASSWORD_MAX = 100,
+    LIMIT_NICKNAME_MAX = 50,
+    LIMIT_BIO_MAX = 2000,
+    LIMIT_PATH_MAX = 500,
+    LIMIT_POST_MAX = 5000,
+    LIMIT_COMMENT_MAX = 1000,
+    LIMIT_MESSAGE_MAX = 2000,
+    LIMIT_GROUP_NAME_MAX = 100,
+    LIMIT_GROUP_MEMBERS = 500,
+    LIMIT_CLIENT_ID_MAX = 64, /* a UUID and some */
+
+    LIMIT_PAGE_SIZE = 100,
+
+    /* One WebSocket message from a member; ours are all small JSON. */
+    LIMIT_WS_MESSAGE_BYTES = 64 * 1024,
+};

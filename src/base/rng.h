@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * base/rng.h: randomness, of two kinds that never meet.
+ *
+ * random_bytes comes from the kernel and is for secrets, ids and jitter.
+ * struct rng is a repeatable stream for simulations and tests: the same seed
+ * gives the same numbers on every machine. PCG-XSH-RR 64/32 (O'Neill 2014).
+ */
+#pragma once
+
+#include "base/base.h"
+
+/* Cryptographically strong; aborts if the kernel has none to give. Any thread. */
+void random_bytes(void *to, size_t len);
+uint64_t random_u64(void);
+
+struct rng {
+    uint64_t state, stream;
+};
+
+void rng_init(struct rng *rng, uint64_t seed, uint64_t stream);
+uint32_t rng_u32(struct rng *rng);
+/* Even over [0, below), below > 0, without modulo bias. */
+uint32_t rng_below(struct rng *rng, uint32_t below);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "base/settings.h"
+
+#define AT(field) offsetof(struct settings, field)
+#define TEXT(field, name, names, initial, help)                                                    \
+    {name, names, SETTING_TEXT, AT(field), initial, 0, 0, NULL, help}
+#define INT(field, name, names, initial, min, max, help)                                           \
+    {name, names, SETTING_INT, AT(field), initial, min, max, NULL, help}
+#define BOOL(field, name, names, initial, help)                                                    \
+    {name, names, SETTING_BOOL, AT(field), initial, 0, 0, NULL, help}
+
+/* clang-format off: one row a setting, help below it */
+const struct setting settings_table[] = {
+    TEXT(listen, "listen", "HUTONG_LISTEN", "",
+         "Address to listen on, HOST:PORT. Port 0 takes a free one. Default 127.0.0.1:8000, or API_HOST and API_PORT where those are set."),
+    TEXT(data_dir, "data", "HUTONG_DATA", "./data",
+         "Folder for the database, the signing keys and uploads. Created when missing."),
+    TEXT(database, "database", "HUTONG_DATABASE DATABASE_URL", "",
+         "sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/NAME. Default: sqlite in the data folder, or the MYSQL_* names where those are set."),
+    TEXT(cors_origins, "cors-origins", "HUTONG_CORS_ORIGINS FRONTEND_URL", "http://localhost:3000",
+         "Web origins that may call the API from a browser, separated by commas. http://localhost:3000 and http://127.0.0.1:3000 are always allowed."),
+    TEXT(trusted_proxies, "trusted-proxies", "HUTONG_TRUSTED_PROXIES", "",
+         "Addresses of reverse proxies, separated by commas, whose X-Forwarded-For is believed."),
+    INT(loops, "loops", "HUTONG_LOOPS", "0", 0, 256, "Event loops; 0 is one per core."),
+    INT(workers, "workers", "HUTONG_WORKERS", "0", 0, 256,
+        "Threads for slow work (passwords, pictures); 0 is one per core, at least 2."),
+    INT(connections_max, "connections-max", "HUTONG_CONNECTIONS_MAX", "20000", 1, 1000000,
+        "Open connections at once; more are answered 503."),
+    INT(connections_per_address, "connections-per-address", "HUTONG_CONNECTIONS_PER_ADDRESS", "0", 0, 1000000,
+        "Open connections of one address; more are answered 429. 0 is no limit, for servers behind a proxy that limits."),
+    INT(head_timeout_s, "head-timeout", "HUTONG_HEAD_TIMEOUT", "15", 1, 3600,
+        "Seconds a client has for the head of a request and the first byte of its body."),
+    INT(body_timeout_s, "body-timeout", "HUTONG_BODY_TIMEOUT", "15", 1, 3600,
+        "Seconds between two pieces of a body."),
+    INT(idle_timeout_s, "idle-timeout", "HUTONG_IDLE_TIMEOUT", "75", 1, 86400,
+        "Seconds a connection may wait for its next request."),
+    INT(drain_timeout_s, "drain-timeout", "HUTONG_DRAIN_TIMEOUT", "10", 0, 3600,
+        "Seconds running requests have to finish after SIGTERM."),
+    BOOL(gzip, "gzip", "HUTONG_GZIP", "on", "Compress text answers for clients that ask for it."),
+    INT(commit_group_max, "commit-group-max", "HUTONG_COMMIT_GROUP_MAX", "64", 1, 4096,
+        "Most changes that one commit of the embedded database makes durable together."),
+    INT(event_retention, "event-retention", "HUTONG_EVENT_RETENTION", "10000", 100, 10000000,
+        "Live events kept per topic for clients that come back."),
+    INT(event_retention_h, "event-retention-hours", "HUTONG_EVENT_RETENTION_HOURS", "72", 1, 8760,
+        "Hours after which a live event may go."),
+    TEXT(log_file, "log-file", "HUTONG_LOG_FILE", "-", "File for the log, reopened on SIGHUP; - is standard error."),
+    {"log-level", "HUTONG_LOG_LEVEL", SETTING_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug",
+     "Least important lines to log."},
+    BOOL(access_log, "access-log", "HUTONG_ACCESS_LOG", "on", "One log line for each request."),
+    {"jwt-secret", "HUTONG_JWT_SECRET JWT_SECRET_KEY", SETTING_SECRET, AT(jwt_secret), "", 0, 0, NULL,
+     "Signing secret of an older installation: its tokens stay valid until they expire. New tokens use the keys in the data folder."},
+    INT(token_minutes_app, "token-minutes", "HUTONG_TOKEN_MINUTES", "15", 1, 1440,
+        "Minutes an access token lives for clients that log in with JSON and get a refresh token."),
+    INT(token_minutes_form, "token-minutes-form", "HUTONG_TOKEN_MINUTES_FORM JWT_EXPIRE_MINUTES", "1440", 1, 525600,
+        "Minutes an access token lives for older clients that log in with a form and cannot refresh."),
+    INT(refresh_days, "refresh-days", "HUTONG_REFRESH_DAYS", "30", 1, 365,
+        "Days after which a login that was not used must be repeated."),
+    INT(password_queue_max, "password-queue-max", "HUTONG_PASSWORD_QUEUE_MAX", "256", 1, 10000,
+        "Log-ins and registrations that may wait for their password hash; more are answered 503."),
+    BOOL(registration, "registration", "HUTONG_REGISTRATION", "on", "Whether strangers may register."),
+    INT(rate_read, "rate-read", "HUTONG_RATE_READ", "6000", 0, 100000000, "Reads a minute for each caller; 0 is no limit."),
+    INT(rate_write, "rate-write", "HUTONG_RATE_WRITE", "600", 0, 100000000, "Changes a minute for each caller; 0 is no limit."),
+    INT(rate_login, "rate-login", "HUTONG_RATE_LOGIN", "20", 0, 100000000,
+        "Log-in attempts a minute for each address and each account; 0 is no limit."),
+    INT(rate_upload, "rate-upload", "HUTONG_RATE_UPLOAD", "60", 0, 100000000, "Uploads a minute for each caller; 0 is no limit."),
+    INT(live_queue_bytes, "live-queue-bytes", "HUTONG_LIVE_QUEUE_BYTES", "1048576", 4096, 1073741824,
+        "Bytes that may wait for one slow live reader before it is told to resume."),
+    INT(live_ping_s, "live-ping", "HUTONG_LIVE_PING", "25", 1, 3600, "Seconds between pings to live readers."),
+    TEXT(live_origins, "live-origins", "HUTONG_LIVE_ORIGINS", "",
+         "Web origins that may open /live, separated by commas, besides the server's own and cors-origins."),
+    TEXT(redis, "redis", "HUTONG_REDIS REDIS_URL", "", "redis://HOST:PORT of the broker between several instances; empty for one instance."),
+    TEXT(upload_dir, "upload-dir", "HUTONG_UPLOAD_DIR UPLOAD_DIR", "", "Folder for pictures; default DATA/uploads."),
+    INT(image_bytes_max, "image-bytes-max", "HUTONG_IMAGE_BYTES_MAX", "10485760", 1024, 1073741824, "Largest picture, in bytes."),
+    INT(avatar_bytes_max, "avatar-bytes-max", "HUTONG_AVATAR_BYTES_MAX", "2097152", 1024, 1073741824, "Largest avatar, in bytes."),
+    INT(image_pixels_max, "image-pixels-max", "HUTONG_IMAGE_PIXELS_MAX", "50000000", 10000, 1000000000,
+        "Most pixels a picture may decode to: a small file can hold a huge picture."),
+    INT(uploads_at_once, "uploads-at-once", "HUTONG_UPLOADS_AT_ONCE", "16", 1, 10000, "Uploads in progress at once; more are answered 503."),
+    TEXT(mysql_host, "mysql-host", "MYSQL_HOST", "", "Host of an older installation's database; see database."),
+    INT(mysql_port, "mysql-port", "MYSQL_PORT", "3306", 1, 65535, "Its port."),
+    TEXT(mysql_user, "mysql-user", "MYSQL_USER", "root", "Its user."),
+    {"mysql-password", "MYSQL_PASSWORD", SETTING_SECRET, AT(mysql_password), "", 0, 0, NULL, "Its password."},
+    TEXT(mysql_database, "mysql-database", "MYSQL_DATABASE", "ai_community", "Its name."),
+    TEXT(api_host, "api-host", "API_HOST", "", "Older name of the host part of listen."),
+    INT(api_port, "api-port", "API_PORT", "8000", 0, 65535, "Older name of the port part of listen."),
+};
+/* clang-format on */
+const size_t settings_count = COUNT_OF(settings_table);
+
+const struct setting *setting_find(struct str name)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        if (str_eq(name, str_of(settings_table[i].name))) return &settings_table[i];
+    }
+    return NULL;
+}
+
+static void *field(const struct settings *settings, const struct setting *row)
+{
+    return (char *)(uintptr_t)settings + row->at;
+}
+
+static bool is_one_of(struct str value, const char *words)
+{
+    struct str rest = str_of(words), word;
+    while (str_split(&rest, ' ', &word)) {
+        if (str_eq(word, value)) return true;
+    }
+    return false;
+}
+
+static enum err set_one(struct arena *arena, struct settings *settings, const struct setting *row,
+                        const char *source, struct str value, struct why *why)
+{
+    switch (row->type) {
+    case SETTING_TEXT:
+    case SETTING_SECRET: *(struct str *)field(settings, row) = arena_copy(arena, value); return OK;
+    case SETTING_CHOICE:
+        if (!is_one_of(value, row->choices)) {
+            return why_set(why, ERR_INVALID, "setting %s is \"%.*s\" (from %s); allowed: %s",
+                           row->name, STR_ARGS(value), source, row->choices);
+        }
+        *(struct str *)field(settings, row) = arena_copy(arena, value);
+        return OK;
+    case SETTING_INT: {
+        int64_t number;
+        if (!str_to_i64(value, &number) || number < row->min || number > row->max) {
+            return why_set(why, ERR_INVALID,
+                           "setting %s is \"%.*s\" (from %s); allowed: a whole number from %lld to "
+                           "%lld",
+                           row->name, STR_ARGS(value), source, (long long)row->min,
+                           (long long)row->max);
+        }
+        *(int64_t *)field(settings, row) = number;
+        return OK;
+    }
+    case SETTING_BOOL: {
+        bool on = is_one_of(value, "on true yes 1"), off = is_one_of(value, "off false no 0");
+        if (!on && !off) {
+            return why_set(why, ERR_INVALID, "setting %s is \"%.*s\" (from %s); allowed: on or off",
+                           row->name, STR_ARGS(value), source);
+        }
+        *(bool *)field(settings, row) = on;
+        return OK;
+    }
+    }
+    return OK;
+}
+
+/* One NAME=VALUE line of a .env file; names compare without case, as the old programs did. */
+static bool dotenv_line(struct str line, struct str *name_out, struct str *value_out)
+{
+    line = str_trim(line);
+    if (str_starts(line, STR("export "))) line = str_trim(str_from(line, 7));
+    size_t equals = str_find_byte(line, '=');
+    if (line.len == 0 || line.at[0] == '#' || equals == line.len) return false;
+    *name_out = str_trim(str_head(line, equals));
+    struct str value = str_trim(str_from(line, equals + 1));
+    if (value.len >= 2 && (value.at[0] == '"' || value.at[0] == '\'') &&
+        value.at[value.len - 1] == value.at[0]) {
+        value = str_head(str_from(value, 1), value.len - 2);
+    } else {
+        size_t comment = str_find(value, STR(" #"));
+        value = str_trim(str_head(value, comment));
+    }
+    *value_out = value;
+    return true;
+}
+
+static bool find_in_dotenv(struct str dotenv, struct str wanted, struct str *value_out)
+{
+    struct str rest = dotenv, line, name, value;
+    bool found = false;
+    while (str_split(&rest, '\n', &line)) {
+        if (!dotenv_line(line, &name, &value) || !str_eq_nocase(name, wanted)) continue;
+        *value_out = value;
+        found = true;
+    }
+    return found;
+}
+
+static bool find_in_env(char *const *env, struct str wanted, struct str *value_out)
+{
+    for (; env && *env; env++) {
+        struct str entry = str_of(*env);
+        size_t equals = str_find_byte(entry, '=');
+        if (equals == entry.len || !str_eq_nocase(str_head(entry, equals), wanted)) continue;
+        *value_out = str_from(entry, equals + 1);
+        return true;
+    }
+    return false;
+}
+
+/* The strongest source of a row. `source` names it for error sentences. */
+static bool find_value(struct arena *arena, const struct setting *row,
+                       const struct setting_value *given, size_t count, struct str dotenv,
+                       char *const *env, struct str *value_out, const char **source_out)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(given[i].name, row->name) != 0) continue;
+        *value_out = str_of(given[i].value);
+        *source_out = "the command line";
+        return true;
+    }
+    for (int where = 0; where < 2; where++) {
+        struct str rest = str_of(row->names), name;
+        while (str_split(&rest, ' ', &name)) {
+            bool found = where == 0 ? find_in_env(env, name, value_out)
+                                    : find_in_dotenv(dotenv, name, value_out);
+            /* A variable set to nothing is how shells and compose files say "not set". */
+            if (!found || value_out->len == 0) continue;
+            struct str source = arena_printf(arena, "%s %.*s", where == 0 ? "environment" : ".env",
+                                             STR_ARGS(name));
+            *source_out = source.at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Percent-encode what has a meaning in a URL: passwords may hold '@', '/' and ':'. */
+static struct str url_escape(struct arena *arena, struct str raw)
+{
+    struct str out = {arena_alloc(arena, raw.len * 3 + 1), 0};
+    char *to = (char *)(uintptr_t)out.at;
+    for (size_t i = 0; i < raw.len; i++) {
+        unsigned char c = (unsigned char)raw.at[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     strchr("-._~", c) != NULL;
+        if (plain) {
+            to[out.len++] = (char)c;
+        } else {
+            snprintf(to + out.len, 4, "%%%02X", c);
+            out.len += 3;
+        }
+    }
+    return out;
+}
+
+/* What follows from other settings. */
+static void derive(struct arena *arena, struct settings *s)
+{
+    if (s->listen.len == 0) {
+        struct str host = s->api_host.len ? s->api_host : STR("127.0.0.1");
+        s->listen = arena_printf(arena, "%.*s:%lld", STR_ARGS(host), (long long)s->api_port);
+    }
+    if (s->database.len == 0 && s->mysql_host.len > 0) {
+        struct str user = url_escape(arena, s->mysql_user);
+        struct str password = url_escape(arena, s->mysql_password);
+        s->database = arena_printf(arena, "mysql://%.*s:%.*s@%.*s:%lld/%.*s", STR_ARGS(user),
+                                   STR_ARGS(password), STR_ARGS(s->mysql_host),
+                                   (long long)s->mysql_port, STR_ARGS(s->mysql_database));
+    }
+    if (s->database.len == 0) {
+        s->database = arena_printf(arena, "sqlite:%.*s/hutong.db", STR_ARGS(s->data_dir));
+    }
+    if (s->upload_dir.len == 0) {
+        s->upload_dir = arena_printf(arena, "%.*s/uploads", STR_ARGS(s->data_dir));
+    }
+}
+
+enum err settings_load(struct arena *arena, struct settings *settings,
+                       const struct setting_value *given, size_t count, struct str dotenv,
+                       char *const *env, struct why *why)
+{
+    *settings = (struct settings){0};
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *row = &settings_table[i];
+        struct str value = str_of(row->initial);
+        const char *source = "the default";
+        find_value(arena, row, given, count, dotenv, env, &value, &source);
+        enum err err = set_one(arena, settings, row, source, value, why);
+        if (err) return err;
+    }
+    derive(arena, settings);
+    return OK;
+}
+
+struct str setting_text(struct arena *arena, const struct settings *settings,
+                        const struct setting *row)
+{
+    const void *at = field(settings, row);
+    switch (row->type) {
+    case SETTING_TEXT:
+    case SETTING_CHOICE: return *(const struct str *)at;
+    case SETTING_SECRET: return ((const struct str *)at)->len ? STR("***") : STR("");
+    case SETTING_INT: return arena_printf(arena, "%lld", (long long)*(const int64_t *)at);
+    case SETTING_BOOL: return *(const bool *)at ? STR("on") : STR("off");
+    }
+    return STR("");
+}

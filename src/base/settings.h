@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * base/settings.h: everything an operator can set, in one table.
+ *
+ * A row names the setting, the environment variables that set it (ours first,
+ * then the names of the systems we replace), its type, default, bounds and a
+ * sentence of help. From the table come reading, checking, `hutong settings`
+ * and the manual. Order of strength: command line, environment, `.env` file in
+ * the working directory, default. Filled once, at start-up; read-only after,
+ * on any thread.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct settings {
+    /* Server */
+    struct str listen;          /* HOST:PORT */
+    struct str data_dir;        /* holds database, keys, uploads */
+    struct str database;        /* URL; empty: sqlite:DATA/hutong.db */
+    struct str cors_origins;    /* comma-separated */
+    struct str trusted_proxies; /* comma-separated addresses whose X-Forwarded-For counts */
+    int64_t loops;              /* 0: one per core */
+    int64_t workers;            /* 0: one per core */
+    int64_t connections_max;    /* per process */
+    int64_t connections_per_address;
+    int64_t head_timeout_s;
+    int64_t body_timeout_s; /* between two pieces of a body */
+    int64_t idle_timeout_s; /* keep-alive */
+    int64_t drain_timeout_s;
+    bool gzip;
+    /* Store */
+    int64_t commit_group_max;
+    int64_t event_retention;   /* events kept per topic */
+    int64_t event_retention_h; /* and at least this long */
+    /* Logs */
+    struct str log_file;
+    struct str log_level;
+    bool access_log;
+    /* Accounts */
+    struct str jwt_secret; /* extra verification key of an old system; empty: none */
+    int64_t token_minutes_app;
+    int64_t token_minutes_form;
+    int64_t refresh_days;
+    int64_t password_queue_max;
+    bool registration;
+    /* Limits: requests a minute for each caller */
+    int64_t rate_read;
+    int64_t rate_write;
+    int64_t rate_login;
+    int64_t rate_upload;
+    /* Live */
+    int64_t live_queue_bytes;
+    int64_t live_ping_s;
+    struct str live_origins; /* comma-separated; empty: same origin and cors_origins */
+    struct str redis;        /* URL of the broker between instances; empty: none */
+    /* Files */
+    struct str upload_dir; /* empty: DATA/uploads */
+    int64_t image_bytes_max;
+    int64_t avatar_bytes_max;
+    int64_t image_pixels_max;
+    int64_t uploads_at_once;
+    /* Old database names, joined into `database` when MYSQL_HOST or one of them is set */
+    struct str mysql_host, mysql_user, mysql_password, mysql_database;
+    int64_t mysql_port;
+    struct str api_host;
+    int64_t api_port;
+};
+
+enum setting_type { SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_CHOICE, SETTING_SECRET };
+
+struct setting {
+    const char *name;    /* --name on the command line */
+    const char *names;   /* environment names, blank-separated */
+    enum setting_type type;
+    size_t at;           /* offset in struct settings */
+    const char *initial; /* default, as text */
+    int64_t min, max;    /* SETTING_INT */
+    const char *choices; /* SETTING_CHOICE: blank-separated */
+    const char *help;
+};
+
+extern const struct setting settings_table[];
+extern const size_t settings_count;
+
+/* Where a value comes from before the default. */
+struct setting_value {
+    const char *name, *value;
+};
+
+/*
+ * Fill `*settings` from the sources. `given` are the command line's (`count`
+ * of them). `dotenv` is the text of a `.env` file or empty; `env` is the
+ * environment (`environ`). Texts live in `arena`. ERR_INVALID names the
+ * setting, the value and what is allowed. Names in `.env` that nobody knows
+ * are no error: other programs share the file.
+ */
+MUST_USE enum err settings_load(struct arena *arena, struct settings *settings,
+                                const struct setting_value *given, size_t count, struct str dotenv,
+                                char *const *env, struct why *why);
+/* The row by its name, or NULL. */
+const struct setting *setting_find(struct str name);
+/* The current value as text ("***" for a secret that is set). In `arena`. */
+struct str setting_text(struct arena *arena, const struct settings *settings,
+                        const struct setting *setting);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "base/utf8.h"
+
+enum { ACCEPT = 0, REJECT = 12 };
+
+/* The first 256 entries map bytes to classes, the rest is the transition table. */
+static const uint8_t automaton[] = {
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  0,  0,  0,  0,  0,  0,  0,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,
+    9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  7,  7,  7,  7,  7,  7,  7,  7,
+    7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,
+    8,  8,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+    2,  2,  2,  2,  2,  2,  2,  2,  10, 3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  4,  3,  3,
+    11, 6,  6,  6,  5,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  0,  12, 24, 36, 60, 96, 84, 12,
+    12, 12, 48, 72, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 0,  12, 12, 12, 12, 12, 0,
+    12, 0,  12, 12, 12, 24, 12, 12, 12, 12, 12, 24, 12, 24, 12, 12, 12, 12, 12, 12, 12, 12, 12, 24,
+    12, 12, 12, 12, 12, 24, 12, 12, 12, 12, 12, 12, 12, 24, 12, 12, 12, 12, 12, 12, 12, 12, 12, 36,
+    12, 36, 12, 12, 12, 36, 12, 12, 12, 12, 12, 36, 12, 36, 12, 12, 12, 36, 12, 12, 12, 12, 12, 12,
+    12, 12, 12, 12};
+
+bool utf8_feed(uint32_t *state, const char *bytes, size_t len)
+{
+    uint32_t now = *state;
+    size_t i = 0;
+    while (i < len) {
+        /* Eight plain ASCII bytes at a time: most of what people and programs send. */
+        if (now == ACCEPT) {
+            uint64_t eight;
+            while (i + 8 <= len && (memcpy(&eight, bytes + i, 8), true) &&
+                   (eight & UINT64_C(0x8080808080808080)) == 0) {
+                i += 8;
+            }
+            if (i >= len) break;
+        }
+        now = automaton[256 + now + automaton[(unsigned char)bytes[i]]];
+        if (now == REJECT) return false;
+        i++;
+    }
+    *state = now;
+    return true;
+}
+
+bool utf8_valid(struct str s)
+{
+    uint32_t state = ACCEPT;
+    return utf8_feed(&state, s.at, s.len) && state == ACCEPT;
+}
+
+size_t utf8_count(struct str s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s.len; i++) count += ((unsigned char)s.at[i] & 0xC0) != 0x80;
+    return count;
+}
+
+size_t utf8_floor(const char *text, size_t at)
+{
+    while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
+    return at;
+}
+
+/* Bytes of a forbidden code point at `s`, which is valid UTF-8 and not empty; else 0. */
+static size_t forbidden(struct str s)
+{
+    const unsigned char *at = (const unsigned char *)s.at;
+    if (at[0] < 0x20) return at[0] == '\n' || at[0] == '\t' ? 0 : 1;
+    if (at[0] == 0x7F) return 1;
+    if (at[0] == 0xC2 && at[1] < 0xA0) return 2;
+    if (at[0] == 0xE2 && at[1] == 0x80 && (at[2] == 0xA8 || at[2] == 0xA9)) return 3;
+    if (at[0] == 0xEF && at[1] == 0xBB && at[2] == 0xBF) return 3;
+    return 0;
+}
+
+/* Blanks people leave at the ends: ASCII ones, U+00A0 and the ideographic space U+3000. */
+static struct str trim(struct str s)
+{
+    for (;;) {
+        struct str before = s;
+        s = str_trim(s);
+        if (str_starts(s, STR("\xC2\xA0"))) s = str_from(s, 2);
+        if (str_ends(s, STR("\xC2\xA0"))) s.len -= 2;
+        if (str_starts(s, STR("\xE3\x80\x80"))) s = str_from(s, 3);
+        if (str_ends(s, STR("\xE3\x80\x80"))) s.len -= 3;
+        if (s.len == before.len) return s;
+    }
+}
+
+enum err text_check(const char *what, struct str raw, size_t min, size_t max,
+                    struct str *trimmed_out, struct why *why)
+{
+    if (!utf8_valid(raw)) return why_set(why, ERR_INVALID, "%s is not valid UTF-8", what);
+    struct str s = trim(raw);
+    for (size_t i = 0; i < s.len; i++) {
+        if (((unsigned char)s.at[i] & 0xC0) == 0x80) continue;
+        if (s.at[i] == '\r' && i + 1 < s.len && s.at[i + 1] == '\n') continue;
+        if (forbidden(str_from(s, i)) != 0) {
+            return why_set(why, ERR_INVALID,
+                           "%s has a control character (U+%04X) at byte %zu; only newline and tab "
+                           "are allowed",
+                           what, (unsigned char)s.at[i], i);
+        }
+    }
+    size_t count = utf8_count(s);
+    if (count < min) {
+        return count == 0 ? why_set(why, ERR_INVALID, "%s is empty", what)
+                          : why_set(why, ERR_INVALID, "%s has %zu characters, at least %zu needed",
+                                    what, count, min);
+    }
+    if (count > max) {
+        return why_set(why, ERR_INVALID, "%s has %zu characters, at most %zu allowed", what, count,
+                       max);
+    }
+    *trimmed_out = s;
+    return OK;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * base/utf8.h: UTF-8 (RFC 3629): validity, counting, cutting.
+ *
+ * Text from strangers is checked once, at the edge; inside we assert it.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* No overlong forms, no surrogates, nothing past U+10FFFF, nothing cut off. */
+bool utf8_valid(struct str s);
+/* Code points in valid text. */
+size_t utf8_count(struct str s);
+/* The largest cut <= `at` that does not split a code point. */
+size_t utf8_floor(const char *text, size_t at);
+
+/*
+ * A validity check that takes text in pieces, cut anywhere (WebSocket
+ * fragments). `state` starts at 0; a piece that can no longer become valid
+ * gives false. At the end the text is whole when *state is 0.
+ * Björn Höhrmann's automaton: https://bjoern.hoehrmann.de/utf-8/decoder/dfa/
+ */
+bool utf8_feed(uint32_t *state, const char *bytes, size_t len);
+
+/*
+ * Text a person wrote: valid UTF-8, no control characters but newline and tab
+ * (also none of U+0080–U+009F, U+2028/9 or U+FEFF), no lone carriage return.
+ * Trims it, then counts code points against [min, max].
+ * `what` names it in the sentence: "content".
+ */
+MUST_USE enum err text_check(const char *what, struct str raw, size_t min, size_t max,
+                             struct str *trimmed_out, struct why *why);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * store/db.h: one connection to the database, SQLite or MariaDB, behind a dozen verbs.
+ *
+ * A statement is named text (store/sql.h), prepared once per connection and
+ * kept. Running one reads like this; errors stay inside the query until
+ * query_end() or query_run() reports them, so nothing in between is checked:
+ *
+ *     struct query *q = db_query(db, SQL_POST_LOAD);
+ *     query_u64(q, id.value);                       // binds, in the order of the '?'
+ *     while (query_next(q)) {
+ *         post->author.value = query_get_u64(q, 0); // columns, from 0
+ *         post->content = arena_copy(arena, query_get_str(q, 1));
+ *     }
+ *     return query_end(q, why);
+ *
+ * A connection belongs to one thread at a time. A query is over at query_end()
+ * or query_run(); a statement can't run twice at once on one connection.
+ *
+ * Errors: ERR_CONFLICT a unique key is taken · ERR_INVALID a foreign key or
+ * check failed · ERR_BUSY locked, deadlock: the transaction is over, try it
+ * again · ERR_IO disk full, connection gone and the like; `why` names no SQL
+ * and no data, the log line that goes with it does name the statement ·
+ * ERR_CORRUPT the file is no database or damaged · ERR_UNCERTAIN only from
+ * db_commit, when the connection broke before the answer came.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "store/sql.h"
+
+struct db;    /* Lives on one thread at a time. */
+struct query; /* Belongs to its connection. */
+
+enum db_kind { DB_SQLITE, DB_MARIADB };
+
+enum db_mode {
+    DB_READ,  /* SQLite: opened read-only, sees the last commit (WAL). MariaDB: the same as write */
+    DB_WRITE, /* SQLite: the writer's connection; creates the file */
+};
+
+/*
+ * `url`: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/NAME, percent-encoding
+ * allowed in its parts. Also mysql://USER:PASSWORD@/NAME?socket=PATH.
+ * SQLite: WAL, synchronous=FULL, foreign keys on, busy_timeout 5 s, trusted_schema off.
+ * MariaDB: utf8mb4 with a binary collation for comparisons, READ COMMITTED, strict
+ * mode, UTC, 10 s connect, 30 s read and write time-outs.
+ * ERR_INVALID: a URL we don't speak, with an example. ERR_IO: can't open, with the reason.
+ */
+MUST_USE enum err db_open(struct str url, enum db_mode mode, struct db **db_out, struct why *why);
+void db_close(struct db *db); /* NULL is fine; an open transaction is rolled back */
+enum db_kind db_kind(const struct db *db);
+/* The URL without password, for logs and doctor. In `arena`. */
+struct str db_url_public(struct arena *arena, struct str url);
+
+/* SQLite: BEGIN IMMEDIATE on a DB_WRITE connection, BEGIN (one snapshot) on a DB_READ one. */
+MUST_USE enum err db_begin(struct db *db, struct why *why);
+MUST_USE enum err db_commit(struct db *db, struct why *why);
+void db_rollback(struct db *db); /* nothing to roll back is fine */
+/* One level: a savepoint inside the running transaction. */
+MUST_USE enum err db_savepoint(struct db *db, struct why *why);
+MUST_USE enum err db_savepoint_release(struct db *db, struct why *why);
+MUST_USE enum err db_savepoint_rollback(struct db *db, struct why *why);
+bool db_in_transaction(const struct db *db);
+
+/* Never NULL; a failure to prepare is kept inside. */
+struct query *db_query(struct db *db, enum sql which);
+/* A statement that is not in the table (migrations, doctor, tests). Freed at its end. */
+struct query *db_query_text(struct db *db, const char *text);
+/* Several statements separated by ';', no parameters, no results: migrations. */
+MUST_USE enum err db_script(struct db *db, struct str text, struct why *why);
+
+/* Bind the next '?'. Texts are borrowed until query_end/query_run. A str with NULL `at` is NULL. */
+void query_u64(struct query *q, uint64_t value);
+void query_i64(struct query *q, int64_t value);
+void query_double(struct query *q, double value);
+void query_str(struct query *q, struct str text);
+void query_bytes(struct query *q, struct str bytes);
+void query_null(struct query *q);
+
+/* The next row; false at the end and after an error. */
+bool query_next(struct query *q);
+/* Columns of the current row. Texts are good until the next query_next/query_end. NULL: 0 or empty
+ * (`at` NULL). */
+uint64_t query_get_u64(struct query *q, int column);
+int64_t query_get_i64(struct query *q, int column);
+double query_get_double(struct query *q, int column);
+struct str query_get_str(struct query *q, int column);
+bool query_is_null(struct query *q, int column);
+
+/* Done reading: OK or the first error of preparing, binding or stepping. */
+MUST_USE enum err query_end(struct query *q, struct why *why);
+/* Step through without reading (changes). */
+MUST_USE enum err query_run(struct query *q, struct why *why);
+
+/* After query_run: rows the last change touched, id the last insert got. */
+uint64_t db_changes(const struct db *db);
+uint64_t db_last_id(const struct db *db);
+/* Grows with every row changed on this connection: tells whether a failed handler left traces. */
+uint64_t db_changes_total(const struct db *db);

@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Prints a C file that carries the files named as arguments inside the binary.
+# See src/store/embedded.h for what it defines.
+set -eu
+echo '#include "store/embedded.h"'
+n=0
+for file in "$@"; do
+    printf '__asm__(".section .rodata\\n.balign 16\\nembedded_%d: .incbin \\"%s\\"\\nembedded_end_%d: .byte 0\\n.previous\\n");\n' \
+        "$n" "$file" "$n"
+    printf 'extern const char embedded_%d[], embedded_end_%d[];\n' "$n" "$n"
+    n=$((n + 1))
+done
+printf 'const struct embedded_file embedded_files[] = {\n'
+n=0
+for file in "$@"; do
+    printf '    {"%s", embedded_%d, embedded_end_%d},\n' "$file" "$n" "$n"
+    n=$((n + 1))
+done
+printf '    {0},\n};\n'
