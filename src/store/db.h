@@ -18,11 +18,18 @@
  * or query_run(); a statement can't run twice at once on one connection.
  *
  * Errors: ERR_CONFLICT a unique key is taken · ERR_INVALID a foreign key or
- * check failed · ERR_BUSY locked, deadlock: the transaction is over, try it
- * again · ERR_IO disk full, connection gone and the like; `why` names no SQL
- * and no data, the log line that goes with it does name the statement ·
- * ERR_CORRUPT the file is no database or damaged · ERR_UNCERTAIN only from
- * db_commit, when the connection broke before the answer came.
+ * check failed, a value does not fit its column · ERR_LIMIT a value is too
+ * large for the engine · ERR_BUSY locked, deadlock: the transaction is over,
+ * try it again · ERR_IO disk full, connection gone and the like; `why` names
+ * no SQL and no data, the log line that goes with it does name the statement ·
+ * ERR_CORRUPT the file is no database or damaged · ERR_UNCERTAIN from
+ * db_commit, and from a change made outside of a transaction, when the
+ * connection broke before the answer came.
+ *
+ * A failed statement leaves the transaction open, unless the engine ended it
+ * (ERR_BUSY, a full disk, a lost connection): then db_in_transaction() is
+ * false, and everything on the connection fails with the same words until
+ * db_rollback() or db_commit(). Nothing ever runs outside by accident.
  */
 #pragma once
 
@@ -37,15 +44,21 @@ enum db_kind { DB_SQLITE, DB_MARIADB };
 
 enum db_mode {
     DB_READ,  /* SQLite: opened read-only, sees the last commit (WAL). MariaDB: the same as write */
-    DB_WRITE, /* SQLite: the writer's connection; creates the file */
+    DB_WRITE, /* SQLite: the writer's connection; creates the file; never checkpoints by itself */
+    DB_MAINTAIN, /* as DB_WRITE, for migrations, backups and restores: waits for answers as long as
+                    it takes, and SQLite checkpoints by itself */
 };
 
 /*
  * `url`: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/NAME, percent-encoding
- * allowed in its parts. Also mysql://USER:PASSWORD@/NAME?socket=PATH.
+ * allowed in its parts. Also mysql://USER:PASSWORD@/NAME?socket=PATH. Further options:
+ * tls=off (default), tls=require (encrypted, whoever answers), tls=verify (certificate checked,
+ * with ca=PATH if it is not one of the system's). mariadb:// is the same as mysql://.
  * SQLite: WAL, synchronous=FULL, foreign keys on, busy_timeout 5 s, trusted_schema off.
+ * (so triggers can't write to FTS5 tables, which count as unsafe in SQLite before 3.41).
  * MariaDB: utf8mb4 with a binary collation for comparisons, READ COMMITTED, strict
- * mode, UTC, 10 s connect, 30 s read and write time-outs.
+ * mode, UTC, 10 s connect, 30 s read and write time-outs. A connection found dead outside of
+ * a transaction is opened anew before it is used; a statement is never sent twice.
  * ERR_INVALID: a URL we don't speak, with an example. ERR_IO: can't open, with the reason.
  */
 MUST_USE enum err db_open(struct str url, enum db_mode mode, struct db **db_out, struct why *why);
@@ -71,7 +84,9 @@ struct query *db_query_text(struct db *db, const char *text);
 /* Several statements separated by ';', no parameters, no results: migrations. */
 MUST_USE enum err db_script(struct db *db, struct str text, struct why *why);
 
-/* Bind the next '?'. Texts are borrowed until query_end/query_run. A str with NULL `at` is NULL. */
+/* Bind the next '?'. All of them, before the first query_next. Texts are borrowed until
+ * query_end/query_run. A str with NULL `at` is NULL. Numbers above INT64_MAX are ERR_INVALID:
+ * SQLite has none. */
 void query_u64(struct query *q, uint64_t value);
 void query_i64(struct query *q, int64_t value);
 void query_double(struct query *q, double value);
@@ -94,8 +109,16 @@ MUST_USE enum err query_end(struct query *q, struct why *why);
 /* Step through without reading (changes). */
 MUST_USE enum err query_run(struct query *q, struct why *why);
 
-/* After query_run: rows the last change touched, id the last insert got. */
+/* After query_run: rows the last change touched (an UPDATE counts those it found), id the last
+ * insert of a single row got. */
 uint64_t db_changes(const struct db *db);
 uint64_t db_last_id(const struct db *db);
 /* Grows with every row changed on this connection: tells whether a failed handler left traces. */
 uint64_t db_changes_total(const struct db *db);
+
+/*
+ * Move committed pages from the WAL into the database file without keeping
+ * anybody waiting. On a connection of its own, by a thread that may wait for
+ * the disk. `frames_left_out`: pages a reader still holds back. MariaDB: OK, 0.
+ */
+MUST_USE enum err db_checkpoint(struct db *db, uint64_t *frames_left_out, struct why *why);
