@@ -5,16 +5,33 @@
 
 #include "base/utf8.h"
 
+static void write_text(struct why *why, const char *format, va_list args)
+{
+    int wanted = vsnprintf(why->text, sizeof(why->text), format, args);
+    if (wanted >= (int)sizeof(why->text)) {
+        why->text[utf8_floor(why->text, sizeof(why->text) - 1)] = '\0';
+    }
+}
+
 enum err why_set(struct why *why, enum err err, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    int wanted = vsnprintf(why->text, sizeof(why->text), format, args);
+    write_text(why, format, args);
     va_end(args);
-    if (wanted >= (int)sizeof(why->text)) {
-        why->text[utf8_floor(why->text, sizeof(why->text) - 1)] = '\0';
-    }
+    why->field = why->type = NULL;
     return err;
+}
+
+enum err why_field(struct why *why, const char *field, const char *type, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(why, format, args);
+    va_end(args);
+    why->field = field;
+    why->type = type;
+    return ERR_INVALID;
 }
 
 const char *err_name(enum err err)

@@ -31,10 +31,15 @@ enum err {
 
 /* Open data. Zeroed means: nothing said yet. */
 struct why {
-    char text[320]; /* one sentence, always cut between code points */
+    char text[320];    /* one sentence, always cut between code points */
+    const char *field; /* ERR_INVALID: which field of the input, a literal; NULL: none */
+    const char *type;  /* and in which way, a word programs know: "string_too_long" */
 };
 
-/* Write the sentence (the first one wins nothing: the last call stays) and return `err`. */
+/* Write the sentence and return `err`; `field` and `type` become NULL. */
 enum err why_set(struct why *why, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);
+/* ERR_INVALID about one field of the input. */
+enum err why_field(struct why *why, const char *field, const char *type, const char *format, ...)
+    PRINTF_LIKE(4, 5);
 /* "invalid", "not_found" …: for logs and for the `type` of problems. */
 const char *err_name(enum err err);
