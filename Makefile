@@ -63,7 +63,7 @@ CONTRACT := $(patsubst tests/contract/%.c,$(B)/tests/contract/%,$(wildcard tests
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
-.PHONY: all lib unit contract fuzzers bench clean
+.PHONY: all lib unit contract fuzzers bench clean FORCE
 .DELETE_ON_ERROR:
 all: $(B)/hutong
 lib: $(LIB)
