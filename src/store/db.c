@@ -18,17 +18,14 @@
 enum err db_open(struct str url, enum db_mode mode, struct db **db_out, struct why *why)
 {
     static const struct db_driver *const drivers[] = {
-        [DB_SQLITE] = &db_driver_sqlite, [DB_MARIADB] = NULL, /* the next commit brings it */
+        [DB_SQLITE] = &db_driver_sqlite,
+        [DB_MARIADB] = &db_driver_mariadb,
     };
     *db_out = NULL;
     struct arena arena = {0};
     struct db_url parsed;
     enum err err = db_url_parse(&arena, url, &parsed, why);
     if (err) goto out;
-    if (drivers[parsed.kind] == NULL) {
-        err = why_set(why, ERR_INVALID, "this build has no MariaDB yet");
-        goto out;
-    }
     err = drivers[parsed.kind]->open(&parsed, mode, db_out, why);
     if (err) goto out;
     (*db_out)->driver = drivers[parsed.kind];

@@ -55,7 +55,7 @@ enum db_mode {
  * tls=off (default), tls=require (encrypted, whoever answers), tls=verify (certificate checked,
  * with ca=PATH if it is not one of the system's). mariadb:// is the same as mysql://.
  * SQLite: WAL, synchronous=FULL, foreign keys on, busy_timeout 5 s, trusted_schema off.
- * (so triggers can't write to FTS5 tables, which count as unsafe in SQLite before 3.41).
+ * (so triggers can't write to FTS5 tables: SQLite 3.40 counts those as unsafe).
  * MariaDB: utf8mb4 with a binary collation for comparisons, READ COMMITTED, strict
  * mode, UTC, 10 s connect, 30 s read and write time-outs. A connection found dead outside of
  * a transaction is opened anew before it is used; a statement is never sent twice.
