@@ -9,7 +9,10 @@
 
 VARIANT ?= release
 B := build/$(VARIANT)
-CC ?= gcc
+# make has a CC of its own, so ?= would never apply
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
 VERSION := $(shell cat VERSION)
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
