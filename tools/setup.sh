@@ -16,14 +16,21 @@
 # there before are disabled again.
 set -eu
 
-packages_build='gcc make pkg-config git libc6-dev libuv1-dev libllhttp-dev|node-llhttp
-    libsqlite3-dev libmariadb-dev libhiredis-dev libcjson-dev libjwt-dev libsodium-dev
-    libssl-dev libcrypt-dev libutf8proc-dev libwebp-dev libgif-dev libpng-dev libjpeg-dev
-    zlib1g-dev'
-packages_node='!node:nodejs !npm:npm'
-packages_test="libcmocka-dev mariadb-server redis-server nginx procps $packages_node"
-packages_check='clang clang-tidy clang-format cppcheck universal-ctags shellcheck gcovr'
-packages_bench='wrk nginx'
+packages() { # SET
+    case $1 in
+    build)
+        echo 'gcc make pkg-config git libc6-dev libuv1-dev libllhttp-dev|node-llhttp
+            libsqlite3-dev libmariadb-dev libhiredis-dev libcjson-dev libjwt-dev libsodium-dev
+            libssl-dev libcrypt-dev libutf8proc-dev libwebp-dev libgif-dev libpng-dev
+            libjpeg-dev zlib1g-dev'
+        ;;
+    node) echo '!node:nodejs !npm:npm' ;;
+    test) echo "libcmocka-dev mariadb-server redis-server nginx procps $(packages node)" ;;
+    check) echo 'clang clang-tidy clang-format cppcheck universal-ctags shellcheck gcovr' ;;
+    bench) echo 'wrk nginx' ;;
+    *) echo "setup: no set of packages is called $1" >&2 && exit 2 ;;
+    esac
+}
 services='mariadb redis-server nginx'
 
 [ "${HUTONG_SETUP:-on}" != off ] || exit 0
@@ -34,12 +41,12 @@ fi
 
 wanted=
 for set in "$@"; do
-    eval "wanted=\"\$wanted \${packages_$set}\""
+    wanted="$wanted $(packages "$set")"
 done
 
 # Every plain package name that could count, in one question. libjpeg-dev and the like are
 # real packages in Debian and Ubuntu; a virtual one would always look missing.
-# shellcheck disable=SC2086 # a list of words
+# shellcheck disable=SC2046,SC2086 # lists of words
 installed=" $(dpkg-query -W -f='${db:Status-Status} ${Package}\n' \
     $(printf '%s\n' $wanted | sed 's/^!.*://' | tr '|' '\n' | sort -u) 2>/dev/null |
     awk '$1 == "installed" { print $2 }' | tr '\n' ' ') "

@@ -10,8 +10,8 @@
 #
 # Parts: unit, contract and fault hold C programs (cmocka); fuzz replays each kept corpus,
 # one count each target; checks proves that ./dev check can fail; every folder of tests/ with
-# *.test.mjs files is a part for Node's test runner. Part "tsan" is what makes sense under
-# ThreadSanitizer: all but fuzz and checks.
+# *.test.mjs files is a part for Node's test runner. Parts "tsan" and "cov" are what makes
+# sense under ThreadSanitizer and with counters: all but fuzz and checks.
 set -eu
 
 variant=${VARIANT:-test}
@@ -39,7 +39,7 @@ node_parts=$(find tests -name '*.test.mjs' -not -path '*/node_modules/*' | cut -
 wants() { # PART: was it asked for?
     case $part in
     all) return 0 ;;
-    tsan) [ "$1" != fuzz ] && [ "$1" != checks ] ;;
+    tsan | cov) [ "$1" != fuzz ] && [ "$1" != checks ] ;;
     *) [ "$part" = "$1" ] ;;
     esac
 }
@@ -110,7 +110,7 @@ run_fuzz() {
             "$corpus" "$out/tests/fuzz/$target"
         grep -q 'inputs replayed' "$text" && [ $status -eq 0 ] && failed=0 || failed=1
         [ -d "$corpus" ] || echo "$corpus is missing: a target needs a corpus" >>"$text"
-        report $((1 - failed)) $failed 0 "fuzz/$target" "$text" "$seconds"
+        report $((1 - failed)) "$failed" 0 "fuzz/$target" "$text" "$seconds"
     done
 }
 
@@ -129,7 +129,7 @@ run_script() { # SCRIPT
 # tests/node_modules follows the lock file: fetched again only when that changed.
 npm_packages() {
     [ -f tests/package.json ] || return 0
-    sum=$(cat tests/package-lock.json | sha256sum)
+    sum=$(sha256sum <tests/package-lock.json)
     [ "$(cat tests/node_modules/.lock-sum 2>/dev/null)" != "$sum" ] || return 0
     echo "fetching the tests' npm packages"
     (cd tests && npm ci --no-audit --no-fund --loglevel=error)
@@ -147,7 +147,7 @@ run_node() { # FILE
     passed=$(tap_summary pass "$text")
     failed=$(($(tap_summary fail "$text") + $(tap_summary cancelled "$text")))
     skipped=$(($(tap_summary skipped "$text") + $(tap_summary todo "$text")))
-    sed -n "s|^ *\(not \)\{0,1\}ok [0-9]* - \(.*\) # \(SKIP\|TODO\).*|$label: \2|p" "$text" >>"$log/skipped"
+    sed -n "s|^ *\(not \)\{0,1\}ok [0-9]* - \(.*\) # [ST][KO][ID][PO].*|$label: \2|p" "$text" >>"$log/skipped"
     [ $status -eq 0 ] || [ $failed -gt 0 ] || failed=1
     [ $((passed + failed + skipped)) -gt 0 ] || failed=1
     report "$passed" "$failed" "$skipped" "$label" "$text" "$seconds"
