@@ -5,7 +5,7 @@
 
 #include "base/utf8.h"
 
-enum err why_set(struct why *why, enum err err, const char *format, ...)
+void why_write(struct why *why, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -14,7 +14,6 @@ enum err why_set(struct why *why, enum err err, const char *format, ...)
     if (wanted >= (int)sizeof(why->text)) {
         why->text[utf8_floor(why->text, sizeof(why->text) - 1)] = '\0';
     }
-    return err;
 }
 
 const char *err_name(enum err err)

@@ -34,7 +34,18 @@ struct why {
     char text[320]; /* one sentence, always cut between code points */
 };
 
-/* Write the sentence (the first one wins nothing: the last call stays) and return `err`. */
-enum err why_set(struct why *why, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);
+/*
+ * enum err why_set(struct why *why, enum err err, const char *format, ...): write the sentence
+ * (the first one wins nothing: the last call stays) and return `err`. A macro, so that
+ * compilers and analysers see in every caller that this is the way of failing.
+ */
+#define why_set(why, err, ...) (why_write((why), __VA_ARGS__), err_itself(err))
+
+void why_write(struct why *why, const char *format, ...) PRINTF_LIKE(2, 3);
+static inline enum err err_itself(enum err err)
+{
+    return err;
+}
+
 /* "invalid", "not_found" …: for logs and for the `type` of problems. */
 const char *err_name(enum err err);

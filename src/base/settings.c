@@ -9,7 +9,8 @@
 #define BOOL(field, name, names, initial, help)                                                    \
     {name, names, SETTING_BOOL, AT(field), initial, 0, 0, NULL, help}
 
-/* clang-format off: one row a setting, help below it */
+/* One row a setting, help below it. */
+/* clang-format off */
 const struct setting settings_table[] = {
     TEXT(listen, "listen", "HUTONG_LISTEN", "",
          "Address to listen on, HOST:PORT. Port 0 takes a free one. Default 127.0.0.1:8000, or API_HOST and API_PORT where those are set."),
