@@ -3,11 +3,17 @@
 
 #define AT(field) offsetof(struct settings, field)
 #define TEXT(field, name, names, initial, help)                                                    \
-    {name, names, SETTING_TEXT, AT(field), initial, 0, 0, NULL, help}
+    {                                                                                              \
+        name, names, SETTING_TEXT, AT(field), initial, 0, 0, NULL, help                            \
+    }
 #define INT(field, name, names, initial, min, max, help)                                           \
-    {name, names, SETTING_INT, AT(field), initial, min, max, NULL, help}
+    {                                                                                              \
+        name, names, SETTING_INT, AT(field), initial, min, max, NULL, help                         \
+    }
 #define BOOL(field, name, names, initial, help)                                                    \
-    {name, names, SETTING_BOOL, AT(field), initial, 0, 0, NULL, help}
+    {                                                                                              \
+        name, names, SETTING_BOOL, AT(field), initial, 0, 0, NULL, help                            \
+    }
 
 /* One row a setting, help below it. */
 /* clang-format off */
@@ -209,8 +215,8 @@ static bool find_value(struct arena *arena, const struct setting *row,
                                     : find_in_dotenv(dotenv, name, value_out);
             /* A variable set to nothing is how shells and compose files say "not set". */
             if (!found || value_out->len == 0) continue;
-            struct str source = arena_printf(arena, "%s %.*s", where == 0 ? "environment" : ".env",
-                                             STR_ARGS(name));
+            struct str source =
+                arena_printf(arena, "%s %.*s", where == 0 ? "environment" : ".env", STR_ARGS(name));
             *source_out = source.at;
             return true;
         }
