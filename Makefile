@@ -2,7 +2,7 @@
 #
 # Hutong's one Makefile. People call ./dev; it calls this.
 #
-#   make VARIANT=release|test|tsan|cov|fuzz  TARGET…
+#   make VARIANT=release|test|tsan|cov|clang|fuzz  TARGET…
 #
 # Everything lands in build/$(VARIANT)/. The library holds all of src/ but the
 # main program, so that unit tests, fuzz targets and benches link what ships.
@@ -48,7 +48,8 @@ CFLAGS_cov := -O0 --coverage
 LDFLAGS_cov := --coverage
 CFLAGS_fuzz := -O1 $(SAN) -fsanitize=fuzzer-no-link
 LDFLAGS_fuzz := $(SAN)
-ifeq ($(VARIANT),fuzz)
+CFLAGS_clang := -O1
+ifneq ($(filter clang fuzz,$(VARIANT)),)
 CC := clang
 endif
 
@@ -63,15 +64,17 @@ MIGRATIONS := $(sort $(wildcard migrations/*/*.sql))
 TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 CONTRACT := $(patsubst tests/contract/%.c,$(B)/tests/contract/%,$(wildcard tests/contract/test_*.c))
+FAULT := $(patsubst tests/fault/%.c,$(B)/tests/fault/%,$(wildcard tests/fault/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
-.PHONY: all lib unit contract fuzzers bench clean FORCE
+.PHONY: all lib unit contract fault fuzzers bench clean tool-flags FORCE
 .DELETE_ON_ERROR:
 all: $(B)/hutong
 lib: $(LIB)
 unit: $(UNIT)
 contract: $(CONTRACT)
+fault: $(FAULT)
 fuzzers: $(FUZZ)
 bench: $(BENCH)
 
@@ -108,7 +111,7 @@ $(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(filter-out $(WARN),$(CFLAGS)) -w -c -o $@ $<
 
-$(B)/tests/support/%.o $(B)/tests/unit/%.o $(B)/tests/contract/%.o $(B)/tests/fuzz/%.o $(B)/bench/%.o: CPPFLAGS += -Itests/support
+$(B)/tests/support/%.o $(B)/tests/unit/%.o $(B)/tests/contract/%.o $(B)/tests/fault/%.o $(B)/tests/fuzz/%.o $(B)/bench/%.o: CPPFLAGS += -Itests/support
 $(B)/tests/%.o: tests/%.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -119,6 +122,8 @@ $(B)/bench/%.o: bench/%.c $(B)/flags
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_SUPPORT) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/contract/%: $(B)/tests/contract/%.o $(TEST_SUPPORT) $(LIB)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(B)/tests/fault/%: $(B)/tests/fault/%.o $(TEST_SUPPORT) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 # libFuzzer brings main() in the fuzz variant; in the test variant replay.c does, over the corpus.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(LIB)
@@ -131,6 +136,10 @@ $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# For tools that read the code as the compiler does (tools/check.sh).
+tool-flags:
+	@echo '-std=c17 $(CPPFLAGS) -Itests/support'
 
 clean:
 	rm -rf build

@@ -13,17 +13,16 @@ static void write_text(struct why *why, const char *format, va_list args)
     }
 }
 
-enum err why_set(struct why *why, enum err err, const char *format, ...)
+void why_write(struct why *why, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     write_text(why, format, args);
     va_end(args);
     why->field = why->type = NULL;
-    return err;
 }
 
-enum err why_field(struct why *why, const char *field, const char *type, const char *format, ...)
+void why_write_field(struct why *why, const char *field, const char *type, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -31,7 +30,6 @@ enum err why_field(struct why *why, const char *field, const char *type, const c
     va_end(args);
     why->field = field;
     why->type = type;
-    return ERR_INVALID;
 }
 
 const char *err_name(enum err err)

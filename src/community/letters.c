@@ -23,8 +23,7 @@ static enum err check_addressee(struct act *act, const struct letter_draft *draf
     enum err err = users_load_standing(act->db, draft->to, &standing, why);
     if (err) return err;
     if (draft->to.value != act->me.value) return OK;
-    why_field(why, "user_id", "value_error", "不能给自己发消息 (you cannot write to yourself)");
-    return ERR_INVALID;
+    return why_set(why, ERR_INVALID, "不能给自己发消息 (you cannot write to yourself)");
 }
 
 static enum err tell_message(struct act *act, const struct message *message, struct why *why)
