@@ -39,7 +39,7 @@ static enum err set_option(const struct option_row *row, struct str value, struc
     case OPTION_TAKE:
         return row->take(row->to, value, why);
     }
-    ASSERT(!"every kind is above");
+    ASSERT(false); /* every kind is above */
     return ERR_INVALID;
 }
 

@@ -191,7 +191,7 @@ static enum reply_step take_line(struct reply *reply, struct str line)
     case REPLY_CHUNK_DATA:
         break;
     }
-    ASSERT(!"bodies have no lines");
+    ASSERT(false); /* bodies have no lines */
     return REPLY_BROKEN;
 }
 

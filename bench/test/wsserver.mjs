@@ -39,7 +39,7 @@ function takeFrames(state, bytes) {
   }
 }
 
-// Socket of one member: onMessage(text), send(text), raw(bytes).
+// Socket of one member: onMessage(text) and onClose() are its owner's.
 function upgrade(request, socket, accepted) {
   const key = request.headers['sec-websocket-key'];
   const accept = createHash('sha1')
@@ -54,6 +54,7 @@ function upgrade(request, socket, accepted) {
     request,
     pongs: 0,
     onMessage: () => {},
+    onClose: () => {},
     send: (text) => socket.write(frame(opcodes.text, text)),
     ping: (text) => socket.write(frame(opcodes.ping, text)),
     close: (code) => socket.end(frame(opcodes.close, Buffer.from([code >> 8, code & 0xff]))),
@@ -90,7 +91,10 @@ export async function listen(handlers) {
     }
     upgrade(request, socket, (member) => {
       members.add(member);
-      socket.on('close', () => members.delete(member));
+      socket.on('close', () => {
+        members.delete(member);
+        member.onClose();
+      });
       handlers.member?.(member);
     });
   });
