@@ -19,7 +19,6 @@
  * sockets were opened is compared.
  */
 #include <errno.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,6 +32,7 @@
 #include "support/options.h"
 #include "support/reply.h"
 #include "support/request.h"
+#include "support/ticket.h"
 #include "support/wsock.h"
 
 static const char help[] =
@@ -122,7 +122,8 @@ struct poster {
 
 struct fanout {
     const struct plan *plan;
-    int epoll, ticket_fd;
+    int epoll;
+    struct ticket_desk desk;
     char *read_buffer;          /* owned */
     struct listener *listeners; /* owned */
     struct poster *posters;     /* owned */
@@ -157,67 +158,6 @@ static void watch(struct fanout *fanout, int fd, void *whose, int operation, uin
 static bool send_whole(int fd, const struct buf *bytes)
 {
     return send(fd, bytes->at, bytes->len, MSG_NOSIGNAL) == (ssize_t)bytes->len;
-}
-
-/* ---- blocking requests, for tickets ---- */
-
-static int connect_wait(const struct endpoint *to)
-{
-    int fd = endpoint_connect(to, 0);
-    struct pollfd pending = {.fd = fd, .events = POLLOUT};
-    if (fd < 0 || poll(&pending, 1, 5000) != 1 || socket_error(fd)) {
-        give_up("fanout", "no connection to %s", to->host);
-    }
-    return fd;
-}
-
-/* The whole reply, in `reply`. */
-static void ask(struct fanout *fanout, int fd, const struct request *request, struct str token,
-                struct reply *reply)
-{
-    buf_reset(&fanout->scratch, OUT_BYTES_MAX);
-    request_write(&fanout->scratch, request, token, 0);
-    if (!send_whole(fd, &fanout->scratch)) give_up("fanout", "no ticket: the connection is gone");
-    enum reply_step step = REPLY_MORE;
-    while (step == REPLY_MORE) {
-        struct pollfd pending = {.fd = fd, .events = POLLIN};
-        if (poll(&pending, 1, 10000) != 1) give_up("fanout", "no ticket within 10 s");
-        ssize_t got = recv(fd, fanout->read_buffer, READ_BYTES, 0);
-        if (got <= 0) give_up("fanout", "no ticket: the connection was closed");
-        struct str bytes = {fanout->read_buffer, (size_t)got};
-        step = reply_feed(reply, &bytes);
-    }
-    if (step == REPLY_BROKEN || reply->status / 100 != 2) {
-        give_up("fanout", "no ticket: status %d", reply->status);
-    }
-}
-
-/* Written to the end of `ticket_out`. */
-static void fetch_ticket(struct fanout *fanout, struct str token, struct buf *ticket_out)
-{
-    const struct plan *plan = fanout->plan;
-    struct reply reply;
-    struct json *tree = NULL;
-    struct why why;
-    struct str ticket;
-    char name[64];
-
-    if (fanout->ticket_fd < 0) fanout->ticket_fd = connect_wait(&plan->ticket.to);
-    reply_init(&reply);
-    reply.keep_body = true;
-    ask(fanout, fanout->ticket_fd, &plan->ticket, token, &reply);
-    str_copy(name, sizeof(name), plan->ticket_member);
-    if (json_parse(buf_str(&reply.body), &tree, NULL, &why) ||
-        !json_as_str(json_get(tree, name), &ticket)) {
-        give_up("fanout", "the ticket's reply has no text member \"%s\"", name);
-    }
-    buf_add_str(ticket_out, ticket);
-    json_free(tree);
-    if (reply.close) {
-        close(fanout->ticket_fd);
-        fanout->ticket_fd = -1;
-    }
-    reply_release(&reply);
 }
 
 /* ---- opening ---- */
@@ -262,8 +202,8 @@ static void listener_handshake(struct fanout *fanout, struct listener *listener)
         listener_lose(listener, "connection refused");
         return;
     }
-    if (plan->ticket.to.path.len) {
-        fetch_ticket(fanout, token, &ticket);
+    if (ticket_desk_is_open(&fanout->desk)) {
+        ticket_fetch(&fanout->desk, token, &ticket);
         token = buf_str(&ticket);
     }
     buf_reset(&fanout->scratch, OUT_BYTES_MAX);
@@ -757,7 +697,9 @@ static void plan_read(struct plan *plan, int argc, char **argv)
 
 static void fanout_init(struct fanout *fanout, const struct plan *plan)
 {
-    *fanout = (struct fanout){.plan = plan, .ticket_fd = -1};
+    *fanout = (struct fanout){.plan = plan};
+    fanout->desk =
+        (struct ticket_desk){.request = &plan->ticket, .member = plan->ticket_member, .fd = -1};
     fanout->epoll = epoll_create1(EPOLL_CLOEXEC);
     fanout->read_buffer = mem_alloc_raw(READ_BYTES);
     buf_init(&fanout->scratch, OUT_BYTES_MAX);
@@ -788,7 +730,7 @@ static void fanout_release(struct fanout *fanout)
         if (fanout->posters[i].fd >= 0) close(fanout->posters[i].fd);
         reply_release(&fanout->posters[i].reply);
     }
-    if (fanout->ticket_fd >= 0) close(fanout->ticket_fd);
+    ticket_desk_release(&fanout->desk);
     close(fanout->epoll);
     buf_release(&fanout->scratch);
     mem_free(fanout->read_buffer);
