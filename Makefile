@@ -66,6 +66,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*
 CONTRACT := $(patsubst tests/contract/%.c,$(B)/tests/contract/%,$(wildcard tests/contract/test_*.c))
 FAULT := $(patsubst tests/fault/%.c,$(B)/tests/fault/%,$(wildcard tests/fault/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard bench/support/*.c))
 BENCH := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
 .PHONY: all lib unit contract fault fuzzers bench clean tool-flags FORCE
@@ -128,7 +129,7 @@ $(B)/tests/fault/%: $(B)/tests/fault/%.o $(TEST_SUPPORT) $(LIB)
 # libFuzzer brings main() in the fuzz variant; in the test variant replay.c does, over the corpus.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(LIB)
 	@$(CC) $(LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
-$(B)/bench/%: $(B)/bench/%.o $(LIB)
+$(B)/bench/%: $(B)/bench/%.o $(BENCH_SUPPORT) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # A change of compiler or flags rebuilds everything.
