@@ -20,7 +20,8 @@
 
 enum {
     PICTURE_QUALITY = 82,
-    PICTURE_METHOD = 3,           /* of 0 to 6: size within 2 % of 4, in two thirds of the time */
+    /* Of 0 to 6. On a 12-megapixel picture 2 was a third quicker and 4 % larger, 4 no smaller. */
+    PICTURE_METHOD = 3,
     PICTURE_ANIMATION_METHOD = 2, /* hundreds of frames */
     PICTURE_LOSSLESS_LEVEL = 4,   /* of 0 to 9 */
     PICTURE_COLOURS_MAX = 256,    /* a palette's */
