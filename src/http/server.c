@@ -24,6 +24,7 @@ enum { FREE_EXCHANGES_MAX = 64, KEEP_BODY_BYTES = 32 * 1024, LINGER_MS = 5000 };
 
 
 static void feed(struct http_connection *connection, const char *bytes, size_t len);
+static void server_free_when_empty(struct http_server *server);
 
 /* --- exchanges --- */
 
@@ -46,12 +47,14 @@ static struct http_exchange *exchange_new(struct http_connection *connection)
     x->file = -1;
     x->began_us = clock_mono_us();
     server->stats.requests++;
+    server->exchanges_out++;
     return x;
 }
 
 void exchange_free(struct http_server *server, struct http_exchange *x)
 {
     server->app.done(server->app.ctx, x);
+    server->exchanges_out--;
     http_reset_reply(x);
     arena_reset(&x->arena);
     buf_reset(&x->body, KEEP_BODY_BYTES);
@@ -62,6 +65,7 @@ void exchange_free(struct http_server *server, struct http_exchange *x)
         buf_release(&x->reply);
         buf_release(&x->reply_headers);
         mem_free(x);
+        server_free_when_empty(server);
         return;
     }
     *x = (struct http_exchange){.arena = x->arena,
@@ -526,7 +530,7 @@ static void connection_free(struct http_connection *connection)
 
 static void server_free_when_empty(struct http_server *server)
 {
-    if (!server->closing || server->connection_count > 0) return;
+    if (!server->closing || server->connection_count > 0 || server->exchanges_out > 0) return;
     while (server->free_exchanges) {
         struct http_exchange *x = server->free_exchanges;
         server->free_exchanges = x->next_free;
