@@ -283,7 +283,13 @@ void json_put_double(struct json_out *out, const char *key, double value)
 {
     lead(out, key);
     if (isfinite(value)) {
-        buf_printf(out->buf, "%.17g", value);
+        /* The shortest of these that reads back as the same number: 0.1, not 0.1000…01. */
+        char text[32];
+        for (int digits = 15; digits <= 17; digits++) {
+            snprintf(text, sizeof(text), "%.*g", digits, value);
+            if (strtod(text, NULL) == value) break;
+        }
+        buf_add_str(out->buf, str_of(text));
     } else {
         buf_add(out->buf, "null", 4);
     }
