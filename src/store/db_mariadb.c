@@ -237,11 +237,11 @@ static int set_session(MYSQL *handle, enum db_mode mode)
         " innodb_lock_wait_timeout = 5,"
         " sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
         "NO_ENGINE_SUBSTITUTION,ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'";
-    /* A reader's transaction is one snapshot, as with SQLite; a writer's sees what others
-     * committed meanwhile and so locks less. */
-    const char *isolation = mode == DB_READ
-                                ? "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-                                : "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+    /* A reader's transaction is one snapshot, as with SQLite, and so is a backup's; a writer's sees
+     * what others committed meanwhile and so locks less. */
+    const char *isolation = mode == DB_WRITE
+                                ? "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+                                : "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
     int code = mysql_query(handle, words);
     return code ? code : mysql_query(handle, isolation);
 }
@@ -765,6 +765,12 @@ static struct str maria_get_str(struct query *q, int column)
 static bool maria_is_null(struct query *q, int column)
 {
     return mq_of(q)->cells[column].null;
+}
+
+MYSQL *db_mariadb_handle(struct db *db)
+{
+    ASSERT(db_kind(db) == DB_MARIADB);
+    return maria_of(db)->handle;
 }
 
 const struct db_driver db_driver_mariadb = {

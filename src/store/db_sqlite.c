@@ -380,6 +380,12 @@ static bool sqlite_is_null(struct query *q, int column)
     return sqlite3_column_type(stmt_of(q), column) == SQLITE_NULL;
 }
 
+sqlite3 *db_sqlite_handle(struct db *db)
+{
+    ASSERT(db_kind(db) == DB_SQLITE);
+    return sqlite_of(db)->handle;
+}
+
 const struct db_driver db_driver_sqlite = {
     .kind = DB_SQLITE,
     .texts = sql_sqlite,
