@@ -602,6 +602,23 @@ static void a_lock_is_busy_and_ends_the_transaction(struct database *d)
     db_close(other);
 }
 
+static void busy_in_the_middle_ends_the_transaction(struct database *d)
+{
+    struct why why;
+    make_things(d);
+    must(add_thing(d->db, "a", 1, &why), &why);
+    must(db_begin(d->db, &why), &why);
+    must(add_thing(d->db, "b", 1, &why), &why);
+    struct query *reading = db_query_text(d->db, "SELECT id FROM things");
+    assert_true(query_next(reading));
+    assert_int_equal(query_run(db_query_text(d->db, "DROP TABLE things"), &why), ERR_BUSY);
+    assert_false(db_in_transaction(d->db));
+    assert_int_equal(add_thing(d->db, "c", 1, &why), ERR_BUSY);
+    must(query_end(reading, &why), &why); /* what it gave was true when it gave it */
+    db_rollback(d->db);
+    assert_int_equal(count_things(d->db), 1);
+}
+
 static void a_stale_snapshot_cannot_become_a_writer(struct database *d)
 {
     /* MariaDB locks rows instead: see the deadlock. */
@@ -1005,6 +1022,7 @@ int main(void)
         DATABASE_TEST(a_savepoint_takes_back_its_own_part_only),
         DATABASE_TEST(a_failed_statement_leaves_the_transaction_standing),
         DATABASE_TEST(a_lock_is_busy_and_ends_the_transaction),
+        DATABASE_TEST_SQLITE(busy_in_the_middle_ends_the_transaction),
         DATABASE_TEST_SQLITE(a_stale_snapshot_cannot_become_a_writer),
         DATABASE_TEST(a_url_we_do_not_speak_is_invalid),
         DATABASE_TEST(a_url_is_read_to_its_last_part),
