@@ -2,21 +2,24 @@
 #
 # Hutong's one Makefile. People call ./dev; it calls this.
 #
-#   make VARIANT=release|test|tsan|cov|fuzz  TARGET…
+#   make VARIANT=release|test|tsan|cov|clang|fuzz  TARGET…
 #
 # Everything lands in build/$(VARIANT)/. The library holds all of src/ but the
 # main program, so that unit tests, fuzz targets and benches link what ships.
 
 VARIANT ?= release
 B := build/$(VARIANT)
-CC ?= gcc
+# make has a CC of its own, so ?= would never apply
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
 VERSION := $(shell cat VERSION)
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wformat=2 -Wundef -fno-common -Werror
-PKGS := libuv sqlite3 libmariadb hiredis libcjson libjwt libsodium libwebp libwebpmux libpng libjpeg zlib
+PKGS := libuv sqlite3 libmariadb hiredis libcjson libjwt libsodium libcrypto libutf8proc libwebp libwebpmux libwebpdemux libpng libjpeg zlib
 
 # llhttp: a library where the distribution has one, else the C files of Debian 12's node-llhttp.
 LLHTTP_DIR := $(firstword $(wildcard /usr/share/llhttp))
@@ -45,7 +48,8 @@ CFLAGS_cov := -O0 --coverage
 LDFLAGS_cov := --coverage
 CFLAGS_fuzz := -O1 $(SAN) -fsanitize=fuzzer-no-link
 LDFLAGS_fuzz := $(SAN)
-ifeq ($(VARIANT),fuzz)
+CFLAGS_clang := -O1
+ifneq ($(filter clang fuzz,$(VARIANT)),)
 CC := clang
 endif
 
@@ -60,15 +64,18 @@ MIGRATIONS := $(sort $(wildcard migrations/*/*.sql))
 TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 CONTRACT := $(patsubst tests/contract/%.c,$(B)/tests/contract/%,$(wildcard tests/contract/test_*.c))
+FAULT := $(patsubst tests/fault/%.c,$(B)/tests/fault/%,$(wildcard tests/fault/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard bench/support/*.c))
 BENCH := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
-.PHONY: all lib unit contract fuzzers bench clean
+.PHONY: all lib unit contract fault fuzzers bench clean tool-flags FORCE
 .DELETE_ON_ERROR:
 all: $(B)/hutong
 lib: $(LIB)
 unit: $(UNIT)
 contract: $(CONTRACT)
+fault: $(FAULT)
 fuzzers: $(FUZZ)
 bench: $(BENCH)
 
@@ -105,7 +112,7 @@ $(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(filter-out $(WARN),$(CFLAGS)) -w -c -o $@ $<
 
-$(B)/tests/support/%.o $(B)/tests/unit/%.o $(B)/tests/contract/%.o $(B)/tests/fuzz/%.o $(B)/bench/%.o: CPPFLAGS += -Itests/support
+$(B)/tests/support/%.o $(B)/tests/unit/%.o $(B)/tests/contract/%.o $(B)/tests/fault/%.o $(B)/tests/fuzz/%.o $(B)/bench/%.o: CPPFLAGS += -Itests/support
 $(B)/tests/%.o: tests/%.c $(B)/flags
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -117,10 +124,12 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_SUPPORT) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/contract/%: $(B)/tests/contract/%.o $(TEST_SUPPORT) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(B)/tests/fault/%: $(B)/tests/fault/%.o $(TEST_SUPPORT) $(LIB)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 # libFuzzer brings main() in the fuzz variant; in the test variant replay.c does, over the corpus.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(LIB)
 	@$(CC) $(LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
-$(B)/bench/%: $(B)/bench/%.o $(LIB)
+$(B)/bench/%: $(B)/bench/%.o $(BENCH_SUPPORT) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # A change of compiler or flags rebuilds everything.
@@ -128,6 +137,10 @@ $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# For tools that read the code as the compiler does (tools/check.sh).
+tool-flags:
+	@echo '-std=c17 $(CPPFLAGS) -Itests/support'
 
 clean:
 	rm -rf build

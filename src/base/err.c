@@ -5,16 +5,31 @@
 
 #include "base/utf8.h"
 
-enum err why_set(struct why *why, enum err err, const char *format, ...)
+static void write_text(struct why *why, const char *format, va_list args)
 {
-    va_list args;
-    va_start(args, format);
     int wanted = vsnprintf(why->text, sizeof(why->text), format, args);
-    va_end(args);
     if (wanted >= (int)sizeof(why->text)) {
         why->text[utf8_floor(why->text, sizeof(why->text) - 1)] = '\0';
     }
-    return err;
+}
+
+void why_write(struct why *why, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(why, format, args);
+    va_end(args);
+    why->field = why->type = NULL;
+}
+
+void why_write_field(struct why *why, const char *field, const char *type, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(why, format, args);
+    va_end(args);
+    why->field = field;
+    why->type = type;
 }
 
 const char *err_name(enum err err)

@@ -31,10 +31,29 @@ enum err {
 
 /* Open data. Zeroed means: nothing said yet. */
 struct why {
-    char text[320]; /* one sentence, always cut between code points */
+    char text[320];    /* one sentence, always cut between code points */
+    const char *field; /* ERR_INVALID: which field of the input, a literal; NULL: none */
+    const char *type;  /* and in which way, a word programs know: "string_too_long" */
 };
 
-/* Write the sentence (the first one wins nothing: the last call stays) and return `err`. */
-enum err why_set(struct why *why, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);
+/*
+ * enum err why_set(struct why *why, enum err err, const char *format, ...): write the sentence,
+ * return `err`; `field` and `type` become NULL.
+ * enum err why_field(struct why *why, const char *field, const char *type, const char *format, ...):
+ * ERR_INVALID about one field of the input.
+ * Macros, so that compilers and analysers see in every caller that this is the way of failing.
+ */
+#define why_set(why, err, ...) (why_write((why), __VA_ARGS__), err_itself(err))
+#define why_field(why, field, type, ...)                                                           \
+    (why_write_field((why), (field), (type), __VA_ARGS__), ERR_INVALID)
+
+void why_write(struct why *why, const char *format, ...) PRINTF_LIKE(2, 3);
+void why_write_field(struct why *why, const char *field, const char *type, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+static inline enum err err_itself(enum err err)
+{
+    return err;
+}
+
 /* "invalid", "not_found" …: for logs and for the `type` of problems. */
 const char *err_name(enum err err);

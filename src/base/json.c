@@ -58,6 +58,16 @@ static enum err check_text(struct str text, size_t *at, struct why *why)
     return OK;
 }
 
+/* Could every number be held? "1e999" reads as infinity, which JSON cannot write again. */
+static bool is_finite(const cJSON *item)
+{
+    for (; item; item = item->next) {
+        if (cJSON_IsNumber(item) && !isfinite(item->valuedouble)) return false;
+        if (item->child && !is_finite(item->child)) return false;
+    }
+    return true;
+}
+
 enum err json_parse(struct str text, struct json **tree_out, size_t *error_at_out, struct why *why)
 {
     size_t unused;
@@ -78,6 +88,11 @@ enum err json_parse(struct str text, struct json **tree_out, size_t *error_at_ou
         cJSON_Delete(tree);
         *at = (size_t)(rest.at - text.at);
         return why_set(why, ERR_INVALID, "more text after the JSON value, from byte %zu", *at);
+    }
+    if (!is_finite(tree)) {
+        cJSON_Delete(tree);
+        *at = 0;
+        return why_set(why, ERR_INVALID, "a number is larger than 1.8e308");
     }
     *tree_out = (struct json *)(void *)tree;
     return OK;
@@ -268,7 +283,13 @@ void json_put_double(struct json_out *out, const char *key, double value)
 {
     lead(out, key);
     if (isfinite(value)) {
-        buf_printf(out->buf, "%.17g", value);
+        /* The shortest of these that reads back as the same number: 0.1, not 0.1000…01. */
+        char text[32];
+        for (int digits = 15; digits <= 17; digits++) {
+            snprintf(text, sizeof(text), "%.*g", digits, value);
+            if (strtod(text, NULL) == value) break;
+        }
+        buf_add_str(out->buf, str_of(text));
     } else {
         buf_add(out->buf, "null", 4);
     }

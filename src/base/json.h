@@ -4,8 +4,9 @@
  *
  * Reading: json_parse() gives a tree that the caller frees with json_free();
  * everything taken from it is borrowed until then. Stricter than the RFC where
- * strangers could fool us: bad UTF-8, a NUL in a string, a lone surrogate and
- * too deep nesting are errors. When an object names a member twice, the first counts.
+ * strangers could fool us: bad UTF-8, a NUL in a string, a lone surrogate, a
+ * number past the range of a double and too deep nesting are errors. When an
+ * object names a member twice, the first counts.
  *
  * Writing: struct json_out puts commas and escapes; keys are literals and are
  * not escaped. One line per member:

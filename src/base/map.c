@@ -48,10 +48,9 @@ static inline void sip_round(struct sip *v)
 uint64_t map_hash(struct str key)
 {
     if (atomic_load_explicit(&hash_key_state, memory_order_acquire) != 2) draw_hash_key();
-    struct sip v = {hash_key[0] ^ UINT64_C(0x736f6d6570736575),
-                    hash_key[1] ^ UINT64_C(0x646f72616e646f6d),
-                    hash_key[0] ^ UINT64_C(0x6c7967656e657261),
-                    hash_key[1] ^ UINT64_C(0x7465646279746573)};
+    struct sip v = {
+        hash_key[0] ^ UINT64_C(0x736f6d6570736575), hash_key[1] ^ UINT64_C(0x646f72616e646f6d),
+        hash_key[0] ^ UINT64_C(0x6c7967656e657261), hash_key[1] ^ UINT64_C(0x7465646279746573)};
     uint64_t word = 0;
     size_t whole = key.len & ~(size_t)7;
     for (size_t i = 0; i < whole; i += 8) {

@@ -3,13 +3,20 @@
 
 #define AT(field) offsetof(struct settings, field)
 #define TEXT(field, name, names, initial, help)                                                    \
-    {name, names, SETTING_TEXT, AT(field), initial, 0, 0, NULL, help}
+    {                                                                                              \
+        name, names, SETTING_TEXT, AT(field), initial, 0, 0, NULL, help                            \
+    }
 #define INT(field, name, names, initial, min, max, help)                                           \
-    {name, names, SETTING_INT, AT(field), initial, min, max, NULL, help}
+    {                                                                                              \
+        name, names, SETTING_INT, AT(field), initial, min, max, NULL, help                         \
+    }
 #define BOOL(field, name, names, initial, help)                                                    \
-    {name, names, SETTING_BOOL, AT(field), initial, 0, 0, NULL, help}
+    {                                                                                              \
+        name, names, SETTING_BOOL, AT(field), initial, 0, 0, NULL, help                            \
+    }
 
-/* clang-format off: one row a setting, help below it */
+/* One row a setting, help below it. */
+/* clang-format off */
 const struct setting settings_table[] = {
     TEXT(listen, "listen", "HUTONG_LISTEN", "",
          "Address to listen on, HOST:PORT. Port 0 takes a free one. Default 127.0.0.1:8000, or API_HOST and API_PORT where those are set."),
@@ -208,8 +215,8 @@ static bool find_value(struct arena *arena, const struct setting *row,
                                     : find_in_dotenv(dotenv, name, value_out);
             /* A variable set to nothing is how shells and compose files say "not set". */
             if (!found || value_out->len == 0) continue;
-            struct str source = arena_printf(arena, "%s %.*s", where == 0 ? "environment" : ".env",
-                                             STR_ARGS(name));
+            struct str source =
+                arena_printf(arena, "%s %.*s", where == 0 ? "environment" : ".env", STR_ARGS(name));
             *source_out = source.at;
             return true;
         }

@@ -71,8 +71,8 @@ struct settings {
 enum setting_type { SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_CHOICE, SETTING_SECRET };
 
 struct setting {
-    const char *name;    /* --name on the command line */
-    const char *names;   /* environment names, blank-separated */
+    const char *name;  /* --name on the command line */
+    const char *names; /* environment names, blank-separated */
     enum setting_type type;
     size_t at;           /* offset in struct settings */
     const char *initial; /* default, as text */

@@ -85,12 +85,8 @@ enum err backup_write(struct str url, const char *path, struct backup_info *info
         goto out;
     }
     switch (parsed.kind) {
-    case DB_SQLITE:
-        err = backup_sqlite_copy(parsed.path, part, &job, info_out, why);
-        break;
-    case DB_MARIADB:
-        err = backup_mariadb_write(url, part, &job, info_out, why);
-        break;
+    case DB_SQLITE: err = backup_sqlite_copy(parsed.path, part, &job, info_out, why); break;
+    case DB_MARIADB: err = backup_mariadb_write(url, part, &job, info_out, why); break;
     }
     if (!err) err = publish(&arena, part, path, why);
 out:
@@ -126,10 +122,8 @@ enum err backup_check(const char *path, struct backup_info *info_out, struct why
     enum err err = kind_of(path, &kind, why);
     if (err) return err;
     switch (kind) {
-    case DB_SQLITE:
-        return backup_sqlite_check(path, info_out, why);
-    case DB_MARIADB:
-        return backup_mariadb_check(path, info_out, why);
+    case DB_SQLITE: return backup_sqlite_check(path, info_out, why);
+    case DB_MARIADB: return backup_mariadb_check(path, info_out, why);
     }
     ASSERT(false);
     return ERR_CORRUPT;

@@ -235,7 +235,6 @@ static enum err write_tables(struct writing *w, struct why *why)
     return err;
 }
 
-/* The transaction of a DB_MAINTAIN connection is one snapshot, from its first reading on. */
 static enum err open_snapshot(struct writing *w, struct str url, struct why *why)
 {
     enum err err = db_open(url, DB_MAINTAIN, &w->db, why);
@@ -243,7 +242,7 @@ static enum err open_snapshot(struct writing *w, struct str url, struct why *why
     w->handle = db_mariadb_handle(w->db);
     /* Our disk may be slower than the server's patience with a reader. */
     err = command(w->handle, "SET SESSION net_write_timeout = 3600", why);
-    if (!err) err = db_begin(w->db, why);
+    if (!err) err = db_begin_snapshot(w->db, why);
     if (!err) err = check_tables_only(w, why);
     return err ? err : list_tables(w, why);
 }
@@ -390,9 +389,7 @@ static enum err restore_records(struct restoring *r, struct why *why)
             table = arena_copy(&r->arena, record.table);
             err = restore_table(r, &record, why);
             break;
-        case DUMP_ROW:
-            err = restore_row(r, &record, why);
-            break;
+        case DUMP_ROW: err = restore_row(r, &record, why); break;
         case DUMP_TABLE_END:
             err = count_rows(r->handle, table, &rows, why);
             if (!err && rows != r->in.table_rows) {

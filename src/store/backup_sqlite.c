@@ -150,11 +150,9 @@ enum err backup_sqlite_check(const char *path, struct backup_info *info_out, str
 static enum err copy_failed(sqlite3 *to, int code, struct why *why)
 {
     switch (code & 0xff) {
-    case SQLITE_FULL:
-        return why_set(why, ERR_IO, "the disk is full");
+    case SQLITE_FULL: return why_set(why, ERR_IO, "the disk is full");
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return why_set(why, ERR_CORRUPT, "the database is damaged");
+    case SQLITE_NOTADB: return why_set(why, ERR_CORRUPT, "the database is damaged");
     default:
         return why_set(why, ERR_IO, "writing the copy failed: %s: %s", sqlite3_errstr(code),
                        strerror(sqlite3_system_errno(to)));
@@ -221,7 +219,7 @@ static enum err copy_and_count(const char *from, const char *to, const struct ba
 {
     struct db *db = NULL;
     enum err err = open_file(from, &db, why);
-    if (!err) err = db_begin(db, why);
+    if (!err) err = db_begin_snapshot(db, why);
     if (!err) err = take_census(db, census_out, why); /* takes the snapshot, too */
     if (!err) err = copy_into(db_sqlite_handle(db), to, job, why);
     db_close(db);

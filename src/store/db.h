@@ -43,7 +43,7 @@ struct query; /* Belongs to its connection. */
 enum db_kind { DB_SQLITE, DB_MARIADB };
 
 enum db_mode {
-    DB_READ,  /* SQLite: opened read-only, sees the last commit (WAL). MariaDB: see db_begin */
+    DB_READ,  /* SQLite: opened read-only, sees the last commit (WAL). MariaDB: the same as write */
     DB_WRITE, /* SQLite: the writer's connection; creates the file; never checkpoints by itself */
     DB_MAINTAIN, /* as DB_WRITE, for migrations, backups and restores: waits for answers as long as
                     it takes, and SQLite checkpoints by itself */
@@ -67,9 +67,13 @@ enum db_kind db_kind(const struct db *db);
 /* The URL without password, for logs and doctor. In `arena`. */
 struct str db_url_public(struct arena *arena, struct str url);
 
-/* On a DB_WRITE connection: SQLite takes the write lock at once, MariaDB locks row by row. On a
- * DB_READ one, both: one snapshot, read-only, whatever others commit meanwhile. */
+/* To change something. SQLite: takes the write lock at once (on a DB_READ connection: as
+ * db_begin_snapshot). MariaDB: sees what others commit meanwhile, locks row by row. */
 MUST_USE enum err db_begin(struct db *db, struct why *why);
+/* To read several things that belong together: all queries until db_commit or db_rollback see the
+ * moment of the first, whatever others commit meanwhile. On any connection; change nothing in it.
+ */
+MUST_USE enum err db_begin_snapshot(struct db *db, struct why *why);
 MUST_USE enum err db_commit(struct db *db, struct why *why);
 void db_rollback(struct db *db); /* nothing to roll back is fine */
 /* One level: a savepoint inside the running transaction. */

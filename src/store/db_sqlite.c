@@ -209,6 +209,7 @@ static enum err sqlite_command(struct db *db, enum db_command command, struct wh
 {
     static const char *const texts[] = {
         [DB_BEGIN] = "BEGIN IMMEDIATE",
+        [DB_BEGIN_SNAPSHOT] = "BEGIN",
         [DB_COMMIT] = "COMMIT",
         [DB_ROLLBACK] = "ROLLBACK",
         [DB_SAVEPOINT] = "SAVEPOINT one",
@@ -217,7 +218,8 @@ static enum err sqlite_command(struct db *db, enum db_command command, struct wh
         [DB_SAVEPOINT_ROLLBACK] = "ROLLBACK TO one",
     };
     struct sqlite *s = sqlite_of(db);
-    const char *text = command == DB_BEGIN && db->mode == DB_READ ? "BEGIN" : texts[command];
+    if (command == DB_BEGIN && db->mode == DB_READ) command = DB_BEGIN_SNAPSHOT;
+    const char *text = texts[command];
     sqlite3_stmt **stmt = &s->commands[command];
     if (*stmt == NULL &&
         sqlite3_prepare_v3(s->handle, text, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL)) {

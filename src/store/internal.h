@@ -30,6 +30,7 @@ MUST_USE enum err db_url_parse(struct arena *arena, struct str url, struct db_ur
 
 enum db_command {
     DB_BEGIN,
+    DB_BEGIN_SNAPSHOT,
     DB_COMMIT,
     DB_ROLLBACK,
     DB_SAVEPOINT,

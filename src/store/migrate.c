@@ -139,8 +139,7 @@ static enum err check(const struct plan *plan, struct why *why)
         const struct entry *entry = &plan->entries[i];
         const struct migration *m = &entry->migration;
         switch (m->state) {
-        case MIGRATION_DONE:
-            break;
+        case MIGRATION_DONE: break;
         case MIGRATION_PENDING:
             if (i >= plan->applied) break;
             return why_set(why, ERR_CORRUPT,
@@ -159,8 +158,7 @@ static enum err check(const struct plan *plan, struct why *why)
                            "has (checksum %.12s… in the database): it is not the program that made "
                            "this database",
                            i + 1, STR_ARGS(m->name), entry->checksum.at);
-        case MIGRATION_UNKNOWN:
-            break; /* counted above */
+        case MIGRATION_UNKNOWN: break; /* counted above */
         }
     }
     return OK;
@@ -253,8 +251,7 @@ out:
     return err;
 }
 
-static enum err sqlite_run(struct db *db, const struct embedded_file *files, unsigned *applied_out,
-                           struct why *why)
+static enum err sqlite_run(struct db *db, const struct embedded_file *files, struct why *why)
 {
     /* A table is rebuilt by dropping the old one, which would take its children along. Has an
      * effect outside of transactions only. */
@@ -262,7 +259,6 @@ static enum err sqlite_run(struct db *db, const struct embedded_file *files, uns
     bool more = true;
     while (!err && more) {
         err = sqlite_step(db, files, &more, why);
-        if (!err && more) ++*applied_out;
     }
     struct why said;
     enum err on = db_script(db, STR("PRAGMA foreign_keys=ON"), &said);
@@ -305,8 +301,7 @@ static enum err mariadb_step(struct db *db, const struct entry *entry, struct wh
     return query_run(q, why);
 }
 
-static enum err mariadb_run(struct db *db, const struct embedded_file *files, unsigned *applied_out,
-                            struct why *why)
+static enum err mariadb_run(struct db *db, const struct embedded_file *files, struct why *why)
 {
     struct plan plan = {0};
     enum err err = lock(db, why);
@@ -316,7 +311,6 @@ static enum err mariadb_run(struct db *db, const struct embedded_file *files, un
     if (!err) err = check(&plan, why);
     for (size_t i = plan.applied; !err && i < plan.known; i++) {
         err = mariadb_step(db, &plan.entries[i], why);
-        if (!err) ++*applied_out;
     }
     unlock(db);
     arena_release(&plan.arena);
@@ -325,16 +319,12 @@ static enum err mariadb_run(struct db *db, const struct embedded_file *files, un
 
 /* For both. */
 
-enum err migrate_run(struct db *db, const struct embedded_file *files, unsigned *applied_out,
-                     struct why *why)
+enum err migrate_run(struct db *db, const struct embedded_file *files, struct why *why)
 {
     ASSERT(!db_in_transaction(db));
-    *applied_out = 0;
     switch (db_kind(db)) {
-    case DB_SQLITE:
-        return sqlite_run(db, files, applied_out, why);
-    case DB_MARIADB:
-        return mariadb_run(db, files, applied_out, why);
+    case DB_SQLITE: return sqlite_run(db, files, why);
+    case DB_MARIADB: return mariadb_run(db, files, why);
     }
     ASSERT(false);
     return ERR_INVALID;

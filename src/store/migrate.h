@@ -35,14 +35,13 @@ struct migration {
 /*
  * Bring the database up to the last of `files` that is for its dialect
  * (embedded_files, or a test's own). Best on a DB_MAINTAIN connection: DDL on a
- * large table takes its time. `applied_out`: how many were applied.
+ * large table takes its time. Each one applied is a line in the log.
  * ERR_CONFLICT: the database is newer than the program, or knows another text
  * of a migration. ERR_CORRUPT: one stopped half-way, or the list has a hole.
  * ERR_BUSY: another process did not finish migrating within ten minutes.
  * Sentences are for the operator and may quote the engine.
  */
-MUST_USE enum err migrate_run(struct db *db, const struct embedded_file *files,
-                              unsigned *applied_out, struct why *why);
+MUST_USE enum err migrate_run(struct db *db, const struct embedded_file *files, struct why *why);
 
 /* Every migration the program or the database knows, by version. In `arena`. Changes nothing. */
 MUST_USE enum err migrate_status(struct arena *arena, struct db *db,

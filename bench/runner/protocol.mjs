@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What the benches know of the product: paths, texts, commands. When one of them changes,
+// this is the one file to follow.
+
+export const paths = {
+  health: '/health',
+  feed: '/posts?page_size=20',
+  posts: '/posts',
+  conversations: '/messages/conversations',
+  login: '/auth/login',
+  live: '/live?ticket=%t',
+  ticket: '/live/ticket',
+};
+
+export const healthy = '"healthy"';
+export const ticketMember = 'ticket';
+
+// Said first on a live socket, and what the answer must hold. `me` is what every open page has,
+// so an idle member is one that listens to it.
+export const subscribeFeed = { hello: '{"type":"subscribe","topic":"feed"}', ack: '"subscribed"' };
+export const subscribeMe = { hello: '{"type":"subscribe","topic":"me"}', ack: '"subscribed"' };
+
+// The event of the fan-out rows: a short post. How large its frame really is, is measured, and the
+// floor sends frames of just that size.
+export const eventBody = '{"content":"bench-event-%d"}';
+export const eventMarker = 'bench-event-';
+
+// The post of the durable row: what members write, some 120 bytes, Chinese and English.
+export const postBody =
+  '{"content":"Post number %d from the bench: 胡同里的邻居们今天都在做什么？ A line about tea, rain and the market."}';
+
+export const formType = 'Content-Type: application/x-www-form-urlencoded';
+
+// Settings that would measure the limits instead of the work: many callers share few addresses here.
+export const environment = {};
+
+export const serveArgs = (data) => ['serve', '--listen', '127.0.0.1:0', '--data', data];
+export const readyLine = /^ready (http:\/\/127\.0\.0\.1:\d+) pid=(\d+)\s*$/m;
+
+// Fills an empty data folder and prints one line of JSON:
+//   tokens      file, an access token a line; the first is of the member with --partners partners
+//   login_body  form body of a log-in, %d a number from 1 to `members`
+//   members, posts, messages   as they now are
+export const seedArgs = (data, { members, posts, partners, messages }) => [
+  'bench-data',
+  ...['--data', data],
+  ...['--members', String(members)],
+  ...['--posts', String(posts)],
+  ...['--partners', String(partners)],
+  ...['--messages', String(messages)],
+];

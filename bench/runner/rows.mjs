@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The table, row by row. A row has
+//   lines    what it prints: key, work, aim, unit, what the reference is, how it is judged
+//   prepare  starts servers and makes data, once
+//   once     one run: { key: { measured, reference } } for each line; repeated, medians are quoted
+// Servers that a row started are ended after it.
+
+import * as protocol from './protocol.mjs';
+import { CannotMeasure } from './servers.mjs';
+
+// ---- judging ----
+
+// `measured` and `ratio` are medians over the runs.
+const ratioAtMost = (most) => ({ ratio }) => (ratio <= most ? 'met' : 'missed');
+const atMost =
+  (most, goal = 0) =>
+  ({ measured }) =>
+    measured <= goal ? `met, and the goal of ${goal}` : measured <= most ? 'met' : 'missed';
+const atLeast =
+  (least, goal = Infinity) =>
+  ({ measured }) =>
+    measured >= goal ? `met, and the goal of ${goal}` : measured >= least ? 'met' : 'missed';
+const forComparison = () => '–';
+
+// A bigger B-tree is a level deeper and its pages are colder; a scan would be hundreds of times slower.
+const growth = ratioAtMost(1.25);
+// Percentiles of short runs scatter; what this must show is that nobody waits for hashes.
+const unmoved = ratioAtMost(1.5);
+
+const cpu = 'µs CPU';
+
+// ---- shared steps ----
+
+const measureLoad = (ctx, server, options) =>
+  ctx.load({
+    connections: 64,
+    seconds: ctx.size.seconds,
+    warmup: Math.min(0.5, ctx.size.seconds / 2),
+    pid: server.pids,
+    ...options,
+  });
+
+const members = (ctx) => ctx.size.members;
+const community = (ctx, posts) => ({ members: members(ctx), posts, partners: 50, messages: 4000 });
+
+async function startSeeded(ctx, posts, options) {
+  const data = await ctx.dataset(community(ctx, posts), options);
+  return { data, server: await ctx.hutong(data.data) };
+}
+
+async function feedCpu(ctx, { data, server }) {
+  const url = server.url + protocol.paths.feed;
+  return (await measureLoad(ctx, server, { url, tokens: data.tokens, expect: '"items"' }))
+    .server_cpu_us;
+}
+
+async function conversationsCpu(ctx, { data, server }) {
+  const url = server.url + protocol.paths.conversations;
+  const options = { url, tokens: data.firstToken, expect: '"conversations"' };
+  return (await measureLoad(ctx, server, options)).server_cpu_us;
+}
+
+// ---- GET /health ----
+
+const health = {
+  name: 'health',
+  lines: [
+    {
+      key: 'nginx',
+      work: 'GET /health, 64 connections',
+      aim: '≤ nginx `return 200`',
+      unit: cpu,
+      against: 'nginx, 2 workers',
+      judge: ratioAtMost(1),
+    },
+    {
+      key: 'epoll',
+      work: 'the same',
+      aim: '–',
+      unit: cpu,
+      against: 'bare epoll',
+      judge: forComparison,
+    },
+  ],
+  async prepare(ctx) {
+    return {
+      hutong: await ctx.hutong(await ctx.emptyData()),
+      nginx: await ctx.nginx(),
+      floor: await ctx.floorHttp(),
+    };
+  },
+  async once(ctx, servers) {
+    const used = {};
+    for (const [name, server] of Object.entries(servers)) {
+      const url = server.url + protocol.paths.health;
+      used[name] = (await measureLoad(ctx, server, { url, expect: protocol.healthy })).server_cpu_us;
+    }
+    return {
+      nginx: { measured: used.hutong, reference: used.nginx },
+      epoll: { measured: used.hutong, reference: used.floor },
+    };
+  },
+};
+
+// ---- reading ----
+
+const feed = {
+  name: 'feed',
+  lines: [
+    {
+      key: 'feed',
+      work: 'GET /posts?page_size=20, signed in, 100,000 posts, 1,000 members',
+      aim: '≤ 45, then 20',
+      unit: cpu,
+      against: 'the original: 16,000',
+      judge: atMost(45, 20),
+    },
+  ],
+  prepare: (ctx) => startSeeded(ctx, ctx.size.posts),
+  once: async (ctx, state) => ({ feed: { measured: await feedCpu(ctx, state) } }),
+};
+
+const conversations = {
+  name: 'conversations',
+  lines: [
+    {
+      key: 'conversations',
+      work: 'GET /messages/conversations, 50 partners, 4,000 messages',
+      aim: '≤ 80',
+      unit: cpu,
+      against: 'the original: 800,000',
+      judge: atMost(80),
+    },
+  ],
+  prepare: (ctx) => startSeeded(ctx, ctx.size.posts),
+  once: async (ctx, state) => ({ conversations: { measured: await conversationsCpu(ctx, state) } }),
+};
+
+const growthRow = {
+  name: 'growth',
+  lines: [
+    {
+      key: 'feed',
+      work: 'feed at 1,000,000 posts',
+      aim: '≤ 1.25 × at 1,000',
+      unit: cpu,
+      against: 'the same at 1,000 posts',
+      judge: growth,
+    },
+    {
+      key: 'conversations',
+      work: 'conversations at 1,000,000 posts',
+      aim: '≤ 1.25 × at 1,000',
+      unit: cpu,
+      against: 'the same at 1,000 posts',
+      judge: growth,
+    },
+  ],
+  async prepare(ctx) {
+    return {
+      small: await startSeeded(ctx, ctx.size.postsFew),
+      large: await startSeeded(ctx, ctx.size.postsMany),
+    };
+  },
+  async once(ctx, { small, large }) {
+    return {
+      feed: { reference: await feedCpu(ctx, small), measured: await feedCpu(ctx, large) },
+      conversations: {
+        reference: await conversationsCpu(ctx, small),
+        measured: await conversationsCpu(ctx, large),
+      },
+    };
+  },
+};
+
+// ---- writing ----
+
+async function countPosts(server) {
+  const response = await fetch(`${server.url}${protocol.paths.posts}?page_size=1`);
+  if (!response.ok) throw new CannotMeasure(`counting posts: status ${response.status}`);
+  return (await response.json()).total;
+}
+
+// Numbers for marks and bodies never come twice on one data set.
+function takeNumbers(state, result) {
+  state.first = result.next_number;
+  return result;
+}
+
+const posts = {
+  name: 'posts',
+  lines: [
+    {
+      key: 'posts',
+      work: 'POST /posts durable, 64 clients',
+      aim: '≥ 6,000/s, then 10,000',
+      unit: '/s',
+      against: '–',
+      judge: atLeast(6000, 10000),
+    },
+    { key: 'cpu', work: 'the same', aim: '–', unit: cpu, against: '–', judge: forComparison },
+  ],
+  async prepare(ctx) {
+    return { ...(await startSeeded(ctx, ctx.size.posts, { copy: true })), first: 1 };
+  },
+  async once(ctx, state) {
+    const { data, server, first } = state;
+    const before = await countPosts(server);
+    const result = takeNumbers(
+      state,
+      await measureLoad(ctx, server, {
+        url: server.url + protocol.paths.posts,
+        method: 'POST',
+        bodyTemplate: protocol.postBody,
+        tokens: data.tokens,
+        first,
+      }),
+    );
+    const stored = (await countPosts(server)) - before;
+    const sent = result.next_number - first;
+    // Measured ones were answered; those of the warm-up and the last in flight may be more.
+    if (stored < result.requests || stored > sent) {
+      throw new CannotMeasure(`${result.requests} answered, ${sent} sent, but ${stored} stored`);
+    }
+    return { posts: { measured: result.rps }, cpu: { measured: result.server_cpu_us } };
+  },
+};
+
+// ---- live ----
+
+const liveSockets = (server, data, subscribe) => ({
+  url: server.ws + protocol.paths.live,
+  ticketUrl: server.url + protocol.paths.ticket,
+  ticketMember: protocol.ticketMember,
+  tokens: data.tokens,
+  sources: 50,
+  hello: subscribe.hello,
+  ack: subscribe.ack,
+  pid: server.pids,
+});
+
+// Bytes of a frame on the wire: unmasked, a head of 2, 4 or 10.
+const wireBytes = (payload) => Math.round(payload) + (payload < 126 ? 2 : payload < 65536 ? 4 : 10);
+
+async function fanoutOnce(ctx, state, inFlight) {
+  const { data, server } = state;
+  const result = takeNumbers(
+    state,
+    await ctx.fanout({
+      ...liveSockets(server, data, protocol.subscribeFeed),
+      sockets: ctx.size.sockets,
+      rounds: ctx.size.rounds,
+      inFlight,
+      postUrl: server.url + protocol.paths.posts,
+      postBody: protocol.eventBody,
+      marker: protocol.eventMarker,
+      first: state.first,
+    }),
+  );
+  const bytes = wireBytes(result.payload_bytes);
+  const { sockets, rounds } = ctx.size;
+  const floor = await ctx.floor('send', { sockets, rounds, bytes, writev: inFlight });
+  return {
+    cpu: { measured: result.server_cpu_us, reference: floor.cpu_us_per_frame },
+    time: {
+      measured: result.post_to_last_us.max / 1000,
+      reference: floor.round_us.max / 1000,
+    },
+  };
+}
+
+const fanoutRow = (name, inFlight, most) => {
+  const many = inFlight === 1 ? 'one event' : `${inFlight} events in flight`;
+  const floor = inFlight === 1 ? 'bare `send` loop' : `${inFlight}-frame \`writev\` loop`;
+  return {
+    name,
+    lines: [
+      {
+        key: 'cpu',
+        work: `live fan-out, ${many}, to 5,000 sockets, each delivery`,
+        aim: `≤ ${most} × floor`,
+        unit: cpu,
+        against: floor,
+        judge: ratioAtMost(most),
+      },
+      {
+        key: 'time',
+        work: 'the same: from post to the last delivery, worst round',
+        aim: '< 50 ms',
+        unit: 'ms',
+        against: floor,
+        judge: atMost(50),
+      },
+    ],
+    async prepare(ctx) {
+      return { ...(await startSeeded(ctx, ctx.size.postsFew, { copy: true })), first: 1 };
+    },
+    once: (ctx, state) => fanoutOnce(ctx, state, inFlight),
+  };
+};
+
+const idle = {
+  name: 'idle',
+  lines: [
+    {
+      key: 'memory',
+      work: '10,000 idle signed-in sockets, memory each',
+      aim: '≤ 6 kB',
+      unit: 'bytes',
+      against: 'uWebSockets 500, ws 9,000',
+      judge: atMost(6000),
+    },
+  ],
+  prepare: async (ctx) => ctx.dataset(community(ctx, ctx.size.postsFew)),
+  // A server anew each time: memory once taken is not given back.
+  async once(ctx, data) {
+    const server = await ctx.hutong(data.data);
+    const result = await ctx.fanout({
+      ...liveSockets(server, data, protocol.subscribeMe),
+      sockets: ctx.size.idle,
+      idle: true,
+      hold: ctx.size.seconds,
+    });
+    await server.stop();
+    return { memory: { measured: result.pss_bytes_each } };
+  },
+};
+
+// ---- log-in ----
+
+const loginOptions = (ctx, { data, server }) => ({
+  url: server.url + protocol.paths.login,
+  method: 'POST',
+  header: protocol.formType,
+  bodyTemplate: data.login_body,
+  first: 1,
+  last: members(ctx),
+  connections: 50,
+  sources: 50,
+  timeout: 60,
+  pid: server.pids,
+});
+
+// Others read the feed at a pace that leaves the machine room: their p99 is then their waiting.
+async function othersP99(ctx, { data, server }) {
+  const result = await ctx.load({
+    url: server.url + protocol.paths.feed,
+    connections: 16,
+    rate: 500,
+    seconds: ctx.size.seconds,
+    tokens: data.tokens,
+  });
+  return result.latency_us.p99;
+}
+
+const login = {
+  name: 'login',
+  lines: [
+    {
+      key: 'cost',
+      work: 'a log-in',
+      aim: '≤ 1.1 × one argon2id',
+      unit: cpu,
+      against: 'libsodium, 19 MiB, t=2',
+      judge: ratioAtMost(1.1),
+    },
+    {
+      key: 'others',
+      work: "others' p99 while 50 log in (feed, 500/s)",
+      aim: 'unmoved (≤ 1.5 ×)',
+      unit: 'µs',
+      against: 'nobody logging in',
+      judge: unmoved,
+    },
+  ],
+  async prepare(ctx) {
+    const state = await startSeeded(ctx, ctx.size.postsFew, { copy: true });
+    if (!state.data.login_body) throw new CannotMeasure('bench-data gives no "login_body"');
+    return state;
+  },
+  async once(ctx, state) {
+    const logins = loginOptions(ctx, state);
+    const cost = await ctx.load({ ...logins, requests: 50 });
+    const hash = await ctx.floor('hash', { rounds: 20 });
+    const alone = await othersP99(ctx, state);
+    // Begins before and ends after the others are measured.
+    const [, together] = await Promise.all([
+      ctx.load({ ...logins, warmup: 0, seconds: ctx.size.seconds + 1 }),
+      othersP99(ctx, state),
+    ]);
+    return {
+      cost: { measured: cost.server_cpu_us, reference: hash.cpu_us_per_hash },
+      others: { measured: together, reference: alone },
+    };
+  },
+};
+
+export const rows = [
+  health,
+  feed,
+  conversations,
+  growthRow,
+  posts,
+  fanoutRow('fanout', 1, 1.15),
+  fanoutRow('fanout16', 16, 1.5),
+  idle,
+  login,
+];

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Stands in for the server where bench/run itself is tried: same commands, same answers, no
+// substance. STANDIN_FAULT names something to do wrong.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { listen } from './wsserver.mjs';
+
+const fault = process.env.STANDIN_FAULT;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: Object.fromEntries(
+    ['listen', 'data', 'members', 'posts', 'partners', 'messages'].map((n) => [n, { type: 'string' }]),
+  ),
+});
+
+async function seed() {
+  await mkdir(values.data, { recursive: true });
+  const tokens = path.join(values.data, 'tokens');
+  const names = Array.from({ length: Number(values.members) }, (_, i) => `token-${i + 1}`);
+  await writeFile(tokens, `${names.join('\n')}\n`);
+  await writeFile(path.join(values.data, 'posts'), values.posts);
+  console.log(JSON.stringify({ tokens, login_body: 'username=bench%d&password=secret' }));
+}
+
+async function serve() {
+  let posts = Number(await readFile(path.join(values.data, 'posts'), 'utf8').catch(() => '0'));
+  let issued = 0;
+  const tickets = new Set();
+  const readers = new Set();
+  const signedIn = (request) => /^Bearer token-\d+$/.test(request.headers.authorization);
+  const routes = {
+    'GET /health': () => [200, { status: fault === 'health' ? 'ill' : 'healthy' }],
+    'GET /posts': () => [200, { items: [], total: posts }],
+    'GET /messages/conversations': () => [200, { conversations: [] }],
+    'POST /auth/login': () => [200, { access_token: 'token-1' }],
+    'POST /live/ticket': () => {
+      tickets.add(`t${++issued}`);
+      return [200, { ticket: `t${issued}` }];
+    },
+    'POST /posts': (body) => {
+      if (fault !== 'forget') posts++;
+      const event = JSON.stringify({ type: 'post', content: JSON.parse(body).content });
+      for (const reader of readers) reader.send(event);
+      return [201, { id: posts }];
+    },
+  };
+  const open = ['/health', '/auth/login', '/posts'];
+  const { url } = await listen({
+    request(request, response, body) {
+      const { pathname } = new URL(request.url, 'http://standin');
+      const route = routes[`${request.method} ${pathname}`];
+      const allowed = signedIn(request) || (open.includes(pathname) && body === '') ||
+        pathname === '/auth/login';
+      const [status, reply] = !route ? [404, {}] : allowed ? route(body) : [401, {}];
+      response.writeHead(status, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify(reply));
+    },
+    refuse: (request) =>
+      !tickets.delete(new URL(request.url, 'http://standin').searchParams.get('ticket')),
+    member(member) {
+      member.onMessage = (text) => {
+        if (JSON.parse(text).topic === 'feed') readers.add(member);
+        member.send('{"type":"subscribed"}');
+      };
+      member.onClose = () => readers.delete(member);
+    },
+  });
+  if (fault !== 'silent') console.log(`ready ${url} pid=${process.pid}`);
+  if (fault === 'crash') process.exit(7);
+  process.on('SIGTERM', () => process.exit(0));
+}
+
+const commands = { serve, 'bench-data': seed };
+if (process.argv.includes('--version')) console.log('stand-in 1');
+else await commands[positionals[0]]();

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/api.h: what the handlers of a process share, and what each loop has.
+ * Filled by app/serve.c before any loop runs; read-only afterwards but for
+ * what says otherwise.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "auth/keyring.h"
+#include "auth/password.h"
+#include "auth/rate.h"
+#include "auth/ticket.h"
+#include "base/settings.h"
+#include "http/header.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "hub/hub.h"
+#include "io/workers.h"
+#include "store/store.h"
+
+struct metrics;
+struct token_cache;
+
+struct api {
+    const struct settings *settings;
+    struct store *store;
+    struct hub *hub;
+    struct workers *workers;   /* everything slow but passwords */
+    struct workers *hashers;   /* passwords, with a queue of their own */
+    struct keyring *keyring;
+    struct passwords passwords;
+    struct rate *rate;
+    struct tickets *tickets;
+    struct router *router;
+    struct header_trusted trusted;
+    struct metrics *metrics;
+    char admin_code[33];       /* lets the first account become admin; "" when there is one */
+    atomic_bool admin_code_used;
+    atomic_int uploads; /* under way */
+    int64_t started_us; /* wall */
+    struct api_loop *loops; /* owned by app */
+    size_t loop_count;
+};
+
+/* Lives on one loop. */
+struct api_loop {
+    struct api *api;
+    struct loop *loop;
+    struct http_server *server;
+    struct hub_loop *hub_loop;
+    struct db *db; /* its own reader; NULL for MariaDB */
+    struct token_cache *tokens;
+    struct list live; /* open live connections, of struct live (live.c) */
+    size_t live_count;
+    bool draining;
+    int index;
+};
+
+enum rate_class {
+    RATE_NONE,
+    RATE_READ,
+    RATE_WRITE,
+    RATE_LOGIN_ADDRESS, /* attempts from one address */
+    RATE_LOGIN_ACCOUNT, /* attempts on one account */
+    RATE_UPLOAD,
+    RATE_CLASSES
+};
+
+/* The application behind a loop's HTTP server. */
+struct http_app api_http_app(struct api_loop *home);
+/* Build the router out of the table. */
+struct router *api_router_new(void);
+/* Limits from the settings. */
+struct rate *api_rate_new(const struct settings *settings);
+/* Per-loop parts; after the loop, the hub and the store are there. */
+MUST_USE enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop, int index,
+                                struct why *why);
+/* Tell the live connections to come back, then nothing new is taken. On the loop. */
+void api_loop_drain(struct api_loop *home);
+void api_loop_close(struct api_loop *home);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/call.h: one request on its way through its handler.
+ *
+ * A handler is a plain function: it reads what it needs (api/input.h), calls
+ * the community or the store with `call->db`, writes its reply into
+ * call->x->reply (call_json() and friends) and returns OK, or returns an error
+ * with a sentence, from which api/respond.c makes the reply. Which thread it
+ * is on is the dispatcher's business; the lane in the route table says what
+ * it may do:
+ *
+ *   LANE_READ   reads call->db, short and indexed
+ *   LANE_WRITE  changes call->db, inside a transaction that is durable before
+ *               the reply leaves; may be run twice, from the start each time
+ *   LANE_SLOW   may block (hash, decode, wait); reads call->db, changes
+ *               through call_write()
+ *   LANE_HASH   the same, in the queue for passwords
+ *   LANE_LOOP   runs on the loop and takes the exchange over: sockets, streams
+ */
+#pragma once
+
+#include "api/api.h"
+#include "base/json.h"
+#include "community/act.h"
+#include "http/url.h"
+
+enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HASH, LANE_LOOP };
+
+enum access {
+    ACCESS_ANYONE,   /* nobody is asked who they are */
+    ACCESS_OPTIONAL, /* a good token counts, a bad one is as none */
+    ACCESS_MEMBER,
+    ACCESS_MODERATOR,
+    ACCESS_ADMIN
+};
+
+enum body_kind { BODY_NONE, BODY_JSON, BODY_FORM_OR_JSON, BODY_UPLOAD };
+
+struct call;
+typedef enum err handler(struct call *call, struct why *why);
+
+struct route {
+    enum http_method method;
+    const char *path;
+    enum lane lane;
+    enum access access;
+    enum rate_class rate;
+    enum body_kind body;
+    handler *handle;
+    /* For /openapi.json: what it does; fields of the body and the query as "name:type,…" with a
+     * '?' behind optional names; the name of the reply's schema, "" for none. */
+    const char *help, *body_fields, *query_fields, *reply;
+    int status; /* of success */
+};
+
+extern const struct route routes_table[];
+extern const size_t routes_count;
+
+/* Who asks. user.value 0: nobody knows. */
+struct caller {
+    struct user_id user;
+    enum role role;
+    uint64_t session;  /* 0: a token of an older system */
+    int64_t issued_s;  /* when the token was made */
+    int64_t expires_s; /* when it ends */
+};
+
+struct upload;
+
+enum { CALL_FAULTS_MAX = 12 };
+
+/* A field of the input that is wrong; see api/input.h. */
+struct field_fault {
+    const char *where; /* "body", "query", "path" */
+    const char *field;
+    const char *type;
+    struct str sentence;
+};
+
+struct call {
+    struct http_exchange *x;
+    struct api *api;
+    struct api_loop *home;
+    const struct route *route;
+    struct arena *arena; /* dies with the exchange */
+    struct db *db;
+    struct caller who;
+    struct str address; /* of the client, behind trusted proxies */
+    struct url_target target;
+    struct url_params query, form;
+    struct str params[ROUTER_PARAMS_MAX];
+    struct json *body; /* owned; NULL: none, or not read yet */
+    struct field_fault faults[CALL_FAULTS_MAX];
+    size_t fault_count;
+    struct upload *upload; /* BODY_UPLOAD: what came; see api/files.c */
+    struct act act;        /* LANE_WRITE: ready to use */
+
+    /* The dispatcher's own. */
+    struct str token;       /* as shown */
+    bool confirmed;         /* `who` was looked up in the store */
+    bool allowed_origin;
+    struct change change;   /* travelling to the writer */
+    struct job job;         /* … or to a worker */
+    struct task back;       /* … and home */
+    enum err err;
+    struct why why;
+};
+
+/* Begin the reply's JSON body with status 200 or the one of the route. */
+struct json_out call_json(struct call *call);
+/* 204. */
+void call_no_content(struct call *call);
+
+/*
+ * LANE_SLOW: change something and wait until it is durable; then its events are
+ * published. `apply` gets `ctx` and an act of the caller. May run twice.
+ */
+typedef enum err call_apply(void *ctx, struct act *act, struct why *why);
+MUST_USE enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why);
+
+/* Reply at once, on the loop, with what an error says. */
+void call_refuse(struct call *call, enum err err, const struct why *why);

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/dispatch.c: from a request to its handler, on the thread its lane asks
+ * for, and back.
+ *
+ *   loop    head: route, origin, who, rate, body ceiling
+ *   loop    whole: straight to the handler (READ on SQLite), or the call is
+ *           given away: to the writer, or to a worker
+ *   there   confirm who, handle
+ *   loop    back: reply
+ *
+ * A call given away touches nothing of the loop's until it is back.
+ */
+#include "api/api.h"
+
+#include "api/files.h"
+#include "api/input.h"
+#include "api/live.h"
+#include "api/metrics.h"
+#include "api/respond.h"
+#include "api/tokens.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "community/act.h"
+#include "store/records.h"
+
+/* Requests that have no body may still send a little; it is read and ignored. */
+enum { STRAY_BODY_BYTES = 64 * 1024, KEY_MAX = 200 };
+
+static const int64_t IDEMPOTENCY_US = INT64_C(24) * 3600 * 1000000;
+
+static struct call *call_of(const struct http_exchange *x)
+{
+    return x->own;
+}
+
+/* --- replies --- */
+
+struct json_out call_json(struct call *call)
+{
+    call->x->status = call->route->status;
+    call->x->content_type = "application/json";
+    return json_begin(&call->x->reply);
+}
+
+void call_no_content(struct call *call)
+{
+    call->x->status = 204;
+}
+
+static void send_reply(struct call *call)
+{
+    struct http_exchange *x = call->x;
+    ASSERT(x->status != 0);
+    if (x->reply.failed) {
+        struct why why;
+        respond_problem(call, why_set(&why, ERR_IO, "reply too large"), &why);
+        log_error("reply.too_large", "id=%s route=\"%s\"", x->id, call->route->path);
+    }
+    respond_cors(call);
+    metrics_count(call->home->api->metrics, call->home->index, call->route, x);
+    http_reply(x);
+}
+
+void call_refuse(struct call *call, enum err err, const struct why *why)
+{
+    respond_problem(call, err, why);
+    send_reply(call);
+}
+
+/* What the handler said becomes the reply; on the loop. */
+static void finish(struct call *call)
+{
+    if (call->confirmed) token_remember(call->home->tokens, call);
+    if (call->err == ERR_IO || call->err == ERR_CORRUPT || call->err == ERR_UNCERTAIN) {
+        log_error("request.failed", "id=%s route=\"%s\" err=%s reason=\"%s\"", call->x->id,
+                  call->route->path, err_name(call->err), call->why.text);
+    }
+    if (call->err) respond_problem(call, call->err, &call->why);
+    send_reply(call);
+}
+
+static void come_back(struct task *task)
+{
+    finish(CONTAINER_OF(task, struct call, back));
+}
+
+/* --- who --- */
+
+static bool bearer(struct call *call, struct str *token_out)
+{
+    struct str header = http_find_header(call->x, STR("authorization"));
+    return header.len > 0 && header_credentials(header, "bearer", token_out) && token_out->len > 0;
+}
+
+static enum err identify(struct call *call, struct why *why)
+{
+    struct str token;
+    if (call->route->access == ACCESS_ANYONE) return OK;
+    bool shown = bearer(call, &token);
+    if (!shown && call->route->access == ACCESS_OPTIONAL) return OK;
+    if (!shown) return why_set(why, ERR_UNKNOWN_CALLER, "Not authenticated");
+    enum err err = token_identify(call->home->tokens, call, token, why);
+    if (err && call->route->access == ACCESS_OPTIONAL) {
+        call->who = (struct caller){0};
+        return OK;
+    }
+    return err;
+}
+
+static bool may(enum role role, enum access access)
+{
+    switch (access) {
+    case ACCESS_ANYONE:
+    case ACCESS_OPTIONAL:
+    case ACCESS_MEMBER: return true;
+    case ACCESS_MODERATOR: return role == ROLE_MODERATOR || role == ROLE_ADMIN;
+    case ACCESS_ADMIN: return role == ROLE_ADMIN;
+    }
+    return false;
+}
+
+/* With call->db at hand: is the session still good, and the role enough? */
+static enum err confirm(struct call *call, struct why *why)
+{
+    if (call->who.user.value == 0) return OK;
+    if (!call->confirmed) {
+        enum err err = token_confirm(call, why);
+        if (err == ERR_UNKNOWN_CALLER && call->route->access == ACCESS_OPTIONAL) {
+            call->who = (struct caller){0};
+            return OK;
+        }
+        if (err) return err;
+    }
+    call->x->log_user = call->who.user.value;
+    if (may(call->who.role, call->route->access)) return OK;
+    return why_set(why, ERR_DENIED, "权限不足 (this needs a moderator or an administrator)");
+}
+
+/* --- rate --- */
+
+static struct str caller_name(struct call *call)
+{
+    if (call->who.user.value) {
+        return arena_printf(call->arena, "u%llu", (unsigned long long)call->who.user.value);
+    }
+    return call->address;
+}
+
+/* RateLimit-* as in draft-ietf-httpapi-ratelimit-headers-03, Retry-After as in RFC 9110. */
+static enum err take_rate(struct call *call, enum rate_class class, struct str caller,
+                          struct why *why)
+{
+    if (class == RATE_NONE) return OK;
+    struct rate_verdict verdict = rate_take(call->api->rate, (int)class, caller, clock_mono_us());
+    if (verdict.limit == 0 || verdict.allowed) return OK;
+    struct arena *arena = call->arena;
+    struct http_exchange *x = call->x;
+    why_set(why, ERR_LIMIT, "请求过于频繁，请 %u 秒后再试 (too many requests: try again in %u s)",
+            verdict.retry_after_s, verdict.retry_after_s);
+    respond_problem(call, ERR_LIMIT, why);
+    http_add_header(x, "Retry-After", arena_printf(arena, "%u", verdict.retry_after_s));
+    http_add_header(x, "RateLimit-Limit", arena_printf(arena, "%u", verdict.limit));
+    http_add_header(x, "RateLimit-Remaining", arena_printf(arena, "%u", verdict.remaining));
+    http_add_header(x, "RateLimit-Reset", arena_printf(arena, "%u", verdict.reset_s));
+    return ERR_LIMIT;
+}
+
+/* --- changes that carry a key --- */
+
+static struct str idempotency_key(const struct call *call)
+{
+    return http_find_header(call->x, STR("idempotency-key"));
+}
+
+/* What the key stands for: the same key with something else is a mistake of the client. */
+static struct str request_mark(struct call *call)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a: no secret, must be the same after a restart */
+    struct str parts[] = {call->x->target, buf_str(&call->x->body)};
+    for (size_t p = 0; p < COUNT_OF(parts); p++) {
+        for (size_t i = 0; i < parts[p].len; i++) {
+            hash = (hash ^ (unsigned char)parts[p].at[i]) * 1099511628211u;
+        }
+    }
+    return arena_printf(call->arena, "%016llx", (unsigned long long)hash);
+}
+
+/* True: answered from what was stored. */
+static enum err replay(struct call *call, struct db *db, struct str key, struct str mark,
+                       bool *replayed_out, struct why *why)
+{
+    struct idempotent past;
+    *replayed_out = false;
+    enum err err = idempotent_load(db, call->arena, call->who.user, key, &past, why);
+    if (err == ERR_NOT_FOUND) return OK;
+    if (err) return err;
+    if (past.at_us < call->act.now_us - IDEMPOTENCY_US) return OK;
+    if (!str_eq(past.route, str_of(call->route->path)) || !str_eq(past.request, mark)) {
+        return why_set(why, ERR_CONFLICT,
+                       "this Idempotency-Key was used for a different request within a day");
+    }
+    call->x->status = past.status;
+    if (past.status != 204) call->x->content_type = "application/json";
+    buf_add_str(&call->x->reply, past.body);
+    http_add_header(call->x, "Idempotency-Replayed", STR("true"));
+    *replayed_out = true;
+    return OK;
+}
+
+static enum err handle_once(struct call *call, struct db *db, struct why *why)
+{
+    struct str key = idempotency_key(call);
+    if (key.len == 0 || call->who.user.value == 0) return call->route->handle(call, why);
+    if (key.len > KEY_MAX || !utf8_valid(key)) {
+        return why_set(why, ERR_INVALID, "Idempotency-Key must be text of at most %d bytes",
+                       KEY_MAX);
+    }
+    struct str mark = request_mark(call);
+    bool replayed;
+    enum err err = replay(call, db, key, mark, &replayed, why);
+    if (err || replayed) return err;
+    err = call->route->handle(call, why);
+    if (err) return err;
+    struct idempotent answer = {.route = str_of(call->route->path),
+                                .request = mark,
+                                .status = call->x->status,
+                                .body = call->x->reply.len ? buf_str(&call->x->reply) : STR(""),
+                                .at_us = call->act.now_us};
+    return idempotent_save(db, call->who.user, key, &answer, why);
+}
+
+/* --- lanes --- */
+
+static enum err apply_call(struct change *change, struct db *db, struct why *why)
+{
+    struct call *call = CONTAINER_OF(change, struct call, change);
+    http_reset_reply(call->x); /* it may be the second try */
+    call->fault_count = 0;
+    call->db = db;
+    act_init(&call->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
+    return handle_once(call, db, why);
+}
+
+static void settled_call(struct change *change, enum err err, const struct why *why)
+{
+    struct call *call = CONTAINER_OF(change, struct call, change);
+    call->err = err;
+    call->why = *why;
+    if (!err) act_publish(&call->act, call->api->hub);
+    loop_post(call->home->loop, &call->back);
+}
+
+static void run_read(struct call *call)
+{
+    call->err = confirm(call, &call->why);
+    if (!call->err) call->err = call->route->handle(call, &call->why);
+}
+
+/* On a worker, with the worker's own connection. */
+static void work_call(struct job *job, void *own)
+{
+    struct call *call = CONTAINER_OF(job, struct call, job);
+    call->db = own;
+    if (call->route->lane == LANE_WRITE) { /* MariaDB */
+        call->err = confirm(call, &call->why);
+        if (!call->err) {
+            store_settle_here(own, &call->change);
+            return;
+        }
+    } else {
+        run_read(call);
+    }
+    loop_post(call->home->loop, &call->back);
+}
+
+static void give_to_workers(struct call *call)
+{
+    bool hash = call->route->lane == LANE_HASH;
+    call->job.work = work_call;
+    if (workers_submit(hash ? call->api->hashers : call->api->workers, &call->job)) return;
+    why_set(&call->why, ERR_BUSY, "服务器繁忙 (the server is busy; try again in a moment)");
+    call->err = ERR_BUSY;
+    finish(call);
+}
+
+static void give_to_writer(struct call *call)
+{
+    call->db = call->home->db;
+    call->err = confirm(call, &call->why);
+    if (call->err) {
+        finish(call);
+        return;
+    }
+    store_submit(call->api->store, &call->change);
+}
+
+static void dispatch(struct call *call)
+{
+    bool embedded = call->home->db != NULL;
+    call->change.apply = apply_call;
+    call->change.settled = settled_call;
+    call->back.run = come_back;
+    switch (call->route->lane) {
+    case LANE_READ:
+        if (!embedded) {
+            give_to_workers(call);
+            return;
+        }
+        call->db = call->home->db;
+        run_read(call);
+        finish(call);
+        return;
+    case LANE_WRITE:
+        if (embedded) {
+            give_to_writer(call);
+        } else {
+            give_to_workers(call);
+        }
+        return;
+    case LANE_SLOW:
+    case LANE_HASH: give_to_workers(call); return;
+    case LANE_LOOP:
+        call->db = call->home->db;
+        call->err = call->route->handle(call, &call->why);
+        if (call->err) finish(call); /* else it has taken the exchange over */
+        return;
+    }
+}
+
+/* --- LANE_SLOW changes --- */
+
+struct slow_change {
+    struct call *call;
+    call_apply *apply;
+    void *ctx;
+    struct act act;
+};
+
+static enum err apply_slow(void *ctx, struct db *db, struct why *why)
+{
+    struct slow_change *slow = ctx;
+    struct call *call = slow->call;
+    act_init(&slow->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
+    return slow->apply(slow->ctx, &slow->act, why);
+}
+
+enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why)
+{
+    struct slow_change slow = {.call = call, .apply = apply, .ctx = ctx};
+    enum err err = store_write(call->api->store, call->db, apply_slow, &slow, why);
+    if (!err) act_publish(&slow.act, call->api->hub);
+    return err;
+}
+
+/* --- heads --- */
+
+static void write_allow(struct call *call, unsigned methods)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    struct buf list;
+    buf_init(&list, 128);
+    if (methods & 1u << HTTP_GET_) methods |= 1u << HTTP_HEAD_;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (!(methods & 1u << i)) continue;
+        if (list.len) buf_add(&list, ", ", 2);
+        buf_add_str(&list, str_of(names[i]));
+    }
+    http_add_header(call->x, "Allow", buf_str(&list));
+    buf_release(&list);
+}
+
+/* "/posts/" for "/posts", "/users" for "/users/": the one spelling that has a route. */
+static bool other_spelling(struct call *call, struct str *path_out)
+{
+    struct str path = call->target.path;
+    struct str other = str_ends(path, STR("/")) && path.len > 1
+                           ? str_head(path, path.len - 1)
+                           : arena_printf(call->arena, "%.*s/", STR_ARGS(path));
+    struct router_match match = router_find(call->api->router, HTTP_OTHER_, other);
+    *path_out = other;
+    return match.methods != 0;
+}
+
+static void redirect(struct call *call, struct str path)
+{
+    struct str host = http_find_header(call->x, STR("host"));
+    struct str scheme = http_find_header(call->x, STR("x-forwarded-proto"));
+    if (!str_eq(scheme, STR("https"))) scheme = STR("http");
+    struct str query = call->target.query;
+    http_add_header(call->x, "Location",
+                    arena_printf(call->arena, "%.*s://%.*s%.*s%s%.*s", STR_ARGS(scheme),
+                                 STR_ARGS(host), STR_ARGS(path), query.at ? "?" : "",
+                                 STR_ARGS(query)));
+    call->x->status = 307;
+}
+
+/* A request without a route: preflight, redirect, 404 or 405. */
+static void answer_unrouted(struct call *call, unsigned methods)
+{
+    static const struct route unrouted = {.path = "(none)"};
+    struct http_exchange *x = call->x;
+    struct str origin = http_find_header(x, STR("origin")), path;
+    call->route = &unrouted;
+    bool preflight = x->method == HTTP_OPTIONS_ && origin.len > 0 &&
+                     http_find_header(x, STR("access-control-request-method")).len > 0;
+    if (preflight) {
+        respond_preflight(call, origin);
+        metrics_count(call->api->metrics, call->home->index, call->route, x);
+        http_reply(x);
+        return;
+    }
+    if (methods) {
+        respond_status(x, 405, "Method Not Allowed");
+        write_allow(call, methods);
+    } else if (other_spelling(call, &path)) {
+        redirect(call, path);
+    } else {
+        respond_status(x, 404, "Not Found");
+    }
+    send_reply(call);
+}
+
+static enum err read_target(struct call *call, struct why *why)
+{
+    enum err err = url_target_parse(call->x->target, &call->target, why);
+    if (err || call->target.query.len == 0) return err;
+    return url_params_parse(call->arena, call->target.query, &call->query, why);
+}
+
+static void refuse_head(struct call *call, enum err err)
+{
+    static const struct route unrouted = {.path = "(none)"};
+    if (call->route == NULL) call->route = &unrouted;
+    if (err != ERR_LIMIT) respond_problem(call, err, &call->why); /* take_rate() wrote its own */
+    send_reply(call);
+}
+
+static void on_head(void *ctx, struct http_exchange *x)
+{
+    struct api_loop *home = ctx;
+    struct call *call = ARENA_NEW(&x->arena, struct call);
+    x->own = call;
+    call->x = x;
+    call->arena = &x->arena;
+    call->home = home;
+    call->api = home->api;
+    call->allowed_origin = respond_origin_allowed(home->api, x);
+    call->address = header_client_address(http_find_header(x, STR("x-forwarded-for")),
+                                          str_of(x->peer), &home->api->trusted);
+    enum err err = read_target(call, &call->why);
+    if (err) {
+        refuse_head(call, err);
+        return;
+    }
+    struct router_match match = router_find(home->api->router, x->method, call->target.path);
+    if (match.route == NULL) {
+        answer_unrouted(call, match.methods);
+        return;
+    }
+    call->route = match.route;
+    x->label = call->route->path;
+    for (size_t i = 0; i < match.param_count; i++) call->params[i] = match.params[i];
+
+    err = identify(call, &call->why);
+    if (!err) err = take_rate(call, call->route->rate, caller_name(call), &call->why);
+    if (!err && call->route->body == BODY_UPLOAD) err = upload_begin(call, &call->why);
+    if (err) {
+        refuse_head(call, err);
+        return;
+    }
+    x->body_max = call->route->body == BODY_NONE ? STRAY_BODY_BYTES : LIMIT_JSON_BYTES;
+}
+
+static void on_whole(void *ctx, struct http_exchange *x)
+{
+    (void)ctx;
+    struct call *call = call_of(x);
+    if (call->upload && !upload_whole(call, dispatch)) return; /* goes on when it is on disk */
+    dispatch(call);
+}
+
+static void on_done(void *ctx, struct http_exchange *x)
+{
+    (void)ctx;
+    struct call *call = call_of(x);
+    if (call == NULL) return;
+    json_free(call->body);
+    upload_free(call);
+    x->own = NULL;
+}
+
+static void on_fault(void *ctx, struct http_exchange *x, const char *sentence)
+{
+    (void)ctx;
+    respond_status(x, x->status, sentence);
+}
+
+struct http_app api_http_app(struct api_loop *home)
+{
+    return (struct http_app){
+        .head = on_head, .whole = on_whole, .done = on_done, .fault = on_fault, .ctx = home};
+}
+
+/* --- life cycle --- */
+
+struct router *api_router_new(void)
+{
+    struct router *router = router_new();
+    for (size_t i = 0; i < routes_count; i++) {
+        router_add(router, routes_table[i].method, routes_table[i].path, &routes_table[i]);
+    }
+    return router;
+}
+
+static struct rate_limit per_minute(int64_t limit)
+{
+    /* A tenth of a minute's worth at once, but never less than a page load needs. */
+    uint32_t rate = (uint32_t)MIN(limit, INT32_MAX);
+    return (struct rate_limit){rate, MAX(rate / 10, MIN(rate, 20u))};
+}
+
+struct rate *api_rate_new(const struct settings *settings)
+{
+    struct rate_limit limits[RATE_CLASSES] = {
+        [RATE_READ] = per_minute(settings->rate_read),
+        [RATE_WRITE] = per_minute(settings->rate_write),
+        [RATE_LOGIN_ADDRESS] = per_minute(settings->rate_login),
+        [RATE_LOGIN_ACCOUNT] = per_minute(settings->rate_login),
+        [RATE_UPLOAD] = per_minute(settings->rate_upload),
+    };
+    return rate_new(limits, COUNT_OF(limits), 65536);
+}
+
+static void on_notice(void *ctx, const struct hub_notice *notice)
+{
+    struct api_loop *home = ctx;
+    token_forget(home->tokens, notice);
+    live_notice(home, notice);
+}
+
+enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop, int index,
+                       struct why *why)
+{
+    *home = (struct api_loop){.api = api, .loop = loop, .index = index};
+    list_init(&home->live);
+    if (store_kind(api->store) == DB_SQLITE) {
+        enum err err = store_connect(api->store, &home->db, why);
+        if (err) return err;
+    }
+    home->tokens = token_cache_new();
+    home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
+    return OK;
+}
+
+void api_loop_drain(struct api_loop *home)
+{
+    home->draining = true;
+    live_drain(home);
+}
+
+void api_loop_close(struct api_loop *home)
+{
+    token_cache_free(home->tokens);
+    hub_loop_close(home->hub_loop);
+    db_close(home->db);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/respond.h: the one place that knows HTTP statuses for failures.
+ *
+ * Errors are application/problem+json (RFC 9457): type, title, status, detail
+ * (one sentence a member can read; where the old clients look for it), for
+ * input errors `errors`, a list of {loc, msg, type}, and the request's id.
+ */
+#pragma once
+
+#include "api/call.h"
+
+/* Turn the exchange's reply into the problem. */
+void respond_problem(struct call *call, enum err err, const struct why *why);
+/* For requests that never became a call: broken HTTP, no such path. */
+void respond_status(struct http_exchange *x, int status, const char *sentence);
+/* Headers that every answer to a browser of an allowed origin needs. */
+void respond_cors(struct call *call);
+bool respond_origin_allowed(const struct api *api, const struct http_exchange *x);
+/* The answer to a CORS preflight. */
+void respond_preflight(struct call *call, struct str origin);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/tokens.h: access tokens a loop has seen, so that the signature of each
+ * is checked once, and its session looked up at most once a second.
+ *
+ * A log-out reaches every loop as a notice (hub) and drops what it names here;
+ * the second is for other processes on the same database. Lives on one loop.
+ */
+#pragma once
+
+#include "api/call.h"
+
+struct token_cache;
+
+struct token_cache *token_cache_new(void);
+void token_cache_free(struct token_cache *cache); /* NULL is fine */
+
+/* Who the token says it is; `call->confirmed` tells whether the store agreed lately.
+ * ERR_UNKNOWN_CALLER: nobody. */
+MUST_USE enum err token_identify(struct token_cache *cache, struct call *call, struct str token,
+                                 struct why *why);
+/* Look the session and the account up; on any thread with call->db.
+ * ERR_UNKNOWN_CALLER: logged out, banned or gone. */
+MUST_USE enum err token_confirm(struct call *call, struct why *why);
+/* What token_confirm() found, for the next request. On the loop. */
+void token_remember(struct token_cache *cache, const struct call *call);
+void token_forget(struct token_cache *cache, const struct hub_notice *notice);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * auth/password.c: argon2id by libsodium, bcrypt by libcrypt.
+ *
+ * crypto_pwhash_str_needs_rehash() would also ask for a new hash where the
+ * stored one is stronger; an operator who lowers the cost does not want to
+ * weaken what is there. So the parameters are read here, which the ceiling on
+ * what a stored hash may cost needs anyway.
+ */
+#include "auth/password.h"
+
+#include <crypt.h>
+#include <errno.h>
+#include <sodium.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/utf8.h"
+
+enum {
+    BCRYPT_BYTES = 60,          /* "$2b$12$", 22 characters of salt, 31 of hash */
+    BCRYPT_PASSWORD_BYTES = 72, /* bcrypt takes no more of a password */
+    /* Each step doubles the time: 12 takes about 0.4 s, 15 about 3 s on a worker. */
+    BCRYPT_COST_MIN = 4,
+    BCRYPT_COST_MAX = 15,
+    /* Three times what libsodium calls "sensitive" passes; and a gigabyte. */
+    ARGON_PASSES_MAX = 12,
+    ARGON_KIB_MAX = 1024 * 1024,
+    ARGON_LANES_MAX = 16,
+};
+
+static_assert(PASSWORD_HASH_BYTES == crypto_pwhash_STRBYTES, "libsodium fills the whole array");
+
+struct argon_cost {
+    uint64_t kib, passes, lanes;
+};
+
+enum err passwords_open(struct passwords *passwords, struct password_cost cost, struct why *why)
+{
+    ASSERT(sodium_init() >= 0); /* picks the fastest code for this processor; only once */
+    if (cost.passes < crypto_pwhash_argon2id_OPSLIMIT_MIN || cost.passes > ARGON_PASSES_MAX) {
+        return why_set(why, ERR_INVALID, "passwords can be hashed in %d to %d passes, not %llu",
+                       (int)crypto_pwhash_argon2id_OPSLIMIT_MIN, ARGON_PASSES_MAX,
+                       (unsigned long long)cost.passes);
+    }
+    if (cost.memory_bytes < crypto_pwhash_argon2id_MEMLIMIT_MIN ||
+        cost.memory_bytes > UINT64_C(1024) * ARGON_KIB_MAX) {
+        return why_set(why, ERR_INVALID,
+                       "passwords can be hashed in 8 KiB to 1 GiB of memory, not in %llu bytes",
+                       (unsigned long long)cost.memory_bytes);
+    }
+    passwords->cost = cost;
+
+    /* The hash of 256 random bits that nobody keeps. */
+    uint8_t secret[32];
+    char text[2 * sizeof(secret) + 1];
+    random_bytes(secret, sizeof(secret));
+    hex_write(text, secret, sizeof(secret));
+    enum err err = password_hash(passwords, str_of(text), passwords->dummy, why);
+    sodium_memzero(secret, sizeof(secret));
+    sodium_memzero(text, sizeof(text));
+    return err;
+}
+
+static bool has_nul(struct str password)
+{
+    return str_find_byte(password, '\0') < password.len;
+}
+
+enum err password_check(struct str password, struct why *why)
+{
+    if (!utf8_valid(password)) return why_set(why, ERR_INVALID, "password is not valid UTF-8");
+    if (has_nul(password)) return why_set(why, ERR_INVALID, "password has a NUL character");
+    size_t count = utf8_count(password);
+    if (count < LIMIT_PASSWORD_MIN) {
+        return why_set(why, ERR_INVALID, "password has %zu characters, at least %d needed", count,
+                       LIMIT_PASSWORD_MIN);
+    }
+    if (count > LIMIT_PASSWORD_MAX) {
+        return why_set(why, ERR_INVALID, "password has %zu characters, at most %d allowed", count,
+                       LIMIT_PASSWORD_MAX);
+    }
+    return OK;
+}
+
+enum err password_hash(const struct passwords *passwords, struct str password,
+                       char hash_out[PASSWORD_HASH_BYTES], struct why *why)
+{
+    if (has_nul(password)) return why_set(why, ERR_INVALID, "password has a NUL character");
+    int failed = crypto_pwhash_str_alg(hash_out, password.at ? password.at : "", password.len,
+                                       passwords->cost.passes, (size_t)passwords->cost.memory_bytes,
+                                       crypto_pwhash_ALG_ARGON2ID13);
+    if (failed) return why_set(why, ERR_BUSY, "no memory to hash a password; try again");
+    return OK;
+}
+
+/* "m=19456,t=2,p=1": the number behind `name`, taken off `*rest` with its separator. */
+static bool take_number(struct str *rest, const char *name, char separator, uint64_t *value_out)
+{
+    struct str piece;
+    if (!str_split(rest, separator, &piece)) return false;
+    if (!str_starts(piece, str_of(name))) return false;
+    return str_to_u64(str_from(piece, strlen(name)), value_out);
+}
+
+static bool argon_read(struct str hash, struct argon_cost *cost_out)
+{
+    struct str rest = hash;
+    struct str prefix = STR("$argon2id$v=19$");
+    if (!str_starts(rest, prefix)) return false;
+    rest = str_from(rest, prefix.len);
+    return take_number(&rest, "m=", ',', &cost_out->kib) &&
+           take_number(&rest, "t=", ',', &cost_out->passes) &&
+           take_number(&rest, "p=", '$', &cost_out->lanes);
+}
+
+static enum err argon_verify(const struct passwords *passwords, struct str hash,
+                             struct str password, bool *rehash_out, struct why *why)
+{
+    struct argon_cost cost = {0};
+    char text[PASSWORD_HASH_BYTES];
+    if (hash.len >= sizeof(text) || has_nul(hash) || !argon_read(hash, &cost)) {
+        return why_set(why, ERR_CORRUPT, "the stored password hash is damaged");
+    }
+    if (cost.kib > ARGON_KIB_MAX || cost.passes > ARGON_PASSES_MAX ||
+        cost.lanes > ARGON_LANES_MAX) {
+        return why_set(why, ERR_CORRUPT, "the stored password hash is too costly to compute");
+    }
+    memset(text, 0, sizeof(text));
+    memcpy(text, hash.at, hash.len);
+
+    errno = 0; /* libsodium says by errno which kind of no it is */
+    if (crypto_pwhash_str_verify(text, password.at ? password.at : "", password.len) == 0) {
+        *rehash_out = cost.kib * 1024 < passwords->cost.memory_bytes / 1024 * 1024 ||
+                      cost.passes < passwords->cost.passes;
+        return OK;
+    }
+    if (errno == EINVAL) return why_set(why, ERR_UNKNOWN_CALLER, "the password does not match");
+    if (errno == ENOMEM) {
+        return why_set(why, ERR_BUSY, "no memory to check a password; try again");
+    }
+    return why_set(why, ERR_CORRUPT, "the stored password hash is damaged");
+}
+
+static bool is_bcrypt(struct str hash)
+{
+    return str_starts(hash, STR("$2a$")) || str_starts(hash, STR("$2b$")) ||
+           str_starts(hash, STR("$2y$"));
+}
+
+static enum err bcrypt_verify(struct str hash, struct str password, bool *rehash_out,
+                              struct why *why)
+{
+    uint64_t cost;
+    char setting[BCRYPT_BYTES + 1] = "", text[BCRYPT_PASSWORD_BYTES + 1];
+    if (hash.len != BCRYPT_BYTES || has_nul(hash) || hash.at[6] != '$' ||
+        !str_to_u64(str_head(str_from(hash, 4), 2), &cost) || cost < BCRYPT_COST_MIN) {
+        return why_set(why, ERR_CORRUPT, "the stored password hash is damaged");
+    }
+    if (cost > BCRYPT_COST_MAX) {
+        return why_set(why, ERR_CORRUPT, "the stored password hash is too costly to compute");
+    }
+    memcpy(setting, hash.at, BCRYPT_BYTES);
+
+    /* Not str_copy: bcrypt cuts at byte 72, in the middle of a character if need be. */
+    memset(text, 0, sizeof(text));
+    if (password.len > 0) memcpy(text, password.at, MIN(password.len, BCRYPT_PASSWORD_BYTES));
+
+    struct crypt_data *data = NEW(struct crypt_data); /* 32 KiB: too much for a worker's stack */
+    const char *got = crypt_r(text, setting, data);
+    enum err err = OK;
+    if (got == NULL || got[0] == '*') { /* "*0": the setting is no good */
+        err = why_set(why, ERR_CORRUPT, "the stored password hash is damaged");
+    } else if (!str_eq_secret(str_of(got), hash)) {
+        err = why_set(why, ERR_UNKNOWN_CALLER, "the password does not match");
+    }
+    *rehash_out = err == OK;
+    sodium_memzero(text, sizeof(text));
+    sodium_memzero(data, sizeof(*data));
+    mem_free(data);
+    return err;
+}
+
+enum err password_verify(const struct passwords *passwords, struct str hash, struct str password,
+                         bool *rehash_out, struct why *why)
+{
+    ASSERT(passwords->cost.passes > 0);
+    *rehash_out = false;
+    /* No hash was ever made of a password with a NUL, and bcrypt would stop there. Not found out
+     * sooner for one account than for another, so the time tells nothing. */
+    if (has_nul(password)) {
+        return why_set(why, ERR_UNKNOWN_CALLER, "the password does not match");
+    }
+    if (is_bcrypt(hash)) return bcrypt_verify(hash, password, rehash_out, why);
+    return argon_verify(passwords, hash, password, rehash_out, why);
+}
+
+struct str password_dummy(const struct passwords *passwords)
+{
+    ASSERT(passwords->dummy[0] == '$');
+    return str_of(passwords->dummy);
+}

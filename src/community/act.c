@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "community/act.h"
+
+#include "base/mem.h"
+#include "store/events.h"
+
+struct told {
+    struct told *next;
+    struct topic_name topic;
+    uint64_t seq;
+    struct str payload, legacy;
+};
+
+void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_us,
+              struct user_id me, enum role role)
+{
+    *act = (struct act){.db = db, .arena = arena, .now_us = now_us, .me = me, .role = role};
+    act->told_end = &act->told;
+}
+
+enum err act_tell(struct act *act, struct topic_name topic, const char *kind, struct str fold,
+                  struct str data, bool legacy, struct why *why)
+{
+    struct told *told = ARENA_NEW(act->arena, struct told);
+    told->topic = topic;
+    told->payload = arena_printf(act->arena, "{\"event\":\"%s\",\"data\":%.*s}", kind,
+                                 STR_ARGS(data));
+    if (legacy) {
+        told->legacy = arena_printf(act->arena, "{\"type\":\"new_message\",\"data\":%.*s}",
+                                    STR_ARGS(data));
+    }
+    enum err err = events_add(act->db, str_of(topic.text), fold, told->payload, act->now_us,
+                              &told->seq, why);
+    if (err) return err;
+    *act->told_end = told;
+    act->told_end = &told->next;
+    act->told_count++;
+    return OK;
+}
+
+void act_notify(struct act *act, const struct hub_notice *notice)
+{
+    ASSERT(act->notice_count < ACT_NOTICES_MAX);
+    act->notices[act->notice_count++] = *notice;
+}
+
+void act_publish(struct act *act, struct hub *hub)
+{
+    for (size_t i = 0; i < act->notice_count; i++) hub_notify(hub, &act->notices[i]);
+    if (act->told_count == 0) return;
+    struct event **events = ARENA_ARRAY(act->arena, struct event *, act->told_count);
+    size_t count = 0;
+    for (struct told *told = act->told; told; told = told->next) {
+        events[count++] = event_new(&told->topic, told->seq, told->payload, told->legacy);
+    }
+    hub_publish(hub, events, count);
+}

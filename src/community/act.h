@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * community/act.h: what every deed of a member needs: a connection inside a
+ * transaction, who acts, when, and a place for the events that tell of it.
+ *
+ * An event is numbered and stored in the deed's own transaction by act_tell();
+ * once that is committed, act_publish() hands all of them to the hub. A deed
+ * that fails, or whose transaction is taken back, publishes nothing.
+ */
+#pragma once
+
+#include "base/json.h"
+#include "hub/hub.h"
+#include "store/users.h"
+
+struct told; /* one event on its way */
+
+enum { ACT_NOTICES_MAX = 4 };
+
+struct act {
+    struct db *db;
+    struct arena *arena;
+    int64_t now_us;
+    struct user_id me;
+    enum role role;
+    struct told *told, **told_end; /* in `arena`; use act_init() */
+    size_t told_count;
+    struct hub_notice notices[ACT_NOTICES_MAX];
+    size_t notice_count;
+};
+
+void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_us,
+              struct user_id me, enum role role);
+
+/*
+ * Tell a topic. `data` is the JSON of the event's data. `fold`: see
+ * store/events.h. `legacy`: also tell the old clients' sockets that listen to
+ * this topic, in their form.
+ */
+MUST_USE enum err act_tell(struct act *act, struct topic_name topic, const char *kind,
+                           struct str fold, struct str data, bool legacy, struct why *why);
+/* Tell every loop what changes for open sockets (log-out, leaving a group), after the commit. */
+void act_notify(struct act *act, const struct hub_notice *notice);
+/* After the commit, on any thread. */
+void act_publish(struct act *act, struct hub *hub);

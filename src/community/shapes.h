@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * community/shapes.h: the JSON forms of what members see, in replies and in
+ * events alike. Field names and order are those of the system we replace;
+ * what is ours comes behind them.
+ */
+#pragma once
+
+#include "base/json.h"
+#include "store/comments.h"
+#include "store/groups.h"
+#include "store/posts.h"
+
+void shape_user_brief(struct json_out *out, const char *key, const struct user_brief *user);
+void shape_user(struct json_out *out, const char *key, const struct user *user);
+void shape_post(struct json_out *out, const char *key, const struct post *post);
+void shape_comment(struct json_out *out, const char *key, const struct comment *comment);
+void shape_message(struct json_out *out, const char *key, const struct message *message);
+void shape_conversation(struct json_out *out, const struct conversation *conversation);
+void shape_group(struct json_out *out, const char *key, const struct group *group);
+
+/* The same as a text of its own, in `arena`. */
+struct str shape_user_brief_text(struct arena *arena, const struct user_brief *user);
+struct str shape_post_text(struct arena *arena, const struct post *post);
+struct str shape_comment_text(struct arena *arena, const struct comment *comment);
+struct str shape_message_text(struct arena *arena, const struct message *message);
+struct str shape_group_text(struct arena *arena, const struct group *group);

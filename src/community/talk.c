@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "community/talk.h"
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "community/shapes.h"
+
+static bool is_moderator(const struct act *act)
+{
+    return act->role == ROLE_MODERATOR || act->role == ROLE_ADMIN;
+}
+
+/*
+ * A picture a member names is fetched by everybody who sees it, so a foreign
+ * address would tell a stranger who reads what. Only what was uploaded here.
+ */
+enum err picture_path_check(const char *field, struct str path, struct why *why)
+{
+    bool ours = str_starts(path, STR("/files/images/")) || str_starts(path, STR("/files/avatars/"));
+    size_t name = str_starts(path, STR("/files/images/")) ? 14 : 15;
+    for (size_t i = name; ours && i < path.len; i++) {
+        char c = path.at[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     c == '_' || c == '-' || (c == '.' && i > name);
+        if (!plain) ours = false;
+    }
+    if (ours && path.len > name && path.len <= LIMIT_PATH_MAX) return OK;
+    return why_field(why, field, "value_error",
+                     "%s must be the url that an upload was answered with, like "
+                     "/files/images/NAME",
+                     field);
+}
+
+/* --- posts --- */
+
+enum err talk_post(struct act *act, const struct post_draft *draft, struct post *post_out,
+                   struct why *why)
+{
+    struct str content;
+    enum err err = text_check("content", draft->content, 1, LIMIT_POST_MAX, &content, why);
+    if (err) return err;
+    if (draft->image_path.at) {
+        err = picture_path_check("image_path", draft->image_path, why);
+        if (err) return err;
+    }
+    struct post_id id;
+    err = posts_add(act->db, act->me, content, draft->image_path, act->now_us, &id, why);
+    if (err) return err;
+    struct user author;
+    err = users_load(act->db, act->arena, act->me, &author, why);
+    if (err) return err;
+    *post_out = (struct post){.id = id,
+                              .author = author.brief,
+                              .content = arena_copy(act->arena, content),
+                              .image_path = draft->image_path,
+                              .created_us = act->now_us};
+    return act_tell(act, topic_feed(), "post.created", STR(""),
+                    shape_post_text(act->arena, post_out), false, why);
+}
+
+enum err talk_edit_post(struct act *act, struct post_id id, struct str raw, struct post *post_out,
+                        struct why *why)
+{
+    struct str content;
+    enum err err = text_check("content", raw, 1, LIMIT_POST_MAX, &content, why);
+    if (err) return err;
+    err = posts_load(act->db, act->arena, id, act->me, post_out, why);
+    if (err) return err;
+    if (post_out->author.id.value != act->me.value) {
+        return why_set(why, ERR_DENIED, "只能编辑自己的帖子 (only its author can edit a post)");
+    }
+    err = posts_edit(act->db, post_out, content, act->now_us, why);
+    if (err) return err;
+    post_out->content = arena_copy(act->arena, content);
+    post_out->edited_us = act->now_us;
+    struct post shared = *post_out;
+    shared.is_liked = false; /* the author's own mark is nobody else's */
+    struct str data = shape_post_text(act->arena, &shared);
+    err = act_tell(act, topic_feed(), "post.updated", STR(""), data, false, why);
+    if (err) return err;
+    return act_tell(act, topic_post(id), "post.updated", STR(""), data, false, why);
+}
+
+enum err talk_remove_post(struct act *act, struct post_id id, struct why *why)
+{
+    struct post post;
+    enum err err = posts_load(act->db, act->arena, id, act->me, &post, why);
+    if (err) return err;
+    if (post.author.id.value != act->me.value && !is_moderator(act)) {
+        return why_set(why, ERR_DENIED, "只能删除自己的帖子 (only its author can delete a post)");
+    }
+    err = posts_remove(act->db, &post, why);
+    if (err) return err;
+    struct str data = arena_printf(act->arena, "{\"id\":%llu}", (unsigned long long)id.value);
+    err = act_tell(act, topic_feed(), "post.deleted", STR(""), data, false, why);
+    if (err) return err;
+    return act_tell(act, topic_post(id), "post.deleted", STR(""), data, false, why);
+}
+
+/* Counters are folded: who comes back gets the newest once, not every step. */
+static enum err tell_counts(struct act *act, struct post_id id, uint64_t *likes_out,
+                            struct why *why)
+{
+    uint64_t likes, comments;
+    enum err err = posts_load_counts(act->db, id, &likes, &comments, why);
+    if (err) return err;
+    if (likes_out) *likes_out = likes;
+    struct str data = arena_printf(
+        act->arena, "{\"id\":%llu,\"likes_count\":%llu,\"comments_count\":%llu}",
+        (unsigned long long)id.value, (unsigned long long)likes, (unsigned long long)comments);
+    struct str fold = arena_printf(act->arena, "counts:%llu", (unsigned long long)id.value);
+    err = act_tell(act, topic_feed(), "post.counts", fold, data, false, why);
+    if (err) return err;
+    return act_tell(act, topic_post(id), "post.counts", STR("counts"), data, false, why);
+}
+
+enum err talk_like(struct act *act, struct post_id id, enum liking liking, bool *liked_out,
+                   uint64_t *likes_count_out, struct why *why)
+{
+    uint64_t comments;
+    enum err err = posts_load_counts(act->db, id, likes_count_out, &comments, why);
+    if (err) return err;
+    bool changed = false;
+    *liked_out = liking != LIKE_OFF;
+    err = posts_set_liked(act->db, id, act->me, *liked_out, act->now_us, &changed, why);
+    if (err) return err;
+    if (!changed && liking == LIKE_TOGGLE) {
+        *liked_out = false;
+        err = posts_set_liked(act->db, id, act->me, false, act->now_us, &changed, why);
+        if (err) return err;
+    }
+    return changed ? tell_counts(act, id, likes_count_out, why) : OK;
+}
+
+/* --- comments --- */
+
+enum err talk_comment(struct act *act, struct post_id post, struct str raw,
+                      struct comment *comment_out, struct why *why)
+{
+    uint64_t likes, comments;
+    enum err err = posts_load_counts(act->db, post, &likes, &comments, why);
+    if (err) return err;
+    struct str content;
+    err = text_check("content", raw, 1, LIMIT_COMMENT_MAX, &content, why);
+    if (err) return err;
+    struct comment_id id;
+    err = comments_add(act->db, post, act->me, content, act->now_us, &id, why);
+    if (!err) err = posts_count_comment(act->db, post, 1, why);
+    if (!err) err = comments_load(act->db, act->arena, id, comment_out, why);
+    if (err) return err;
+    err = act_tell(act, topic_post(post), "comment.created", STR(""),
+                   shape_comment_text(act->arena, comment_out), false, why);
+    return err ? err : tell_counts(act, post, NULL, why);
+}
+
+enum err talk_remove_comment(struct act *act, struct post_id post, struct comment_id id,
+                             struct why *why)
+{
+    struct comment comment;
+    enum err err = comments_load(act->db, act->arena, id, &comment, why);
+    if (err) return err;
+    if (comment.post.value != post.value) {
+        return why_set(why, ERR_NOT_FOUND, "评论不存在 (no such comment on this post)");
+    }
+    if (comment.author.id.value != act->me.value && !is_moderator(act)) {
+        return why_set(why, ERR_DENIED,
+                       "只能删除自己的评论 (only its author can delete a comment)");
+    }
+    err = comments_remove(act->db, id, why);
+    if (!err) err = posts_count_comment(act->db, post, -1, why);
+    if (err) return err;
+    struct str data = arena_printf(act->arena, "{\"id\":%llu,\"post_id\":%llu}",
+                                   (unsigned long long)id.value, (unsigned long long)post.value);
+    err = act_tell(act, topic_post(post), "comment.deleted", STR(""), data, false, why);
+    return err ? err : tell_counts(act, post, NULL, why);
+}

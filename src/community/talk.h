@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * community/talk.h: what members say in public: posts, likes, comments.
+ *
+ * Each deed checks its input and the member's right to it, changes the store
+ * and tells the topics `feed` and `post:ID`. Inside a transaction, on whatever
+ * thread that runs (see community/act.h). Errors: ERR_INVALID with the field,
+ * ERR_NOT_FOUND, ERR_DENIED; all with sentences for members.
+ */
+#pragma once
+
+#include "community/act.h"
+#include "store/comments.h"
+#include "store/posts.h"
+
+struct post_draft {
+    struct str content;    /* 1 to 5,000 code points after trimming */
+    struct str image_path; /* .at NULL: none; else one that our own upload answered, or https:// */
+};
+
+MUST_USE enum err talk_post(struct act *act, const struct post_draft *draft, struct post *post_out,
+                            struct why *why);
+MUST_USE enum err talk_edit_post(struct act *act, struct post_id id, struct str content,
+                                 struct post *post_out, struct why *why);
+/* The author, or a moderator. */
+MUST_USE enum err talk_remove_post(struct act *act, struct post_id id, struct why *why);
+
+enum liking { LIKE_ON, LIKE_OFF, LIKE_TOGGLE };
+MUST_USE enum err talk_like(struct act *act, struct post_id id, enum liking liking, bool *liked_out,
+                            uint64_t *likes_count_out, struct why *why);
+
+MUST_USE enum err talk_comment(struct act *act, struct post_id post, struct str content,
+                               struct comment *comment_out, struct why *why);
+/* The comment's author, or a moderator. */
+MUST_USE enum err talk_remove_comment(struct act *act, struct post_id post, struct comment_id id,
+                                      struct why *why);
+
+/* Where pictures may come from; also for avatars. `field` names it in the sentence. */
+MUST_USE enum err picture_path_check(const char *field, struct str path, struct why *why);

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/hub.h"
+
+#include <pthread.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "http/ws_codec.h"
+
+enum { LOOPS_MAX = 256, EARLY_MAX = 1024 };
+
+static const int64_t GAP_PATIENCE_US = 2 * 1000000;
+
+/* Lives on one loop. */
+struct topic {
+    struct topic_name name; /* also the key in the map */
+    struct list subscriptions;
+    uint64_t head;     /* newest number delivered; 0: not known yet */
+    struct list early; /* of struct early, by number */
+    size_t early_count;
+    struct deadline patience; /* set while something is early */
+    struct hub_loop *hub_loop;
+};
+
+/* A number that came before the one before it. */
+struct early {
+    struct list link;
+    struct event *event; /* owned */
+};
+
+struct present {
+    struct user_id user; /* also the key */
+    int sockets;
+};
+
+struct hub_loop {
+    struct hub *hub;
+    struct loop *loop;
+    hub_noticed *noticed;
+    void *ctx;
+    struct map topics; /* of struct topic, owned */
+};
+
+struct hub {
+    struct hub_loop *loops[LOOPS_MAX];
+    atomic_size_t loop_count;
+    pthread_mutex_t presence_lock;
+    struct map presence; /* of struct present, owned; under the lock */
+    struct hub_stats stats;
+};
+
+/* --- names --- */
+
+static struct topic_name topic_numbered(const char *kind, uint64_t id)
+{
+    struct topic_name name;
+    snprintf(name.text, sizeof(name.text), "%s:%llu", kind, (unsigned long long)id);
+    return name;
+}
+
+struct topic_name topic_feed(void)
+{
+    return (struct topic_name){"feed"};
+}
+
+struct topic_name topic_user(struct user_id id)
+{
+    return topic_numbered("user", id.value);
+}
+
+struct topic_name topic_group(struct group_id id)
+{
+    return topic_numbered("group", id.value);
+}
+
+struct topic_name topic_post(struct post_id id)
+{
+    return topic_numbered("post", id.value);
+}
+
+struct topic_name topic_presence(struct user_id id)
+{
+    return topic_numbered("presence", id.value);
+}
+
+struct str topic_public_name(const struct topic_name *name)
+{
+    struct str text = str_of(name->text);
+    return str_starts(text, STR("user:")) ? STR("me") : text;
+}
+
+/* --- events --- */
+
+/* {"type":"event","topic":"feed","id":12,"event":…,"data":…}: `payload` without its first brace
+ * goes behind what is the topic's. */
+static struct blob *build_frame(const struct topic_name *topic, uint64_t seq, struct str payload)
+{
+    char head[128];
+    struct str name = topic_public_name(topic);
+    int len = snprintf(head, sizeof(head), "{\"type\":\"event\",\"topic\":\"%.*s\",",
+                       STR_ARGS(name));
+    if (seq > 0) {
+        len += snprintf(head + len, sizeof(head) - (size_t)len, "\"id\":%llu,",
+                        (unsigned long long)seq);
+    }
+    char ws[WS_HEAD_BYTES];
+    size_t total = (size_t)len + payload.len - 1;
+    size_t ws_len = ws_head(ws, WS_TEXT, total);
+    struct blob *frame = blob_new(ws_len + total);
+    memcpy(frame->at, ws, ws_len);
+    memcpy(frame->at + ws_len, head, (size_t)len);
+    memcpy(frame->at + ws_len + len, payload.at + 1, payload.len - 1);
+    return frame;
+}
+
+/* The name of the event inside {"event":"NAME",…}. */
+static struct str kind_of(struct str payload)
+{
+    struct str rest = str_from(payload, sizeof("{\"event\":\"") - 1);
+    return str_head(rest, str_find_byte(rest, '"'));
+}
+
+struct event *event_new(const struct topic_name *topic, uint64_t seq, struct str payload,
+                        struct str legacy)
+{
+    ASSERT(str_starts(payload, STR("{\"event\":\"")));
+    struct event *event = NEW(struct event);
+    atomic_init(&event->refs, 1);
+    event->topic = *topic;
+    event->seq = seq;
+    event->payload = blob_copy(payload);
+    event->kind = kind_of(blob_str(event->payload));
+    event->frame = build_frame(topic, seq, payload);
+    event->legacy = legacy.len > 0 ? ws_frame_text(legacy) : NULL;
+    return event;
+}
+
+struct event *event_ref(struct event *event)
+{
+    atomic_fetch_add_explicit(&event->refs, 1, memory_order_relaxed);
+    return event;
+}
+
+void event_unref(struct event *event)
+{
+    if (event == NULL) return;
+    if (atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) != 1) return;
+    blob_unref(event->payload);
+    blob_unref(event->frame);
+    blob_unref(event->legacy);
+    mem_free(event);
+}
+
+/* --- delivering, on a loop --- */
+
+static void deliver(struct topic *topic, struct event *event)
+{
+    struct hub_stats *stats = &topic->hub_loop->hub->stats;
+    topic->head = MAX(topic->head, event->seq);
+    unsigned long long count = 0;
+    for (struct list *at = topic->subscriptions.next, *next; at != &topic->subscriptions;
+         at = next) {
+        next = at->next; /* a reader may leave while it is told */
+        struct subscription *subscription = CONTAINER_OF(at, struct subscription, link);
+        if (subscription->paused) continue;
+        if (event->seq > 0) {
+            if (event->seq <= subscription->position) continue;
+            subscription->position = event->seq;
+        }
+        subscription->deliver(subscription, event);
+        count++;
+    }
+    atomic_fetch_add_explicit(&stats->delivered, count, memory_order_relaxed);
+}
+
+static void keep_early(struct topic *topic, struct event *event)
+{
+    struct early *early = NEW(struct early);
+    early->event = event_ref(event);
+    list_init(&early->link);
+    struct list *at = topic->early.prev;
+    while (at != &topic->early && CONTAINER_OF(at, struct early, link)->event->seq > event->seq) {
+        at = at->prev;
+    }
+    list_add_last(at->next, &early->link); /* behind `at` */
+    topic->early_count++;
+    if (topic->patience.at_us == 0) {
+        struct loop *loop = topic->hub_loop->loop;
+        deadline_set(loop, &topic->patience, loop_now_us(loop) + GAP_PATIENCE_US);
+    }
+}
+
+/* Deliver what was early and is next now; drop what was overtaken. */
+static void deliver_early(struct topic *topic)
+{
+    while (!list_is_empty(&topic->early)) {
+        struct early *early = CONTAINER_OF(topic->early.next, struct early, link);
+        if (early->event->seq > topic->head + 1) return;
+        list_remove(&early->link);
+        topic->early_count--;
+        if (early->event->seq == topic->head + 1) deliver(topic, early->event);
+        event_unref(early->event);
+        mem_free(early);
+    }
+    topic->patience.at_us = 0;
+}
+
+/* Numbers are missing for good: the readers look into the log themselves. */
+static void give_up_waiting(struct topic *topic)
+{
+    atomic_fetch_add(&topic->hub_loop->hub->stats.gaps, 1);
+    uint64_t last = topic->head;
+    for (struct list *link; (link = list_take_first(&topic->early)) != NULL;) {
+        struct early *early = CONTAINER_OF(link, struct early, link);
+        last = early->event->seq;
+        event_unref(early->event);
+        mem_free(early);
+    }
+    topic->early_count = 0;
+    topic->head = last;
+    for (struct list *at = topic->subscriptions.next, *next; at != &topic->subscriptions;
+         at = next) {
+        next = at->next;
+        struct subscription *subscription = CONTAINER_OF(at, struct subscription, link);
+        if (!subscription->paused) subscription->gap(subscription);
+    }
+}
+
+static void on_patience_over(struct deadline *deadline)
+{
+    give_up_waiting(CONTAINER_OF(deadline, struct topic, patience));
+}
+
+static void arrive(struct hub_loop *hub_loop, struct event *event)
+{
+    struct topic *topic = map_find(&hub_loop->topics, str_of(event->topic.text));
+    if (topic == NULL) return;
+    if (event->seq <= topic->head + 1 || topic->head == 0) {
+        deliver(topic, event);
+        if (!list_is_empty(&topic->early)) deliver_early(topic);
+    } else if (event->seq > topic->head + 1) {
+        keep_early(topic, event);
+        if (topic->early_count > EARLY_MAX) give_up_waiting(topic);
+    }
+}
+
+/* --- between threads --- */
+
+/* Carries events, or one notice, to one loop. */
+struct parcel {
+    struct task task;
+    struct hub_loop *to;
+    struct hub_notice notice;
+    bool is_notice;
+    size_t count;
+    struct event *events[]; /* references owned */
+};
+
+static void open_parcel(struct task *task)
+{
+    struct parcel *parcel = CONTAINER_OF(task, struct parcel, task);
+    if (parcel->is_notice) parcel->to->noticed(parcel->to->ctx, &parcel->notice);
+    for (size_t i = 0; i < parcel->count; i++) {
+        arrive(parcel->to, parcel->events[i]);
+        event_unref(parcel->events[i]);
+    }
+    mem_free(parcel);
+}
+
+void hub_publish(struct hub *hub, struct event **events, size_t count)
+{
+    size_t loops = atomic_load_explicit(&hub->loop_count, memory_order_acquire);
+    atomic_fetch_add_explicit(&hub->stats.published, count, memory_order_relaxed);
+    for (size_t i = 0; i < loops; i++) {
+        struct parcel *parcel = mem_alloc(sizeof(*parcel) + count * sizeof(struct event *));
+        parcel->task.run = open_parcel;
+        parcel->to = hub->loops[i];
+        parcel->count = count;
+        for (size_t e = 0; e < count; e++) parcel->events[e] = event_ref(events[e]);
+        loop_post(parcel->to->loop, &parcel->task);
+    }
+    for (size_t e = 0; e < count; e++) event_unref(events[e]);
+}
+
+void hub_notify(struct hub *hub, const struct hub_notice *notice)
+{
+    size_t loops = atomic_load_explicit(&hub->loop_count, memory_order_acquire);
+    for (size_t i = 0; i < loops; i++) {
+        struct parcel *parcel = NEW(struct parcel);
+        parcel->task.run = open_parcel;
+        parcel->to = hub->loops[i];
+        parcel->notice = *notice;
+        parcel->is_notice = true;
+        loop_post(parcel->to->loop, &parcel->task);
+    }
+}
+
+/* --- subscriptions --- */
+
+static struct topic *topic_open(struct hub_loop *hub_loop, const struct topic_name *name)
+{
+    struct topic *topic = map_find(&hub_loop->topics, str_of(name->text));
+    if (topic) return topic;
+    topic = NEW(struct topic);
+    topic->name = *name;
+    topic->hub_loop = hub_loop;
+    list_init(&topic->subscriptions);
+    list_init(&topic->early);
+    list_init(&topic->patience.link);
+    topic->patience.fired = on_patience_over;
+    map_add(&hub_loop->topics, str_of(topic->name.text), topic);
+    return topic;
+}
+
+static void topic_close(struct topic *topic)
+{
+    map_remove(&topic->hub_loop->topics, str_of(topic->name.text));
+    deadline_clear(&topic->patience);
+    for (struct list *link; (link = list_take_first(&topic->early)) != NULL;) {
+        struct early *early = CONTAINER_OF(link, struct early, link);
+        event_unref(early->event);
+        mem_free(early);
+    }
+    mem_free(topic);
+}
+
+void hub_subscribe(struct hub_loop *hub_loop, struct subscription *subscription,
+                   const struct topic_name *name)
+{
+    ASSERT(subscription->topic == NULL);
+    subscription->topic = topic_open(hub_loop, name);
+    list_init(&subscription->link);
+    list_add_last(&subscription->topic->subscriptions, &subscription->link);
+}
+
+void hub_unsubscribe(struct hub_loop *hub_loop, struct subscription *subscription)
+{
+    struct topic *topic = subscription->topic;
+    if (topic == NULL) return;
+    ASSERT(topic->hub_loop == hub_loop);
+    list_remove(&subscription->link);
+    subscription->topic = NULL;
+    if (list_is_empty(&topic->subscriptions)) topic_close(topic);
+}
+
+const struct topic_name *subscription_topic(const struct subscription *subscription)
+{
+    return &subscription->topic->name;
+}
+
+uint64_t subscription_head(const struct subscription *subscription)
+{
+    return subscription->topic->head;
+}
+
+void hub_caught_up(struct subscription *subscription, uint64_t seq)
+{
+    struct topic *topic = subscription->topic;
+    /* A loop that follows the topic already goes on counting for its other readers. */
+    if (topic->head == 0) topic->head = seq;
+}
+
+/* --- life cycle --- */
+
+struct hub *hub_new(void)
+{
+    struct hub *hub = NEW(struct hub);
+    pthread_mutex_init(&hub->presence_lock, NULL);
+    return hub;
+}
+
+void hub_free(struct hub *hub)
+{
+    if (hub == NULL) return;
+    size_t at = 0;
+    for (struct present *p; (p = map_next(&hub->presence, &at)) != NULL;) mem_free(p);
+    map_release(&hub->presence);
+    pthread_mutex_destroy(&hub->presence_lock);
+    mem_free(hub);
+}
+
+struct hub_loop *hub_loop_open(struct hub *hub, struct loop *loop, hub_noticed *noticed, void *ctx)
+{
+    struct hub_loop *hub_loop = NEW(struct hub_loop);
+    *hub_loop = (struct hub_loop){.hub = hub, .loop = loop, .noticed = noticed, .ctx = ctx};
+    size_t count = atomic_load(&hub->loop_count);
+    ASSERT(count < LOOPS_MAX);
+    hub->loops[count] = hub_loop;
+    atomic_store_explicit(&hub->loop_count, count + 1, memory_order_release);
+    return hub_loop;
+}
+
+void hub_loop_close(struct hub_loop *hub_loop)
+{
+    if (hub_loop == NULL) return;
+    ASSERT(hub_loop->topics.count == 0);
+    map_release(&hub_loop->topics);
+    mem_free(hub_loop);
+}
+
+/* --- presence --- */
+
+static void tell_presence(struct hub *hub, struct user_id user, bool online)
+{
+    char text[128];
+    int len = snprintf(text, sizeof(text),
+                       "{\"event\":\"presence\",\"data\":{\"user_id\":%llu,\"online\":%s}}",
+                       (unsigned long long)user.value, online ? "true" : "false");
+    struct topic_name topic = topic_presence(user);
+    struct event *event = event_new(&topic, 0, (struct str){text, (size_t)len}, STR(""));
+    hub_publish(hub, &event, 1);
+}
+
+void hub_present(struct hub *hub, struct user_id user, int by)
+{
+    pthread_mutex_lock(&hub->presence_lock);
+    struct present *present = map_find(&hub->presence, MAP_KEY(&user.value));
+    bool was = present != NULL;
+    if (!was) {
+        ASSERT(by > 0);
+        present = NEW(struct present);
+        present->user = user;
+        map_add(&hub->presence, MAP_KEY(&present->user.value), present);
+    }
+    present->sockets += by;
+    bool is = present->sockets > 0;
+    if (!is) {
+        map_remove(&hub->presence, MAP_KEY(&user.value));
+        mem_free(present);
+    }
+    atomic_store(&hub->stats.present, hub->presence.count);
+    pthread_mutex_unlock(&hub->presence_lock);
+    if (was != is) tell_presence(hub, user, is);
+}
+
+bool hub_is_present(struct hub *hub, struct user_id user)
+{
+    pthread_mutex_lock(&hub->presence_lock);
+    bool is = map_find(&hub->presence, MAP_KEY(&user.value)) != NULL;
+    pthread_mutex_unlock(&hub->presence_lock);
+    return is;
+}
+
+struct hub_stats *hub_stats(struct hub *hub)
+{
+    return &hub->stats;
+}

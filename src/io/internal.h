@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* io/internal.h: what loop.c and socket.c share. */
+#pragma once
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/limits.h"
+#include "io/loop.h"
+
+enum { DEADLINE_SLOTS = 128 }; /* seconds; later ones go round again */
+
+struct loop {
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_prepare_t before_wait;
+    uv_check_t after_wait;
+    uv_timer_t second;
+    _Atomic(struct task *) mailbox; /* newest first */
+    atomic_bool stopping;
+    struct list hooks;
+    struct list deadlines[DEADLINE_SLOTS];
+    int64_t now_us, swept_s;
+    char read_buffer[LIMIT_READ_BYTES]; /* every read of every socket lands here */
+};

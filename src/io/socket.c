@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * io/socket.c: sockets over libuv's streams, with our own way out.
+ *
+ * libuv accepts, reads and waits for room; writing goes straight to the
+ * descriptor, because gathering everything of one turn into one writev() is
+ * what decides the price of a delivery. Only when the kernel takes less than
+ * offered do we hand the rest to uv_write() (one at a time, `waiting`), which
+ * knows how to wait; it reads straight from the blobs in the queue, so those
+ * are kept until it is done.
+ *
+ * The queue is a ring of blobs. Four places are inside the socket, enough for
+ * nearly every turn; an idle socket has no memory outside of its struct.
+ */
+#include "io/socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/internal.h"
+
+enum { INLINE_PLACES = 4, PARTS_MAX = 64, BACKLOG = 4096 };
+
+enum socket_state {
+    SOCKET_OPEN,
+    SOCKET_FINISHING, /* queue, then FIN, then closed */
+    SOCKET_CLOSED     /* uv_close was called */
+};
+
+/* Lives on one loop. */
+struct socket {
+    uv_tcp_t uv;
+    struct loop *loop;
+    const struct socket_events *events;
+    void *ctx;
+    struct turn_hook flush;
+    struct blob **places; /* ring; `inline_places` or owned */
+    struct blob *inline_places[INLINE_PLACES];
+    uint32_t cap, first, count;
+    uint32_t offset;   /* bytes of the first blob that have left */
+    uint32_t in_write; /* blobs at the front that uv_write is reading */
+    size_t queued;
+    uv_write_t *waiting; /* owned; NULL: the kernel had room last time */
+    struct timer *linger; /* owned */
+    int fd;
+    enum socket_state state;
+    bool reading, ended;
+    char peer[46];
+};
+
+struct listener {
+    uv_tcp_t uv;
+    struct loop *loop;
+    socket_accepted *accepted;
+    void *ctx;
+};
+
+static void flush(struct socket *socket);
+
+/* --- listening --- */
+
+static enum err split_address(struct str address, char *host, size_t host_bytes, char *port,
+                              size_t port_bytes, struct why *why)
+{
+    size_t colon = address.len;
+    for (size_t i = 0; i < address.len; i++) {
+        if (address.at[i] == ':') colon = i;
+    }
+    struct str name = str_head(address, colon), number = str_from(address, colon + 1);
+    if (name.len >= 2 && name.at[0] == '[' && name.at[name.len - 1] == ']') {
+        name = str_head(str_from(name, 1), name.len - 2);
+    }
+    uint64_t value;
+    if (colon == address.len || !str_to_u64(number, &value) || value > 65535 ||
+        name.len >= host_bytes) {
+        return why_set(why, ERR_INVALID,
+                       "\"%.*s\" is no address to listen on; write HOST:PORT, like 127.0.0.1:8000",
+                       STR_ARGS(address));
+    }
+    str_copy(host, host_bytes, name);
+    str_copy(port, port_bytes, number);
+    return OK;
+}
+
+/* A bound socket, or -1 with errno. */
+static int bind_one(const struct addrinfo *to)
+{
+    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
+    if (bind(fd, to->ai_addr, to->ai_addrlen) == 0) return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
+static void on_incoming(uv_stream_t *server, int status)
+{
+    struct listener *listener = server->data;
+    if (status < 0) {
+        log_warn("listen.failed", "reason=\"%s\"", uv_strerror(status));
+        return;
+    }
+    struct socket *socket = NEW(struct socket);
+    socket->loop = listener->loop;
+    socket->places = socket->inline_places;
+    socket->cap = INLINE_PLACES;
+    list_init(&socket->flush.link);
+    uv_tcp_init(&listener->loop->uv, &socket->uv);
+    socket->uv.data = socket;
+    uv_accept(server, (uv_stream_t *)&socket->uv);
+    uv_fileno((uv_handle_t *)&socket->uv, &socket->fd);
+    struct sockaddr_storage peer;
+    int len = sizeof(peer);
+    if (uv_tcp_getpeername(&socket->uv, (struct sockaddr *)&peer, &len) == 0) {
+        uv_ip_name((struct sockaddr *)&peer, socket->peer, sizeof(socket->peer));
+    }
+    listener->accepted(listener->ctx, socket);
+}
+
+enum err listener_open(struct loop *loop, struct str address, socket_accepted *accepted, void *ctx,
+                       struct listener **listener_out, struct why *why)
+{
+    char host[256], port[8];
+    enum err err = split_address(address, host, sizeof(host), port, sizeof(port), why);
+    if (err) return err;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    int failed = getaddrinfo(host[0] ? host : NULL, port, &hints, &found);
+    if (failed) {
+        return why_set(why, ERR_INVALID, "no such host to listen on: %s (%s)", host,
+                       gai_strerror(failed));
+    }
+    int fd = bind_one(found);
+    int reason = errno;
+    freeaddrinfo(found);
+    if (fd < 0) {
+        return why_set(why, ERR_IO, "cannot listen on %.*s: %s", STR_ARGS(address),
+                       strerror(reason));
+    }
+    struct listener *listener = NEW(struct listener);
+    *listener = (struct listener){.loop = loop, .accepted = accepted, .ctx = ctx};
+    uv_tcp_init(&loop->uv, &listener->uv);
+    listener->uv.data = listener;
+    failed = uv_tcp_open(&listener->uv, fd);
+    if (failed == 0) failed = uv_listen((uv_stream_t *)&listener->uv, BACKLOG, on_incoming);
+    if (failed != 0) {
+        listener_close(listener);
+        return why_set(why, ERR_IO, "cannot listen on %.*s: %s", STR_ARGS(address),
+                       uv_strerror(failed));
+    }
+    *listener_out = listener;
+    return OK;
+}
+
+void listener_address(const struct listener *listener, char *to, size_t to_bytes)
+{
+    struct sockaddr_storage name;
+    int len = sizeof(name);
+    char host[64] = "?";
+    unsigned port = 0;
+    if (uv_tcp_getsockname(&listener->uv, (struct sockaddr *)&name, &len) == 0) {
+        uv_ip_name((struct sockaddr *)&name, host, sizeof(host));
+        port = name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
+                                          : ((struct sockaddr_in *)&name)->sin_port;
+    }
+    snprintf(to, to_bytes, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, ntohs((uint16_t)port));
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener == NULL) return;
+    uv_close((uv_handle_t *)&listener->uv, on_listener_closed);
+}
+
+/* --- reading --- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)suggested;
+    struct socket *socket = handle->data;
+    *buf = uv_buf_init(socket->loop->read_buffer, sizeof(socket->loop->read_buffer));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    struct socket *socket = stream->data;
+    if (socket->state == SOCKET_FINISHING && len < 0) {
+        socket->ended = true;
+        if (socket->count == 0) socket_close(socket);
+        else uv_read_stop(stream);
+    }
+    if (socket->state != SOCKET_OPEN) return;
+    if (len > 0) {
+        socket->events->data(socket->ctx, buf->base, (size_t)len);
+    } else if (len < 0 && !socket->ended) {
+        socket->ended = true;
+        uv_read_stop(stream);
+        socket->reading = false;
+        socket->events->ended(socket->ctx);
+    }
+}
+
+void socket_start(struct socket *socket, const struct socket_events *events, void *ctx)
+{
+    socket->events = events;
+    socket->ctx = ctx;
+    socket_resume(socket);
+}
+
+void socket_pause(struct socket *socket)
+{
+    if (!socket->reading) return;
+    uv_read_stop((uv_stream_t *)&socket->uv);
+    socket->reading = false;
+}
+
+void socket_resume(struct socket *socket)
+{
+    if (socket->reading || socket->ended || socket->state != SOCKET_OPEN) return;
+    uv_read_start((uv_stream_t *)&socket->uv, on_alloc, on_read);
+    socket->reading = true;
+}
+
+struct loop *socket_loop(const struct socket *socket)
+{
+    return socket->loop;
+}
+
+const char *socket_peer(const struct socket *socket)
+{
+    return socket->peer;
+}
+
+/* --- the queue --- */
+
+static struct blob **place(struct socket *socket, uint32_t i)
+{
+    return &socket->places[(socket->first + i) & (socket->cap - 1)];
+}
+
+static void widen(struct socket *socket)
+{
+    struct blob **wider = mem_alloc_raw(sizeof(*wider) * socket->cap * 2);
+    for (uint32_t i = 0; i < socket->count; i++) wider[i] = *place(socket, i);
+    if (socket->places != socket->inline_places) mem_free(socket->places);
+    socket->places = wider;
+    socket->cap *= 2;
+    socket->first = 0;
+}
+
+static void push(struct socket *socket, struct blob *given)
+{
+    if (socket->count == socket->cap) widen(socket);
+    *place(socket, socket->count++) = given;
+    socket->queued += given->len;
+}
+
+static void pop(struct socket *socket)
+{
+    struct blob *blob = *place(socket, 0);
+    socket->queued -= blob->len - socket->offset;
+    socket->offset = 0;
+    socket->first = (socket->first + 1) & (socket->cap - 1);
+    socket->count--;
+    blob_unref(blob);
+    if (socket->count == 0 && socket->places != socket->inline_places) {
+        mem_free(socket->places);
+        socket->places = socket->inline_places;
+        socket->cap = INLINE_PLACES;
+        socket->first = 0;
+    }
+}
+
+/* `len` bytes from the front have left. */
+static void consume(struct socket *socket, size_t len)
+{
+    while (len > 0) {
+        size_t left = (*place(socket, 0))->len - socket->offset;
+        if (len < left) {
+            socket->offset += (uint32_t)len;
+            socket->queued -= len;
+            return;
+        }
+        len -= left;
+        pop(socket);
+    }
+}
+
+static int gather(struct socket *socket, struct iovec *parts)
+{
+    int count = (int)MIN(socket->count, (uint32_t)PARTS_MAX);
+    for (int i = 0; i < count; i++) {
+        struct blob *blob = *place(socket, (uint32_t)i);
+        size_t from = i == 0 ? socket->offset : 0;
+        parts[i] = (struct iovec){blob->at + from, blob->len - from};
+    }
+    return count;
+}
+
+/* --- writing --- */
+
+/* Bytes written, 0 when there is no room now, -1 when the connection is broken. */
+static ssize_t write_parts(struct socket *socket, const struct iovec *parts, int count)
+{
+    for (;;) {
+        ssize_t done = count == 1 ? write(socket->fd, parts[0].iov_base, parts[0].iov_len)
+                                  : writev(socket->fd, parts, count);
+        if (done >= 0) return done;
+        if (errno == EINTR) continue;
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
+    }
+}
+
+/* The peer is gone: say so once, later, from the reading side, as for any other ending. */
+static void broken(struct socket *socket)
+{
+    socket_unqueue(socket);
+    if (socket->state == SOCKET_FINISHING) {
+        socket_close(socket);
+    } else if (!socket->ended) {
+        /* shutdown makes the pending read return 0 or an error in the next turn */
+        shutdown(socket->fd, SHUT_RDWR);
+        socket_resume(socket);
+    }
+}
+
+/* Closing at once with bytes of the peer unread would send a reset, and the peer could lose the
+ * answer it has not read yet (RFC 9112, 9.6): say FIN, then read on until it says so too. */
+static void end_of_queue(struct socket *socket)
+{
+    if (socket->state != SOCKET_FINISHING) return;
+    shutdown(socket->fd, SHUT_WR);
+    if (socket->ended) socket_close(socket);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct socket *socket = request->data;
+    socket->waiting = NULL;
+    mem_free(request);
+    uint32_t written = socket->in_write;
+    socket->in_write = 0;
+    while (written-- > 0) pop(socket);
+    if (socket->state == SOCKET_CLOSED) return;
+    if (status < 0) {
+        broken(socket);
+        return;
+    }
+    flush(socket);
+    if (socket->count == 0 && socket->state == SOCKET_OPEN) socket->events->drained(socket->ctx);
+}
+
+/* Let libuv wait for room and write what stands at the front. */
+static void wait_for_room(struct socket *socket)
+{
+    struct iovec parts[PARTS_MAX];
+    int count = gather(socket, parts);
+    uv_buf_t bufs[PARTS_MAX];
+    for (int i = 0; i < count; i++) {
+        bufs[i] = uv_buf_init(parts[i].iov_base, (unsigned)parts[i].iov_len);
+    }
+    uv_write_t *request = NEW(uv_write_t);
+    request->data = socket;
+    if (uv_write(request, (uv_stream_t *)&socket->uv, bufs, (unsigned)count, on_written) != 0) {
+        mem_free(request);
+        broken(socket);
+        return;
+    }
+    socket->waiting = request;
+    socket->in_write = (uint32_t)count;
+}
+
+static void flush(struct socket *socket)
+{
+    struct iovec parts[PARTS_MAX];
+    while (socket->count > 0 && socket->waiting == NULL) {
+        int count = gather(socket, parts);
+        size_t offered = 0;
+        for (int i = 0; i < count; i++) offered += parts[i].iov_len;
+        ssize_t done = write_parts(socket, parts, count);
+        if (done < 0) {
+            broken(socket);
+            return;
+        }
+        consume(socket, (size_t)done);
+        if ((size_t)done < offered) {
+            wait_for_room(socket);
+            return;
+        }
+    }
+    if (socket->count == 0) end_of_queue(socket);
+}
+
+static void on_turn_end(struct turn_hook *hook)
+{
+    struct socket *socket = CONTAINER_OF(hook, struct socket, flush);
+    if (socket->state != SOCKET_CLOSED && socket->waiting == NULL) flush(socket);
+}
+
+void socket_queue_give(struct socket *socket, struct blob *blob)
+{
+    if (socket->state != SOCKET_OPEN) {
+        blob_unref(blob);
+        return;
+    }
+    push(socket, blob);
+    socket->flush.run = on_turn_end;
+    if (socket->waiting == NULL) loop_at_turn_end(socket->loop, &socket->flush);
+}
+
+void socket_queue(struct socket *socket, struct blob *blob)
+{
+    if (socket->state == SOCKET_OPEN) socket_queue_give(socket, blob_ref(blob));
+}
+
+void socket_send(struct socket *socket, const struct iovec *parts, int count)
+{
+    if (socket->state != SOCKET_OPEN) return;
+    ASSERT(count > 0 && count <= PARTS_MAX);
+    size_t done = 0, total = 0;
+    for (int i = 0; i < count; i++) total += parts[i].iov_len;
+    if (socket->count == 0) {
+        ssize_t written = write_parts(socket, parts, count);
+        if (written < 0) {
+            broken(socket);
+            return;
+        }
+        done = (size_t)written;
+        if (done == total) return;
+    }
+    struct blob *rest = blob_new(total - done);
+    char *to = rest->at;
+    for (int i = 0; i < count; i++) {
+        size_t skip = MIN(done, parts[i].iov_len);
+        done -= skip;
+        if (parts[i].iov_len == skip) continue;
+        memcpy(to, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
+        to += parts[i].iov_len - skip;
+    }
+    push(socket, rest);
+    if (socket->waiting == NULL) flush(socket);
+}
+
+size_t socket_queued(const struct socket *socket)
+{
+    return socket->queued;
+}
+
+void socket_unqueue(struct socket *socket)
+{
+    uint32_t keep = socket->in_write > 0 ? socket->in_write : socket->offset > 0 ? 1 : 0;
+    while (socket->count > keep) {
+        struct blob *last = *place(socket, --socket->count);
+        socket->queued -= last->len;
+        blob_unref(last);
+    }
+}
+
+/* --- closing --- */
+
+static void on_socket_closed(uv_handle_t *handle)
+{
+    struct socket *socket = handle->data;
+    while (socket->count > 0) pop(socket);
+    if (socket->events) socket->events->closed(socket->ctx);
+    mem_free(socket);
+}
+
+void socket_close(struct socket *socket)
+{
+    if (socket->state == SOCKET_CLOSED) return;
+    socket->state = SOCKET_CLOSED;
+    list_remove(&socket->flush.link);
+    timer_free(socket->linger);
+    socket->linger = NULL;
+    uv_close((uv_handle_t *)&socket->uv, on_socket_closed);
+}
+
+static void on_linger_over(void *ctx)
+{
+    socket_close(ctx);
+}
+
+void socket_finish(struct socket *socket, uint64_t linger_ms)
+{
+    if (socket->state != SOCKET_OPEN) return;
+    socket->state = SOCKET_FINISHING;
+    socket->linger = timer_new(socket->loop, on_linger_over, socket);
+    timer_start(socket->linger, linger_ms, 0);
+    if (!socket->reading && !socket->ended) {
+        uv_read_start((uv_stream_t *)&socket->uv, on_alloc, on_read);
+    }
+    if (socket->waiting == NULL) flush(socket);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "io/workers.h"
+
+#include <pthread.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+struct workers {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct list queue; /* of struct job */
+    size_t waiting, queue_max;
+    bool closing;
+    struct workers_hooks hooks;
+    int count;
+    pthread_t threads[];
+};
+
+static struct job *take(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    while (list_is_empty(&workers->queue) && !workers->closing) {
+        pthread_cond_wait(&workers->wake, &workers->lock);
+    }
+    struct list *link = list_take_first(&workers->queue);
+    if (link) workers->waiting--;
+    pthread_mutex_unlock(&workers->lock);
+    return link ? CONTAINER_OF(link, struct job, link) : NULL;
+}
+
+static void *worker_main(void *ctx)
+{
+    struct workers *workers = ctx;
+    log_context("thread=worker");
+    void *own = workers->hooks.begin ? workers->hooks.begin(workers->hooks.ctx) : NULL;
+    for (struct job *job; (job = take(workers)) != NULL;) job->work(job, own);
+    if (workers->hooks.end) workers->hooks.end(own);
+    return NULL;
+}
+
+enum err workers_open(int count, size_t queue_max, struct workers_hooks hooks,
+                      struct workers **workers_out, struct why *why)
+{
+    ASSERT(count > 0);
+    struct workers *workers = mem_alloc(sizeof(*workers) + sizeof(pthread_t) * (size_t)count);
+    pthread_mutex_init(&workers->lock, NULL);
+    pthread_cond_init(&workers->wake, NULL);
+    list_init(&workers->queue);
+    workers->queue_max = queue_max;
+    workers->hooks = hooks;
+    for (int i = 0; i < count; i++) {
+        int failed = pthread_create(&workers->threads[i], NULL, worker_main, workers);
+        if (failed) {
+            workers_close(workers);
+            return why_set(why, ERR_IO, "cannot start a worker thread: %s", strerror(failed));
+        }
+        workers->count++;
+    }
+    *workers_out = workers;
+    return OK;
+}
+
+void workers_close(struct workers *workers)
+{
+    if (workers == NULL) return;
+    pthread_mutex_lock(&workers->lock);
+    workers->closing = true;
+    pthread_cond_broadcast(&workers->wake);
+    pthread_mutex_unlock(&workers->lock);
+    for (int i = 0; i < workers->count; i++) pthread_join(workers->threads[i], NULL);
+    ASSERT(list_is_empty(&workers->queue));
+    pthread_cond_destroy(&workers->wake);
+    pthread_mutex_destroy(&workers->lock);
+    mem_free(workers);
+}
+
+bool workers_submit(struct workers *workers, struct job *job)
+{
+    pthread_mutex_lock(&workers->lock);
+    bool room = workers->waiting < workers->queue_max && !workers->closing;
+    if (room) {
+        list_init(&job->link);
+        list_add_last(&workers->queue, &job->link);
+        workers->waiting++;
+        pthread_cond_signal(&workers->wake);
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return room;
+}
+
+size_t workers_waiting(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    size_t waiting = workers->waiting;
+    pthread_mutex_unlock(&workers->lock);
+    return waiting;
+}

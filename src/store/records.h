@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * store/records.h: small tables with one use each: files, answers to repeated
+ * changes, the audit log, places of the town.
+ */
+#pragma once
+
+#include "store/users.h"
+
+struct file_record {
+    struct str name, kind; /* kind: "image" or "avatar" */
+    struct user_id owner;
+    uint64_t bytes;
+    int width, height;
+    int64_t created_us;
+};
+/* A file with that name (so, that content) may be known already: fine. */
+MUST_USE enum err files_add(struct db *db, const struct file_record *file, struct why *why);
+
+/* What was answered to a change that carried this key. */
+struct idempotent {
+    struct str route;
+    struct str request; /* hash of what was asked */
+    int status;
+    struct str body;
+    int64_t at_us;
+};
+/* ERR_NOT_FOUND: the key is new. */
+MUST_USE enum err idempotent_load(struct db *db, struct arena *arena, struct user_id user,
+                                  struct str key, struct idempotent *out, struct why *why);
+/* Replaces what stood under that key. */
+MUST_USE enum err idempotent_save(struct db *db, struct user_id user, struct str key,
+                                  const struct idempotent *answer, struct why *why);
+MUST_USE enum err idempotent_purge(struct db *db, int64_t before_us, struct why *why);
+
+/* `actor` 0: nobody known. `target`, `address`: .at NULL: none. */
+MUST_USE enum err audit_add(struct db *db, int64_t now_us, struct user_id actor, const char *action,
+                            struct str target, struct str address, struct why *why);
+
+struct place {
+    uint64_t id;
+    struct str name, type, description;
+    double x, y, width, height;
+};
+MUST_USE enum err places_add(struct db *db, const struct place *place, struct why *why);
+typedef void place_each(void *ctx, const struct place *place);
+MUST_USE enum err places_list(struct db *db, place_each *each, void *ctx, struct why *why);

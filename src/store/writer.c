@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "store/writer.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+    /* Commits between two passes of the checkpointer: about 4 MiB of log. */
+    CHECKPOINT_EVERY = 64,
+    /* Under unbroken load the checkpointer never catches the end of the log; past this many pages
+     * it could not copy, the writer does it itself, between two groups. */
+    WAL_PAGES_MAX = 16384,
+};
+
+struct writer {
+    struct db *db;         /* the writer's */
+    struct db *checkpoint; /* the checkpointer's */
+    size_t group_max;
+    pthread_mutex_t lock;
+    pthread_cond_t wake, wake_checkpoint;
+    struct list queue; /* of struct change */
+    bool closing, checkpoint_due;
+    atomic_ullong frames_left;
+    struct writer_stats stats;
+    pthread_t thread, checkpointer;
+};
+
+static struct change *change_of(struct list *link)
+{
+    return CONTAINER_OF(link, struct change, link);
+}
+
+/* --- one group --- */
+
+enum group_fate { GROUP_APPLIED, GROUP_SPOILT };
+
+/* Without savepoints: spoilt when a change failed half-way, or the engine took all back. */
+static enum group_fate apply_plainly(struct writer *writer, struct list *group)
+{
+    for (struct list *at = group->next; at != group; at = at->next) {
+        struct change *change = change_of(at);
+        uint64_t before = db_changes_total(writer->db);
+        change->err = change->apply(change, writer->db, &change->why);
+        if (change->err == OK) continue;
+        bool traces = db_changes_total(writer->db) != before;
+        if (traces || !db_in_transaction(writer->db)) return GROUP_SPOILT;
+    }
+    return GROUP_APPLIED;
+}
+
+static void apply_guarded(struct writer *writer, struct change *change)
+{
+    struct why ignored;
+    change->err = db_savepoint(writer->db, &change->why);
+    if (change->err) return;
+    change->err = change->apply(change, writer->db, &change->why);
+    if (change->err == OK) {
+        change->err = db_savepoint_release(writer->db, &change->why);
+    } else if (db_savepoint_rollback(writer->db, &ignored) != OK) {
+        log_error("writer.savepoint", "reason=\"%s\"", ignored.text);
+        db_rollback(writer->db);
+    }
+}
+
+static void fail_all(struct list *group, enum err err, const struct why *why)
+{
+    for (struct list *at = group->next; at != group; at = at->next) {
+        struct change *change = change_of(at);
+        if (change->err) continue;
+        change->err = err;
+        change->why = *why;
+    }
+}
+
+/* Each behind a savepoint. False: the engine took the whole transaction back, `why` says why. */
+static bool apply_carefully(struct writer *writer, struct list *group, struct why *why)
+{
+    for (struct list *at = group->next; at != group; at = at->next) {
+        struct change *change = change_of(at);
+        apply_guarded(writer, change);
+        if (db_in_transaction(writer->db)) continue;
+        *why = change->why;
+        return false;
+    }
+    return true;
+}
+
+static void clear_results(struct list *group)
+{
+    for (struct list *at = group->next; at != group; at = at->next) {
+        change_of(at)->err = OK;
+    }
+}
+
+/* Apply and commit; every change has its result afterwards. */
+static void run_group(struct writer *writer, struct list *group)
+{
+    struct why why = {0};
+    clear_results(group);
+    enum err err = db_begin(writer->db, &why);
+    if (!err && apply_plainly(writer, group) == GROUP_SPOILT) {
+        db_rollback(writer->db);
+        atomic_fetch_add(&writer->stats.retried_groups, 1);
+        clear_results(group);
+        err = db_begin(writer->db, &why);
+        if (!err && !apply_carefully(writer, group, &why)) err = ERR_IO;
+    }
+    if (!err) err = db_commit(writer->db, &why);
+    if (!err) return;
+    db_rollback(writer->db);
+    log_error("writer.commit", "err=%s reason=\"%s\"", err_name(err), why.text);
+    fail_all(group, err, &why);
+}
+
+static void settle(struct writer *writer, struct list *group)
+{
+    for (struct list *link; (link = list_take_first(group)) != NULL;) {
+        struct change *change = change_of(link);
+        if (change->err) atomic_fetch_add(&writer->stats.failed, 1);
+        change->settled(change, change->err, &change->why); /* the change is gone after this */
+    }
+}
+
+/* --- the thread --- */
+
+static size_t take_group(struct writer *writer, struct list *group)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&writer->lock);
+    while (list_is_empty(&writer->queue) && !writer->closing) {
+        pthread_cond_wait(&writer->wake, &writer->lock);
+    }
+    while (count < writer->group_max) {
+        struct list *link = list_take_first(&writer->queue);
+        if (link == NULL) break;
+        list_add_last(group, link);
+        count++;
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return count;
+}
+
+static void count_group(struct writer *writer, size_t size, int64_t began_us)
+{
+    struct writer_stats *stats = &writer->stats;
+    size_t bucket = 0;
+    while (bucket < WRITER_GROUP_BUCKETS - 1 && size > (size_t)1 << bucket) bucket++;
+    atomic_fetch_add(&stats->group_sizes[bucket], 1);
+    atomic_fetch_add(&stats->changes, size);
+    atomic_fetch_sub(&stats->waiting, size);
+    atomic_fetch_add(&stats->commit_us_total, (uint64_t)(clock_mono_us() - began_us));
+    uint64_t groups = atomic_fetch_add(&stats->groups, 1) + 1;
+    if (groups % CHECKPOINT_EVERY != 0) return;
+    pthread_mutex_lock(&writer->lock);
+    writer->checkpoint_due = true;
+    pthread_cond_signal(&writer->wake_checkpoint);
+    pthread_mutex_unlock(&writer->lock);
+}
+
+static void checkpoint(struct writer *writer, struct db *db)
+{
+    uint64_t left = 0;
+    struct why why;
+    enum err err = db_checkpoint(db, &left, &why);
+    if (err && err != ERR_BUSY) log_warn("writer.checkpoint", "reason=\"%s\"", why.text);
+    atomic_store(&writer->frames_left, err ? 0 : left);
+}
+
+static void *writer_main(void *ctx)
+{
+    struct writer *writer = ctx;
+    log_context("thread=writer");
+    struct list group;
+    list_init(&group);
+    for (size_t size; (size = take_group(writer, &group)) > 0;) {
+        int64_t began_us = clock_mono_us();
+        atomic_store(&writer->stats.busy_since_us, began_us);
+        run_group(writer, &group);
+        settle(writer, &group);
+        count_group(writer, size, began_us);
+        if (atomic_load(&writer->frames_left) > WAL_PAGES_MAX) checkpoint(writer, writer->db);
+        atomic_store(&writer->stats.busy_since_us, 0);
+    }
+    return NULL;
+}
+
+static void *checkpointer_main(void *ctx)
+{
+    struct writer *writer = ctx;
+    log_context("thread=checkpointer");
+    for (;;) {
+        pthread_mutex_lock(&writer->lock);
+        while (!writer->checkpoint_due && !writer->closing) {
+            pthread_cond_wait(&writer->wake_checkpoint, &writer->lock);
+        }
+        writer->checkpoint_due = false;
+        bool closing = writer->closing;
+        pthread_mutex_unlock(&writer->lock);
+        if (closing) return NULL;
+        checkpoint(writer, writer->checkpoint);
+    }
+}
+
+enum err writer_open(struct str url, size_t group_max, struct writer **writer_out, struct why *why)
+{
+    struct writer *writer = NEW(struct writer);
+    writer->group_max = group_max;
+    list_init(&writer->queue);
+    enum err err = db_open(url, DB_WRITE, &writer->db, why);
+    if (!err) err = db_open(url, DB_WRITE, &writer->checkpoint, why);
+    if (err) {
+        db_close(writer->db);
+        mem_free(writer);
+        return err;
+    }
+    pthread_mutex_init(&writer->lock, NULL);
+    pthread_cond_init(&writer->wake, NULL);
+    pthread_cond_init(&writer->wake_checkpoint, NULL);
+    int failed = pthread_create(&writer->thread, NULL, writer_main, writer);
+    if (!failed) failed = pthread_create(&writer->checkpointer, NULL, checkpointer_main, writer);
+    ASSERT(failed == 0); /* at start-up, with nothing to lose */
+    *writer_out = writer;
+    return OK;
+}
+
+void writer_close(struct writer *writer)
+{
+    if (writer == NULL) return;
+    pthread_mutex_lock(&writer->lock);
+    writer->closing = true;
+    pthread_cond_broadcast(&writer->wake);
+    pthread_cond_broadcast(&writer->wake_checkpoint);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_join(writer->thread, NULL);
+    pthread_join(writer->checkpointer, NULL);
+    ASSERT(list_is_empty(&writer->queue));
+    db_close(writer->checkpoint);
+    db_close(writer->db);
+    pthread_cond_destroy(&writer->wake);
+    pthread_cond_destroy(&writer->wake_checkpoint);
+    pthread_mutex_destroy(&writer->lock);
+    mem_free(writer);
+}
+
+void writer_submit(struct writer *writer, struct change *change)
+{
+    list_init(&change->link);
+    atomic_fetch_add(&writer->stats.waiting, 1);
+    pthread_mutex_lock(&writer->lock);
+    bool idle = list_is_empty(&writer->queue);
+    list_add_last(&writer->queue, &change->link);
+    if (idle) pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+}
+
+const struct writer_stats *writer_stats(const struct writer *writer)
+{
+    return &writer->stats;
+}
