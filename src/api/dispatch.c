@@ -561,6 +561,11 @@ void api_loop_drain(struct api_loop *home)
     live_drain(home);
 }
 
+void api_loop_abort(struct api_loop *home)
+{
+    live_abort(home);
+}
+
 void api_loop_close(struct api_loop *home)
 {
     token_cache_free(home->tokens);

@@ -705,3 +705,16 @@ void live_drain(struct api_loop *home)
         live_close(CONTAINER_OF(at, struct live, link), WS_CODE_RESTART, "the server restarts");
     }
 }
+
+void live_abort(struct api_loop *home)
+{
+    for (struct list *at = home->live.next, *next; at != &home->live; at = next) {
+        next = at->next;
+        struct live *live = CONTAINER_OF(at, struct live, link);
+        if (live->ws) {
+            ws_abort(live->ws);
+        } else {
+            live_close(live, WS_CODE_RESTART, "");
+        }
+    }
+}

@@ -106,7 +106,7 @@ static enum err read_log(struct catch_up *look, struct db *db, struct why *why)
 /* One snapshot, so that the number and the events belong together. */
 static void look_into_log(struct catch_up *look, struct db *db)
 {
-    look->err = db_begin(db, &look->why);
+    look->err = db_begin_snapshot(db, &look->why);
     if (look->err) return;
     look->err = read_log(look, db, &look->why);
     db_rollback(db);

@@ -107,7 +107,7 @@ enum err posts_get_list(struct call *call, struct why *why)
     if (err) return err;
     /* One snapshot: the position in the head belongs to the state in the body. */
     bool own = !db_in_transaction(call->db);
-    if (own) err = db_begin(call->db, why);
+    if (own) err = db_begin_snapshot(call->db, why);
     if (!err) err = name_answer(call, why);
     if (!err && has_it_already(call)) {
         call_json(call);
