@@ -54,7 +54,7 @@ struct api_loop {
     struct token_cache *tokens;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;
-    bool draining;
+    atomic_bool draining; /* read on any thread */
     int index;
 };
 
