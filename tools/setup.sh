@@ -109,7 +109,8 @@ for unit in $services; do
     [ -e "/lib/systemd/system/$unit.service" ] || new_services="$new_services $unit"
 done
 if [ ! -e $policy ]; then
-    trap '$as_root rm -f $policy' EXIT INT TERM
+    trap '$as_root rm -f $policy' EXIT
+    trap 'exit 130' INT TERM
     printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
     $as_root chmod 755 $policy
 fi

@@ -185,7 +185,11 @@ for class in $node_parts; do
     if wants "$class"; then targets="$targets all"; fi
 done
 # shellcheck disable=SC2086 # a list of words
-[ -z "$targets" ] || make -s --no-print-directory -j"$(nproc)" VARIANT="$variant" $targets
+if [ -n "$targets" ] && ! make -s --no-print-directory -j"$(nproc)" VARIANT="$variant" $targets; then
+    echo "the build failed: nothing was run"
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
 
 for class in unit contract fault; do
     if wants $class; then run_compiled $class; fi
@@ -198,8 +202,11 @@ if wants checks; then
 fi
 for class in $node_parts; do
     wants "$class" || continue
-    npm_packages
-    run_node_part "$class"
+    if npm_packages >"$log/npm.txt" 2>&1; then
+        run_node_part "$class"
+    else
+        report 0 1 0 "$class (npm packages)" "$log/npm.txt" 0
+    fi
 done
 check_skips
 

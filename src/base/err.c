@@ -5,7 +5,7 @@
 
 #include "base/utf8.h"
 
-static void write_text(struct why *why, const char *format, va_list args)
+static void PRINTF_LIKE(2, 0) write_text(struct why *why, const char *format, va_list args)
 {
     int wanted = vsnprintf(why->text, sizeof(why->text), format, args);
     if (wanted >= (int)sizeof(why->text)) {

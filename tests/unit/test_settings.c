@@ -12,7 +12,7 @@ struct fixture {
 static enum err load(struct fixture *f, const char *given, const char *dotenv, const char *env)
 {
     /* "name=value;name=value" for all three, so that a case fits on a line. */
-    struct setting_value values[8];
+    struct setting_value values[8] = {{NULL, NULL}};
     char *names[8] = {NULL};
     size_t count = 0, vars = 0;
     struct str rest = str_of(given), piece;
