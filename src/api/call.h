@@ -97,6 +97,7 @@ struct call {
 
     /* The dispatcher's own. */
     struct str token;       /* as shown */
+    uint64_t notices_seen;  /* of the token cache, when `who` was found there */
     bool confirmed;         /* `who` was looked up in the store */
     bool allowed_origin;
     struct change change;   /* travelling to the writer */

@@ -9,6 +9,7 @@
  */
 #include "api/files.h"
 #include "api/handlers.h"
+#include "api/health.h"
 #include "api/live.h"
 #include "api/metrics.h"
 #include "api/openapi.h"
@@ -20,9 +21,9 @@ const struct route routes_table[] = {
     /* Service */
     {HTTP_GET_, "/", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, service_index,
      "Name and version of this server", "", "", "Index", 200},
-    {HTTP_GET_, "/health", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
+    {HTTP_GET_, "/health", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
      "Whether the server answers", "", "", "Health", 200},
-    {HTTP_GET_, "/health/live", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_live_get,
+    {HTTP_GET_, "/health/live", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
      "Whether the process is alive", "", "", "Health", 200},
     {HTTP_GET_, "/health/ready", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_ready_get,
      "Whether it can do its work: database, disk, writer; 503 when not", "", "", "Health", 200},

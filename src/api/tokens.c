@@ -20,7 +20,8 @@ struct seen {
 };
 
 struct token_cache {
-    struct map seen; /* of struct seen, owned */
+    struct map seen;  /* of struct seen, owned */
+    uint64_t notices; /* how many came: what was looked up before the last one may be old */
 };
 
 struct token_cache *token_cache_new(void)
@@ -76,6 +77,7 @@ enum err token_identify(struct token_cache *cache, struct call *call, struct str
         return why_set(why, ERR_UNKNOWN_CALLER, "登录已过期 (your sign-in has expired)");
     }
     call->who = seen->who;
+    call->notices_seen = cache->notices;
     call->confirmed =
         seen->confirmed_us != 0 && clock_mono_us() - seen->confirmed_us < CONFIRM_EVERY_US;
     return OK;
@@ -112,7 +114,7 @@ enum err token_confirm(struct call *call, struct why *why)
 void token_remember(struct token_cache *cache, const struct call *call)
 {
     struct seen *seen = map_find(&cache->seen, call->token);
-    if (seen == NULL) return;
+    if (seen == NULL || call->notices_seen != cache->notices) return;
     seen->who = call->who;
     seen->confirmed_us = clock_mono_us();
 }
@@ -132,6 +134,7 @@ static bool is_meant(const struct seen *seen, const struct hub_notice *notice)
 void token_forget(struct token_cache *cache, const struct hub_notice *notice)
 {
     /* Rare; the confirmation is taken back, the signature stays checked. */
+    cache->notices++;
     size_t at = 0;
     for (struct seen *seen; (seen = map_next(&cache->seen, &at)) != NULL;) {
         if (is_meant(seen, notice)) seen->confirmed_us = 0;

@@ -15,7 +15,6 @@ void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_u
               struct user_id me, enum role role)
 {
     *act = (struct act){.db = db, .arena = arena, .now_us = now_us, .me = me, .role = role};
-    act->told_end = &act->told;
 }
 
 enum err act_tell(struct act *act, struct topic_name topic, const char *kind, struct str fold,
@@ -32,8 +31,12 @@ enum err act_tell(struct act *act, struct topic_name topic, const char *kind, st
     enum err err = events_add(act->db, str_of(topic.text), fold, told->payload, act->now_us,
                               &told->seq, why);
     if (err) return err;
-    *act->told_end = told;
-    act->told_end = &told->next;
+    if (act->told_last) {
+        act->told_last->next = told;
+    } else {
+        act->told = told;
+    }
+    act->told_last = told;
     act->told_count++;
     return OK;
 }

@@ -23,7 +23,7 @@ struct act {
     int64_t now_us;
     struct user_id me;
     enum role role;
-    struct told *told, **told_end; /* in `arena`; use act_init() */
+    struct told *told, *told_last; /* in `arena` */
     size_t told_count;
     struct hub_notice notices[ACT_NOTICES_MAX];
     size_t notice_count;
