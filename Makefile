@@ -60,6 +60,7 @@ SRC := $(filter-out src/app/main.c,$(sort $(wildcard src/*/*.c)))
 OBJ := $(SRC:src/%.c=$(B)/src/%.o) $(B)/gen/embedded.o $(LLHTTP_OBJ)
 LIB := $(B)/libhutong.a
 MIGRATIONS := $(sort $(wildcard migrations/*/*.sql))
+EMBEDDED := $(MIGRATIONS) $(sort $(wildcard src/*/*.html))
 
 TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -93,18 +94,18 @@ $(B)/src/%.o: src/%.c $(B)/flags
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The one file that knows version and commit: rebuilt when either moves.
-$(B)/src/app/version.o: $(B)/gen/version.h
-$(B)/src/app/version.o: CPPFLAGS += -include $(B)/gen/version.h
+$(B)/src/base/version.o: $(B)/gen/version.h
+$(B)/src/base/version.o: CPPFLAGS += -include $(B)/gen/version.h
 $(B)/gen/version.h: FORCE
 	@mkdir -p $(@D)
 	@printf '#define HUTONG_VERSION "%s"\n#define HUTONG_COMMIT "%s"\n' '$(VERSION)' '$(COMMIT)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# Migrations travel inside the binary.
-$(B)/gen/embedded.c: tools/embed.sh $(MIGRATIONS)
+# Migrations and pages travel inside the binary.
+$(B)/gen/embedded.c: tools/embed.sh tools/page_csp.sh $(EMBEDDED)
 	@mkdir -p $(@D)
-	@sh tools/embed.sh $(MIGRATIONS) >$@
-$(B)/gen/embedded.o: $(B)/gen/embedded.c $(MIGRATIONS) $(B)/flags
+	@sh tools/embed.sh $(EMBEDDED) >$@
+$(B)/gen/embedded.o: $(B)/gen/embedded.c $(EMBEDDED) $(B)/flags
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # llhttp is generated C of others: no warnings of ours.
@@ -140,7 +141,7 @@ $(B)/flags: FORCE
 
 # For tools that read the code as the compiler does (tools/check.sh).
 tool-flags:
-	@echo '-std=c17 $(CPPFLAGS) -Itests/support'
+	@echo '-std=c17 $(CPPFLAGS) -Itests/support -DHUTONG_VERSION="" -DHUTONG_COMMIT=""'
 
 clean:
 	rm -rf build

@@ -54,7 +54,7 @@ struct api_loop {
     struct token_cache *tokens;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;
-    bool draining;
+    atomic_bool draining; /* read on any thread */
     int index;
 };
 
@@ -79,4 +79,7 @@ MUST_USE enum err api_loop_open(struct api_loop *home, struct api *api, struct l
                                 struct why *why);
 /* Tell the live connections to come back, then nothing new is taken. On the loop. */
 void api_loop_drain(struct api_loop *home);
+/* Cut off the live connections that did not go. On the loop. */
+void api_loop_abort(struct api_loop *home);
+/* After the loop has ended. */
 void api_loop_close(struct api_loop *home);

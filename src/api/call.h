@@ -118,5 +118,7 @@ void call_no_content(struct call *call);
 typedef enum err call_apply(void *ctx, struct act *act, struct why *why);
 MUST_USE enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why);
 
+/* LANE_LOOP: the reply in call->x is whole, send it. */
+void call_reply(struct call *call);
 /* Reply at once, on the loop, with what an error says. */
 void call_refuse(struct call *call, enum err err, const struct why *why);

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "community/act.h"
 #include "store/records.h"
 
@@ -59,8 +60,12 @@ static void send_reply(struct call *call)
         log_error("reply.too_large", "id=%s route=\"%s\"", x->id, call->route->path);
     }
     respond_cors(call);
-    metrics_count(call->home->api->metrics, call->home->index, call->route, x);
     http_reply(x);
+}
+
+void call_reply(struct call *call)
+{
+    send_reply(call);
 }
 
 void call_refuse(struct call *call, enum err err, const struct why *why)
@@ -407,7 +412,6 @@ static void answer_unrouted(struct call *call, unsigned methods)
                      http_find_header(x, STR("access-control-request-method")).len > 0;
     if (preflight) {
         respond_preflight(call, origin);
-        metrics_count(call->api->metrics, call->home->index, call->route, x);
         http_reply(x);
         return;
     }
@@ -483,8 +487,9 @@ static void on_whole(void *ctx, struct http_exchange *x)
 
 static void on_done(void *ctx, struct http_exchange *x)
 {
-    (void)ctx;
+    const struct api_loop *home = ctx;
     struct call *call = call_of(x);
+    metrics_count(home->api->metrics, home->index, call ? call->route : NULL, x);
     if (call == NULL) return;
     json_free(call->body);
     upload_free(call);
@@ -551,17 +556,25 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     }
     home->tokens = token_cache_new();
     home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
+    metrics_attend(api->metrics, home);
     return OK;
 }
 
 void api_loop_drain(struct api_loop *home)
 {
     home->draining = true;
+    metrics_leave(home->api->metrics, home->index); /* its server may be gone any moment now */
     live_drain(home);
+}
+
+void api_loop_abort(struct api_loop *home)
+{
+    live_abort(home);
 }
 
 void api_loop_close(struct api_loop *home)
 {
+    metrics_leave(home->api->metrics, home->index);
     token_cache_free(home->tokens);
     hub_loop_close(home->hub_loop);
     db_close(home->db);

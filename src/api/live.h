@@ -15,3 +15,5 @@ handler live_ticket;                          /* LANE_READ */
 void live_notice(struct api_loop *home, const struct hub_notice *notice);
 /* Tell everybody to come back (1012). On the loop. */
 void live_drain(struct api_loop *home);
+/* Whoever is still there is cut off. On the loop. */
+void live_abort(struct api_loop *home);

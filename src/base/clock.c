@@ -96,7 +96,7 @@ static bool number(struct str text, size_t at, size_t len, int *value_out)
 bool clock_http_parse(struct str text, int64_t *wall_s_out)
 {
     struct tm tm = {0};
-    if (text.len != 29 || !str_eq(str_from(text, 25), STR(" GMT"))) return false;
+    if (text.len != 29) return false;
     size_t month = str_find(str_of(month_names), str_head(str_from(text, 8), 3));
     if (month >= 36 || month % 3 != 0) return false;
     if (!number(text, 5, 2, &tm.tm_mday) || !number(text, 12, 4, &tm.tm_year) ||
@@ -104,11 +104,14 @@ bool clock_http_parse(struct str text, int64_t *wall_s_out)
         !number(text, 23, 2, &tm.tm_sec)) {
         return false;
     }
-    if (tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60) {
-        return false;
-    }
     tm.tm_mon = (int)month / 3;
     tm.tm_year -= 1900;
-    *wall_s_out = timegm(&tm);
+    int64_t wall_s = timegm(&tm);
+    /* Whatever we would not have written ourselves is not of this form: a 30th of February, the
+     * wrong day of the week, an 'x' for a blank. */
+    char again[CLOCK_HTTP_BYTES];
+    clock_http(wall_s * 1000000, again);
+    if (!str_eq(text, str_of(again))) return false;
+    *wall_s_out = wall_s;
     return true;
 }

@@ -9,7 +9,8 @@ static void write_text(struct why *why, const char *format, va_list args)
 {
     int wanted = vsnprintf(why->text, sizeof(why->text), format, args);
     if (wanted >= (int)sizeof(why->text)) {
-        why->text[utf8_floor(why->text, sizeof(why->text) - 1)] = '\0';
+        size_t len = sizeof(why->text) - 1, last = utf8_floor(why->text, len - 1);
+        if (!utf8_valid((struct str){why->text + last, len - last})) why->text[last] = '\0';
     }
 }
 

@@ -26,7 +26,53 @@ static const struct json *value_of(const cJSON *item)
     return (const struct json *)(const void *)item;
 }
 
-/* Finds what cJSON would accept or silently cut: depth, "\u0000", raw control characters. */
+static size_t digits(struct str s, size_t from)
+{
+    size_t at = from;
+    while (at < s.len && s.at[at] >= '0' && s.at[at] <= '9') at++;
+    return at - from;
+}
+
+/* Bytes of the number that `s` begins with, as RFC 8259, 6 writes it, in a double's range; 0: none.
+ * cJSON would hand "01", "1." or "1e400" to strtod and be content. */
+static size_t number_len(struct str s)
+{
+    size_t at = s.at[0] == '-', count = digits(s, at);
+    if (count == 0 || (count > 1 && s.at[at] == '0')) return 0;
+    at += count;
+    if (at < s.len && s.at[at] == '.') {
+        count = digits(s, at + 1);
+        if (count == 0) return 0;
+        at += 1 + count;
+    }
+    char text[64]; /* as long as cJSON reads */
+    if (at < s.len && (s.at[at] == 'e' || s.at[at] == 'E')) {
+        at++;
+        if (at < s.len && (s.at[at] == '+' || s.at[at] == '-')) at++;
+        count = digits(s, at);
+        at += count;
+        if (count == 0 || at >= sizeof(text)) return 0;
+        str_copy(text, sizeof(text), str_head(s, at));
+        if (!isfinite(strtod(text, NULL))) return 0;
+    }
+    return at < sizeof(text) ? at : 0;
+}
+
+/* cJSON takes digits that are none for a zero, and a zero for the end of the string. */
+static enum err check_escape(struct str s, size_t at, struct why *why)
+{
+    unsigned char unit[2];
+    if (s.len < 2 || s.at[1] != 'u') return OK;
+    if (!hex_read(str_head(str_from(s, 2), 4), unit, sizeof(unit))) {
+        return why_set(why, ERR_INVALID, "no four hex digits at byte %zu", at);
+    }
+    if (unit[0] == 0 && unit[1] == 0) {
+        return why_set(why, ERR_INVALID, "an escaped NUL at byte %zu", at);
+    }
+    return OK;
+}
+
+/* Finds what cJSON would accept or silently cut: depth, "\u0000", control characters, numbers. */
 static enum err check_text(struct str text, size_t *at, struct why *why)
 {
     int depth = 0;
@@ -41,9 +87,8 @@ static enum err check_text(struct str text, size_t *at, struct why *why)
             }
             if (c == '"') in_string = false;
             if (c != '\\') continue;
-            if (str_starts(str_from(text, i), STR("\\u0000"))) {
-                return why_set(why, ERR_INVALID, "an escaped NUL at byte %zu", i);
-            }
+            enum err err = check_escape(str_from(text, i), i, why);
+            if (err) return err;
             i++;
         } else if (c == '"') {
             in_string = true;
@@ -53,19 +98,15 @@ static enum err check_text(struct str text, size_t *at, struct why *why)
             }
         } else if (c == '}' || c == ']') {
             depth--;
+        } else if (c == '-' || c == '+' || c == '.' || (c >= '0' && c <= '9')) {
+            size_t len = number_len(str_from(text, i));
+            if (len == 0) return why_set(why, ERR_INVALID, "no JSON number at byte %zu", i);
+            i += len - 1;
+        } else if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') {
+            return why_set(why, ERR_INVALID, "a control character at byte %zu", i);
         }
     }
     return OK;
-}
-
-/* Could every number be held? "1e999" reads as infinity, which JSON cannot write again. */
-static bool is_finite(const cJSON *item)
-{
-    for (; item; item = item->next) {
-        if (cJSON_IsNumber(item) && !isfinite(item->valuedouble)) return false;
-        if (item->child && !is_finite(item->child)) return false;
-    }
-    return true;
 }
 
 enum err json_parse(struct str text, struct json **tree_out, size_t *error_at_out, struct why *why)
@@ -88,11 +129,6 @@ enum err json_parse(struct str text, struct json **tree_out, size_t *error_at_ou
         cJSON_Delete(tree);
         *at = (size_t)(rest.at - text.at);
         return why_set(why, ERR_INVALID, "more text after the JSON value, from byte %zu", *at);
-    }
-    if (!is_finite(tree)) {
-        cJSON_Delete(tree);
-        *at = 0;
-        return why_set(why, ERR_INVALID, "a number is larger than 1.8e308");
     }
     *tree_out = (struct json *)(void *)tree;
     return OK;
@@ -283,7 +319,13 @@ void json_put_double(struct json_out *out, const char *key, double value)
 {
     lead(out, key);
     if (isfinite(value)) {
-        buf_printf(out->buf, "%.17g", value);
+        /* The shortest of these that reads back as the same number: 0.1, not 0.1000…01. */
+        char text[32];
+        for (int digits = 15; digits <= 17; digits++) {
+            snprintf(text, sizeof(text), "%.*g", digits, value);
+            if (strtod(text, NULL) == value) break;
+        }
+        buf_add_str(out->buf, str_of(text));
     } else {
         buf_add(out->buf, "null", 4);
     }

@@ -5,8 +5,8 @@
  * Reading: json_parse() gives a tree that the caller frees with json_free();
  * everything taken from it is borrowed until then. Stricter than the RFC where
  * strangers could fool us: bad UTF-8, a NUL in a string, a lone surrogate, a
- * number past the range of a double and too deep nesting are errors. When an
- * object names a member twice, the first counts.
+ * number past a double's range or 63 characters and too deep nesting are errors. When an object
+ * names a member twice, the first counts.
  *
  * Writing: struct json_out puts commas and escapes; keys are literals and are
  * not escaped. One line per member:
@@ -29,7 +29,7 @@ struct json; /* one value of a parsed tree */
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
-/* `error_at_out` (may be NULL): byte offset of the first thing that is wrong. */
+/* `error_at_out` (may be NULL): byte offset of the first thing that is wrong, give or take one. */
 MUST_USE enum err json_parse(struct str text, struct json **tree_out, size_t *error_at_out,
                              struct why *why);
 void json_free(struct json *tree); /* NULL is fine */

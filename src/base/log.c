@@ -19,7 +19,11 @@ static _Thread_local char context[96];
 
 enum err log_reopen(struct why *why)
 {
-    if (sink.path[0] == '\0') return OK;
+    if (sink.path[0] == '\0') {
+        int before = atomic_exchange(&sink.fd, 2);
+        if (before != 2) close(before);
+        return OK;
+    }
     int fd = open(sink.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) {
         return why_set(why, ERR_IO, "cannot open the log file %s: %s", sink.path, strerror(errno));

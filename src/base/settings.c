@@ -209,12 +209,13 @@ static bool find_value(struct arena *arena, const struct setting *row,
         return true;
     }
     for (int where = 0; where < 2; where++) {
-        struct str rest = str_of(row->names), name;
+        struct str rest = str_of(row->names), name, value;
         while (str_split(&rest, ' ', &name)) {
-            bool found = where == 0 ? find_in_env(env, name, value_out)
-                                    : find_in_dotenv(dotenv, name, value_out);
+            bool found =
+                where == 0 ? find_in_env(env, name, &value) : find_in_dotenv(dotenv, name, &value);
             /* A variable set to nothing is how shells and compose files say "not set". */
-            if (!found || value_out->len == 0) continue;
+            if (!found || value.len == 0) continue;
+            *value_out = value;
             struct str source =
                 arena_printf(arena, "%s %.*s", where == 0 ? "environment" : ".env", STR_ARGS(name));
             *source_out = source.at;

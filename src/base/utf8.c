@@ -63,16 +63,16 @@ size_t utf8_floor(const char *text, size_t at)
     return at;
 }
 
-/* Bytes of a forbidden code point at `s`, which is valid UTF-8 and not empty; else 0. */
-static size_t forbidden(struct str s)
+/* The forbidden code point at `s`, which is valid UTF-8 and not empty; else -1. */
+static int forbidden(struct str s)
 {
     const unsigned char *at = (const unsigned char *)s.at;
-    if (at[0] < 0x20) return at[0] == '\n' || at[0] == '\t' ? 0 : 1;
-    if (at[0] == 0x7F) return 1;
-    if (at[0] == 0xC2 && at[1] < 0xA0) return 2;
-    if (at[0] == 0xE2 && at[1] == 0x80 && (at[2] == 0xA8 || at[2] == 0xA9)) return 3;
-    if (at[0] == 0xEF && at[1] == 0xBB && at[2] == 0xBF) return 3;
-    return 0;
+    if (at[0] < 0x20) return at[0] == '\n' || at[0] == '\t' ? -1 : at[0];
+    if (at[0] == 0x7F) return 0x7F;
+    if (at[0] == 0xC2 && at[1] < 0xA0) return at[1];
+    if (at[0] == 0xE2 && at[1] == 0x80 && (at[2] == 0xA8 || at[2] == 0xA9)) return 0x1F80 + at[2];
+    if (at[0] == 0xEF && at[1] == 0xBB && at[2] == 0xBF) return 0xFEFF;
+    return -1;
 }
 
 /* Blanks people leave at the ends: ASCII ones, U+00A0 and the ideographic space U+3000. */
@@ -99,11 +99,12 @@ enum err text_check(const char *what, struct str raw, size_t min, size_t max,
     for (size_t i = 0; i < s.len; i++) {
         if (((unsigned char)s.at[i] & 0xC0) == 0x80) continue;
         if (s.at[i] == '\r' && i + 1 < s.len && s.at[i + 1] == '\n') continue;
-        if (forbidden(str_from(s, i)) != 0) {
+        int bad = forbidden(str_from(s, i));
+        if (bad >= 0) {
             return why_field(why, what, "value_error",
-                             "%s has a control character at byte %zu; only newline and tab are "
-                             "allowed",
-                             what, i);
+                             "%s has a control character (U+%04X) at byte %zu; only newline and "
+                             "tab are allowed",
+                             what, (unsigned)bad, i);
         }
     }
     size_t count = utf8_count(s);

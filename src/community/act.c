@@ -38,8 +38,15 @@ enum err act_tell(struct act *act, struct topic_name topic, const char *kind, st
     return OK;
 }
 
+void act_notify(struct act *act, const struct hub_notice *notice)
+{
+    ASSERT(act->notice_count < ACT_NOTICES_MAX);
+    act->notices[act->notice_count++] = *notice;
+}
+
 void act_publish(struct act *act, struct hub *hub)
 {
+    for (size_t i = 0; i < act->notice_count; i++) hub_notify(hub, &act->notices[i]);
     if (act->told_count == 0) return;
     struct event **events = ARENA_ARRAY(act->arena, struct event *, act->told_count);
     size_t count = 0;

@@ -15,6 +15,8 @@
 
 struct told; /* one event on its way */
 
+enum { ACT_NOTICES_MAX = 4 };
+
 struct act {
     struct db *db;
     struct arena *arena;
@@ -23,6 +25,8 @@ struct act {
     enum role role;
     struct told *told, **told_end; /* in `arena`; use act_init() */
     size_t told_count;
+    struct hub_notice notices[ACT_NOTICES_MAX];
+    size_t notice_count;
 };
 
 void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_us,
@@ -35,5 +39,7 @@ void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_u
  */
 MUST_USE enum err act_tell(struct act *act, struct topic_name topic, const char *kind,
                            struct str fold, struct str data, bool legacy, struct why *why);
+/* Tell every loop what changes for open sockets (log-out, leaving a group), after the commit. */
+void act_notify(struct act *act, const struct hub_notice *notice);
 /* After the commit, on any thread. */
 void act_publish(struct act *act, struct hub *hub);

@@ -147,7 +147,7 @@ static enum err add_member(struct act *act, struct group_id group, struct user_i
     err = groups_count_members(act->db, group, &count, why);
     if (err) return err;
     if (count >= LIMIT_GROUP_MEMBERS) {
-        return why_set(why, ERR_LIMIT, "a group takes at most %d members", LIMIT_GROUP_MEMBERS);
+        return why_set(why, ERR_CONFLICT, "a group takes at most %d members", LIMIT_GROUP_MEMBERS);
     }
     err = groups_add_member(act->db, group, user, act->now_us, why);
     if (err == ERR_CONFLICT) return why_set(why, err, "已在群中 (is in the group already)");
@@ -203,7 +203,11 @@ enum err groups_remove_from(struct act *act, struct group_id id, struct user_id 
     if (err) return err;
     if (!was) return why_set(why, ERR_NOT_FOUND, "不在群中 (is not in the group)");
     err = tell_membership(act, "group.left", id, user, why);
-    return err ? err : pass_on(act, &group, user, why);
+    if (err) return err;
+    struct hub_notice notice = {
+        .what = NOTICE_LEFT_TOPIC, .user = user, .topic = topic_group(id)};
+    act_notify(act, &notice);
+    return pass_on(act, &group, user, why);
 }
 
 enum err groups_set_name(struct act *act, struct group_id id, struct str raw,

@@ -74,26 +74,6 @@ void router_add(struct router *router, enum http_method method, const char *patt
     node->routes[method] = route;
 }
 
-/* Depth first: a literal segment is tried before one in braces. */
-static const struct node *descend(const struct node *node, struct str rest,
-                                  struct router_match *match)
-{
-    struct str segment;
-    if (!str_split(&rest, '/', &segment)) return node;
-    const struct node *child = find_child(node, segment);
-    if (child) {
-        const struct node *found = descend(child, rest, match);
-        if (found) return found;
-    }
-    if (node->any == NULL || segment.len == 0 || match->param_count == ROUTER_PARAMS_MAX) {
-        return NULL;
-    }
-    match->params[match->param_count++] = segment;
-    const struct node *found = descend(node->any, rest, match);
-    if (found == NULL) match->param_count--;
-    return found;
-}
-
 static unsigned methods_of(const struct node *node)
 {
     unsigned methods = 0;
@@ -103,15 +83,40 @@ static unsigned methods_of(const struct node *node)
     return methods;
 }
 
+static const void *route_of(const struct node *node, enum http_method method)
+{
+    const void *route = node->routes[method];
+    return route == NULL && method == HTTP_HEAD_ ? node->routes[HTTP_GET_] : route;
+}
+
+/* Depth first; a literal segment is tried before one in braces, which gets its turn when the
+ * literal one has the path but not the method. */
+static bool descend(const struct node *node, enum http_method method, struct str rest,
+                    struct router_match *match)
+{
+    struct str segment;
+    if (!str_split(&rest, '/', &segment)) {
+        match->methods |= methods_of(node);
+        match->route = route_of(node, method);
+        return match->route != NULL;
+    }
+    const struct node *child = find_child(node, segment);
+    if (child && descend(child, method, rest, match)) return true;
+    if (node->any == NULL || segment.len == 0 || match->param_count == ROUTER_PARAMS_MAX) {
+        return false;
+    }
+    match->params[match->param_count++] = segment;
+    if (descend(node->any, method, rest, match)) return true;
+    match->param_count--;
+    return false;
+}
+
 struct router_match router_find(const struct router *router, enum http_method method,
                                 struct str path)
 {
     struct router_match match = {0};
-    if (path.len == 0 || path.at[0] != '/') return match;
-    const struct node *node = descend(&router->root, str_from(path, 1), &match);
-    if (node == NULL) return match;
-    match.methods = methods_of(node);
-    match.route = node->routes[method];
-    if (match.route == NULL && method == HTTP_HEAD_) match.route = node->routes[HTTP_GET_];
+    if (path.len > 0 && path.at[0] == '/') {
+        descend(&router->root, method, str_from(path, 1), &match);
+    }
     return match;
 }

@@ -207,6 +207,12 @@ void ws_close(struct ws *ws, unsigned code, struct str reason)
     socket_finish(ws->socket, GOODBYE_MS);
 }
 
+void ws_abort(struct ws *ws)
+{
+    ws->closing = true;
+    socket_close(ws->socket);
+}
+
 bool ws_is_closing(const struct ws *ws)
 {
     return ws->closing;

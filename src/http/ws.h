@@ -46,5 +46,7 @@ void ws_send(struct ws *ws, struct blob *frame);
 void ws_send_text(struct ws *ws, struct str text);
 /* Say goodbye and close; `closed` comes later. Twice is fine. */
 void ws_close(struct ws *ws, unsigned code, struct str reason);
+/* Close without a goodbye. */
+void ws_abort(struct ws *ws);
 bool ws_is_closing(const struct ws *ws);
 const char *ws_peer(const struct ws *ws);

@@ -94,25 +94,44 @@ struct str topic_public_name(const struct topic_name *name)
 
 /* --- events --- */
 
-/* {"type":"event","topic":"feed","id":12,"event":…,"data":…}: `payload` without its first brace
- * goes behind what is the topic's. */
-static struct blob *build_frame(const struct topic_name *topic, uint64_t seq, struct str payload)
+enum { EVENT_HEAD_BYTES = 128 };
+
+/* {"type":"event","topic":"feed","id":12, and behind it `payload` without its first brace. */
+static size_t write_event_head(char to[EVENT_HEAD_BYTES], const struct topic_name *topic,
+                               uint64_t seq)
 {
-    char head[128];
     struct str name = topic_public_name(topic);
-    int len = snprintf(head, sizeof(head), "{\"type\":\"event\",\"topic\":\"%.*s\",",
+    int len = snprintf(to, EVENT_HEAD_BYTES, "{\"type\":\"event\",\"topic\":\"%.*s\",",
                        STR_ARGS(name));
     if (seq > 0) {
-        len += snprintf(head + len, sizeof(head) - (size_t)len, "\"id\":%llu,",
+        len += snprintf(to + len, EVENT_HEAD_BYTES - (size_t)len, "\"id\":%llu,",
                         (unsigned long long)seq);
     }
-    char ws[WS_HEAD_BYTES];
-    size_t total = (size_t)len + payload.len - 1;
-    size_t ws_len = ws_head(ws, WS_TEXT, total);
+    return (size_t)len;
+}
+
+struct str event_text(struct arena *arena, const struct topic_name *topic, uint64_t seq,
+                      struct str payload)
+{
+    char head[EVENT_HEAD_BYTES];
+    size_t len = write_event_head(head, topic, seq);
+    char *text = arena_alloc(arena, len + payload.len);
+    memcpy(text, head, len);
+    memcpy(text + len, payload.at + 1, payload.len - 1);
+    return (struct str){text, len + payload.len - 1};
+}
+
+static struct blob *build_frame(const struct topic_name *topic, uint64_t seq, struct str payload,
+                                struct str *text_out)
+{
+    char head[EVENT_HEAD_BYTES], ws[WS_HEAD_BYTES];
+    size_t len = write_event_head(head, topic, seq);
+    size_t total = len + payload.len - 1, ws_len = ws_head(ws, WS_TEXT, total);
     struct blob *frame = blob_new(ws_len + total);
     memcpy(frame->at, ws, ws_len);
-    memcpy(frame->at + ws_len, head, (size_t)len);
+    memcpy(frame->at + ws_len, head, len);
     memcpy(frame->at + ws_len + len, payload.at + 1, payload.len - 1);
+    *text_out = (struct str){frame->at + ws_len, total};
     return frame;
 }
 
@@ -133,7 +152,7 @@ struct event *event_new(const struct topic_name *topic, uint64_t seq, struct str
     event->seq = seq;
     event->payload = blob_copy(payload);
     event->kind = kind_of(blob_str(event->payload));
-    event->frame = build_frame(topic, seq, payload);
+    event->frame = build_frame(topic, seq, payload, &event->text);
     event->legacy = legacy.len > 0 ? ws_frame_text(legacy) : NULL;
     return event;
 }

@@ -50,10 +50,14 @@ struct event {
     struct str kind;      /* "post.created"; inside `payload` */
     struct blob *payload; /* owned: {"event":…,"data":…} */
     struct blob *frame;   /* owned: the WebSocket frame for /live */
+    struct str text;      /* the JSON inside `frame` */
     struct blob *legacy;  /* owned: the frame for /messages/ws; NULL: not for them */
 };
 
 /* Builds the frames. `legacy` (may be empty) is the text of the frame old clients get. */
+/* The JSON a reader gets: {"type":"event","topic":…,"id":…,"event":…,"data":…}. In `arena`. */
+struct str event_text(struct arena *arena, const struct topic_name *topic, uint64_t seq,
+                      struct str payload);
 struct event *event_new(const struct topic_name *topic, uint64_t seq, struct str payload,
                         struct str legacy);
 struct event *event_ref(struct event *event);

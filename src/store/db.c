@@ -74,13 +74,23 @@ void db_lost(struct db *db, enum err err, const struct why *why)
     db->lost_why = *why;
 }
 
-enum err db_begin(struct db *db, struct why *why)
+static enum err begin(struct db *db, enum db_command command, struct why *why)
 {
     ASSERT(db->tx == DB_TX_NONE);
-    enum err err = db->driver->command(db, DB_BEGIN, why);
+    enum err err = db->driver->command(db, command, why);
     if (err) return err;
     db->tx = DB_TX_OPEN;
     return OK;
+}
+
+enum err db_begin(struct db *db, struct why *why)
+{
+    return begin(db, DB_BEGIN, why);
+}
+
+enum err db_begin_snapshot(struct db *db, struct why *why)
+{
+    return begin(db, DB_BEGIN_SNAPSHOT, why);
 }
 
 enum err db_commit(struct db *db, struct why *why)

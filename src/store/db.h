@@ -67,8 +67,13 @@ enum db_kind db_kind(const struct db *db);
 /* The URL without password, for logs and doctor. In `arena`. */
 struct str db_url_public(struct arena *arena, struct str url);
 
-/* SQLite: BEGIN IMMEDIATE on a DB_WRITE connection, BEGIN (one snapshot) on a DB_READ one. */
+/* To change something. SQLite: takes the write lock at once (on a DB_READ connection: as
+ * db_begin_snapshot). MariaDB: sees what others commit meanwhile, locks row by row. */
 MUST_USE enum err db_begin(struct db *db, struct why *why);
+/* To read several things that belong together: all queries until db_commit or db_rollback see the
+ * moment of the first, whatever others commit meanwhile. On any connection; change nothing in it.
+ */
+MUST_USE enum err db_begin_snapshot(struct db *db, struct why *why);
 MUST_USE enum err db_commit(struct db *db, struct why *why);
 void db_rollback(struct db *db); /* nothing to roll back is fine */
 /* One level: a savepoint inside the running transaction. */

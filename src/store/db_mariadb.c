@@ -230,18 +230,15 @@ static void set_options(MYSQL *handle, const struct db_url *url, enum db_mode mo
 }
 
 /* What the session must be like before the first statement. */
-static int set_session(MYSQL *handle, enum db_mode mode)
+static int set_session(MYSQL *handle)
 {
     static const char *const words =
         "SET NAMES utf8mb4 COLLATE utf8mb4_bin, time_zone = '+00:00', autocommit = 1,"
         " innodb_lock_wait_timeout = 5,"
         " sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
         "NO_ENGINE_SUBSTITUTION,ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'";
-    /* A reader's transaction is one snapshot, as with SQLite; a writer's sees what others
-     * committed meanwhile and so locks less. */
-    const char *isolation = mode == DB_READ
-                                ? "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-                                : "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+    /* Each statement sees what is committed: less locking than the server's default. */
+    static const char *const isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
     int code = mysql_query(handle, words);
     return code ? code : mysql_query(handle, isolation);
 }
@@ -288,7 +285,7 @@ static enum err connect_now(struct maria *m, enum db_mode mode, struct why *why)
                                  url->socket, CLIENT_FOUND_ROWS) != NULL;
     /* "Enforce" is a wish to the library: it goes on in clear text if the server has no TLS. */
     if (ok && url->tls != TLS_OFF) ok = mysql_get_ssl_cipher(handle) != NULL;
-    if (!ok || set_session(handle, mode)) {
+    if (!ok || set_session(handle)) {
         enum err err = say_refused(handle, url, why);
         mysql_close(handle);
         return err;
@@ -377,6 +374,7 @@ static enum err maria_command(struct db *db, enum db_command command, struct why
 {
     static const char *const texts[] = {
         [DB_BEGIN] = "START TRANSACTION",
+        [DB_BEGIN_SNAPSHOT] = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
         [DB_COMMIT] = "COMMIT",
         [DB_ROLLBACK] = "ROLLBACK",
         [DB_SAVEPOINT] = "SAVEPOINT one",
@@ -386,10 +384,14 @@ static enum err maria_command(struct db *db, enum db_command command, struct why
     };
     struct maria *m = maria_of(db);
     const char *text = texts[command];
-    if (command == DB_BEGIN) {
+    if (command == DB_BEGIN || command == DB_BEGIN_SNAPSHOT) {
         enum err err = make_ready(m, db->running, why);
         if (err) return err;
-        if (db->mode == DB_READ) text = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+    }
+    /* For the next transaction only. */
+    if (command == DB_BEGIN_SNAPSHOT &&
+        mysql_query(m->handle, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")) {
+        return fail_command(m, text, why);
     }
     if (mysql_real_query(m->handle, text, strlen(text)) == 0) return OK;
     enum err err = fail_command(m, text, why);
@@ -717,12 +719,9 @@ static int64_t maria_get_i64(struct query *q, int column)
     struct cell *cell = &mq_of(q)->cells[column];
     if (cell->null) return 0;
     switch (cell->kind) {
-    case CELL_I64:
-        return cell->i64;
-    case CELL_REAL:
-        return whole_number(cell->real);
-    case CELL_TEXT:
-        break;
+    case CELL_I64: return cell->i64;
+    case CELL_REAL: return whole_number(cell->real);
+    case CELL_TEXT: break;
     }
     int64_t value = 0;
     if (str_to_i64(cell_text(q, column), &value)) return value;
@@ -734,12 +733,9 @@ static double maria_get_double(struct query *q, int column)
     struct cell *cell = &mq_of(q)->cells[column];
     if (cell->null) return 0;
     switch (cell->kind) {
-    case CELL_I64:
-        return (double)cell->i64;
-    case CELL_REAL:
-        return cell->real;
-    case CELL_TEXT:
-        break;
+    case CELL_I64: return (double)cell->i64;
+    case CELL_REAL: return cell->real;
+    case CELL_TEXT: break;
     }
     return cell_number(q, column);
 }
@@ -753,11 +749,8 @@ static struct str maria_get_str(struct query *q, int column)
     case CELL_I64:
         len = snprintf(cell->text, sizeof(cell->text), "%lld", (long long)cell->i64);
         break;
-    case CELL_REAL:
-        len = snprintf(cell->text, sizeof(cell->text), "%.15g", cell->real);
-        break;
-    case CELL_TEXT:
-        return cell_text(q, column);
+    case CELL_REAL: len = snprintf(cell->text, sizeof(cell->text), "%.15g", cell->real); break;
+    case CELL_TEXT: return cell_text(q, column);
     }
     return (struct str){cell->text, (size_t)len};
 }
@@ -765,6 +758,12 @@ static struct str maria_get_str(struct query *q, int column)
 static bool maria_is_null(struct query *q, int column)
 {
     return mq_of(q)->cells[column].null;
+}
+
+MYSQL *db_mariadb_handle(struct db *db)
+{
+    ASSERT(db_kind(db) == DB_MARIADB);
+    return maria_of(db)->handle;
 }
 
 const struct db_driver db_driver_mariadb = {

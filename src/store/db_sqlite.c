@@ -99,6 +99,10 @@ static enum err fail(struct sqlite *s, const char *name, struct why *why)
     const struct failure *failure = failure_of(code);
     log_failure(name, failure, code, sqlite3_errmsg(s->handle));
     why_set(why, failure->err, "%s", failure->sentence);
+    if (failure->err == ERR_BUSY && s->db.tx == DB_TX_OPEN) {
+        sqlite3_exec(s->handle, "ROLLBACK", NULL, NULL,
+                     NULL); /* busy means over, on both engines */
+    }
     /* Some failures end the transaction, see "Response To Errors Within A Transaction". */
     if (sqlite3_get_autocommit(s->handle)) db_lost(&s->db, failure->err, why);
     return failure->err;
@@ -124,8 +128,10 @@ static int run_pragmas(sqlite3 *handle, enum db_mode mode)
         {"PRAGMA foreign_keys=ON", false},
         {"PRAGMA trusted_schema=OFF", false},
         {"PRAGMA temp_store=MEMORY", false},
-        {"PRAGMA cache_size=-16384", false},   /* KiB */
-        {"PRAGMA mmap_size=268435456", false}, /* spares a copy and a call for each page */
+        {"PRAGMA cache_size=-16384", false}, /* KiB */
+        /* Measured on 186 MB, random point reads: mapped 2.9 µs instead of 4.6 while nobody writes,
+         * but 12 instead of 7.6 with a commit before every 50 reads, which is our life. */
+        {"PRAGMA mmap_size=0", false},
         {"PRAGMA journal_size_limit=67108864", true},
         {"SELECT count(*) FROM sqlite_schema", false}, /* meets a damaged file here, not later */
     };
@@ -203,6 +209,7 @@ static enum err sqlite_command(struct db *db, enum db_command command, struct wh
 {
     static const char *const texts[] = {
         [DB_BEGIN] = "BEGIN IMMEDIATE",
+        [DB_BEGIN_SNAPSHOT] = "BEGIN",
         [DB_COMMIT] = "COMMIT",
         [DB_ROLLBACK] = "ROLLBACK",
         [DB_SAVEPOINT] = "SAVEPOINT one",
@@ -211,7 +218,8 @@ static enum err sqlite_command(struct db *db, enum db_command command, struct wh
         [DB_SAVEPOINT_ROLLBACK] = "ROLLBACK TO one",
     };
     struct sqlite *s = sqlite_of(db);
-    const char *text = command == DB_BEGIN && db->mode == DB_READ ? "BEGIN" : texts[command];
+    if (command == DB_BEGIN && db->mode == DB_READ) command = DB_BEGIN_SNAPSHOT;
+    const char *text = texts[command];
     sqlite3_stmt **stmt = &s->commands[command];
     if (*stmt == NULL &&
         sqlite3_prepare_v3(s->handle, text, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL)) {
@@ -378,6 +386,12 @@ static struct str sqlite_get_str(struct query *q, int column)
 static bool sqlite_is_null(struct query *q, int column)
 {
     return sqlite3_column_type(stmt_of(q), column) == SQLITE_NULL;
+}
+
+sqlite3 *db_sqlite_handle(struct db *db)
+{
+    ASSERT(db_kind(db) == DB_SQLITE);
+    return sqlite_of(db)->handle;
 }
 
 const struct db_driver db_driver_sqlite = {

@@ -30,6 +30,7 @@ MUST_USE enum err db_url_parse(struct arena *arena, struct str url, struct db_ur
 
 enum db_command {
     DB_BEGIN,
+    DB_BEGIN_SNAPSHOT,
     DB_COMMIT,
     DB_ROLLBACK,
     DB_SAVEPOINT,
@@ -108,3 +109,31 @@ extern const struct db_driver db_driver_mariadb;
 void query_fail(struct query *q, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The engine ended the open transaction. No transaction is open: nothing happens. */
 void db_lost(struct db *db, enum err err, const struct why *why);
+
+/* The engine's own connection. For what db.h has no verb for: backups. The caller sends nothing
+ * through db.h while it uses it. */
+struct sqlite3;
+struct sqlite3 *db_sqlite_handle(struct db *db);
+struct st_mysql;
+struct st_mysql *db_mariadb_handle(struct db *db);
+
+/* backup_sqlite.c, backup_mariadb.c: the engines' halves of backup.h. `to` does not exist; it is
+ * durable and verified after OK, and may be left half-written after a failure. */
+struct backup_info;
+struct backup_job {
+    bool (*tell)(void *ctx, uint64_t done, uint64_t total); /* may be NULL */
+    void *ctx;
+};
+MUST_USE enum err backup_goes_on(const struct backup_job *job, uint64_t done, uint64_t total,
+                                 struct why *why);
+MUST_USE enum err backup_sqlite_copy(const char *from, const char *to, const struct backup_job *job,
+                                     struct backup_info *info_out, struct why *why);
+MUST_USE enum err backup_sqlite_check(const char *path, struct backup_info *info_out,
+                                      struct why *why);
+MUST_USE enum err backup_mariadb_write(struct str url, const char *to, const struct backup_job *job,
+                                       struct backup_info *info_out, struct why *why);
+MUST_USE enum err backup_mariadb_check(const char *path, struct backup_info *info_out,
+                                       struct why *why);
+MUST_USE enum err backup_mariadb_restore(const char *path, struct str url,
+                                         const struct backup_job *job, struct backup_info *info_out,
+                                         struct why *why);

@@ -13,8 +13,6 @@ struct session_id {
     uint64_t value;
 };
 
-enum { REFRESH_HASH_BYTES = 32 };
-
 struct session_draft {
     struct user_id user;
     struct str refresh_hash; /* .at NULL: a log-in that cannot be refreshed */

@@ -479,30 +479,54 @@ static void others_see_only_what_is_committed(struct database *d)
     db_close(reader);
 }
 
-static void a_reader_in_a_transaction_sees_one_moment(struct database *d)
+static void a_snapshot_is_one_moment(struct database *d)
+{
+    struct why why;
+    make_things(d);
+    static const enum db_mode modes[] = {DB_READ, DB_WRITE, DB_MAINTAIN};
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        char name[2] = {(char)('a' + i), '\0'};
+        int64_t before = (int64_t)i;
+        struct db *reader = database_connect(d, modes[i]);
+        must(db_begin_snapshot(reader, &why), &why);
+        assert_int_equal(count_things(reader), before);
+        must(add_thing(d->db, name, 1, &why), &why);
+        assert_int_equal(count_things(reader), before);
+        must(db_commit(reader, &why), &why);
+        assert_int_equal(count_things(reader), before + 1);
+        db_close(reader);
+    }
+}
+
+static void a_snapshot_takes_no_change(struct database *d)
 {
     struct why why;
     make_things(d);
     struct db *reader = database_connect(d, DB_READ);
-    must(db_begin(reader, &why), &why);
-    assert_int_equal(count_things(reader), 0);
+    must(db_begin_snapshot(reader, &why), &why);
+    assert_int_equal(add_thing(reader, "a", 1, &why), ERR_IO);
+    db_rollback(reader);
+    assert_int_equal(count_things(d->db), 0);
+    must(db_begin_snapshot(d->db, &why), &why);
+    db_rollback(d->db);
+    must(db_begin(d->db, &why), &why); /* the next transaction is an ordinary one */
     must(add_thing(d->db, "a", 1, &why), &why);
-    assert_int_equal(count_things(reader), 0);
-    must(db_commit(reader, &why), &why);
-    assert_int_equal(count_things(reader), 1);
+    must(db_commit(d->db, &why), &why);
     db_close(reader);
 }
 
-static void a_reader_cannot_write_in_its_snapshot(struct database *d)
+static void in_mariadb_every_connection_may_write(struct database *d)
 {
     struct why why;
     make_things(d);
     struct db *reader = database_connect(d, DB_READ);
     must(db_begin(reader, &why), &why);
-    assert_int_equal(add_thing(reader, "a", 1, &why), ERR_IO);
-    db_rollback(reader);
+    must(add_thing(d->db, "a", 1, &why), &why);
+    must(add_thing(reader, "b", 1, &why), &why);
+    assert_int_equal(count_things(reader), 2); /* READ COMMITTED */
+    must(db_commit(reader, &why), &why);
     db_close(reader);
-    assert_int_equal(count_things(d->db), 0);
+    assert_int_equal(count_things(d->db), 2);
 }
 
 static void rollback_takes_everything_back(struct database *d)
@@ -600,6 +624,23 @@ static void a_lock_is_busy_and_ends_the_transaction(struct database *d)
     must(db_commit(other, &why), &why);
     assert_int_equal(count_things(d->db), 2);
     db_close(other);
+}
+
+static void busy_in_the_middle_ends_the_transaction(struct database *d)
+{
+    struct why why;
+    make_things(d);
+    must(add_thing(d->db, "a", 1, &why), &why);
+    must(db_begin(d->db, &why), &why);
+    must(add_thing(d->db, "b", 1, &why), &why);
+    struct query *reading = db_query_text(d->db, "SELECT id FROM things");
+    assert_true(query_next(reading));
+    assert_int_equal(query_run(db_query_text(d->db, "DROP TABLE things"), &why), ERR_BUSY);
+    assert_false(db_in_transaction(d->db));
+    assert_int_equal(add_thing(d->db, "c", 1, &why), ERR_BUSY);
+    must(query_end(reading, &why), &why); /* what it gave was true when it gave it */
+    db_rollback(d->db);
+    assert_int_equal(count_things(d->db), 1);
 }
 
 static void a_stale_snapshot_cannot_become_a_writer(struct database *d)
@@ -998,13 +1039,15 @@ int main(void)
         DATABASE_TEST(changes_and_ids_are_told),
         DATABASE_TEST(returning_gives_rows),
         DATABASE_TEST(others_see_only_what_is_committed),
-        DATABASE_TEST(a_reader_in_a_transaction_sees_one_moment),
-        DATABASE_TEST(a_reader_cannot_write_in_its_snapshot),
+        DATABASE_TEST(a_snapshot_is_one_moment),
+        DATABASE_TEST(a_snapshot_takes_no_change),
+        DATABASE_TEST_MARIADB(in_mariadb_every_connection_may_write),
         DATABASE_TEST(rollback_takes_everything_back),
         DATABASE_TEST(closing_rolls_back),
         DATABASE_TEST(a_savepoint_takes_back_its_own_part_only),
         DATABASE_TEST(a_failed_statement_leaves_the_transaction_standing),
         DATABASE_TEST(a_lock_is_busy_and_ends_the_transaction),
+        DATABASE_TEST_SQLITE(busy_in_the_middle_ends_the_transaction),
         DATABASE_TEST_SQLITE(a_stale_snapshot_cannot_become_a_writer),
         DATABASE_TEST(a_url_we_do_not_speak_is_invalid),
         DATABASE_TEST(a_url_is_read_to_its_last_part),

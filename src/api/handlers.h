@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* api/handlers.h: the handlers the route table names, file by file. What each does stands in the table. */
+#pragma once
+
+#include "api/call.h"
+
+/* accounts.c */
+handler auth_register, auth_login, auth_refresh, auth_logout, auth_logout_all, auth_me;
+handler auth_password, auth_sessions, auth_end_session;
+/* users.c */
+handler users_get_list, users_get_one, users_put_me, admin_put_role, admin_put_banned;
+/* posts.c */
+handler posts_get_list, posts_post, posts_get_one, posts_put, posts_delete;
+handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts;
+/* comments.c */
+handler comments_get_list, comments_post, comments_delete;
+/* messages.c */
+handler messages_conversations, messages_history, messages_send, messages_read, messages_unread;
+handler messages_delete;
+/* groups.c */
+handler groups_get_list, groups_post, groups_get_one, groups_put, groups_get_messages;
+handler groups_post_message, groups_post_member, groups_delete_member, groups_post_read;
+/* service.c */
+handler service_index, places_get;

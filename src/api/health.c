@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "api/health.h"
+
+#include <errno.h>
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
+
+/* A group commit takes milliseconds, a bad disk a second or two. */
+static const int64_t WRITER_STUCK_US = INT64_C(10) * 1000000;
+
+enum err health_get(struct call *call, struct why *why)
+{
+    (void)why;
+    call->x->status = 200;
+    call->x->content_type = "application/json";
+    buf_add_str(&call->x->reply, STR("{\"status\":\"healthy\"}"));
+    call_reply(call);
+    return OK;
+}
+
+/* Each looks at one thing, says what it saw and whether that will do. */
+typedef bool check(struct call *call, struct why *saw);
+
+static bool check_database(struct call *call, struct why *saw)
+{
+    struct query *q = db_query_text(call->db, "SELECT 1");
+    while (query_next(q)) {
+    }
+    struct why reason;
+    if (query_end(q, &reason)) {
+        why_write(saw, "the database does not answer: %s", reason.text);
+        return false;
+    }
+    why_write(saw, "the database answers");
+    return true;
+}
+
+static bool check_writer(struct call *call, struct why *saw)
+{
+    const struct writer_stats *stats = store_writer_stats(call->api->store);
+    if (stats == NULL) {
+        why_write(saw, "the database server writes by itself");
+        return true;
+    }
+    int64_t since_us = atomic_load(&stats->busy_since_us);
+    int64_t busy_us = since_us ? clock_mono_us() - since_us : 0;
+    if (busy_us > WRITER_STUCK_US) {
+        why_write(saw, "the writer has been at one group of changes for %lld s",
+                  (long long)(busy_us / 1000000));
+        return false;
+    }
+    why_write(saw, "changes are written");
+    return true;
+}
+
+static bool check_disk(struct call *call, struct why *saw)
+{
+    char folder[4096];
+    struct str data = call->api->settings->data_dir;
+    struct statvfs disk;
+    if (data.len >= sizeof(folder)) {
+        why_write(saw, "the name of the data folder is too long");
+        return false;
+    }
+    str_copy(folder, sizeof(folder), data);
+    if (statvfs(folder, &disk)) {
+        why_write(saw, "the data folder cannot be looked at: %s", strerror(errno));
+        return false;
+    }
+    uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    bool percent = disk.f_bavail >= disk.f_blocks / 100;
+    why_write(saw, "%llu MiB are free for the data folder", (unsigned long long)(free_bytes >> 20));
+    return free_bytes >= HEALTH_DISK_FREE_MIN && percent;
+}
+
+static bool check_serving(struct call *call, struct why *saw)
+{
+    bool draining = call->home->draining;
+    why_write(saw, draining ? "the server is about to stop" : "the server takes requests");
+    return !draining;
+}
+
+static const struct {
+    const char *name;
+    check *look;
+} checks[] = {
+    {"database", check_database},
+    {"writer", check_writer},
+    {"disk", check_disk},
+    {"serving", check_serving},
+};
+
+enum err health_ready_get(struct call *call, struct why *why)
+{
+    (void)why;
+    struct why saw[COUNT_OF(checks)];
+    bool good[COUNT_OF(checks)], ready = true;
+    for (size_t i = 0; i < COUNT_OF(checks); i++) {
+        good[i] = checks[i].look(call, &saw[i]);
+        ready = ready && good[i];
+    }
+    struct json_out out = call_json(call);
+    call->x->status = ready ? 200 : 503;
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "status", ready ? STR("ready") : STR("not ready"));
+    json_open(&out, "checks", '{');
+    for (size_t i = 0; i < COUNT_OF(checks); i++) {
+        json_open(&out, checks[i].name, '{');
+        json_put_bool(&out, "ok", good[i]);
+        json_put_str(&out, "detail", str_of(saw[i].text));
+        json_close(&out, '}');
+    }
+    json_close(&out, '}');
+    json_close(&out, '}');
+    http_add_header(call->x, "Cache-Control", STR("no-store"));
+    return OK;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* api/live_internal.h: what live.c (connections) and live_topics.c (subscriptions) share. */
+#pragma once
+
+#include "api/live.h"
+#include "http/ws.h"
+
+enum live_kind {
+    LIVE_APP,    /* /live */
+    LIVE_LEGACY, /* /messages/ws */
+    LIVE_STREAM  /* /live/events */
+};
+
+enum {
+    LIVE_SUBSCRIPTIONS_MAX = 300, /* one's groups, posts on screen, people one looks at */
+    LIVE_REPLAY_MAX = 1000,       /* more missed events than this: load anew */
+    LIVE_MESSAGES_PER_SECOND = 50
+};
+
+/* Close codes of our own; docs/live.md lists them. */
+enum {
+    LIVE_CODE_NO_TOKEN = 4001,
+    LIVE_CODE_BAD_TOKEN = 4002,
+    LIVE_CODE_NO_USER = 4003,
+    LIVE_CODE_SIGNED_OUT = 4401
+};
+
+/* One open connection. Lives on one loop. */
+struct live {
+    struct list link; /* in home->live */
+    struct api_loop *home;
+    enum live_kind kind;
+    struct caller who;
+    struct ws *ws;           /* LIVE_APP, LIVE_LEGACY */
+    struct http_exchange *x; /* LIVE_STREAM */
+    struct list subscriptions; /* of struct live_sub, owned */
+    size_t subscription_count;
+    struct deadline beat;
+    int64_t ends_us;         /* monotonic: the token's end; 0: as long as the session */
+    int64_t heard_s;         /* the second `heard_count` counts in */
+    int heard_count;
+};
+
+/* One topic a connection hears. */
+struct live_sub {
+    struct subscription sub;
+    struct list link;
+    struct live *live;
+    struct catch_up *catch_up; /* reading the log; NULL: not now */
+};
+
+void live_send_text(struct live *live, struct str text);
+/* Build and send {"type":TYPE,"topic":…,"id":…}. */
+void live_send_topic(struct live *live, const char *type, const struct topic_name *topic,
+                     uint64_t id);
+void live_send_error(struct live *live, const char *sentence, struct str topic);
+
+/* "feed", "me", "group:3", "post:9" as a member writes it. */
+MUST_USE bool live_topic_parse(const struct live *live, struct str text,
+                               struct topic_name *name_out);
+/*
+ * Hear a topic, after looking whether the member may and, with `resume`, after
+ * sending what came after `after`. Answers with subscribed, reload or error.
+ */
+void live_subscribe(struct live *live, const struct topic_name *name, bool resume, uint64_t after);
+/* Hear whether members are there. */
+void live_watch_presence(struct live *live, const uint64_t *users, size_t count);
+/* Old clients: only what has a form for them, from now on. */
+void live_subscribe_legacy(struct live *live);
+struct live_sub *live_find(struct live *live, const struct topic_name *name);
+void live_unsubscribe(struct live_sub *sub);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/live_topics.c: what a live connection hears, and catching up.
+ *
+ * Subscribing goes: join the topic in the hub but paused; read the log (here,
+ * or on a worker where the database is another server); send what was missed;
+ * go live from the number the log was read up to. If the loop has delivered
+ * more than that by then, read again from there. So nothing is missed and
+ * nothing comes twice, whichever of the two was quicker.
+ */
+#include "api/live_internal.h"
+
+#include "base/mem.h"
+#include "store/events.h"
+#include "store/groups.h"
+
+/* A look into the log, on the loop or on a worker. Given away while it reads. */
+struct catch_up {
+    struct job job;
+    struct task back;
+    struct live_sub *sub; /* NULL: the subscription has gone meanwhile. Only on the loop */
+    struct api *api;
+    struct api_loop *home;
+    struct topic_name name;
+    struct user_id reader;
+    uint64_t after;
+    bool resume; /* `after` counts */
+    bool quiet;  /* not the first look: no answer to send */
+    /* Found: */
+    struct arena arena;
+    enum err err;
+    struct why why;
+    struct topic_state topic;
+    bool reload;
+    struct missed *missed, **missed_end; /* in `arena` */
+};
+
+struct missed {
+    struct missed *next;
+    struct str text;
+};
+
+/* --- names --- */
+
+static bool parse_numbered(struct str text, const char *kind, struct topic_name *name_out)
+{
+    struct str prefix = str_of(kind);
+    uint64_t id;
+    if (!str_starts(text, prefix) || !str_to_u64(str_from(text, prefix.len), &id) || id == 0 ||
+        id > INT64_MAX) {
+        return false;
+    }
+    snprintf(name_out->text, sizeof(name_out->text), "%s%llu", kind, (unsigned long long)id);
+    return true;
+}
+
+bool live_topic_parse(const struct live *live, struct str text, struct topic_name *name_out)
+{
+    if (str_eq(text, STR("feed"))) {
+        *name_out = topic_feed();
+        return true;
+    }
+    if (str_eq(text, STR("me"))) {
+        *name_out = topic_user(live->who.user);
+        return true;
+    }
+    return parse_numbered(text, "group:", name_out) || parse_numbered(text, "post:", name_out);
+}
+
+/* --- reading the log --- */
+
+static void keep_missed(void *ctx, uint64_t seq, struct str payload)
+{
+    struct catch_up *look = ctx;
+    struct missed *missed = ARENA_NEW(&look->arena, struct missed);
+    missed->text = event_text(&look->arena, &look->name, seq, payload);
+    *look->missed_end = missed;
+    look->missed_end = &missed->next;
+}
+
+static enum err check_right(struct catch_up *look, struct db *db, struct why *why)
+{
+    struct str name = str_of(look->name.text);
+    struct group_id group;
+    if (!str_starts(name, STR("group:"))) return OK;
+    if (!str_to_u64(str_from(name, 6), &group.value)) return why_set(why, ERR_INVALID, "no topic");
+    bool member;
+    enum err err = groups_is_member(db, group, look->reader, &member, why);
+    if (err || member) return err;
+    return why_set(why, ERR_DENIED, "no such group, or you are not in it");
+}
+
+static enum err read_log(struct catch_up *look, struct db *db, struct why *why)
+{
+    enum err err = check_right(look, db, why);
+    if (!err) err = topics_load(db, str_of(look->name.text), &look->topic, why);
+    if (err || !look->resume) return err;
+    bool known = look->after >= look->topic.tail && look->after <= look->topic.head;
+    if (!known || look->topic.head - look->after > LIVE_REPLAY_MAX) {
+        look->reload = true;
+        return OK;
+    }
+    return events_after(db, look->topic.id, look->after, LIVE_REPLAY_MAX, keep_missed, look, why);
+}
+
+/* One snapshot, so that the number and the events belong together. */
+static void look_into_log(struct catch_up *look, struct db *db)
+{
+    look->err = db_begin_snapshot(db, &look->why);
+    if (look->err) return;
+    look->err = read_log(look, db, &look->why);
+    db_rollback(db);
+}
+
+static void free_look(struct catch_up *look)
+{
+    arena_release(&look->arena);
+    mem_free(look);
+}
+
+static void start_look(struct live_sub *sub, bool resume, uint64_t after, bool quiet);
+
+/* Back on the loop. */
+static void finish_look(struct catch_up *look)
+{
+    struct live_sub *sub = look->sub;
+    if (sub == NULL) {
+        free_look(look);
+        return;
+    }
+    struct live *live = sub->live;
+    sub->catch_up = NULL;
+    if (look->err) {
+        live_send_error(live, look->err == ERR_DENIED ? look->why.text : "try again in a moment",
+                        topic_public_name(&look->name));
+        live_unsubscribe(sub);
+        free_look(look);
+        return;
+    }
+    for (struct missed *m = look->missed; m; m = m->next) live_send_text(live, m->text);
+    uint64_t head = look->topic.head;
+    sub->sub.position = head;
+    if (look->reload) {
+        live_send_topic(live, "reload", &look->name, head);
+    } else if (!look->quiet) {
+        live_send_topic(live, "subscribed", &look->name, head);
+    }
+    free_look(look);
+    hub_caught_up(&sub->sub, head);
+    if (subscription_head(&sub->sub) > head) {
+        start_look(sub, true, head, true);
+    } else {
+        sub->sub.paused = false;
+    }
+}
+
+static void on_look_back(struct task *task)
+{
+    finish_look(CONTAINER_OF(task, struct catch_up, back));
+}
+
+static void on_look_work(struct job *job, void *own)
+{
+    struct catch_up *look = CONTAINER_OF(job, struct catch_up, job);
+    look_into_log(look, own);
+    loop_post(look->home->loop, &look->back);
+}
+
+static void start_look(struct live_sub *sub, bool resume, uint64_t after, bool quiet)
+{
+    struct live *live = sub->live;
+    struct catch_up *look = NEW(struct catch_up);
+    look->sub = sub;
+    look->api = live->home->api;
+    look->home = live->home;
+    look->name = *subscription_topic(&sub->sub);
+    look->reader = live->who.user;
+    look->resume = resume;
+    look->after = after;
+    look->quiet = quiet;
+    look->missed_end = &look->missed;
+    look->back.run = on_look_back;
+    look->job.work = on_look_work;
+    sub->catch_up = look;
+    sub->sub.paused = true;
+    if (live->home->db) {
+        look_into_log(look, live->home->db);
+        finish_look(look);
+    } else if (!workers_submit(look->api->workers, &look->job)) {
+        look->err = why_set(&look->why, ERR_BUSY, "the server is busy");
+        finish_look(look);
+    }
+}
+
+/* --- subscriptions --- */
+
+static void deliver_to_app(struct subscription *subscription, struct event *event)
+{
+    struct live_sub *sub = CONTAINER_OF(subscription, struct live_sub, sub);
+    struct live *live = sub->live;
+    if (live->ws) {
+        ws_send(live->ws, event->frame);
+    } else {
+        live_send_text(live, event->text);
+    }
+}
+
+static void deliver_to_legacy(struct subscription *subscription, struct event *event)
+{
+    struct live_sub *sub = CONTAINER_OF(subscription, struct live_sub, sub);
+    if (event->legacy) ws_send(sub->live->ws, event->legacy);
+}
+
+static void on_gap(struct subscription *subscription)
+{
+    struct live_sub *sub = CONTAINER_OF(subscription, struct live_sub, sub);
+    if (sub->live->kind != LIVE_LEGACY && sub->catch_up == NULL) {
+        start_look(sub, true, subscription->position, true);
+    }
+}
+
+static struct live_sub *join(struct live *live, const struct topic_name *name)
+{
+    struct live_sub *sub = NEW(struct live_sub);
+    sub->live = live;
+    sub->sub.deliver = live->kind == LIVE_LEGACY ? deliver_to_legacy : deliver_to_app;
+    sub->sub.gap = on_gap;
+    list_init(&sub->link);
+    list_add_last(&live->subscriptions, &sub->link);
+    live->subscription_count++;
+    hub_subscribe(live->home->hub_loop, &sub->sub, name);
+    return sub;
+}
+
+struct live_sub *live_find(struct live *live, const struct topic_name *name)
+{
+    for (struct list *at = live->subscriptions.next; at != &live->subscriptions; at = at->next) {
+        struct live_sub *sub = CONTAINER_OF(at, struct live_sub, link);
+        if (strcmp(subscription_topic(&sub->sub)->text, name->text) == 0) return sub;
+    }
+    return NULL;
+}
+
+void live_unsubscribe(struct live_sub *sub)
+{
+    struct live *live = sub->live;
+    if (sub->catch_up) sub->catch_up->sub = NULL;
+    hub_unsubscribe(live->home->hub_loop, &sub->sub);
+    list_remove(&sub->link);
+    live->subscription_count--;
+    mem_free(sub);
+}
+
+static bool has_room(struct live *live, struct str topic)
+{
+    if (live->subscription_count < LIVE_SUBSCRIPTIONS_MAX) return true;
+    live_send_error(live, "too many topics on one connection: unsubscribe from some", topic);
+    return false;
+}
+
+void live_subscribe(struct live *live, const struct topic_name *name, bool resume, uint64_t after)
+{
+    struct live_sub *sub = live_find(live, name);
+    if (sub) live_unsubscribe(sub); /* again: from the position it names now */
+    if (!has_room(live, topic_public_name(name))) return;
+    start_look(join(live, name), resume, after, false);
+}
+
+void live_watch_presence(struct live *live, const uint64_t *users, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct topic_name name = topic_presence((struct user_id){users[i]});
+        if (live_find(live, &name)) continue;
+        if (!has_room(live, STR("presence"))) return;
+        join(live, &name);
+    }
+}
+
+void live_subscribe_legacy(struct live *live)
+{
+    struct topic_name name = topic_user(live->who.user);
+    join(live, &name);
+}

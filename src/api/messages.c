@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* api/messages.c: /messages: private conversations. */
+#include "api/handlers.h"
+#include "api/input.h"
+#include "base/limits.h"
+#include "community/letters.h"
+#include "community/shapes.h"
+
+struct conversation_page {
+    struct json_out out;
+    uint64_t last_id, count;
+};
+
+static void put_conversation(void *ctx, const struct conversation *conversation)
+{
+    struct conversation_page *page = ctx;
+    shape_conversation(&page->out, conversation);
+    page->last_id = conversation->last_id.value;
+    page->count++;
+}
+
+enum err messages_conversations(struct call *call, struct why *why)
+{
+    uint64_t before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
+    uint64_t limit = (uint64_t)input_query_int(call, "limit", 100, 1, 500);
+    enum err err = input_check(call, why);
+    if (err) return err;
+    struct conversation_page page = {.out = call_json(call)};
+    json_open(&page.out, NULL, '{');
+    json_open(&page.out, "conversations", '[');
+    err = conversations_list(call->db, call->who.user, before, limit, put_conversation, &page, why);
+    json_close(&page.out, ']');
+    if (page.count == limit) {
+        json_put_u64(&page.out, "next_before", page.last_id);
+    } else {
+        json_put_null(&page.out, "next_before");
+    }
+    json_close(&page.out, '}');
+    return err;
+}
+
+/* Pages are read newest first and shown oldest first, so their items are kept and turned round. */
+struct message_page {
+    struct call *call;
+    struct str *items;
+    size_t count;
+    uint64_t oldest_id, newest_id;
+};
+
+static void keep_message(void *ctx, const struct message *message)
+{
+    struct message_page *page = ctx;
+    page->items[page->count++] = shape_message_text(page->call->arena, message);
+    uint64_t id = message->id.value;
+    if (page->oldest_id == 0 || id < page->oldest_id) page->oldest_id = id;
+    if (id > page->newest_id) page->newest_id = id;
+}
+
+static enum err write_messages(struct call *call, const struct messages_query *query,
+                               struct json_out *out, struct why *why)
+{
+    struct message_page page = {.call = call,
+                                .items = ARENA_ARRAY(call->arena, struct str, query->limit)};
+    enum err err = messages_list(call->db, query, keep_message, &page, why);
+    if (err) return err;
+    bool oldest_first = query->after != 0;
+    json_open(out, "items", '[');
+    for (size_t i = 0; i < page.count; i++) {
+        json_put_raw(out, NULL, page.items[oldest_first ? i : page.count - 1 - i]);
+    }
+    json_close(out, ']');
+    bool more = page.count == query->limit;
+    const char *key = oldest_first ? "next_after" : "next_before";
+    if (more) {
+        json_put_u64(out, key, oldest_first ? page.newest_id : page.oldest_id);
+    } else {
+        json_put_null(out, key);
+    }
+    return OK;
+}
+
+enum err messages_history(struct call *call, struct why *why)
+{
+    struct user_id partner = {input_path_id(call, 0, "user_id")};
+    int64_t page = input_query_int(call, "page", 1, 1, INT32_MAX);
+    int64_t size = input_query_int(call, "page_size", 50, 1, LIMIT_PAGE_SIZE);
+    struct messages_query query = {
+        .reader = call->who.user,
+        .partner = partner,
+        .skip = (uint64_t)(page - 1) * (uint64_t)size,
+        .before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX),
+        .after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX),
+        .limit = (uint64_t)input_query_int(call, "limit", size, 1, LIMIT_PAGE_SIZE),
+    };
+    struct user other;
+    struct conversation_side side;
+    enum err err = input_check(call, why);
+    if (!err) err = users_load(call->db, call->arena, partner, &other, why);
+    if (!err) err = conversations_load(call->db, call->who.user, partner, &side, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    err = write_messages(call, &query, &out, why);
+    if (err) return err;
+    json_put_u64(&out, "total", side.messages_count);
+    json_put_i64(&out, "page", page);
+    json_put_u64(&out, "page_size", query.limit);
+    shape_user_brief(&out, "other_user", &other.brief);
+    json_close(&out, '}');
+    return OK;
+}
+
+static enum err send_letter(struct call *call, struct letter_draft *draft, struct why *why)
+{
+    enum err err = input_json(call, why);
+    if (err) return err;
+    draft->content = input_str(call, "content", true);
+    draft->client_id = input_str(call, "client_id", false);
+    struct message message;
+    err = input_check(call, why);
+    if (!err) err = letters_send(&call->act, draft, &message, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    shape_message(&out, NULL, &message);
+    return OK;
+}
+
+enum err messages_send(struct call *call, struct why *why)
+{
+    struct letter_draft draft = {.to = {input_path_id(call, 0, "user_id")}};
+    return send_letter(call, &draft, why);
+}
+
+enum err messages_read(struct call *call, struct why *why)
+{
+    struct user_id from = {input_path_id(call, 0, "user_id")};
+    enum err err = input_check(call, why);
+    if (!err) err = letters_read(&call->act, from, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    json_put_bool(&out, "success", true);
+    json_put_str(&out, "message", STR("已标记为已读"));
+    json_close(&out, '}');
+    return OK;
+}
+
+enum err messages_unread(struct call *call, struct why *why)
+{
+    uint64_t count;
+    enum err err = conversations_unread(call->db, call->who.user, &count, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    json_put_u64(&out, "unread_count", count);
+    json_close(&out, '}');
+    return OK;
+}
+
+enum err messages_delete(struct call *call, struct why *why)
+{
+    struct message_id id = {input_path_id(call, 0, "message_id")};
+    enum err err = input_check(call, why);
+    if (!err) err = letters_remove(&call->act, id, why);
+    if (!err) call_no_content(call);
+    return err;
+}
+
+/* --- in groups: the same messages, so the same code --- */
+
+static enum err must_be_in(struct call *call, struct group_id group, struct why *why)
+{
+    bool member;
+    enum err err = groups_is_member(call->db, group, call->who.user, &member, why);
+    if (err || member) return err;
+    return why_set(why, ERR_NOT_FOUND, "群聊不存在 (no such group, or you are not in it)");
+}
+
+enum err groups_get_messages(struct call *call, struct why *why)
+{
+    struct messages_query query = {
+        .reader = call->who.user,
+        .group = {input_path_id(call, 0, "group_id")},
+        .before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX),
+        .after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX),
+        .limit = (uint64_t)input_query_int(call, "limit", 50, 1, LIMIT_PAGE_SIZE),
+    };
+    enum err err = input_check(call, why);
+    if (!err) err = must_be_in(call, query.group, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    err = write_messages(call, &query, &out, why);
+    json_close(&out, '}');
+    return err;
+}
+
+enum err groups_post_message(struct call *call, struct why *why)
+{
+    struct letter_draft draft = {.group = {input_path_id(call, 0, "group_id")}};
+    enum err err = input_check(call, why);
+    return err ? err : send_letter(call, &draft, why);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/routes.c: everything reachable, one row each. From it come dispatch,
+ * permissions, limits, /openapi.json, the labels of metrics and logs, and the
+ * test that walks it.
+ *
+ * A row: method, path, lane, who may, rate, body, handler, help, fields of the
+ * body, of the query, the reply's schema, status of success.
+ */
+#include "api/files.h"
+#include "api/handlers.h"
+#include "api/live.h"
+#include "api/metrics.h"
+#include "api/openapi.h"
+
+#define PAGE "page:int?, page_size:int?, before:int?, after:int?, limit:int?"
+
+/* clang-format off: a table */
+const struct route routes_table[] = {
+    /* Service */
+    {HTTP_GET_, "/", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, service_index,
+     "Name and version of this server", "", "", "Index", 200},
+    {HTTP_GET_, "/health", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
+     "Whether the server answers", "", "", "Health", 200},
+    {HTTP_GET_, "/health/live", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_live_get,
+     "Whether the process is alive", "", "", "Health", 200},
+    {HTTP_GET_, "/health/ready", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_ready_get,
+     "Whether it can do its work: database, disk, writer; 503 when not", "", "", "Health", 200},
+    {HTTP_GET_, "/metrics", LANE_READ, ACCESS_OPTIONAL, RATE_NONE, BODY_NONE, metrics_get,
+     "Figures for Prometheus; for this machine and administrators", "", "", "", 200},
+    {HTTP_GET_, "/openapi.json", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, openapi_get,
+     "This description", "", "", "", 200},
+    {HTTP_GET_, "/docs", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, docs_get,
+     "This description, to read", "", "", "", 200},
+    {HTTP_GET_, "/redoc", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, docs_get,
+     "The same page under its older name", "", "", "", 200},
+
+    /* Accounts */
+    {HTTP_POST_, "/auth/register", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON, auth_register,
+     "Make an account; the one-time admin_code of an empty community makes an administrator",
+     "username:text, password:text, nickname:text, admin_code:text?", "", "User", 201},
+    {HTTP_POST_, "/auth/login", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_FORM_OR_JSON, auth_login,
+     "Log in. With a form (OAuth2 password flow): one long-lived token. With JSON: a short one and a refresh token",
+     "username:text, password:text, grant_type:text?", "", "Token", 200},
+    {HTTP_POST_, "/auth/refresh", LANE_WRITE, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON, auth_refresh,
+     "A new access token for a refresh token, which is replaced", "refresh_token:text", "", "Token", 200},
+    {HTTP_POST_, "/auth/logout", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, auth_logout,
+     "End this log-in", "", "", "", 204},
+    {HTTP_POST_, "/auth/logout-all", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, auth_logout_all,
+     "End all of one's log-ins", "", "", "", 204},
+    {HTTP_GET_, "/auth/me", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, auth_me,
+     "Who am I", "", "", "User", 200},
+    {HTTP_PUT_, "/auth/password", LANE_HASH, ACCESS_MEMBER, RATE_LOGIN_ADDRESS, BODY_JSON, auth_password,
+     "Change the password; the other log-ins end", "old_password:text, new_password:text", "", "", 204},
+    {HTTP_GET_, "/auth/sessions", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, auth_sessions,
+     "One's log-ins and devices", "", "", "Sessions", 200},
+    {HTTP_DELETE_, "/auth/sessions/{session_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, auth_end_session,
+     "End one of them", "", "", "", 204},
+
+    /* Members */
+    {HTTP_GET_, "/users/", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_list,
+     "Who is here", "", "is_ai:bool?, skip:int?, after:int?, limit:int?", "UserBriefs", 200},
+    {HTTP_GET_, "/users/{user_id}", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_one,
+     "A member's profile", "", "", "User", 200},
+    {HTTP_PUT_, "/users/me", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, users_put_me,
+     "Change one's profile; what is absent or null stays", "nickname:text?, avatar_path:text?, bio:text?", "", "User", 200},
+    {HTTP_PUT_, "/admin/users/{user_id}/role", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON, admin_put_role,
+     "Make somebody member, moderator or admin", "role:text", "", "", 204},
+    {HTTP_PUT_, "/admin/users/{user_id}/banned", LANE_WRITE, ACCESS_MODERATOR, RATE_WRITE, BODY_JSON, admin_put_banned,
+     "Ban a member, or let them in again", "banned:bool", "", "", 204},
+
+    /* Posts */
+    {HTTP_GET_, "/posts", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, posts_get_list,
+     "The feed, newest first; before and after give pages that do not shift", "", PAGE ", author_id:int?", "PostPage", 200},
+    {HTTP_POST_, "/posts", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, posts_post,
+     "Post something", "content:text, image_path:text?", "", "Post", 201},
+    {HTTP_GET_, "/posts/{post_id}", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, posts_get_one,
+     "One post", "", "", "Post", 200},
+    {HTTP_PUT_, "/posts/{post_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, posts_put,
+     "Edit one's post", "content:text", "", "Post", 200},
+    {HTTP_DELETE_, "/posts/{post_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, posts_delete,
+     "Delete one's post, with its comments and likes", "", "", "", 204},
+    {HTTP_POST_, "/posts/{post_id}/like", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, posts_toggle_like,
+     "Like, or take it back (toggles, for older clients: safe to repeat only with an Idempotency-Key)", "", "", "Like", 200},
+    {HTTP_PUT_, "/posts/{post_id}/like", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, posts_put_like,
+     "Like; again is the same", "", "", "Like", 200},
+    {HTTP_DELETE_, "/posts/{post_id}/like", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, posts_delete_like,
+     "Take one's like back; again is the same", "", "", "Like", 200},
+    {HTTP_GET_, "/posts/{post_id}/comments", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, comments_get_list,
+     "Comments, oldest first", "", "skip:int?, after:int?, before:int?, limit:int?", "CommentPage", 200},
+    {HTTP_POST_, "/posts/{post_id}/comments", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, comments_post,
+     "Comment on a post", "content:text", "", "Comment", 201},
+    {HTTP_DELETE_, "/posts/{post_id}/comments/{comment_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, comments_delete,
+     "Delete one's comment", "", "", "", 204},
+    {HTTP_GET_, "/search/posts", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, search_posts,
+     "Posts with all of these words, newest first", "", "q:text, before:int?, limit:int?", "PostPage", 200},
+
+    /* Pictures */
+    {HTTP_POST_, "/files/upload", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD, files_upload_image,
+     "Upload a picture (multipart, part `file`)", "file:file", "", "Upload", 200},
+    {HTTP_POST_, "/files/upload/avatar", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD, files_upload_avatar,
+     "Upload a picture of oneself; then PUT /users/me", "file:file", "", "Upload", 200},
+    {HTTP_GET_, "/files/images/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE, files_get_image,
+     "A picture", "", "", "", 200},
+    {HTTP_GET_, "/files/avatars/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE, files_get_avatar,
+     "A member's picture", "", "", "", 200},
+
+    /* Private messages */
+    {HTTP_GET_, "/messages/conversations", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, messages_conversations,
+     "With whom one talks, newest first", "", "before:int?, limit:int?", "Conversations", 200},
+    {HTTP_GET_, "/messages/history/{user_id}", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, messages_history,
+     "Messages with a member; pages count back from the newest, oldest first inside", "", PAGE, "MessagePage", 200},
+    {HTTP_POST_, "/messages/send/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, messages_send,
+     "Send a message; the same client_id again is the same message", "content:text, client_id:text?", "", "Message", 200},
+    {HTTP_POST_, "/messages/read/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, messages_read,
+     "Everything from that member was read", "", "", "Success", 200},
+    {HTTP_GET_, "/messages/unread_count", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, messages_unread,
+     "How many private messages are unread", "", "", "UnreadCount", 200},
+    {HTTP_DELETE_, "/messages/{message_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, messages_delete,
+     "Delete one's own message, for everybody", "", "", "", 204},
+    {HTTP_GET_, "/messages/ws", LANE_LOOP, ACCESS_ANYONE, RATE_READ, BODY_NONE, live_legacy_ws,
+     "WebSocket of the older clients: new private messages", "", "token:text?", "", 101},
+
+    /* Groups */
+    {HTTP_GET_, "/groups", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, groups_get_list,
+     "One's group chats", "", "after:int?, limit:int?", "Groups", 200},
+    {HTTP_POST_, "/groups", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_post,
+     "Open a group chat", "name:text, members:list?", "", "Group", 201},
+    {HTTP_GET_, "/groups/{group_id}", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, groups_get_one,
+     "A group and who is in it", "", "", "GroupWithMembers", 200},
+    {HTTP_PUT_, "/groups/{group_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_put,
+     "Rename a group (its owner)", "name:text", "", "Group", 200},
+    {HTTP_GET_, "/groups/{group_id}/messages", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, groups_get_messages,
+     "Messages of a group", "", "before:int?, after:int?, limit:int?", "Messages", 200},
+    {HTTP_POST_, "/groups/{group_id}/messages", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_post_message,
+     "Write to a group", "content:text, client_id:text?", "", "Message", 201},
+    {HTTP_POST_, "/groups/{group_id}/members", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_post_member,
+     "Invite somebody", "user_id:int", "", "", 204},
+    {HTTP_DELETE_, "/groups/{group_id}/members/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, groups_delete_member,
+     "Leave, or remove somebody (its owner)", "", "", "", 204},
+    {HTTP_POST_, "/groups/{group_id}/read", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, groups_post_read,
+     "Everything in the group was read", "", "", "", 204},
+
+    /* Live */
+    {HTTP_POST_, "/live/ticket", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, live_ticket,
+     "A ticket that opens /live once, within 30 seconds", "", "", "Ticket", 200},
+    {HTTP_GET_, "/live", LANE_LOOP, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, live_ws,
+     "WebSocket of everything live; see docs/live.md", "", "ticket:text?", "", 101},
+    {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, live_events,
+     "The same events as server-sent events", "", "topics:text, ticket:text?", "", 200},
+
+    /* The town */
+    {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,
+     "Places of the town", "", "", "Places", 200},
+};
+/* clang-format on */
+const size_t routes_count = COUNT_OF(routes_table);

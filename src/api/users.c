@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* api/users.c: /users: who is here, one's own profile, and what administrators change. */
+#include "api/handlers.h"
+#include "api/input.h"
+#include "base/limits.h"
+#include "community/accounts.h"
+#include "community/shapes.h"
+
+static void put_brief(void *ctx, const struct user *user)
+{
+    shape_user_brief(ctx, NULL, &user->brief);
+}
+
+enum err users_get_list(struct call *call, struct why *why)
+{
+    int is_ai = input_query_bool(call, "is_ai");
+    struct users_query query = {
+        .which = is_ai < 0 ? USERS_ALL : is_ai ? USERS_RESIDENTS : USERS_PEOPLE,
+        .skip = (uint64_t)input_query_int(call, "skip", 0, 0, 1000000000),
+        .after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX),
+        .limit = (uint64_t)input_query_int(call, "limit", 20, 1, LIMIT_PAGE_SIZE),
+    };
+    enum err err = input_check(call, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '[');
+    err = users_list(call->db, &query, put_brief, &out, why);
+    json_close(&out, ']');
+    return err;
+}
+
+enum err users_get_one(struct call *call, struct why *why)
+{
+    struct user_id id = {input_path_id(call, 0, "user_id")};
+    struct user user;
+    enum err err = input_check(call, why);
+    if (!err) err = users_load(call->db, call->arena, id, &user, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    shape_user(&out, NULL, &user);
+    return OK;
+}
+
+enum err users_put_me(struct call *call, struct why *why)
+{
+    enum err err = input_json(call, why);
+    if (err) return err;
+    struct profile_change change = {.nickname = input_str(call, "nickname", false),
+                                    .avatar_path = input_str(call, "avatar_path", false),
+                                    .bio = input_str(call, "bio", false)};
+    /* null leaves things unchanged, as it always did; an empty text takes them away. */
+    change.clear_avatar = change.avatar_path.at && change.avatar_path.len == 0;
+    change.clear_bio = change.bio.at && change.bio.len == 0;
+    if (change.clear_avatar) change.avatar_path.at = NULL;
+    struct user user;
+    err = input_check(call, why);
+    if (!err) err = accounts_set_profile(&call->act, &change, &user, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    shape_user(&out, NULL, &user);
+    return OK;
+}
+
+enum err admin_put_role(struct call *call, struct why *why)
+{
+    enum err err = input_json(call, why);
+    if (err) return err;
+    struct user_id id = {input_path_id(call, 0, "user_id")};
+    struct str name = input_str(call, "role", true);
+    enum role role = ROLE_MEMBER;
+    if (name.at && !role_parse(name, &role)) {
+        input_fault(call, "body", "role", "enum", "role must be member, moderator or admin");
+    }
+    err = input_check(call, why);
+    if (!err) err = accounts_set_role(&call->act, id, role, why);
+    if (!err) call_no_content(call);
+    return err;
+}
+
+enum err admin_put_banned(struct call *call, struct why *why)
+{
+    enum err err = input_json(call, why);
+    if (err) return err;
+    struct user_id id = {input_path_id(call, 0, "user_id")};
+    bool banned = false;
+    if (!json_as_bool(json_get(call->body, "banned"), &banned)) {
+        input_fault(call, "body", "banned", "bool_type", "banned must be true or false");
+    }
+    err = input_check(call, why);
+    if (!err) err = accounts_set_banned(&call->act, id, banned, why);
+    if (!err) call_no_content(call);
+    return err;
+}

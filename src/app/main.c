@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * app/main.c: hutong COMMAND [OPTION...]: find the command, read its line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "base/mem.h"
+#include "base/version.h"
+
+extern char **environ;
+
+int fail(const struct why *why)
+{
+    fprintf(stderr, "hutong: %s\n", why->text);
+    return 1;
+}
+
+int usage_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("hutong: ", stderr);
+    vfprintf(stderr, format, args);
+    fputs("\nTry `hutong --help`.\n", stderr);
+    va_end(args);
+    return 2;
+}
+
+const char *args_option(const struct args *args, const char *name)
+{
+    for (size_t i = 0; i < args->option_count; i++) {
+        if (strcmp(args->options[i][0], name) == 0) return args->options[i][1];
+    }
+    return NULL;
+}
+
+bool args_number(const struct args *args, const char *name, uint64_t initial, uint64_t *value_out)
+{
+    const char *text = args_option(args, name);
+    *value_out = initial;
+    return text == NULL || str_to_u64(str_of(text), value_out);
+}
+
+static void print_help(void)
+{
+    puts("hutong - a community of people and AI residents in one program\n\n"
+         "Usage: hutong COMMAND [OPTION...]\n\nCommands:");
+    for (size_t i = 0; i < commands_count; i++) {
+        if (commands[i].hidden) continue;
+        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+    }
+    puts("\nOptions:\n"
+         "  --help     this page; `hutong COMMAND --help` is the manual of a command\n"
+         "  --version  version and commit\n\n"
+         "Settings (--NAME VALUE, environment or .env) are listed by `hutong settings`.");
+}
+
+static void print_manual(const struct command *command)
+{
+    printf("hutong %s - %s\n\nUsage: hutong %s %s\n\n%s", command->name, command->summary,
+           command->name, command->usage, command->manual);
+}
+
+static bool is_word_of(const char *words, struct str word)
+{
+    struct str rest = str_of(words), one;
+    while (str_split(&rest, ' ', &one)) {
+        if (one.len > 0 && str_eq(one, word)) return true;
+    }
+    return false;
+}
+
+/* 0, or the exit status. */
+static int read_option(const struct command *command, struct args *args, char **argv, int *at)
+{
+    struct str name = str_from(str_of(argv[*at]), 2);
+    size_t equals = str_find_byte(name, '=');
+    const char *value = equals < name.len ? name.at + equals + 1 : NULL;
+    name = str_head(name, equals);
+    struct str kept = arena_copy(&args->arena, name);
+    if (is_word_of(command->flags, name)) {
+        args->options[args->option_count][0] = kept.at;
+        args->options[args->option_count++][1] = "";
+        return 0;
+    }
+    const struct setting *setting = setting_find(name);
+    if (setting == NULL && !is_word_of(command->values, name)) {
+        return usage_error("%s has no option --%s", command->name, kept.at);
+    }
+    if (value == NULL) value = argv[++*at];
+    if (value == NULL) return usage_error("--%s needs a value", kept.at);
+    if (setting) {
+        args->given[args->given_count++] = (struct setting_value){setting->name, value};
+    } else {
+        args->options[args->option_count][0] = kept.at;
+        args->options[args->option_count++][1] = value;
+    }
+    return 0;
+}
+
+/* The `.env` of the working directory; most have none. */
+static struct str read_dotenv(struct arena *arena)
+{
+    int fd = open(".env", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return (struct str){0};
+    char text[64 * 1024];
+    ssize_t len = read(fd, text, sizeof(text));
+    close(fd);
+    return len > 0 ? arena_copy(arena, (struct str){text, (size_t)len}) : (struct str){0};
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct args *args = NEW(struct args);
+    int status = 0;
+    for (int at = 2; at < argc && status == 0; at++) {
+        if (args->option_count + args->given_count + args->word_count == ARGS_MAX) {
+            status = usage_error("too many arguments");
+        } else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+            print_manual(command);
+            arena_release(&args->arena);
+            mem_free(args);
+            return 0;
+        } else if (strncmp(argv[at], "--", 2) == 0 && argv[at][2] != '\0') {
+            status = read_option(command, args, argv, &at);
+        } else {
+            args->words[args->word_count++] = argv[at];
+        }
+    }
+    struct why why;
+    if (status == 0 && settings_load(&args->arena, &args->settings, args->given, args->given_count,
+                                     read_dotenv(&args->arena), environ, &why) != OK) {
+        fail(&why);
+        status = 2;
+    }
+    if (status == 0) status = command->run(args);
+    arena_release(&args->arena);
+    mem_free(args);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    umask(0027);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help();
+        return argc < 2 ? 2 : 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("hutong %s (%s)\n", version_text(), version_commit());
+        return 0;
+    }
+    for (size_t i = 0; i < commands_count; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) return run_command(&commands[i], argc, argv);
+    }
+    return usage_error("there is no command \"%s\"", argv[1]);
+}

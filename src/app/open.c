@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "app/open.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum err open_log(const struct settings *settings, struct why *why)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } levels[] = {{"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}};
+    enum log_level level = LOG_INFO;
+    for (size_t i = 0; i < COUNT_OF(levels); i++) {
+        if (str_eq(settings->log_level, str_of(levels[i].name))) level = levels[i].level;
+    }
+    return log_open(settings->log_file.at, level, why);
+}
+
+/* Every missing part of the path, like mkdir -p. */
+static enum err make_folder(struct str path, struct why *why)
+{
+    char part[4096];
+    if (path.len >= sizeof(part)) return why_set(why, ERR_INVALID, "the path is too long");
+    for (size_t i = 1; i <= path.len; i++) {
+        if (i < path.len && path.at[i] != '/') continue;
+        str_copy(part, sizeof(part), str_head(path, i));
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            return why_set(why, ERR_IO, "cannot make the folder %s: %s", part, strerror(errno));
+        }
+    }
+    return OK;
+}
+
+enum err open_data_folder(const struct settings *settings, struct why *why)
+{
+    enum err err = make_folder(settings->data_dir, why);
+    return err ? err : make_folder(settings->upload_dir, why);
+}
+
+enum err open_keyring(const struct settings *settings, struct keyring **keyring_out,
+                      struct why *why)
+{
+    return keyring_open(settings->data_dir.at, settings->jwt_secret, clock_wall_us() / 1000000,
+                        keyring_out, why);
+}
+
+enum err open_store(const struct settings *settings, struct store **store_out, struct db **db_out,
+                    struct why *why)
+{
+    enum err err = open_data_folder(settings, why);
+    if (!err) {
+        err = store_open(settings->database, (size_t)settings->commit_group_max, store_out, why);
+    }
+    if (err) return err;
+    err = store_connect(*store_out, db_out, why);
+    if (err) store_close(*store_out);
+    return err;
+}

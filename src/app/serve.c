@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * app/serve.c: the server's life: open everything, run the loops, wait for
+ * signals, stop in order.
+ *
+ * Stopping: listeners close, live readers are told to come back, running
+ * requests finish (bounded); then the workers and the writer end, which send
+ * their last answers to loops that still run; then the loops.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "api/live.h"
+#include "api/metrics.h"
+#include "app/command.h"
+#include "app/open.h"
+#include "app/seed.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "store/events.h"
+#include "store/records.h"
+#include "store/sessions.h"
+
+enum { MAINTAIN_EVERY_S = 60, LOOPS_MAX = 256 };
+
+struct server_loop {
+    struct api_loop home;
+    struct loop *loop;
+    pthread_t thread;
+    bool running;
+};
+
+struct server {
+    struct api api;
+    struct http_limits limits;
+    struct server_loop *loops;
+    size_t loop_count;
+    char address[128];
+};
+
+/* --- talking to loops from the main thread --- */
+
+struct errand {
+    struct task task;
+    struct server_loop *to;
+    void (*run)(struct server_loop *to, void *ctx);
+    void *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t done_wake;
+    bool done;
+};
+
+static void run_errand(struct task *task)
+{
+    struct errand *errand = CONTAINER_OF(task, struct errand, task);
+    errand->run(errand->to, errand->ctx);
+    pthread_mutex_lock(&errand->lock);
+    errand->done = true;
+    pthread_cond_signal(&errand->done_wake);
+    pthread_mutex_unlock(&errand->lock);
+}
+
+/* Run something on every loop, one after the other, and wait for it. */
+static void on_each_loop(struct server *server, void (*run)(struct server_loop *, void *),
+                         void *ctx)
+{
+    for (size_t i = 0; i < server->loop_count; i++) {
+        struct errand errand = {.task.run = run_errand,
+                                .to = &server->loops[i],
+                                .run = run,
+                                .ctx = ctx,
+                                .lock = PTHREAD_MUTEX_INITIALIZER,
+                                .done_wake = PTHREAD_COND_INITIALIZER};
+        loop_post(server->loops[i].loop, &errand.task);
+        pthread_mutex_lock(&errand.lock);
+        while (!errand.done) pthread_cond_wait(&errand.done_wake, &errand.lock);
+        pthread_mutex_unlock(&errand.lock);
+    }
+}
+
+static void drain_loop(struct server_loop *to, void *ctx)
+{
+    (void)ctx;
+    http_server_drain(to->home.server);
+    api_loop_drain(&to->home);
+}
+
+static void count_open(struct server_loop *to, void *ctx)
+{
+    *(size_t *)ctx += http_server_open_count(to->home.server) + to->home.live_count;
+}
+
+static void close_loop(struct server_loop *to, void *ctx)
+{
+    (void)ctx;
+    api_loop_abort(&to->home);
+    http_server_close(to->home.server);
+}
+
+/* --- opening --- */
+
+static void *worker_begin(void *ctx)
+{
+    struct server *server = ctx;
+    struct db *db = NULL;
+    struct why why;
+    if (store_connect(server->api.store, &db, &why) != OK) {
+        log_error("worker.database", "reason=\"%s\"", why.text);
+        abort(); /* at start-up: the same database was opened a moment ago */
+    }
+    return db;
+}
+
+static void worker_end(void *own)
+{
+    db_close(own);
+}
+
+static int cores(void)
+{
+    return (int)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+}
+
+static enum err open_threads(struct server *server, struct why *why)
+{
+    const struct settings *s = server->api.settings;
+    struct workers_hooks hooks = {worker_begin, worker_end, server};
+    int workers = s->workers ? (int)s->workers : MAX(cores(), 2);
+    /* MariaDB waits on its own disk, not on our processor: more threads then. */
+    if (store_kind(server->api.store) == DB_MARIADB && !s->workers) workers = MAX(workers * 4, 8);
+    enum err err = workers_open(workers, 4096, hooks, &server->api.workers, why);
+    if (err) return err;
+    return workers_open(cores(), (size_t)s->password_queue_max, hooks, &server->api.hashers, why);
+}
+
+static enum err open_api(struct server *server, struct why *why)
+{
+    struct api *api = &server->api;
+    const struct settings *s = api->settings;
+    api->started_us = clock_wall_us();
+    enum err err = open_data_folder(s, why);
+    if (!err) err = header_trusted_parse(s->trusted_proxies, &api->trusted, why);
+    if (!err) err = open_keyring(s, &api->keyring, why);
+    if (!err) err = store_open(s->database, (size_t)s->commit_group_max, &api->store, why);
+    if (!err) err = passwords_open(&api->passwords, PASSWORD_COST_OWASP, why);
+    if (err) return err;
+    api->hub = hub_new();
+    api->rate = api_rate_new(s);
+    api->tickets = tickets_new(100000);
+    api->router = api_router_new();
+    return open_threads(server, why);
+}
+
+static enum err open_loop(struct server *server, size_t index, struct str address, struct why *why)
+{
+    struct server_loop *at = &server->loops[index];
+    enum err err = loop_open(&at->loop, why);
+    if (err) return err;
+    server->loop_count = index + 1;
+    err = api_loop_open(&at->home, &server->api, at->loop, (int)index, why);
+    if (err) return err;
+    struct http_app app = api_http_app(&at->home);
+    return http_server_open(at->loop, address, &server->limits, &app, &at->home.server, why);
+}
+
+static void *loop_main(void *ctx)
+{
+    struct server_loop *at = ctx;
+    char context[32];
+    snprintf(context, sizeof(context), "loop=%d", at->home.index);
+    log_context(context);
+    loop_run(at->loop);
+    return NULL;
+}
+
+static enum err open_loops(struct server *server, struct why *why)
+{
+    const struct settings *s = server->api.settings;
+    size_t count = s->loops ? (size_t)s->loops : (size_t)cores();
+    server->loops = mem_alloc(count * sizeof(struct server_loop));
+    server->api.metrics = metrics_new(count);
+    server->limits = (struct http_limits){
+        .admission = admission_new(s->connections_max, s->connections_per_address),
+        .head_timeout_us = s->head_timeout_s * 1000000,
+        .body_timeout_us = s->body_timeout_s * 1000000,
+        .idle_timeout_us = s->idle_timeout_s * 1000000,
+        .gzip = s->gzip,
+        .access_log = s->access_log};
+    for (size_t i = 0; i < count; i++) {
+        /* The first one may get a free port from the kernel; the others join it there. */
+        struct str address = i == 0 ? s->listen : str_of(server->address);
+        enum err err = open_loop(server, i, address, why);
+        if (err) return err;
+        if (i == 0) {
+            http_server_address(server->loops[0].home.server, server->address,
+                                sizeof(server->address));
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        int failed = pthread_create(&server->loops[i].thread, NULL, loop_main, &server->loops[i]);
+        if (failed) return why_set(why, ERR_IO, "cannot start a thread: %s", strerror(failed));
+        server->loops[i].running = true;
+    }
+    return OK;
+}
+
+/* --- while it runs --- */
+
+static enum err maintain(void *ctx, struct db *db, struct why *why)
+{
+    const struct settings *s = ctx;
+    int64_t now_us = clock_wall_us(), day_us = INT64_C(86400) * 1000000;
+    uint64_t at = 0;
+    enum err err = sessions_purge(db, now_us - 30 * day_us, why);
+    if (!err) err = idempotent_purge(db, now_us - day_us, why);
+    int64_t before_us = now_us - s->event_retention_h * 3600 * 1000000;
+    do {
+        if (!err) err = events_trim(db, &at, (uint64_t)s->event_retention, before_us, why);
+    } while (!err && at != 0);
+    return err;
+}
+
+static void run_maintenance(struct server *server)
+{
+    struct db *db;
+    struct why why;
+    enum err err = store_connect(server->api.store, &db, &why);
+    if (!err) {
+        err = store_write(server->api.store, db, maintain, (void *)(uintptr_t)server->api.settings,
+                          &why);
+        db_close(db);
+    }
+    if (err) log_warn("maintenance.failed", "reason=\"%s\"", why.text);
+}
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL); /* threads started later inherit it */
+}
+
+static void wait_for_stop(struct server *server, const sigset_t *signals)
+{
+    struct timespec period = {.tv_sec = MAINTAIN_EVERY_S};
+    for (;;) {
+        int got = sigtimedwait(signals, NULL, &period);
+        struct why why;
+        if (got == SIGTERM || got == SIGINT) return;
+        if (got == SIGHUP && log_reopen(&why) != OK) log_error("log.reopen", "%s", why.text);
+        if (got == SIGHUP) log_info("log.reopened", "pid=%d", (int)getpid());
+        if (got < 0) run_maintenance(server);
+    }
+}
+
+/* --- stopping --- */
+
+static void drain(struct server *server)
+{
+    on_each_loop(server, drain_loop, NULL);
+    int64_t until_us = clock_mono_us() + server->api.settings->drain_timeout_s * 1000000;
+    for (;;) {
+        size_t open = 0;
+        on_each_loop(server, count_open, &open);
+        if (open == 0) return;
+        if (clock_mono_us() >= until_us) {
+            log_warn("serve.drain", "left=%zu", open);
+            return;
+        }
+        struct timespec pause = {.tv_nsec = 10 * 1000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void close_server(struct server *server)
+{
+    struct api *api = &server->api;
+    bool running = server->loop_count > 0 && server->loops[server->loop_count - 1].running;
+    workers_close(api->workers);
+    workers_close(api->hashers);
+    if (running) {
+        on_each_loop(server, close_loop, NULL);
+        for (size_t i = 0; i < server->loop_count; i++) loop_stop(server->loops[i].loop);
+        for (size_t i = 0; i < server->loop_count; i++) {
+            pthread_join(server->loops[i].thread, NULL);
+        }
+    }
+    store_close(api->store);
+    if (!running) return; /* start-up failed: the process ends here */
+    for (size_t i = 0; i < server->loop_count; i++) {
+        loop_close(server->loops[i].loop);
+        api_loop_close(&server->loops[i].home);
+    }
+    mem_free(server->loops);
+    admission_free(server->limits.admission);
+    metrics_free(api->metrics);
+    router_free(api->router);
+    tickets_free(api->tickets);
+    rate_free(api->rate);
+    hub_free(api->hub);
+    keyring_free(api->keyring);
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void greet(struct server *server)
+{
+    printf("ready http://%s pid=%d\n", server->address, (int)getpid());
+    fflush(stdout);
+    log_info("serve.ready", "address=%s loops=%zu database=%s", server->address,
+             server->loop_count, store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
+}
+
+int run_serve(struct args *args)
+{
+    struct server *server = NEW(struct server);
+    struct why why;
+    sigset_t signals;
+    server->api.settings = &args->settings;
+    enum err err = open_log(&args->settings, &why);
+    if (err) return fail(&why);
+    raise_file_limit();
+    block_signals(&signals);
+    err = open_api(server, &why);
+    if (!err && args_option(args, "demo")) err = seed_demo(&server->api, &why);
+    if (!err) err = prepare_admin_code(&server->api, &why);
+    if (!err) err = open_loops(server, &why);
+    if (!err) {
+        greet(server);
+        wait_for_stop(server, &signals);
+        log_info("serve.stopping", "pid=%d", (int)getpid());
+        drain(server);
+    }
+    close_server(server);
+    if (!err) log_info("serve.stopped", "pid=%d", (int)getpid());
+    mem_free(server);
+    return err ? fail(&why) : 0;
+}

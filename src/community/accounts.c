@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "community/accounts.h"
+
+#include "auth/token.h"
+#include "auth/username.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "community/shapes.h"
+#include "community/talk.h"
+#include "store/records.h"
+
+/* Two tabs that wake up together refresh together; the slower one is no thief. */
+static const int64_t RACE_US = 10 * 1000000;
+
+static enum err note(struct act *act, const char *action, struct user_id target, struct why *why)
+{
+    struct str text = target.value
+                          ? arena_printf(act->arena, "user:%llu", (unsigned long long)target.value)
+                          : (struct str){0};
+    return audit_add(act->db, act->now_us, act->me, action, text, (struct str){0}, why);
+}
+
+enum err accounts_create(struct act *act, const struct account_draft *draft, struct user *user_out,
+                         struct why *why)
+{
+    struct str username, nickname;
+    enum err err = username_check(draft->username, &username, why);
+    if (!err) err = text_check("nickname", draft->nickname, 1, LIMIT_NICKNAME_MAX, &nickname, why);
+    if (err) return err;
+    struct user_draft row = {.username = username,
+                             .username_key = username_key(act->arena, username),
+                             .password_hash = draft->password_hash,
+                             .nickname = nickname,
+                             .avatar_path = draft->avatar_path,
+                             .bio = draft->bio,
+                             .personality = draft->personality,
+                             .is_ai = draft->is_ai,
+                             .role = draft->role,
+                             .created_us = act->now_us};
+    struct user_id id;
+    err = users_add(act->db, &row, &id, why);
+    if (!err) err = note(act, "account.created", id, why);
+    return err ? err : users_load(act->db, act->arena, id, user_out, why);
+}
+
+/* --- log-ins --- */
+
+enum err accounts_log_in(struct act *act, const struct login *login,
+                         struct session_id *session_out, char *refresh_out, struct why *why)
+{
+    uint8_t hash[REFRESH_HASH_BYTES];
+    struct session_draft draft = {.user = login->user,
+                                  .client = login->client,
+                                  .address = login->address,
+                                  .created_us = act->now_us,
+                                  .expires_us = act->now_us + MAX(login->token_us,
+                                                                  login->refreshable
+                                                                      ? login->refresh_us
+                                                                      : 0)};
+    if (login->refreshable) {
+        refresh_new(refresh_out);
+        refresh_hash(str_of(refresh_out), hash);
+        draft.refresh_hash = (struct str){(const char *)hash, sizeof(hash)};
+    }
+    enum err err = OK;
+    if (login->new_password_hash.at) {
+        err = users_set_password(act->db, login->user, login->new_password_hash, act->now_us, why);
+    }
+    if (!err) err = sessions_add(act->db, &draft, session_out, why);
+    act->me = login->user;
+    return err ? err : note(act, "login", (struct user_id){0}, why);
+}
+
+static void end_sockets(struct act *act, struct user_id user, uint64_t session, int what)
+{
+    struct hub_notice notice = {.user = user, .session = session};
+    notice.what = what;
+    act_notify(act, &notice);
+}
+
+static enum err end_stolen(struct act *act, const struct session *session, struct why *why)
+{
+    enum err err = sessions_revoke(act->db, session->id, act->now_us, why);
+    if (err) return err;
+    act->me = session->user;
+    end_sockets(act, session->user, session->id.value, NOTICE_SESSION_REVOKED);
+    return note(act, "refresh.stolen", session->user, why);
+}
+
+enum err accounts_refresh(struct act *act, struct str refresh, int64_t refresh_us,
+                          enum refreshed *outcome_out, struct session *session_out,
+                          char *refresh_out, struct why *why)
+{
+    uint8_t hash[REFRESH_HASH_BYTES];
+    struct str hashed = {(const char *)hash, sizeof(hash)};
+    bool reused;
+    refresh_hash(refresh, hash);
+    *outcome_out = REFRESH_UNKNOWN;
+    enum err err = sessions_find_refresh(act->db, hashed, session_out, &reused, why);
+    if (err == ERR_NOT_FOUND) return OK;
+    if (err) return err;
+    if (session_out->revoked) return OK;
+    if (reused) {
+        bool raced = act->now_us - session_out->used_us < RACE_US;
+        *outcome_out = raced ? REFRESH_RACED : REFRESH_STOLEN;
+        return raced ? OK : end_stolen(act, session_out, why);
+    }
+    struct standing standing;
+    err = users_load_standing(act->db, session_out->user, &standing, why);
+    if (err) return err;
+    if (session_out->expires_us <= act->now_us || standing.banned) return OK;
+    refresh_new(refresh_out);
+    refresh_hash(str_of(refresh_out), hash);
+    err = sessions_rotate(act->db, session_out->id, hashed, act->now_us, act->now_us + refresh_us,
+                          why);
+    *outcome_out = REFRESHED;
+    return err;
+}
+
+enum err accounts_log_out(struct act *act, uint64_t session, struct why *why)
+{
+    if (session == 0) return accounts_log_out_everywhere(act, 0, why);
+    enum err err = sessions_revoke(act->db, (struct session_id){session}, act->now_us, why);
+    if (err) return err;
+    end_sockets(act, act->me, session, NOTICE_SESSION_REVOKED);
+    return note(act, "logout", (struct user_id){0}, why);
+}
+
+enum err accounts_end_session(struct act *act, uint64_t id, struct why *why)
+{
+    struct session session;
+    enum err err = sessions_load_state(act->db, (struct session_id){id}, &session, why);
+    if (err) return err;
+    if (session.user.value != act->me.value) {
+        return why_set(why, ERR_NOT_FOUND, "no such session");
+    }
+    return accounts_log_out(act, id, why);
+}
+
+enum err accounts_log_out_everywhere(struct act *act, uint64_t keep, struct why *why)
+{
+    enum err err = sessions_revoke_all(act->db, act->me, (struct session_id){keep}, act->now_us,
+                                       why);
+    if (!err) err = users_void_tokens(act->db, act->me, act->now_us, why);
+    if (err) return err;
+    end_sockets(act, act->me, keep, NOTICE_USER_REVOKED);
+    return note(act, "logout.everywhere", (struct user_id){0}, why);
+}
+
+enum err accounts_set_password(struct act *act, struct str hash, uint64_t keep, struct why *why)
+{
+    enum err err = users_set_password(act->db, act->me, hash, act->now_us, why);
+    if (!err) err = accounts_log_out_everywhere(act, keep, why);
+    return err ? err : note(act, "password.changed", (struct user_id){0}, why);
+}
+
+/* --- profiles --- */
+
+static enum err check_profile(const struct profile_change *change, struct user *user,
+                              struct why *why)
+{
+    enum err err = OK;
+    if (change->nickname.at) {
+        err = text_check("nickname", change->nickname, 1, LIMIT_NICKNAME_MAX,
+                         &user->brief.nickname, why);
+    }
+    if (!err && change->avatar_path.at) {
+        err = picture_path_check("avatar_path", change->avatar_path, why);
+        user->brief.avatar_path = change->avatar_path;
+    }
+    if (!err && change->bio.at) err = text_check("bio", change->bio, 0, LIMIT_BIO_MAX, &user->bio, why);
+    if (change->clear_avatar) user->brief.avatar_path = (struct str){0};
+    if (change->clear_bio) user->bio = (struct str){0};
+    return err;
+}
+
+enum err accounts_set_profile(struct act *act, const struct profile_change *change,
+                              struct user *user_out, struct why *why)
+{
+    enum err err = users_load(act->db, act->arena, act->me, user_out, why);
+    if (!err) err = check_profile(change, user_out, why);
+    if (err) return err;
+    err = users_set_profile(act->db, act->me, user_out->brief.nickname, user_out->brief.avatar_path,
+                            user_out->bio, act->now_us, why);
+    if (err) return err;
+    struct str fold = arena_printf(act->arena, "user:%llu", (unsigned long long)act->me.value);
+    return act_tell(act, topic_feed(), "user.updated", fold,
+                    shape_user_brief_text(act->arena, &user_out->brief), false, why);
+}
+
+enum err accounts_set_role(struct act *act, struct user_id user, enum role role, struct why *why)
+{
+    struct user now;
+    enum err err = users_load(act->db, act->arena, user, &now, why);
+    if (err) return err;
+    if (now.brief.is_ai || role == ROLE_RESIDENT) {
+        return why_set(why, ERR_INVALID, "residents stay residents, people stay people");
+    }
+    err = users_set_role(act->db, user, role, act->now_us, why);
+    if (err) return err;
+    /* Every loop looks the role up anew; open sockets of theirs have to come back. */
+    end_sockets(act, user, 0, NOTICE_USER_REVOKED);
+    return note(act, "role.changed", user, why);
+}
+
+enum err accounts_set_banned(struct act *act, struct user_id user, bool banned, struct why *why)
+{
+    struct user now;
+    enum err err = users_load(act->db, act->arena, user, &now, why);
+    if (err) return err;
+    if (now.role == ROLE_ADMIN) return why_set(why, ERR_DENIED, "an administrator cannot be banned");
+    err = users_set_banned(act->db, user, banned, act->now_us, why);
+    if (!err && banned) {
+        err = sessions_revoke_all(act->db, user, (struct session_id){0}, act->now_us, why);
+    }
+    if (err) return err;
+    end_sockets(act, user, 0, NOTICE_USER_REVOKED);
+    return note(act, banned ? "banned" : "unbanned", user, why);
+}
