@@ -62,7 +62,7 @@ static const struct shelf shelves[] = {
 struct upload {
     struct call *call; /* NULL: over */
     struct api *api;
-    struct loop *loop;
+    struct api_loop *home;
     struct multipart form;
     struct buf filling, leaving; /* bytes of the file; neither after a failure */
     uint64_t bytes, bytes_max;   /* of the file */
@@ -153,7 +153,7 @@ static void work_write(struct job *job, void *own)
     (void)own;
     struct upload *upload = CONTAINER_OF(job, struct upload, job);
     upload->write_err = write_piece(upload, buf_str(&upload->leaving), &upload->write_why);
-    loop_post(upload->loop, &upload->written);
+    loop_post(upload->home->loop, &upload->written);
 }
 
 /* --- the end of an upload --- */
@@ -175,14 +175,17 @@ static void work_end(struct job *job, void *own)
     end_upload(CONTAINER_OF(job, struct upload, job));
 }
 
-/* Closing the last descriptor of a large file takes a disk's time: where there is one, on a
- * worker. */
+/*
+ * Closing the last descriptor of a large file takes a disk's time: where there
+ * is one, on a worker. When the server stops the workers end before the loops.
+ */
 static void bury(struct upload *upload)
 {
     ASSERT(upload->call == NULL);
     if (upload->under_way > 0) return;
     upload->job.work = work_end;
-    if (upload->fd >= 0 && workers_submit(upload->api->workers, &upload->job)) return;
+    bool slow = upload->fd >= 0 && !upload->home->draining;
+    if (slow && workers_submit(upload->api->workers, &upload->job)) return;
     end_upload(upload);
 }
 
@@ -236,6 +239,19 @@ static void start_write(struct upload *upload)
          why_set(&upload->why, ERR_BUSY, "服务器繁忙 (the server is busy; try again in a moment)"));
 }
 
+/* The request was whole before the last piece was written. */
+static void leave_body(struct upload *upload)
+{
+    struct call *call = upload->call;
+    if (call->x->connection == NULL) { /* nobody is there to be told of a picture */
+        struct why why;
+        call_refuse(call, why_set(&why, ERR_CANCELLED, "the peer has gone"), &why);
+        return;
+    }
+    http_body_resume(call->x); /* for the next request */
+    upload->go_on(call);
+}
+
 static void on_written(struct task *task)
 {
     struct upload *upload = CONTAINER_OF(task, struct upload, written);
@@ -251,8 +267,7 @@ static void on_written(struct task *task)
         fail(upload, upload->write_err);
     }
     if (upload->whole) {
-        http_body_resume(call->x); /* for the next request */
-        upload->go_on(call);
+        leave_body(upload);
         return;
     }
     if (upload->filling.len >= PIECE_BYTES) start_write(upload);
@@ -319,7 +334,7 @@ static void cut_off(struct upload *upload, struct http_exchange *x)
     upload->cut_off = true;
     upload->under_way++;
     http_body_pause(x);
-    loop_post(upload->loop, &upload->cut);
+    loop_post(upload->home->loop, &upload->cut);
 }
 
 static void on_piece(void *ctx, struct http_exchange *x, struct str bytes)
@@ -381,7 +396,7 @@ enum err upload_begin(struct call *call, struct why *why)
     struct upload *upload = NEW(struct upload);
     *upload = (struct upload){.call = call,
                               .api = api,
-                              .loop = call->home->loop,
+                              .home = call->home,
                               .bytes_max = bytes_max,
                               .body_bytes_max = bytes_max + FRAMING_BYTES_MAX,
                               .cut = {.run = on_cut},
