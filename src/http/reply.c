@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/header.h"
 #include "http/internal.h"
 
 enum { COMPRESS_MIN_BYTES = 1024, FILE_PIECE_BYTES = 64 * 1024 };
@@ -85,22 +86,6 @@ static bool is_text(const char *type)
            str_starts(t, STR("application/javascript"));
 }
 
-/* "gzip" or "*" without q=0; anything finer does not change our only choice. */
-static bool accepts_gzip(const struct http_exchange *x)
-{
-    struct str rest = http_find_header(x, STR("accept-encoding")), item;
-    while (str_split(&rest, ',', &item)) {
-        item = str_trim(item);
-        size_t name = str_find_byte(item, ';');
-        struct str coding = str_trim(str_head(item, name));
-        if (!str_eq_nocase(coding, STR("gzip")) && !str_eq(coding, STR("*"))) continue;
-        struct str q = str_trim(str_from(item, name + 1));
-        return !(str_starts(q, STR("q=0")) && str_find(q, STR("1")) == q.len &&
-                 str_find_byte(q, '.') >= q.len - 1);
-    }
-    return false;
-}
-
 /* Replace the body by its gzip form where that is allowed and shorter. */
 static void compress_reply(struct http_exchange *x)
 {
@@ -109,7 +94,7 @@ static void compress_reply(struct http_exchange *x)
                      x->content_type && is_text(x->content_type);
     if (!candidate) return;
     http_add_header(x, "Vary", STR("Accept-Encoding"));
-    if (!accepts_gzip(x)) return;
+    if (!header_accepts_coding(http_find_header(x, STR("accept-encoding")), "gzip")) return;
     z_stream z = {0};
     /* 15 + 16: a gzip wrapper. Level 1: three quarters of the gain for a fifth of the time. */
     if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return;
@@ -134,30 +119,14 @@ static void compress_reply(struct http_exchange *x)
 
 /* --- conditional requests --- */
 
-static struct str weak(struct str tag)
-{
-    tag = str_trim(tag);
-    return str_starts(tag, STR("W/")) ? str_from(tag, 2) : tag;
-}
-
-/* RFC 9110, 13.1.2: weak comparison against each tag of the list. */
-static bool etag_matches(struct str list, struct str etag)
-{
-    struct str item;
-    if (str_eq(str_trim(list), STR("*"))) return true;
-    while (str_split(&list, ',', &item)) {
-        if (str_eq(weak(item), weak(etag))) return true;
-    }
-    return false;
-}
-
 static void make_conditional(struct http_exchange *x)
 {
     if (x->etag.len == 0) return;
     http_add_header(x, "ETag", x->etag);
     bool readable = x->method == HTTP_GET_ || x->method == HTTP_HEAD_;
     struct str asked = http_find_header(x, STR("if-none-match"));
-    if (!readable || x->status != 200 || asked.len == 0 || !etag_matches(asked, x->etag)) return;
+    if (!readable || x->status != 200 || asked.len == 0) return;
+    if (!header_etag_matches(asked, x->etag)) return;
     x->status = 304;
     buf_reset(&x->reply, SIZE_MAX);
     blob_unref(x->reply_blob);

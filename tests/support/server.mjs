@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// A real server for a test: its own data folder, port 0, a ready line, bounded
+// waits. Ends only what it began, and fails when the program complained.
+//
+//     const server = await startServer({ env: { HUTONG_UPLOADS_AT_ONCE: '2' } });
+//     const li = await server.register('li');              // { id, username, token, … }
+//     const reply = await server.api('POST', '/posts', { token: li.token, json: { content: '你好' } });
+//     reply.status, reply.body, reply.headers
+//     await server.stop();
+//
+// HUTONG_BIN names another binary than build/test/hutong.
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const READY_MS = 20000;
+const STOP_MS = 20000;
+const SANITIZER = /Sanitizer|runtime error:|assert\.failed/;
+// Tests ask much more than a member does. What they are about, they set themselves.
+const QUIET = {
+  HUTONG_RATE_READ: '0',
+  HUTONG_RATE_WRITE: '0',
+  HUTONG_RATE_LOGIN: '0',
+  HUTONG_RATE_UPLOAD: '0',
+};
+
+const alive = new Set();
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
+function within(ms, promise, what) {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`${what} took more than ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function readyLine(child, log) {
+  return new Promise((found, fail) => {
+    let text = '';
+    child.stdout.on('data', (bytes) => {
+      text += bytes;
+      const line = /^ready (http:\/\/\S+)/m.exec(text);
+      if (line) found(line[1].replace(/\/$/, ''));
+    });
+    child.once('error', fail);
+    child.once('exit', (code, signal) => {
+      fail(new Error(`the server ended with ${signal ?? code} before it was ready\n${log.text}`));
+    });
+  });
+}
+
+// `dataDir`: start again on what an earlier server left; else a new folder, removed by stop().
+export async function startServer({ env = {}, args = [], dataDir } = {}) {
+  const own = dataDir === undefined;
+  const data = dataDir ?? (await mkdtemp(path.join(tmpdir(), 'hutong-test-')));
+  const binary = process.env.HUTONG_BIN ?? path.join(ROOT, 'build/test/hutong');
+  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], {
+    cwd: data, // no .env of the developer's
+    env: { PATH: process.env.PATH, HOME: data, ...QUIET, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  alive.add(child);
+  const log = { text: '' };
+  child.stderr.on('data', (bytes) => { log.text += bytes; });
+  const gone = new Promise((done) => {
+    child.once('close', (code, signal) => {
+      alive.delete(child);
+      done({ code, signal });
+    });
+  });
+  let url;
+  try {
+    url = await within(READY_MS, readyLine(child, log), 'starting the server');
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+
+  async function end(signal) {
+    child.kill(signal);
+    try {
+      return await within(STOP_MS, gone, 'stopping the server');
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw new Error(`${error.message}\n${log.text}`);
+    }
+  }
+
+  const server = {
+    url,
+    dataDir: data,
+    pid: child.pid,
+    log: () => log.text,
+    // SIGTERM: it must drain, end with 0 and have nothing to complain about.
+    async stop({ keepData = !own } = {}) {
+      const { code, signal } = await end('SIGTERM');
+      if (!keepData) await rm(data, { recursive: true, force: true });
+      if (code !== 0 || SANITIZER.test(log.text)) {
+        throw new Error(`the server ended with ${signal ?? code}\n${log.text}`);
+      }
+    },
+    // As a power cut does; the data folder stays.
+    async kill() {
+      await end('SIGKILL');
+    },
+    async api(method, target, { token, json, form, headers = {}, body } = {}) {
+      const all = { ...headers };
+      if (token) all.authorization = `Bearer ${token}`;
+      if (json !== undefined) all['content-type'] = 'application/json';
+      const reply = await fetch(url + target, {
+        method,
+        headers: all,
+        redirect: 'manual',
+        body: json !== undefined ? JSON.stringify(json) : form ? new URLSearchParams(form) : body,
+        ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
+        signal: AbortSignal.timeout(20000),
+      });
+      const text = await reply.text();
+      const isJson = /json/.test(reply.headers.get('content-type') ?? '');
+      return {
+        status: reply.status,
+        headers: reply.headers,
+        text,
+        body: isJson && text ? JSON.parse(text) : undefined,
+      };
+    },
+    // A new member who has logged in.
+    async register(username, { password = 'correct horse', nickname = username } = {}) {
+      const made = await server.api('POST', '/auth/register', {
+        json: { username, password, nickname },
+      });
+      if (made.status !== 201) throw new Error(`register ${username}: ${made.status} ${made.text}`);
+      const login = await server.api('POST', '/auth/login', { form: { username, password } });
+      if (login.status !== 200) throw new Error(`login ${username}: ${login.status} ${login.text}`);
+      return { ...made.body, password, token: login.body.access_token };
+    },
+  };
+  return server;
+}
