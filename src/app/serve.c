@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/files.h"
 #include "api/live.h"
 #include "api/metrics.h"
 #include "app/command.h"
@@ -151,6 +152,7 @@ static enum err open_api(struct server *server, struct why *why)
     if (!err) err = store_open(s->database, (size_t)s->commit_group_max, &api->store, why);
     if (!err) err = passwords_open(&api->passwords, PASSWORD_COST_OWASP, why);
     if (err) return err;
+    files_sweep(s);
     api->hub = hub_new();
     api->rate = api_rate_new(s);
     api->tickets = tickets_new(100000);

@@ -28,6 +28,9 @@ const QUIET = {
   HUTONG_RATE_UPLOAD: '0',
 };
 
+// A failed assertion tells where it happened.
+const SANITIZERS = { ASAN_OPTIONS: 'handle_abort=1', UBSAN_OPTIONS: 'print_stacktrace=1' };
+
 const alive = new Set();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
@@ -63,7 +66,7 @@ export async function startServer({ env = {}, args = [], dataDir } = {}) {
   const binary = process.env.HUTONG_BIN ?? path.join(ROOT, 'build/test/hutong');
   const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], {
     cwd: data, // no .env of the developer's
-    env: { PATH: process.env.PATH, HOME: data, ...QUIET, ...env },
+    env: { PATH: process.env.PATH, HOME: data, ...SANITIZERS, ...QUIET, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   alive.add(child);
