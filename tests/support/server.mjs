@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const READY_MS = 20000;
 const STOP_MS = 20000;
-const SANITIZER = /Sanitizer|runtime error:|assert\.failed/;
+const SANITIZER = /(ERROR|WARNING): \w*Sanitizer|runtime error:|assert\.failed/;
 // Tests ask much more than a member does. What they are about, they set themselves.
 const QUIET = {
   HUTONG_RATE_READ: '0',
@@ -28,8 +28,11 @@ const QUIET = {
   HUTONG_RATE_UPLOAD: '0',
 };
 
-// A failed assertion tells where it happened.
+// As ./dev sets them; by hand, a failed assertion at least tells where it happened.
 const SANITIZERS = { ASAN_OPTIONS: 'handle_abort=1', UBSAN_OPTIONS: 'print_stacktrace=1' };
+for (const name of ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS']) {
+  if (process.env[name]) SANITIZERS[name] = process.env[name];
+}
 
 const alive = new Set();
 process.on('exit', () => {
