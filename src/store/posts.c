@@ -166,6 +166,17 @@ enum err posts_set_liked(struct db *db, struct post_id id, struct user_id user, 
     return *changed_out ? count(db, SQL_POST_COUNT_LIKE, id, liked ? 1 : -1, why) : OK;
 }
 
+enum err posts_liked_between(struct db *db, struct user_id user, uint64_t first, uint64_t last,
+                             post_liked *each, void *ctx, struct why *why)
+{
+    struct query *q = db_query(db, SQL_LIKED_BETWEEN);
+    query_u64(q, user.value);
+    query_u64(q, first);
+    query_u64(q, last);
+    while (query_next(q)) each(ctx, (struct post_id){query_get_u64(q, 0)});
+    return query_end(q, why);
+}
+
 enum err posts_count_comment(struct db *db, struct post_id id, int by, struct why *why)
 {
     return count(db, SQL_POST_COUNT_COMMENT, id, by, why);
