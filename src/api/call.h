@@ -96,13 +96,14 @@ struct call {
     struct act act;        /* LANE_WRITE: ready to use */
 
     /* The dispatcher's own. */
-    struct str token;       /* as shown */
-    uint64_t notices_seen;  /* of the token cache, when `who` was found there */
-    bool confirmed;         /* `who` was looked up in the store */
+    struct str token;      /* as shown */
+    uint64_t notices_seen; /* of the token cache, when `who` was found there */
+    bool confirmed;        /* `who` was looked up in the store */
     bool allowed_origin;
-    struct change change;   /* travelling to the writer */
-    struct job job;         /* … or to a worker */
-    struct task back;       /* … and home */
+    struct rate_verdict over_rate; /* with ERR_LIMIT: which limit that was */
+    struct change change;          /* travelling to the writer */
+    struct job job;                /* … or to a worker */
+    struct task back;              /* … and home */
     enum err err;
     struct why why;
 };
