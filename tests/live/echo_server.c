@@ -120,8 +120,7 @@ int main(void)
                                  .head_timeout_us = INT64_C(60) * 1000000,
                                  .body_timeout_us = INT64_C(60) * 1000000,
                                  .idle_timeout_us = INT64_C(60) * 1000000};
-    struct http_app app = {
-        .head = on_head, .whole = on_whole, .done = on_done, .fault = on_fault};
+    struct http_app app = {.head = on_head, .whole = on_whole, .done = on_done, .fault = on_fault};
     list_init(&connections);
     if (loop_open(&loop, &why) != OK ||
         http_server_open(loop, STR("127.0.0.1:0"), &limits, &app, &server, &why) != OK) {
