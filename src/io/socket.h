@@ -73,5 +73,5 @@ void socket_resume(struct socket *socket);
 
 /* What is queued is dropped. */
 void socket_close(struct socket *socket);
-/* Send what is queued, then FIN, then close; at most `linger_ms` for the peer to take it. */
+/* Send what is queued, then FIN, then close. A peer that takes nothing for `linger_ms` is given up. */
 void socket_finish(struct socket *socket, uint64_t linger_ms);

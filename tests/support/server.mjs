@@ -4,7 +4,7 @@
 // waits. Ends only what it began, and fails when the program complained.
 //
 //     const server = await startServer({ env: { HUTONG_UPLOADS_AT_ONCE: '2' } });
-//     const li = await server.register('li');              // { id, username, token, … }
+//     const li = await server.register('lili');            // { id, username, token, … }
 //     const reply = await server.api('POST', '/posts', { token: li.token, json: { content: '你好' } });
 //     reply.status, reply.body, reply.headers
 //     await server.stop();
