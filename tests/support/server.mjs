@@ -28,8 +28,11 @@ const QUIET = {
   HUTONG_RATE_UPLOAD: '0',
 };
 
-// A failed assertion tells where it happened.
+// As ./dev sets them; by hand, a failed assertion at least tells where it happened.
 const SANITIZERS = { ASAN_OPTIONS: 'handle_abort=1', UBSAN_OPTIONS: 'print_stacktrace=1' };
+for (const name of ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS']) {
+  if (process.env[name]) SANITIZERS[name] = process.env[name];
+}
 
 const alive = new Set();
 process.on('exit', () => {
