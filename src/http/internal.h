@@ -29,6 +29,7 @@ struct http_connection {
     struct list link; /* in server->connections */
     enum connection_state state;
     bool body_paused, feeding;
+    bool served; /* has had a reply: between requests when idle */
     size_t queued_before; /* at the last look of watch_reader() */
 };
 
