@@ -88,8 +88,8 @@ static void on_each_loop(struct server *server, void (*run)(struct server_loop *
 
 static void drain_loop(struct server_loop *to, void *ctx)
 {
-    (void)ctx;
-    http_server_drain(to->home.server);
+    const struct server *server = ctx;
+    http_server_drain(to->home.server, (unsigned)server->loop_count);
     api_loop_drain(&to->home);
 }
 
@@ -266,9 +266,10 @@ static void wait_for_stop(struct server *server, const sigset_t *signals)
 
 /* --- stopping --- */
 
-static void drain(struct server *server)
+/* Until everything is finished, the time is over or somebody asks a second time. */
+static void drain(struct server *server, const sigset_t *signals)
 {
-    on_each_loop(server, drain_loop, NULL);
+    on_each_loop(server, drain_loop, server);
     int64_t until_us = clock_mono_us() + server->api.settings->drain_timeout_s * 1000000;
     for (;;) {
         size_t open = 0;
@@ -279,7 +280,11 @@ static void drain(struct server *server)
             return;
         }
         struct timespec pause = {.tv_nsec = 10 * 1000000};
-        nanosleep(&pause, NULL);
+        int got = sigtimedwait(signals, NULL, &pause);
+        if (got == SIGTERM || got == SIGINT) {
+            log_warn("serve.drain", "left=%zu reason=\"asked twice\"", open);
+            return;
+        }
     }
 }
 
@@ -326,8 +331,8 @@ static void greet(struct server *server)
 {
     printf("ready http://%s pid=%d\n", server->address, (int)getpid());
     fflush(stdout);
-    log_info("serve.ready", "address=%s loops=%zu database=%s", server->address,
-             server->loop_count, store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
+    log_info("serve.ready", "address=%s loops=%zu database=%s", server->address, server->loop_count,
+             store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
 }
 
 int run_serve(struct args *args)
@@ -348,7 +353,7 @@ int run_serve(struct args *args)
         greet(server);
         wait_for_stop(server, &signals);
         log_info("serve.stopping", "pid=%d", (int)getpid());
-        drain(server);
+        drain(server, &signals);
     }
     close_server(server);
     if (!err) log_info("serve.stopped", "pid=%d", (int)getpid());
