@@ -393,10 +393,14 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
 /* Bytes used up. */
 static size_t feed_head(struct http_connection *connection, const char *bytes, size_t len)
 {
+    /* RFC 9112, 2.2: a server should ignore an empty line before a request; it may come in halves. */
+    struct buf *held = &connection->ahead;
+    if (held->len == 1 && held->at[0] == '\r' && bytes[0] == '\n') {
+        buf_reset(held, SIZE_MAX);
+        return 1;
+    }
     if (connection->state == CONNECTION_IDLE) {
-        /* RFC 9112, 2.2: a server should ignore an empty line before a request. */
-        if (connection->ahead.len == 0 && len >= 2 && bytes[0] == '\r' && bytes[1] == '\n')
-            return 2;
+        if (held->len == 0 && len >= 2 && bytes[0] == '\r' && bytes[1] == '\n') return 2;
         connection_set_state(connection, CONNECTION_HEAD);
     }
     size_t before = connection->ahead.len;
