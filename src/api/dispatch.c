@@ -234,7 +234,8 @@ static enum err handle_once(struct call *call, struct db *db, struct why *why)
                                 .status = call->x->status,
                                 .body = call->x->reply.len ? buf_str(&call->x->reply) : STR(""),
                                 .at_us = call->act.now_us};
-    return idempotent_save(db, call->who.user, key, &answer, why);
+    return idempotent_save(db, call->who.user, key, &answer, call->act.now_us - IDEMPOTENCY_US,
+                           why);
 }
 
 /* --- lanes --- */
