@@ -99,6 +99,7 @@ struct call {
     struct str token;       /* as shown */
     uint64_t notices_seen;  /* of the token cache, when `who` was found there */
     bool confirmed;         /* `who` was looked up in the store */
+    bool no_account;        /* … and is no member (any more) */
     bool allowed_origin;
     struct change change;   /* travelling to the writer */
     struct job job;         /* … or to a worker */

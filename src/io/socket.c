@@ -51,8 +51,8 @@ struct socket {
     uint32_t in_write; /* blobs at the front that uv_write is reading */
     size_t queued;
     size_t in_write_bytes; /* of `queued`: what uv_write was given */
-    uv_write_t *waiting; /* owned; NULL: the kernel had room last time */
-    struct timer *linger; /* owned */
+    uv_write_t *waiting;   /* owned; NULL: the kernel had room last time */
+    struct timer *linger;  /* owned */
     uint64_t linger_ms;
     size_t linger_queued; /* at the last look of on_linger_over() */
     int fd;
@@ -522,10 +522,14 @@ static void flush(struct socket *socket)
     if (socket->count == 0) end_of_queue(socket);
 }
 
+void socket_flush(struct socket *socket)
+{
+    if (socket->state != SOCKET_CLOSED && socket->waiting == NULL) flush(socket);
+}
+
 static void on_turn_end(struct turn_hook *hook)
 {
-    struct socket *socket = CONTAINER_OF(hook, struct socket, flush);
-    if (socket->state != SOCKET_CLOSED && socket->waiting == NULL) flush(socket);
+    socket_flush(CONTAINER_OF(hook, struct socket, flush));
 }
 
 void socket_queue_give(struct socket *socket, struct blob *blob)
