@@ -206,6 +206,35 @@ static void nobody_likes_what_is_not_there(struct database *d)
                      ERR_NOT_FOUND);
 }
 
+static void see_id(void *ctx, struct post_id id)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)id.value);
+    seen_add(ctx, (struct str){text, (size_t)len});
+}
+
+static void likes_of_a_range_of_posts_come_at_once(struct database *d)
+{
+    house_open(d);
+    struct why why;
+    struct user_id mei = house_user(d, "mei"), bo = house_user(d, "bo");
+    struct post_id ids[5];
+    bool changed;
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        ids[i] = house_post(d, mei, "x");
+        change_begin(d);
+        must(posts_set_liked(d->db, ids[i], i % 2 ? bo : mei, true, 1, &changed, &why), &why);
+        change_end(d);
+    }
+    struct seen seen = {0};
+    must(posts_liked_between(d->db, mei, ids[1].value, ids[4].value, see_id, &seen, &why), &why);
+    assert_seen(&seen, arena_printf(&d->arena, "%llu %llu", (unsigned long long)ids[2].value,
+                                    (unsigned long long)ids[4].value)
+                           .at);
+    must(posts_liked_between(d->db, bo, ids[4].value, ids[1].value, see_id, &seen, &why), &why);
+    assert_seen(&seen, "");
+}
+
 /* --- words --- */
 
 static void assert_found(struct database *d, const char *text, const char *expected)
@@ -416,6 +445,7 @@ int main(void)
         DATABASE_TEST(what_hangs_on_a_post_goes_with_it),
         DATABASE_TEST(likes_are_a_set_with_an_exact_count),
         DATABASE_TEST(nobody_likes_what_is_not_there),
+        DATABASE_TEST(likes_of_a_range_of_posts_come_at_once),
         DATABASE_TEST(words_find_posts_in_every_script),
         DATABASE_TEST(operators_are_only_text),
         DATABASE_TEST(long_words_and_many_words_are_bounded),
