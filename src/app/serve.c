@@ -304,7 +304,7 @@ static void close_server(struct server *server)
             pthread_join(server->loops[i].thread, NULL);
         }
     }
-    if (!running) return; /* start-up failed: the process ends here */
+    if (!running && server->loop_count > 0) return; /* no address to have: the process ends here */
     for (size_t i = 0; i < server->loop_count; i++) {
         loop_close(server->loops[i].loop);
         api_loop_close(&server->loops[i].home);
@@ -337,12 +337,12 @@ static void greet(struct server *server)
 
 int run_serve(struct args *args)
 {
-    struct server *server = NEW(struct server);
     struct why why;
     sigset_t signals;
-    server->api.settings = &args->settings;
     enum err err = open_log(&args->settings, &why);
     if (err) return fail(&why);
+    struct server *server = NEW(struct server);
+    server->api.settings = &args->settings;
     raise_file_limit();
     block_signals(&signals);
     err = open_api(server, &why);
