@@ -132,12 +132,15 @@ static int cores(void)
 static enum err open_threads(struct server *server, struct why *why)
 {
     const struct settings *s = server->api.settings;
-    struct workers_hooks hooks = {worker_begin, worker_end, server};
+    struct workers_hooks hooks = {.begin = worker_begin, .end = worker_end, .ctx = server};
     int workers = s->workers ? (int)s->workers : MAX(cores(), 2);
     /* MariaDB waits on its own disk, not on our processor: more threads then. */
     if (store_kind(server->api.store) == DB_MARIADB && !s->workers) workers = MAX(workers * 4, 8);
     enum err err = workers_open(workers, 4096, hooks, &server->api.workers, why);
     if (err) return err;
+    /* Hashing takes a whole processor for as long as it lasts, on purpose: it must not be ours
+     * that the loops wait for. */
+    hooks.niceness = 10;
     return workers_open(cores(), (size_t)s->password_queue_max, hooks, &server->api.hashers, why);
 }
 
