@@ -178,6 +178,7 @@ test('a reader that does not read is cut off, and comes back without a gap', { t
   const stream = await Stream.open('/live/events?topics=feed', { token: wang.token });
   const start = (await stream.next((m) => m.type === 'subscribed')).id;
   stream.reply.pause();
+  await until(() => metric(server, 'hutong_live_connections'), (n) => n === 1); // figures are a second old
   const long = '🏮'.repeat(4900);
   let sent = 0;
   while ((await metric(server, 'hutong_live_connections')) > 0) {
