@@ -47,8 +47,8 @@ struct route {
     enum rate_class rate;
     enum body_kind body;
     handler *handle;
-    /* For /openapi.json: what it does; fields of the body and the query as "name:type,…" with a
-     * '?' behind optional names; the name of the reply's schema, "" for none. */
+    /* For /openapi.json, in the words of api/openapi.h: what it does; the fields of body and query,
+     * "content:text:1-5000, image_path:text?"; the reply: a schema's name, a media type or "". */
     const char *help, *body_fields, *query_fields, *reply;
     int status; /* of success */
 };

@@ -13,6 +13,7 @@
  */
 #include "api/api.h"
 
+#include "api/feed_cache.h"
 #include "api/files.h"
 #include "api/input.h"
 #include "api/live.h"
@@ -233,7 +234,8 @@ static enum err handle_once(struct call *call, struct db *db, struct why *why)
                                 .status = call->x->status,
                                 .body = call->x->reply.len ? buf_str(&call->x->reply) : STR(""),
                                 .at_us = call->act.now_us};
-    return idempotent_save(db, call->who.user, key, &answer, why);
+    return idempotent_save(db, call->who.user, key, &answer, call->act.now_us - IDEMPOTENCY_US,
+                           why);
 }
 
 /* --- lanes --- */
@@ -563,6 +565,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
         if (err) return err;
     }
     home->tokens = token_cache_new();
+    home->feed = feed_cache_new();
     home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
     metrics_attend(api->metrics, home);
     return OK;
@@ -584,6 +587,7 @@ void api_loop_close(struct api_loop *home)
 {
     metrics_leave(home->api->metrics, home->index);
     token_cache_free(home->tokens);
+    feed_cache_free(home->feed);
     hub_loop_close(home->hub_loop);
     db_close(home->db);
 }

@@ -7,9 +7,10 @@
  * WebSocket is accepted first and then closed with its code, because browsers
  * show scripts a close code but never a status.
  */
-#include "api/live_internal.h"
+#include "api/live.h"
 
 #include "api/input.h"
+#include "api/live_internal.h"
 #include "api/respond.h"
 #include "api/tokens.h"
 #include "base/clock.h"

@@ -88,8 +88,8 @@ static void on_each_loop(struct server *server, void (*run)(struct server_loop *
 
 static void drain_loop(struct server_loop *to, void *ctx)
 {
-    (void)ctx;
-    http_server_drain(to->home.server);
+    const struct server *server = ctx;
+    http_server_drain(to->home.server, (unsigned)server->loop_count);
     api_loop_drain(&to->home);
 }
 
@@ -266,9 +266,10 @@ static void wait_for_stop(struct server *server, const sigset_t *signals)
 
 /* --- stopping --- */
 
-static void drain(struct server *server)
+/* Until everything is finished, the time is over or somebody asks a second time. */
+static void drain(struct server *server, const sigset_t *signals)
 {
-    on_each_loop(server, drain_loop, NULL);
+    on_each_loop(server, drain_loop, server);
     int64_t until_us = clock_mono_us() + server->api.settings->drain_timeout_s * 1000000;
     for (;;) {
         size_t open = 0;
@@ -279,7 +280,11 @@ static void drain(struct server *server)
             return;
         }
         struct timespec pause = {.tv_nsec = 10 * 1000000};
-        nanosleep(&pause, NULL);
+        int got = sigtimedwait(signals, NULL, &pause);
+        if (got == SIGTERM || got == SIGINT) {
+            log_warn("serve.drain", "left=%zu reason=\"asked twice\"", open);
+            return;
+        }
     }
 }
 
@@ -287,17 +292,19 @@ static void close_server(struct server *server)
 {
     struct api *api = &server->api;
     bool running = server->loop_count > 0 && server->loops[server->loop_count - 1].running;
+    /* Nothing new comes in; then those that still work on something bring it back to loops that
+     * run; then the loops. */
+    if (running) on_each_loop(server, close_loop, NULL);
     workers_close(api->workers);
     workers_close(api->hashers);
+    store_close(api->store);
     if (running) {
-        on_each_loop(server, close_loop, NULL);
         for (size_t i = 0; i < server->loop_count; i++) loop_stop(server->loops[i].loop);
         for (size_t i = 0; i < server->loop_count; i++) {
             pthread_join(server->loops[i].thread, NULL);
         }
     }
-    store_close(api->store);
-    if (!running) return; /* start-up failed: the process ends here */
+    if (!running && server->loop_count > 0) return; /* no address to have: the process ends here */
     for (size_t i = 0; i < server->loop_count; i++) {
         loop_close(server->loops[i].loop);
         api_loop_close(&server->loops[i].home);
@@ -324,18 +331,18 @@ static void greet(struct server *server)
 {
     printf("ready http://%s pid=%d\n", server->address, (int)getpid());
     fflush(stdout);
-    log_info("serve.ready", "address=%s loops=%zu database=%s", server->address,
-             server->loop_count, store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
+    log_info("serve.ready", "address=%s loops=%zu database=%s", server->address, server->loop_count,
+             store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
 }
 
 int run_serve(struct args *args)
 {
-    struct server *server = NEW(struct server);
     struct why why;
     sigset_t signals;
-    server->api.settings = &args->settings;
     enum err err = open_log(&args->settings, &why);
     if (err) return fail(&why);
+    struct server *server = NEW(struct server);
+    server->api.settings = &args->settings;
     raise_file_limit();
     block_signals(&signals);
     err = open_api(server, &why);
@@ -346,7 +353,7 @@ int run_serve(struct args *args)
         greet(server);
         wait_for_stop(server, &signals);
         log_info("serve.stopping", "pid=%d", (int)getpid());
-        drain(server);
+        drain(server, &signals);
     }
     close_server(server);
     if (!err) log_info("serve.stopped", "pid=%d", (int)getpid());

@@ -32,6 +32,7 @@ struct http_connection {
     enum connection_state state;
     bool body_paused, feeding;
     bool peer_done; /* the peer has closed its half: what it asked before still gets its reply */
+    bool served; /* has had a reply: between requests when idle */
     size_t queued_before; /* at the last look of watch_reader() */
 };
 

@@ -20,6 +20,9 @@
 
 enum { FREE_EXCHANGES_MAX = 64, KEEP_BODY_BYTES = 32 * 1024, LINGER_MS = 5000 };
 
+/* While the server drains: who has connected but said nothing yet is given this long. */
+static const int64_t FIRST_REQUEST_US = 1000000;
+
 static void feed(struct http_connection *connection, const char *bytes, size_t len);
 static void peer_is_done(struct http_connection *connection);
 static void server_free_when_empty(struct http_server *server);
@@ -166,6 +169,7 @@ void connection_reply_done(struct http_connection *connection)
     struct http_exchange *x = connection->exchange;
     bool keep = x->keep_alive && !server->draining && connection->state == CONNECTION_WORKING;
     connection->exchange = NULL;
+    connection->served = true;
     exchange_free(server, x);
     if (!keep) {
         finish(connection);
@@ -389,9 +393,14 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
 /* Bytes used up. */
 static size_t feed_head(struct http_connection *connection, const char *bytes, size_t len)
 {
+    /* RFC 9112, 2.2: a server should ignore an empty line before a request; it may come in halves. */
+    struct buf *held = &connection->ahead;
+    if (held->len == 1 && held->at[0] == '\r' && bytes[0] == '\n') {
+        buf_reset(held, SIZE_MAX);
+        return 1;
+    }
     if (connection->state == CONNECTION_IDLE) {
-        /* RFC 9112, 2.2: a server should ignore an empty line before a request. */
-        if (connection->ahead.len == 0 && len >= 2 && bytes[0] == '\r' && bytes[1] == '\n') return 2;
+        if (held->len == 0 && len >= 2 && bytes[0] == '\r' && bytes[1] == '\n') return 2;
         connection_set_state(connection, CONNECTION_HEAD);
     }
     size_t before = connection->ahead.len;
@@ -500,7 +509,8 @@ void http_body_resume(struct http_exchange *x)
     struct buf ahead = connection->ahead;
     buf_init(&connection->ahead, LIMIT_READ_AHEAD_BYTES + LIMIT_READ_BYTES);
     deadline_set(connection->server->loop, &connection->deadline,
-                 loop_now_us(connection->server->loop) + connection->server->limits.body_timeout_us);
+                 loop_now_us(connection->server->loop) +
+                     connection->server->limits.body_timeout_us);
     socket_resume(connection->socket);
     if (ahead.len > 0) feed(connection, ahead.at, ahead.len);
     buf_release(&ahead);
@@ -641,11 +651,17 @@ static void refuse(struct http_server *server, struct socket *socket, enum admit
     socket_finish(socket, LINGER_MS);
 }
 
+/* Draining: its first request may be on the way, and would find the door shut. Not for long. */
+static void hurry(struct http_connection *connection)
+{
+    struct loop *loop = connection->server->loop;
+    deadline_set(loop, &connection->deadline, loop_now_us(loop) + FIRST_REQUEST_US);
+}
+
 static void on_accepted(void *ctx, struct socket *socket)
 {
     struct http_server *server = ctx;
-    enum admitted admitted =
-        admission_enter(server->limits.admission, str_of(socket_peer(socket)));
+    enum admitted admitted = admission_enter(server->limits.admission, str_of(socket_peer(socket)));
     if (admitted != ADMITTED) {
         refuse(server, socket, admitted);
         return;
@@ -662,6 +678,7 @@ static void on_accepted(void *ctx, struct socket *socket)
     /* A new connection that says nothing is given the time of a head, not of an idle one. */
     connection_set_state(connection, CONNECTION_HEAD);
     connection->state = CONNECTION_IDLE;
+    if (server->draining) hurry(connection);
     socket_start(socket, &connection_events, connection);
 }
 
@@ -717,27 +734,38 @@ void http_server_address(const struct http_server *server, char *to, size_t to_b
     listener_address(server->listener, to, to_bytes);
 }
 
-void http_server_drain(struct http_server *server)
+static void on_retired(void *ctx)
+{
+    struct http_server *server = ctx;
+    server->listener = NULL;
+}
+
+void http_server_drain(struct http_server *server, unsigned siblings)
 {
     if (server->draining) return;
     server->draining = true;
-    listener_close(server->listener);
-    server->listener = NULL;
+    listener_retire(server->listener, siblings, on_retired);
     for (struct list *at = server->connections.next; at != &server->connections; at = at->next) {
         struct http_connection *connection = CONTAINER_OF(at, struct http_connection, link);
-        if (connection->state == CONNECTION_IDLE) finish(connection);
+        if (connection->state != CONNECTION_IDLE) continue;
+        if (connection->served) {
+            finish(connection);
+        } else {
+            hurry(connection);
+        }
     }
 }
 
 size_t http_server_open_count(const struct http_server *server)
 {
-    return server->connection_count;
+    return server->connection_count + (server->listener ? 1 : 0);
 }
 
 void http_server_close(struct http_server *server)
 {
-    http_server_drain(server);
-    server->closing = true;
+    listener_close(server->listener);
+    server->listener = NULL;
+    server->draining = server->closing = true;
     for (struct list *at = server->connections.next; at != &server->connections; at = at->next) {
         socket_close(CONTAINER_OF(at, struct http_connection, link)->socket);
     }

@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -26,6 +27,9 @@
 #include "io/internal.h"
 
 enum { INLINE_PLACES = 4, PARTS_MAX = 64, BACKLOG = 4096, FIN_WAIT_MS = 5000 };
+
+/* A handshake that has begun ends within a round trip: this covers one around the world. */
+enum { RETIRE_MS = 300 };
 
 enum socket_state {
     SOCKET_OPEN,
@@ -57,10 +61,13 @@ struct socket {
     char peer[46];
 };
 
+/* Lives on one loop. */
 struct listener {
     uv_tcp_t uv;
     struct loop *loop;
     socket_accepted *accepted;
+    listener_retired *retired; /* NULL: not retiring */
+    struct timer *grace;       /* owned */
     void *ctx;
 };
 
@@ -107,21 +114,20 @@ static int bind_one(const struct addrinfo *to)
     return -1;
 }
 
-static void on_incoming(uv_stream_t *server, int status)
+static struct socket *socket_new(struct loop *loop)
 {
-    struct listener *listener = server->data;
-    if (status < 0) {
-        log_warn("listen.failed", "reason=\"%s\"", uv_strerror(status));
-        return;
-    }
     struct socket *socket = NEW(struct socket);
-    socket->loop = listener->loop;
+    socket->loop = loop;
     socket->places = socket->inline_places;
     socket->cap = INLINE_PLACES;
     list_init(&socket->flush.link);
-    uv_tcp_init(&listener->loop->uv, &socket->uv);
+    uv_tcp_init(&loop->uv, &socket->uv);
     socket->uv.data = socket;
-    uv_accept(server, (uv_stream_t *)&socket->uv);
+    return socket;
+}
+
+static void introduce(struct listener *listener, struct socket *socket)
+{
     uv_fileno((uv_handle_t *)&socket->uv, &socket->fd);
     struct sockaddr_storage peer;
     int len = sizeof(peer);
@@ -129,6 +135,18 @@ static void on_incoming(uv_stream_t *server, int status)
         uv_ip_name((struct sockaddr *)&peer, socket->peer, sizeof(socket->peer));
     }
     listener->accepted(listener->ctx, socket);
+}
+
+static void on_incoming(uv_stream_t *server, int status)
+{
+    struct listener *listener = server->data;
+    if (status < 0) {
+        log_warn("listen.failed", "reason=\"%s\"", uv_strerror(status));
+        return;
+    }
+    struct socket *socket = socket_new(listener->loop);
+    uv_accept(server, (uv_stream_t *)&socket->uv);
+    introduce(listener, socket);
 }
 
 enum err listener_open(struct loop *loop, struct str address, socket_accepted *accepted, void *ctx,
@@ -179,6 +197,85 @@ void listener_address(const struct listener *listener, char *to, size_t to_bytes
     snprintf(to, to_bytes, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, ntohs((uint16_t)port));
 }
 
+/*
+ * Going out of service without losing a caller.
+ *
+ * Closing a listening socket resets the connections in its queue, and those
+ * whose handshake is half-way: their SYN chose this socket of the port's
+ * group (SO_REUSEPORT), and no other one knows them. The kernel can move them
+ * (net.ipv4.tcp_migrate_req), but that is off by default, not ours to set, and
+ * younger than the kernels we run on. So: first nothing new may choose us, then
+ * what has chosen us gets its round trip and is accepted, then we close.
+ *
+ * Nothing new, in two ways. A program for the group sends new connections to the
+ * socket behind our process's own: sockets are appended, so with the listeners of one
+ * process gone before a third one comes, ours are the first `siblings` places in
+ * any order. That is the smooth way but not a sure one: a closed socket's
+ * place is taken by the last, an answer out of range (nobody there to take over)
+ * falls back to the hash over all, and so do the moments in which siblings close
+ * one after the other. What reaches us all the same is a SYN that a filter drops
+ * unanswered: its sender asks again after a second, when we are gone.
+ */
+static void steer_away(int fd, uint32_t siblings)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, siblings)};
+    struct sock_fprog program = {COUNT_OF(code), code};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) != 0) {
+        log_warn("listen.steer", "reason=\"%s\"", strerror(errno));
+    }
+}
+
+/* Accepted sockets inherit the filter; they never get a SYN. */
+static void drop_new(int fd)
+{
+    enum { TCP_FLAGS_AT = 13, FIN_SYN_RST_ACK = 0x17, SYN = 0x02 };
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FIN_SYN_RST_ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {COUNT_OF(code), code};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0) {
+        log_warn("listen.filter", "reason=\"%s\"", strerror(errno));
+    }
+}
+
+/* Whoever came while the loop was busy with something else. */
+static void accept_rest(struct listener *listener, int fd)
+{
+    for (;;) {
+        int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+        if (accepted < 0) return;
+        struct socket *socket = socket_new(listener->loop);
+        uv_tcp_open(&socket->uv, accepted);
+        introduce(listener, socket);
+    }
+}
+
+static void on_retire_over(void *ctx)
+{
+    struct listener *listener = ctx;
+    listener_retired *retired = listener->retired;
+    void *owner = listener->ctx;
+    listener_close(listener);
+    retired(owner);
+}
+
+void listener_retire(struct listener *listener, unsigned siblings, listener_retired *retired)
+{
+    ASSERT(listener->retired == NULL && siblings > 0);
+    int fd;
+    uv_fileno((uv_handle_t *)&listener->uv, &fd);
+    steer_away(fd, siblings);
+    drop_new(fd);
+    listener->retired = retired;
+    listener->grace = timer_new(listener->loop, on_retire_over, listener);
+    timer_start(listener->grace, RETIRE_MS, 0);
+}
+
 static void on_listener_closed(uv_handle_t *handle)
 {
     mem_free(handle->data);
@@ -187,6 +284,14 @@ static void on_listener_closed(uv_handle_t *handle)
 void listener_close(struct listener *listener)
 {
     if (listener == NULL) return;
+    int fd;
+    if (listener->retired && uv_fileno((uv_handle_t *)&listener->uv, &fd) == 0) {
+        accept_rest(listener, fd);
+        /* The program stays with the group: those who took over share their work again. */
+        int unused = 0;
+        setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof(unused));
+    }
+    timer_free(listener->grace);
     uv_close((uv_handle_t *)&listener->uv, on_listener_closed);
 }
 

@@ -49,7 +49,16 @@ MUST_USE enum err listener_open(struct loop *loop, struct str address, socket_ac
                                 void *ctx, struct listener **listener_out, struct why *why);
 /* The real address, with the port the kernel chose: "127.0.0.1:40123". */
 void listener_address(const struct listener *listener, char *to, size_t to_bytes);
-/* Stop accepting. The backlog of this listener is accepted first. NULL is fine. */
+/*
+ * Go out of service without a failed connection: what another process (or a
+ * sibling) takes over goes there, whoever is on the way here is still `accepted`
+ * for a fraction of a second, then the listener closes itself and calls `retired`
+ * with the ctx of listener_open(). `siblings`: how many listeners this process
+ * has on the address, this one included.
+ */
+typedef void listener_retired(void *ctx);
+void listener_retire(struct listener *listener, unsigned siblings, listener_retired *retired);
+/* At once: whoever waits to be accepted is cut off. NULL is fine. */
 void listener_close(struct listener *listener);
 
 void socket_start(struct socket *socket, const struct socket_events *events, void *ctx);

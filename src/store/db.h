@@ -43,6 +43,9 @@ struct query; /* Belongs to its connection. */
 enum db_kind { DB_SQLITE, DB_MARIADB };
 
 enum db_mode {
+    DB_LOOK,  /* DB_READ that leaves no trace: SQLite: where no log lies beside the file, none is
+                 made.  Then nobody may be about to write: for doctor and checks. MariaDB: as DB_READ
+               */
     DB_READ,  /* SQLite: opened read-only, sees the last commit (WAL). MariaDB: the same as write */
     DB_WRITE, /* SQLite: the writer's connection; creates the file; never checkpoints by itself */
     DB_MAINTAIN, /* as DB_WRITE, for migrations, backups and restores: waits for answers as long as

@@ -63,11 +63,12 @@ function readyLine(child, log) {
 }
 
 // `dataDir`: start again on what an earlier server left; else a new folder, removed by stop().
-export async function startServer({ env = {}, args = [], dataDir } = {}) {
+// `listen`: take over this address from a server that still runs.
+export async function startServer({ env = {}, args = [], dataDir, listen = '127.0.0.1:0' } = {}) {
   const own = dataDir === undefined;
   const data = dataDir ?? (await mkdtemp(path.join(tmpdir(), 'hutong-test-')));
   const binary = process.env.HUTONG_BIN ?? path.join(ROOT, 'build/test/hutong');
-  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], {
+  const child = spawn(binary, ['serve', '--listen', listen, '--data', data, ...args], {
     cwd: data, // no .env of the developer's
     env: { PATH: process.env.PATH, HOME: data, ...SANITIZERS, ...QUIET, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
