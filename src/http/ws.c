@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "http/ws.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/internal.h"
 
@@ -193,6 +194,7 @@ void ws_send(struct ws *ws, struct blob *frame)
     if (ws->closing) return;
     if (!has_room(ws, frame->len)) socket_flush(ws->socket);
     if (!has_room(ws, frame->len)) {
+        log_info("ws.slow", "peer=%s waiting=%zu", ws_peer(ws), socket_queued(ws->socket));
         socket_unqueue(ws->socket);
         ws_close(ws, WS_CODE_SLOW, STR("too slow: come back and resume"));
         return;

@@ -75,7 +75,7 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
   });
   alive.add(child);
   const log = { text: '' };
-  child.stderr.on('data', (bytes) => { log.text += bytes; });
+  for (const out of [child.stdout, child.stderr]) out.on('data', (bytes) => { log.text += bytes; });
   const gone = new Promise((done) => {
     child.once('close', (code, signal) => {
       alive.delete(child);
