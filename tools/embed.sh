@@ -11,7 +11,10 @@ for file in "$@"; do
         "$n" "$file" "$n"
     printf 'extern const char embedded_%d[], embedded_end_%d[];\n' "$n" "$n"
     case $file in
-    *.html) printf 'static const char policy_%d[] = "%s";\n' "$n" "$(sh tools/page_csp.sh "$file")" ;;
+    *.html)
+        policy=$(sh tools/page_csp.sh "$file")
+        printf 'static const char policy_%d[] = "%s";\n' "$n" "$policy"
+        ;;
     esac
     n=$((n + 1))
 done

@@ -8,11 +8,14 @@ set -eu
 
 # The hash covers everything between the tags, line ends included (CSP 3, 8.2).
 digest() { # TAG
-    awk -v open="<$1>" -v close="</$1>" '
-        $0 == close { inside = 0; found++ }
+    if [ "$(grep -cx "<$1>" "$page")" != 1 ] || [ "$(grep -cx "</$1>" "$page")" != 1 ]; then
+        echo "$page: <$1> and </$1> must stand once, each alone on its line" >&2
+        exit 1
+    fi
+    awk -v first="<$1>" -v last="</$1>" '
+        $0 == last { exit }
         inside { print }
-        $0 == open { printf "\n"; inside = 1 }
-        END { exit found != 1 }' "$page" |
+        $0 == first { printf "\n"; inside = 1 }' "$page" |
         sha256sum | cut -c1-64 |
         LC_ALL=C awk '{
             digits = "0123456789abcdef"

@@ -83,7 +83,7 @@ CREATE TABLE post_likes (
     created_us INTEGER NOT NULL,
     PRIMARY KEY (post_id, user_id)
 ) WITHOUT ROWID;
-CREATE INDEX post_likes_user ON post_likes (user_id);
+CREATE INDEX post_likes_user ON post_likes (user_id, post_id);
 
 -- Words of posts; rowid is the post. The text itself stays in posts.
 CREATE VIRTUAL TABLE post_search USING fts5 (
@@ -148,7 +148,8 @@ CREATE TABLE conversations (
     read_id         INTEGER NOT NULL DEFAULT 0, -- the partner's messages up to here were read
     PRIMARY KEY (user_id, partner_id)
 ) WITHOUT ROWID;
-CREATE INDEX conversations_recent ON conversations (user_id, last_message_id);
+-- unread_count and, as part of the key, partner_id: the list is read from this index alone.
+CREATE INDEX conversations_recent ON conversations (user_id, last_message_id, unread_count);
 CREATE INDEX conversations_partner ON conversations (partner_id);
 CREATE INDEX conversations_unread ON conversations (user_id) WHERE unread_count > 0;
 

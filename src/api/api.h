@@ -22,6 +22,7 @@
 
 struct metrics;
 struct token_cache;
+struct feed_cache;
 
 struct api {
     const struct settings *settings;
@@ -52,6 +53,7 @@ struct api_loop {
     struct hub_loop *hub_loop;
     struct db *db; /* its own reader; NULL for MariaDB */
     struct token_cache *tokens;
+    struct feed_cache *feed;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;
     atomic_bool draining; /* read on any thread */

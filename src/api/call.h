@@ -47,8 +47,8 @@ struct route {
     enum rate_class rate;
     enum body_kind body;
     handler *handle;
-    /* For /openapi.json: what it does; fields of the body and the query as "name:type,…" with a
-     * '?' behind optional names; the name of the reply's schema, "" for none. */
+    /* For /openapi.json, in the words of api/openapi.h: what it does; the fields of body and query,
+     * "content:text:1-5000, image_path:text?"; the reply: a schema's name, a media type or "". */
     const char *help, *body_fields, *query_fields, *reply;
     int status; /* of success */
 };
@@ -99,6 +99,7 @@ struct call {
     struct str token;       /* as shown */
     uint64_t notices_seen;  /* of the token cache, when `who` was found there */
     bool confirmed;         /* `who` was looked up in the store */
+    bool no_account;        /* … and is no member (any more) */
     bool allowed_origin;
     struct change change;   /* travelling to the writer */
     struct job job;         /* … or to a worker */

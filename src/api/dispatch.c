@@ -13,6 +13,7 @@
  */
 #include "api/api.h"
 
+#include "api/feed_cache.h"
 #include "api/files.h"
 #include "api/input.h"
 #include "api/live.h"
@@ -233,7 +234,8 @@ static enum err handle_once(struct call *call, struct db *db, struct why *why)
                                 .status = call->x->status,
                                 .body = call->x->reply.len ? buf_str(&call->x->reply) : STR(""),
                                 .at_us = call->act.now_us};
-    return idempotent_save(db, call->who.user, key, &answer, why);
+    return idempotent_save(db, call->who.user, key, &answer, call->act.now_us - IDEMPOTENCY_US,
+                           why);
 }
 
 /* --- lanes --- */
@@ -301,6 +303,15 @@ static void give_to_writer(struct call *call)
     store_submit(call->api->store, &call->change);
 }
 
+/* A handler that says OK has taken the exchange over: `call` may be gone by then. */
+static void dispatch_here(struct call *call)
+{
+    enum err err = call->route->handle(call, &call->why);
+    if (err == OK) return;
+    call->err = err;
+    finish(call);
+}
+
 static void dispatch(struct call *call)
 {
     bool embedded = call->home->db != NULL;
@@ -328,8 +339,7 @@ static void dispatch(struct call *call)
     case LANE_HASH: give_to_workers(call); return;
     case LANE_LOOP:
         call->db = call->home->db;
-        call->err = call->route->handle(call, &call->why);
-        if (call->err) finish(call); /* else it has taken the exchange over */
+        dispatch_here(call);
         return;
     }
 }
@@ -555,6 +565,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
         if (err) return err;
     }
     home->tokens = token_cache_new();
+    home->feed = feed_cache_new();
     home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
     metrics_attend(api->metrics, home);
     return OK;
@@ -576,6 +587,7 @@ void api_loop_close(struct api_loop *home)
 {
     metrics_leave(home->api->metrics, home->index);
     token_cache_free(home->tokens);
+    feed_cache_free(home->feed);
     hub_loop_close(home->hub_loop);
     db_close(home->db);
 }

@@ -19,9 +19,9 @@ static const struct {
     int64_t us;
     const char *le;
 } latencies[] = {
-    {500, "0.0005"},    {1000, "0.001"},   {2500, "0.0025"}, {5000, "0.005"}, {10000, "0.01"},
-    {25000, "0.025"},   {50000, "0.05"},   {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"},
-    {1000000, "1"},     {2500000, "2.5"},  {5000000, "5"},   {10000000, "10"},
+    {500, "0.0005"},  {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"},  {10000, "0.01"},
+    {25000, "0.025"}, {50000, "0.05"},  {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"},
+    {1000000, "1"},   {2500000, "2.5"}, {5000000, "5"},   {10000000, "10"},
 };
 enum { LATENCIES = COUNT_OF(latencies) };
 
@@ -141,7 +141,7 @@ void metrics_count(struct metrics *metrics, int index, const struct route *route
     if (x->chunked || status == 101) return; /* a stream's length is no latency */
     int64_t took_us = clock_mono_us() - x->began_us;
     size_t class = 0;
-    while (class < LATENCIES && took_us > latencies[class].us) class++;
+    while (class < LATENCIES && took_us > latencies[class].us) class ++;
     add(&tally->latency[class], 1);
     add(&tally->timed_us, (uint64_t)MAX(took_us, 0));
 }

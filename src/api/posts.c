@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* api/posts.c: /posts: the feed, posts, likes, search. */
+#include "api/feed_cache.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "base/limits.h"
@@ -13,18 +14,22 @@ static void put_post(void *ctx, const struct post *post)
     shape_post(ctx, NULL, post);
 }
 
-/* Remembers where a cursor page ended. */
+/* Remembers where a cursor page ended, and where its hearts are. */
 struct post_page {
     struct json_out out;
-    uint64_t last_id, count;
+    struct feed_marks marks;
 };
 
 static void put_page_post(void *ctx, const struct post *post)
 {
     struct post_page *page = ctx;
     shape_post(&page->out, NULL, post);
-    page->last_id = post->id.value;
-    page->count++;
+    feed_marks_add(&page->marks, post->id.value, page->out.buf);
+}
+
+static uint64_t last_id(const struct post_page *page)
+{
+    return page->marks.count ? page->marks.ids[page->marks.count - 1] : 0;
 }
 
 static void put_cursor(struct json_out *out, const char *key, bool more, uint64_t id)
@@ -36,40 +41,31 @@ static void put_cursor(struct json_out *out, const char *key, bool more, uint64_
     }
 }
 
-static struct posts_query read_query(struct call *call, int64_t *page_out)
+/* The number of the page. */
+static int64_t read_query(struct call *call, struct posts_query *query)
 {
     int64_t page = input_query_int(call, "page", 1, 1, INT32_MAX);
     int64_t size = input_query_int(call, "page_size", 20, 1, LIMIT_PAGE_SIZE);
-    int64_t limit = input_query_int(call, "limit", size, 1, LIMIT_PAGE_SIZE);
-    *page_out = page;
-    return (struct posts_query){
-        .viewer = call->who.user,
-        .author = {(uint64_t)input_query_int(call, "author_id", 0, 0, INT64_MAX)},
-        .before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX),
-        .after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX),
-        .skip = (uint64_t)(page - 1) * (uint64_t)size,
-        .limit = (uint64_t)limit,
-    };
+    query->viewer = call->who.user;
+    query->author.value = (uint64_t)input_query_int(call, "author_id", 0, 0, INT64_MAX);
+    query->before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
+    query->after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX);
+    query->skip = (uint64_t)(page - 1) * (uint64_t)size;
+    query->limit = (uint64_t)input_query_int(call, "limit", size, 1, LIMIT_PAGE_SIZE);
+    return page;
 }
 
-/*
- * Whatever a feed page shows changes only together with an event in `feed`
- * (posts, counts, names and pictures of authors; one's own likes count too), so
- * its number, the viewer and the question name the answer.
- */
-static enum err name_answer(struct call *call, struct why *why)
+/* The number of the feed, the viewer and the question name the answer (api/feed_cache.h); a member
+ * who likes something moves the number too. */
+static void name_answer(struct call *call, uint64_t head)
 {
-    struct topic_state feed;
-    enum err err = topics_load(call->db, STR("feed"), &feed, why);
-    if (err) return err;
     struct arena *arena = call->arena;
-    call->x->etag = arena_printf(arena, "W/\"f%llx-%llx-%llx\"", (unsigned long long)feed.head,
+    call->x->etag = arena_printf(arena, "W/\"f%llx-%llx-%llx\"", (unsigned long long)head,
                                  (unsigned long long)call->who.user.value,
                                  (unsigned long long)map_hash(call->target.query));
     http_add_header(call->x, "Live-Position",
-                    arena_printf(arena, "feed=%llu", (unsigned long long)feed.head));
+                    arena_printf(arena, "feed=%llu", (unsigned long long)head));
     http_add_header(call->x, "Cache-Control", STR("private, no-cache"));
-    return OK;
 }
 
 static bool has_it_already(struct call *call)
@@ -79,43 +75,89 @@ static bool has_it_already(struct call *call)
 }
 
 static enum err write_page(struct call *call, const struct posts_query *query, int64_t page_number,
-                           struct why *why)
+                           struct post_page *page, struct why *why)
 {
     uint64_t total;
     enum err err = posts_total(call->db, query->author, &total, why);
     if (err) return err;
-    struct post_page page = {.out = call_json(call)};
-    json_open(&page.out, NULL, '{');
-    json_open(&page.out, "items", '[');
-    err = posts_list(call->db, query, put_page_post, &page, why);
+    json_open(&page->out, NULL, '{');
+    json_open(&page->out, "items", '[');
+    err = posts_list(call->db, query, put_page_post, page, why);
     if (err) return err;
-    json_close(&page.out, ']');
-    json_put_u64(&page.out, "total", total);
-    json_put_i64(&page.out, "page", page_number);
-    json_put_u64(&page.out, "page_size", query->limit);
-    bool more = page.count == query->limit;
-    put_cursor(&page.out, query->after ? "next_after" : "next_before", more, page.last_id);
-    json_close(&page.out, '}');
+    json_close(&page->out, ']');
+    json_put_u64(&page->out, "total", total);
+    json_put_i64(&page->out, "page", page_number);
+    json_put_u64(&page->out, "page_size", query->limit);
+    bool more = page->marks.count == query->limit;
+    put_cursor(&page->out, query->after ? "next_after" : "next_before", more, last_id(page));
+    json_close(&page->out, '}');
+    return OK;
+}
+
+static void put_heart(void *ctx, struct post_id id)
+{
+    struct post_page *page = ctx;
+    feed_marks_like(&page->marks, id.value, page->out.buf);
+}
+
+/* The page as everybody sees it, from the loop's cache or the store; then one's own hearts. */
+static enum err answer_page(struct call *call, struct posts_query *query, int64_t page_number,
+                            uint64_t head, struct why *why)
+{
+    struct feed_cache *cache = call->db == call->home->db ? call->home->feed : NULL;
+    struct user_id viewer = query->viewer;
+    query->viewer = (struct user_id){0};
+    struct str key = {(const char *)query, sizeof(*query)};
+    struct post_page page = {.out = call_json(call)};
+    if (cache == NULL || !feed_cache_find(cache, head, key, page.out.buf, &page.marks)) {
+        enum err err = write_page(call, query, page_number, &page, why);
+        if (err) return err;
+        if (cache) feed_cache_keep(cache, head, key, buf_str(page.out.buf), &page.marks);
+    }
+    if (viewer.value == 0 || page.marks.count == 0) return OK;
+    uint64_t first = page.marks.ids[0], last = last_id(&page);
+    return posts_liked_between(call->db, viewer, MIN(first, last), MAX(first, last), put_heart,
+                               &page, why);
+}
+
+static enum err answer_list(struct call *call, struct posts_query *query, int64_t page_number,
+                            struct why *why)
+{
+    struct topic_state feed;
+    enum err err = topics_load(call->db, STR("feed"), &feed, why);
+    if (err) return err;
+    name_answer(call, feed.head);
+    if (!has_it_already(call)) return answer_page(call, query, page_number, feed.head, why);
+    call_json(call); /* becomes 304 */
     return OK;
 }
 
 enum err posts_get_list(struct call *call, struct why *why)
 {
-    int64_t page;
-    struct posts_query query = read_query(call, &page);
+    struct posts_query query;
+    memset(&query, 0, sizeof(query)); /* also what lies between the fields: it is a key */
+    int64_t page = read_query(call, &query);
     enum err err = input_check(call, why);
+    if (!err) err = db_begin_snapshot(call->db, why); /* the position belongs to the state */
     if (err) return err;
-    /* One snapshot: the position in the head belongs to the state in the body. */
-    bool own = !db_in_transaction(call->db);
-    if (own) err = db_begin_snapshot(call->db, why);
-    if (!err) err = name_answer(call, why);
-    if (!err && has_it_already(call)) {
-        call_json(call);
-    } else if (!err) {
-        err = write_page(call, &query, page, why);
-    }
-    if (own) db_rollback(call->db);
+    err = answer_list(call, &query, page, why);
+    db_rollback(call->db);
     return err;
+}
+
+/* --- search --- */
+
+struct found_posts {
+    struct json_out *out;
+    uint64_t last_id, count;
+};
+
+static void put_found_post(void *ctx, const struct post *post)
+{
+    struct found_posts *found = ctx;
+    shape_post(found->out, NULL, post);
+    found->last_id = post->id.value;
+    found->count++;
 }
 
 enum err search_posts(struct call *call, struct why *why)
@@ -126,14 +168,15 @@ enum err search_posts(struct call *call, struct why *why)
     if (text.len == 0) input_fault(call, "query", "q", "missing", "q: the words to look for");
     enum err err = input_check(call, why);
     if (err) return err;
-    struct post_page page = {.out = call_json(call)};
-    json_open(&page.out, NULL, '{');
-    json_open(&page.out, "items", '[');
+    struct json_out out = call_json(call);
+    struct found_posts found = {.out = &out};
+    json_open(&out, NULL, '{');
+    json_open(&out, "items", '[');
     err = posts_search(call->db, call->arena, str_head(text, 500), call->who.user, before, limit,
-                       put_page_post, &page, why);
-    json_close(&page.out, ']');
-    put_cursor(&page.out, "next_before", page.count == limit, page.last_id);
-    json_close(&page.out, '}');
+                       put_found_post, &found, why);
+    json_close(&out, ']');
+    put_cursor(&out, "next_before", found.count == limit, found.last_id);
+    json_close(&out, '}');
     return err;
 }
 

@@ -14,7 +14,7 @@
 #include "api/metrics.h"
 #include "api/openapi.h"
 
-#define PAGE "page:int?, page_size:int?, before:int?, after:int?, limit:int?"
+#define PAGE "page:int?:1-2147483647, page_size:int?:1-100, before:id?, after:id?, limit:int?:1-100"
 
 /* clang-format off: a table */
 const struct route routes_table[] = {
@@ -26,20 +26,20 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/health/live", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
      "Whether the process is alive", "", "", "Health", 200},
     {HTTP_GET_, "/health/ready", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_ready_get,
-     "Whether it can do its work: database, disk, writer; 503 when not", "", "", "Health", 200},
+     "Whether it can do its work: database, disk, writer; 503 when not", "", "", "Readiness", 200},
     {HTTP_GET_, "/metrics", LANE_READ, ACCESS_OPTIONAL, RATE_NONE, BODY_NONE, metrics_get,
-     "Figures for Prometheus; for this machine and administrators", "", "", "", 200},
+     "Figures for Prometheus; for this machine and administrators", "", "", "text/plain", 200},
     {HTTP_GET_, "/openapi.json", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, openapi_get,
-     "This description", "", "", "", 200},
+     "This description", "", "", "application/json", 200},
     {HTTP_GET_, "/docs", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, docs_get,
-     "This description, to read", "", "", "", 200},
+     "This description, to read", "", "", "text/html", 200},
     {HTTP_GET_, "/redoc", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, docs_get,
-     "The same page under its older name", "", "", "", 200},
+     "The same page under its older name", "", "", "text/html", 200},
 
     /* Accounts */
     {HTTP_POST_, "/auth/register", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON, auth_register,
      "Make an account; the one-time admin_code of an empty community makes an administrator",
-     "username:text, password:text, nickname:text, admin_code:text?", "", "User", 201},
+     "username:text:3-50, password:text:6-100, nickname:text:1-50, admin_code:text?", "", "User", 201},
     {HTTP_POST_, "/auth/login", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_FORM_OR_JSON, auth_login,
      "Log in. With a form (OAuth2 password flow): one long-lived token. With JSON: a short one and a refresh token",
      "username:text, password:text, grant_type:text?", "", "Token", 200},
@@ -52,7 +52,7 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/auth/me", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, auth_me,
      "Who am I", "", "", "User", 200},
     {HTTP_PUT_, "/auth/password", LANE_HASH, ACCESS_MEMBER, RATE_LOGIN_ADDRESS, BODY_JSON, auth_password,
-     "Change the password; the other log-ins end", "old_password:text, new_password:text", "", "", 204},
+     "Change the password; the other log-ins end", "old_password:text, new_password:text:6-100", "", "", 204},
     {HTTP_GET_, "/auth/sessions", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, auth_sessions,
      "One's log-ins and devices", "", "", "Sessions", 200},
     {HTTP_DELETE_, "/auth/sessions/{session_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, auth_end_session,
@@ -60,25 +60,25 @@ const struct route routes_table[] = {
 
     /* Members */
     {HTTP_GET_, "/users/", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_list,
-     "Who is here", "", "is_ai:bool?, skip:int?, after:int?, limit:int?", "UserBriefs", 200},
+     "Who is here", "", "is_ai:bool?, skip:int?, after:id?, limit:int?", "[UserBrief]", 200},
     {HTTP_GET_, "/users/{user_id}", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_one,
      "A member's profile", "", "", "User", 200},
     {HTTP_PUT_, "/users/me", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, users_put_me,
-     "Change one's profile; what is absent or null stays", "nickname:text?, avatar_path:text?, bio:text?", "", "User", 200},
+     "Change one's profile; what is absent or null stays", "nickname:text?:1-50, avatar_path:text?:0-500, bio:text?:0-2000", "", "User", 200},
     {HTTP_PUT_, "/admin/users/{user_id}/role", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON, admin_put_role,
-     "Make somebody member, moderator or admin", "role:text", "", "", 204},
+     "Make somebody member, moderator or admin", "role:member|moderator|admin", "", "", 204},
     {HTTP_PUT_, "/admin/users/{user_id}/banned", LANE_WRITE, ACCESS_MODERATOR, RATE_WRITE, BODY_JSON, admin_put_banned,
      "Ban a member, or let them in again", "banned:bool", "", "", 204},
 
     /* Posts */
     {HTTP_GET_, "/posts", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, posts_get_list,
-     "The feed, newest first; before and after give pages that do not shift", "", PAGE ", author_id:int?", "PostPage", 200},
+     "The feed, newest first; before and after give pages that do not shift", "", PAGE ", author_id:id?", "PostPage", 200},
     {HTTP_POST_, "/posts", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, posts_post,
-     "Post something", "content:text, image_path:text?", "", "Post", 201},
+     "Post something", "content:text:1-5000, image_path:text?:0-500", "", "Post", 201},
     {HTTP_GET_, "/posts/{post_id}", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, posts_get_one,
      "One post", "", "", "Post", 200},
     {HTTP_PUT_, "/posts/{post_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, posts_put,
-     "Edit one's post", "content:text", "", "Post", 200},
+     "Edit one's post", "content:text:1-5000", "", "Post", 200},
     {HTTP_DELETE_, "/posts/{post_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, posts_delete,
      "Delete one's post, with its comments and likes", "", "", "", 204},
     {HTTP_POST_, "/posts/{post_id}/like", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, posts_toggle_like,
@@ -88,13 +88,13 @@ const struct route routes_table[] = {
     {HTTP_DELETE_, "/posts/{post_id}/like", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, posts_delete_like,
      "Take one's like back; again is the same", "", "", "Like", 200},
     {HTTP_GET_, "/posts/{post_id}/comments", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, comments_get_list,
-     "Comments, oldest first", "", "skip:int?, after:int?, before:int?, limit:int?", "CommentPage", 200},
+     "Comments, oldest first", "", "skip:int?, after:id?, before:id?, limit:int?", "CommentPage", 200},
     {HTTP_POST_, "/posts/{post_id}/comments", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, comments_post,
-     "Comment on a post", "content:text", "", "Comment", 201},
+     "Comment on a post", "content:text:1-1000", "", "Comment", 201},
     {HTTP_DELETE_, "/posts/{post_id}/comments/{comment_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, comments_delete,
      "Delete one's comment", "", "", "", 204},
     {HTTP_GET_, "/search/posts", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, search_posts,
-     "Posts with all of these words, newest first", "", "q:text, before:int?, limit:int?", "PostPage", 200},
+     "Posts with all of these words, newest first", "", "q:text, before:id?, limit:int?:1-100", "PostSearch", 200},
 
     /* Pictures */
     {HTTP_POST_, "/files/upload", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD, files_upload_image,
@@ -102,17 +102,17 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/files/upload/avatar", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD, files_upload_avatar,
      "Upload a picture of oneself; then PUT /users/me", "file:file", "", "Upload", 200},
     {HTTP_GET_, "/files/images/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE, files_get_image,
-     "A picture", "", "", "", 200},
+     "A picture", "", "", "image/*", 200},
     {HTTP_GET_, "/files/avatars/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE, files_get_avatar,
-     "A member's picture", "", "", "", 200},
+     "A member's picture", "", "", "image/*", 200},
 
     /* Private messages */
     {HTTP_GET_, "/messages/conversations", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, messages_conversations,
-     "With whom one talks, newest first", "", "before:int?, limit:int?", "Conversations", 200},
+     "With whom one talks, newest first", "", "before:id?, limit:int?", "Conversations", 200},
     {HTTP_GET_, "/messages/history/{user_id}", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, messages_history,
      "Messages with a member; pages count back from the newest, oldest first inside", "", PAGE, "MessagePage", 200},
     {HTTP_POST_, "/messages/send/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, messages_send,
-     "Send a message; the same client_id again is the same message", "content:text, client_id:text?", "", "Message", 200},
+     "Send a message; the same client_id again is the same message", "content:text:1-2000, client_id:text?:1-64", "", "Message", 200},
     {HTTP_POST_, "/messages/read/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, messages_read,
      "Everything from that member was read", "", "", "Success", 200},
     {HTTP_GET_, "/messages/unread_count", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, messages_unread,
@@ -124,19 +124,19 @@ const struct route routes_table[] = {
 
     /* Groups */
     {HTTP_GET_, "/groups", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, groups_get_list,
-     "One's group chats", "", "after:int?, limit:int?", "Groups", 200},
+     "One's group chats", "", "after:id?, limit:int?", "Groups", 200},
     {HTTP_POST_, "/groups", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_post,
-     "Open a group chat", "name:text, members:list?", "", "Group", 201},
+     "Open a group chat", "name:text:1-100, members:ids?", "", "Group", 201},
     {HTTP_GET_, "/groups/{group_id}", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, groups_get_one,
      "A group and who is in it", "", "", "GroupWithMembers", 200},
     {HTTP_PUT_, "/groups/{group_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_put,
-     "Rename a group (its owner)", "name:text", "", "Group", 200},
+     "Rename a group (its owner)", "name:text:1-100", "", "Group", 200},
     {HTTP_GET_, "/groups/{group_id}/messages", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, groups_get_messages,
-     "Messages of a group", "", "before:int?, after:int?, limit:int?", "Messages", 200},
+     "Messages of a group", "", "before:id?, after:id?, limit:int?", "Messages", 200},
     {HTTP_POST_, "/groups/{group_id}/messages", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_post_message,
-     "Write to a group", "content:text, client_id:text?", "", "Message", 201},
+     "Write to a group", "content:text:1-2000, client_id:text?:1-64", "", "Message", 201},
     {HTTP_POST_, "/groups/{group_id}/members", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_post_member,
-     "Invite somebody", "user_id:int", "", "", 204},
+     "Invite somebody", "user_id:id", "", "", 204},
     {HTTP_DELETE_, "/groups/{group_id}/members/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, groups_delete_member,
      "Leave, or remove somebody (its owner)", "", "", "", 204},
     {HTTP_POST_, "/groups/{group_id}/read", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, groups_post_read,
@@ -148,7 +148,7 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/live", LANE_LOOP, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, live_ws,
      "WebSocket of everything live; see docs/live.md", "", "ticket:text?", "", 101},
     {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, live_events,
-     "The same events as server-sent events", "", "topics:text, ticket:text?", "", 200},
+     "The same events as server-sent events", "", "topics:text, ticket:text?", "text/event-stream", 200},
 
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,

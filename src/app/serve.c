@@ -292,16 +292,18 @@ static void close_server(struct server *server)
 {
     struct api *api = &server->api;
     bool running = server->loop_count > 0 && server->loops[server->loop_count - 1].running;
+    /* Nothing new comes in; then those that still work on something bring it back to loops that
+     * run; then the loops. */
+    if (running) on_each_loop(server, close_loop, NULL);
     workers_close(api->workers);
     workers_close(api->hashers);
+    store_close(api->store);
     if (running) {
-        on_each_loop(server, close_loop, NULL);
         for (size_t i = 0; i < server->loop_count; i++) loop_stop(server->loops[i].loop);
         for (size_t i = 0; i < server->loop_count; i++) {
             pthread_join(server->loops[i].thread, NULL);
         }
     }
-    store_close(api->store);
     if (!running) return; /* start-up failed: the process ends here */
     for (size_t i = 0; i < server->loop_count; i++) {
         loop_close(server->loops[i].loop);

@@ -23,7 +23,7 @@ void buf_reset(struct buf *buf, size_t keep)
     buf->failed = false;
 }
 
-char *buf_space(struct buf *buf, size_t len)
+char *buf_space_anew(struct buf *buf, size_t len)
 {
     if (buf->failed || len > buf->max - buf->len) {
         buf->failed = true;
@@ -37,13 +37,6 @@ char *buf_space(struct buf *buf, size_t len)
         buf->cap = cap;
     }
     return buf->at + buf->len;
-}
-
-void buf_grew(struct buf *buf, size_t len)
-{
-    ASSERT(buf->len + len < buf->cap);
-    buf->len += len;
-    buf->at[buf->len] = '\0';
 }
 
 void buf_add(struct buf *buf, const void *bytes, size_t len)

@@ -29,8 +29,8 @@ void buf_add_u64(struct buf *buf, uint64_t value); /* decimal */
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Room for `len` bytes to be written at the end, or NULL past the ceiling; then buf_grew(). */
-char *buf_space(struct buf *buf, size_t len);
-void buf_grew(struct buf *buf, size_t len);
+static inline char *buf_space(struct buf *buf, size_t len);
+static inline void buf_grew(struct buf *buf, size_t len);
 
 static inline void buf_add_str(struct buf *buf, struct str s)
 {
@@ -41,4 +41,21 @@ static inline void buf_add_str(struct buf *buf, struct str s)
 static inline struct str buf_str(const struct buf *buf)
 {
     return (struct str){buf->at, buf->len};
+}
+
+/* --- how: inline, because replies are written in thousands of small pieces --- */
+
+char *buf_space_anew(struct buf *buf, size_t len); /* the slow half of buf_space() */
+
+static inline char *buf_space(struct buf *buf, size_t len)
+{
+    bool fits = !buf->failed && len < buf->cap - buf->len && len <= buf->max - buf->len;
+    return fits ? buf->at + buf->len : buf_space_anew(buf, len);
+}
+
+static inline void buf_grew(struct buf *buf, size_t len)
+{
+    ASSERT(buf->len + len < buf->cap);
+    buf->len += len;
+    buf->at[buf->len] = '\0';
 }

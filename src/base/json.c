@@ -217,26 +217,39 @@ struct json_out json_begin(struct buf *buf)
     return (struct json_out){.buf = buf};
 }
 
-/* The comma and the key that stand before a value. */
-static void lead(struct json_out *out, const char *key)
+/* The comma and the key that stand before a value, and room for `more` bytes behind them; NULL past
+ * the ceiling. The caller writes there, then calls put_end(). */
+static inline char *lead(struct json_out *out, const char *key, size_t key_len, size_t more)
 {
-    if (out->comma) buf_add_byte(out->buf, ',');
+    char *to = buf_space(out->buf, key_len + 4 + more);
+    if (to == NULL) return NULL;
+    if (out->comma) *to++ = ',';
     out->comma = true;
-    if (key == NULL) return;
-    size_t len = strlen(key);
-    char *space = buf_space(out->buf, len + 3);
-    if (space == NULL) return;
-    space[0] = '"';
-    memcpy(space + 1, key, len);
-    space[len + 1] = '"';
-    space[len + 2] = ':';
-    buf_grew(out->buf, len + 3);
+    if (key == NULL) return to;
+    *to++ = '"';
+    memcpy(to, key, key_len);
+    to += key_len;
+    *to++ = '"';
+    *to++ = ':';
+    return to;
 }
 
-void json_open(struct json_out *out, const char *key, char bracket)
+static inline void put_end(struct json_out *out, const char *end)
 {
-    lead(out, key);
-    buf_add_byte(out->buf, bracket);
+    buf_grew(out->buf, (size_t)(end - (out->buf->at + out->buf->len)));
+}
+
+void json_put_raw_n(struct json_out *out, const char *key, size_t key_len, struct str json)
+{
+    char *to = lead(out, key, key_len, json.len);
+    if (to == NULL) return;
+    memcpy(to, json.at, json.len);
+    put_end(out, to + json.len);
+}
+
+void json_open_n(struct json_out *out, const char *key, size_t key_len, char bracket)
+{
+    json_put_raw_n(out, key, key_len, (struct str){&bracket, 1});
     out->comma = false;
 }
 
@@ -278,85 +291,76 @@ static size_t plain_run(struct str s, size_t from)
     return i;
 }
 
-void json_put_str(struct json_out *out, const char *key, struct str value)
+void json_put_str_n(struct json_out *out, const char *key, size_t key_len, struct str value)
 {
-    lead(out, key);
-    buf_add_byte(out->buf, '"');
-    size_t start = 0;
-    for (;;) {
-        size_t end = plain_run(value, start);
-        buf_add(out->buf, value.at + start, end - start);
-        if (end == value.len) break;
+    char *to = lead(out, key, key_len, value.len + 2);
+    if (to == NULL) return;
+    *to++ = '"';
+    size_t end = plain_run(value, 0);
+    if (end > 0) memcpy(to, value.at, end);
+    to += end;
+    if (end == value.len) { /* nothing to escape, as in most of what people write */
+        *to++ = '"';
+        put_end(out, to);
+        return;
+    }
+    put_end(out, to);
+    while (end < value.len) {
         add_escaped(out->buf, (unsigned char)value.at[end]);
-        start = end + 1;
+        size_t start = end + 1;
+        end = plain_run(value, start);
+        buf_add(out->buf, value.at + start, end - start);
     }
     buf_add_byte(out->buf, '"');
 }
 
-void json_put_opt(struct json_out *out, const char *key, struct str value)
+enum { DIGITS_MAX = 20 };
+
+static char *write_digits(char *to, uint64_t value)
 {
-    if (value.at == NULL) {
-        json_put_null(out, key);
-    } else {
-        json_put_str(out, key, value);
+    char digits[DIGITS_MAX];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    memcpy(to, digits + at, sizeof(digits) - at);
+    return to + (sizeof(digits) - at);
+}
+
+void json_put_u64_n(struct json_out *out, const char *key, size_t key_len, uint64_t value)
+{
+    char *to = lead(out, key, key_len, DIGITS_MAX);
+    if (to) put_end(out, write_digits(to, value));
+}
+
+void json_put_i64_n(struct json_out *out, const char *key, size_t key_len, int64_t value)
+{
+    char *to = lead(out, key, key_len, DIGITS_MAX + 1);
+    if (to == NULL) return;
+    if (value < 0) *to++ = '-';
+    put_end(out, write_digits(to, value < 0 ? 0 - (uint64_t)value : (uint64_t)value));
+}
+
+void json_put_double_n(struct json_out *out, const char *key, size_t key_len, double value)
+{
+    char text[32] = "null";
+    /* The shortest of these that reads back as the same number: 0.1, not 0.1000…01. */
+    for (int digits = 15; isfinite(value) && digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
     }
+    json_put_raw_n(out, key, key_len, str_of(text));
 }
 
-void json_put_u64(struct json_out *out, const char *key, uint64_t value)
+void json_put_time_n(struct json_out *out, const char *key, size_t key_len, int64_t wall_us)
 {
-    lead(out, key);
-    buf_add_u64(out->buf, value);
-}
-
-void json_put_i64(struct json_out *out, const char *key, int64_t value)
-{
-    lead(out, key);
-    if (value < 0) buf_add_byte(out->buf, '-');
-    buf_add_u64(out->buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
-}
-
-void json_put_double(struct json_out *out, const char *key, double value)
-{
-    lead(out, key);
-    if (isfinite(value)) {
-        /* The shortest of these that reads back as the same number: 0.1, not 0.1000…01. */
-        char text[32];
-        for (int digits = 15; digits <= 17; digits++) {
-            snprintf(text, sizeof(text), "%.*g", digits, value);
-            if (strtod(text, NULL) == value) break;
-        }
-        buf_add_str(out->buf, str_of(text));
-    } else {
-        buf_add(out->buf, "null", 4);
-    }
-}
-
-void json_put_bool(struct json_out *out, const char *key, bool value)
-{
-    lead(out, key);
-    buf_add_str(out->buf, value ? STR("true") : STR("false"));
-}
-
-void json_put_null(struct json_out *out, const char *key)
-{
-    lead(out, key);
-    buf_add(out->buf, "null", 4);
-}
-
-void json_put_raw(struct json_out *out, const char *key, struct str json)
-{
-    lead(out, key);
-    buf_add_str(out->buf, json);
-}
-
-void json_put_time(struct json_out *out, const char *key, int64_t wall_us)
-{
-    char text[CLOCK_ISO_BYTES];
-    clock_iso_short(wall_us, text);
-    lead(out, key);
-    buf_add_byte(out->buf, '"');
-    buf_add(out->buf, text, 19);
-    buf_add_byte(out->buf, '"');
+    char *to = lead(out, key, key_len, CLOCK_ISO_BYTES + 2);
+    if (to == NULL) return;
+    *to = '"';
+    clock_iso_short(wall_us, to + 1);
+    to[20] = '"';
+    put_end(out, to + 21);
 }
 
 void json_put_tree(struct json_out *out, const char *key, const struct json *value)

@@ -56,19 +56,75 @@ struct json_out {
 };
 
 struct json_out json_begin(struct buf *buf);
-void json_open(struct json_out *out, const char *key, char bracket);
-void json_close(struct json_out *out, char bracket);
-void json_put_str(struct json_out *out, const char *key, struct str value);
-/* null when `value.at` is NULL */
-void json_put_opt(struct json_out *out, const char *key, struct str value);
-void json_put_u64(struct json_out *out, const char *key, uint64_t value);
-void json_put_i64(struct json_out *out, const char *key, int64_t value);
-void json_put_double(struct json_out *out, const char *key, double value);
-void json_put_bool(struct json_out *out, const char *key, bool value);
-void json_put_null(struct json_out *out, const char *key);
-/* `json` is already JSON. */
-void json_put_raw(struct json_out *out, const char *key, struct str json);
-/* Wall time as the old clients parse it, see clock_iso_short(). */
-void json_put_time(struct json_out *out, const char *key, int64_t wall_us);
 /* A parsed value, written again. */
 void json_put_tree(struct json_out *out, const char *key, const struct json *value);
+
+/* The same with the key's length: compilers know it for literals, so the inline forms below cost
+ * nothing for finding it. Replies are mostly keys. */
+void json_open_n(struct json_out *out, const char *key, size_t key_len, char bracket);
+void json_put_str_n(struct json_out *out, const char *key, size_t key_len, struct str value);
+void json_put_u64_n(struct json_out *out, const char *key, size_t key_len, uint64_t value);
+void json_put_i64_n(struct json_out *out, const char *key, size_t key_len, int64_t value);
+void json_put_double_n(struct json_out *out, const char *key, size_t key_len, double value);
+void json_put_time_n(struct json_out *out, const char *key, size_t key_len, int64_t wall_us);
+/* `json` is already JSON. */
+void json_put_raw_n(struct json_out *out, const char *key, size_t key_len, struct str json);
+void json_close(struct json_out *out, char bracket);
+
+#define JSON_KEY_LEN(key) ((key) ? __builtin_strlen(key) : 0)
+
+static inline void json_open(struct json_out *out, const char *key, char bracket)
+{
+    json_open_n(out, key, JSON_KEY_LEN(key), bracket);
+}
+
+static inline void json_put_str(struct json_out *out, const char *key, struct str value)
+{
+    json_put_str_n(out, key, JSON_KEY_LEN(key), value);
+}
+
+static inline void json_put_u64(struct json_out *out, const char *key, uint64_t value)
+{
+    json_put_u64_n(out, key, JSON_KEY_LEN(key), value);
+}
+
+static inline void json_put_i64(struct json_out *out, const char *key, int64_t value)
+{
+    json_put_i64_n(out, key, JSON_KEY_LEN(key), value);
+}
+
+static inline void json_put_double(struct json_out *out, const char *key, double value)
+{
+    json_put_double_n(out, key, JSON_KEY_LEN(key), value);
+}
+
+static inline void json_put_raw(struct json_out *out, const char *key, struct str json)
+{
+    json_put_raw_n(out, key, JSON_KEY_LEN(key), json);
+}
+
+static inline void json_put_bool(struct json_out *out, const char *key, bool value)
+{
+    json_put_raw(out, key, value ? STR("true") : STR("false"));
+}
+
+static inline void json_put_null(struct json_out *out, const char *key)
+{
+    json_put_raw(out, key, STR("null"));
+}
+
+/* null when `value.at` is NULL */
+static inline void json_put_opt(struct json_out *out, const char *key, struct str value)
+{
+    if (value.at) {
+        json_put_str(out, key, value);
+    } else {
+        json_put_null(out, key);
+    }
+}
+
+/* Wall time as the old clients parse it, see clock_iso_short(). */
+static inline void json_put_time(struct json_out *out, const char *key, int64_t wall_us)
+{
+    json_put_time_n(out, key, JSON_KEY_LEN(key), wall_us);
+}

@@ -27,6 +27,14 @@ void *mem_alloc_raw(size_t bytes)
     return there(malloc(bytes ? bytes : 1), bytes);
 }
 
+void *mem_alloc_aligned(size_t bytes, size_t alignment)
+{
+    if (alignment <= _Alignof(max_align_t)) return mem_alloc(bytes);
+    void *memory = there(aligned_alloc(alignment, bytes), bytes);
+    memset(memory, 0, bytes);
+    return memory;
+}
+
 void *mem_resize(void *memory, size_t bytes)
 {
     return there(realloc(memory, bytes ? bytes : 1), bytes);

@@ -19,4 +19,7 @@ void *mem_copy(const void *from, size_t bytes) __attribute__((malloc, returns_no
 char *mem_copy_text(const char *text) __attribute__((malloc, returns_nonnull));
 void mem_free(void *memory); /* NULL is fine */
 
-#define NEW(type) ((type *)mem_alloc(sizeof(type)))
+/* The same for types that want more than malloc's alignment (libsodium's hash states). */
+void *mem_alloc_aligned(size_t bytes, size_t alignment) __attribute__((malloc, returns_nonnull));
+
+#define NEW(type) ((type *)mem_alloc_aligned(sizeof(type), _Alignof(type)))

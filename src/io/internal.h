@@ -8,7 +8,10 @@
 #include "base/limits.h"
 #include "io/loop.h"
 
-enum { DEADLINE_SLOTS = 128 }; /* seconds; later ones go round again */
+enum {
+    DEADLINE_SLOTS = 128, /* seconds; later ones go round again */
+    HOOKS_PER_TURN = 128, /* about half a millisecond of writing */
+};
 
 struct loop {
     uv_loop_t uv;
@@ -16,6 +19,8 @@ struct loop {
     uv_prepare_t before_wait;
     uv_check_t after_wait;
     uv_timer_t second;
+    uv_idle_t hurry; /* active while hooks are left over */
+    bool hurrying;
     _Atomic(struct task *) mailbox; /* newest first */
     atomic_bool stopping;
     struct list hooks;

@@ -26,7 +26,7 @@
 #include "base/mem.h"
 #include "io/internal.h"
 
-enum { INLINE_PLACES = 4, PARTS_MAX = 64, BACKLOG = 4096 };
+enum { INLINE_PLACES = 4, PARTS_MAX = 64, BACKLOG = 4096, FIN_WAIT_MS = 5000 };
 
 /* A handshake that has begun ends within a round trip: this covers one around the world. */
 enum { RETIRE_MS = 300 };
@@ -50,8 +50,11 @@ struct socket {
     uint32_t offset;   /* bytes of the first blob that have left */
     uint32_t in_write; /* blobs at the front that uv_write is reading */
     size_t queued;
-    uv_write_t *waiting;  /* owned; NULL: the kernel had room last time */
-    struct timer *linger; /* owned */
+    size_t in_write_bytes; /* of `queued`: what uv_write was given */
+    uv_write_t *waiting;   /* owned; NULL: the kernel had room last time */
+    struct timer *linger;  /* owned */
+    uint64_t linger_ms;
+    size_t linger_queued; /* at the last look of on_linger_over() */
     int fd;
     enum socket_state state;
     bool reading, ended;
@@ -452,7 +455,11 @@ static void end_of_queue(struct socket *socket)
 {
     if (socket->state != SOCKET_FINISHING) return;
     shutdown(socket->fd, SHUT_WR);
-    if (socket->ended) socket_close(socket);
+    if (socket->ended) {
+        socket_close(socket);
+    } else {
+        timer_start(socket->linger, MIN(socket->linger_ms, (uint64_t)FIN_WAIT_MS), 0);
+    }
 }
 
 static void on_written(uv_write_t *request, int status)
@@ -462,6 +469,7 @@ static void on_written(uv_write_t *request, int status)
     mem_free(request);
     uint32_t written = socket->in_write;
     socket->in_write = 0;
+    socket->in_write_bytes = 0;
     while (written-- > 0) pop(socket);
     if (socket->state == SOCKET_CLOSED) return;
     if (status < 0) {
@@ -490,6 +498,7 @@ static void wait_for_room(struct socket *socket)
     }
     socket->waiting = request;
     socket->in_write = (uint32_t)count;
+    for (int i = 0; i < count; i++) socket->in_write_bytes += parts[i].iov_len;
 }
 
 static void flush(struct socket *socket)
@@ -513,10 +522,14 @@ static void flush(struct socket *socket)
     if (socket->count == 0) end_of_queue(socket);
 }
 
+void socket_flush(struct socket *socket)
+{
+    if (socket->state != SOCKET_CLOSED && socket->waiting == NULL) flush(socket);
+}
+
 static void on_turn_end(struct turn_hook *hook)
 {
-    struct socket *socket = CONTAINER_OF(hook, struct socket, flush);
-    if (socket->state != SOCKET_CLOSED && socket->waiting == NULL) flush(socket);
+    socket_flush(CONTAINER_OF(hook, struct socket, flush));
 }
 
 void socket_queue_give(struct socket *socket, struct blob *blob)
@@ -565,7 +578,10 @@ void socket_send(struct socket *socket, const struct iovec *parts, int count)
 
 size_t socket_queued(const struct socket *socket)
 {
-    return socket->queued;
+    if (socket->waiting == NULL) return socket->queued;
+    /* What uv_write has got rid of so far is in our count until all of it has left. */
+    size_t left = uv_stream_get_write_queue_size((const uv_stream_t *)&socket->uv);
+    return socket->queued - (socket->in_write_bytes - left);
 }
 
 void socket_unqueue(struct socket *socket)
@@ -598,9 +614,17 @@ void socket_close(struct socket *socket)
     uv_close((uv_handle_t *)&socket->uv, on_socket_closed);
 }
 
+/* A reader that took something since the last look may go on. */
 static void on_linger_over(void *ctx)
 {
-    socket_close(ctx);
+    struct socket *socket = ctx;
+    size_t queued = socket_queued(socket);
+    if (queued == 0 || queued >= socket->linger_queued) {
+        socket_close(socket);
+        return;
+    }
+    socket->linger_queued = queued;
+    timer_start(socket->linger, socket->linger_ms, 0);
 }
 
 void socket_finish(struct socket *socket, uint64_t linger_ms)
@@ -608,6 +632,8 @@ void socket_finish(struct socket *socket, uint64_t linger_ms)
     if (socket->state != SOCKET_OPEN) return;
     socket->state = SOCKET_FINISHING;
     socket->linger = timer_new(socket->loop, on_linger_over, socket);
+    socket->linger_ms = linger_ms;
+    socket->linger_queued = socket_queued(socket);
     timer_start(socket->linger, linger_ms, 0);
     if (!socket->reading && !socket->ended) {
         uv_read_start((uv_stream_t *)&socket->uv, on_alloc, on_read);

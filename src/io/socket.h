@@ -73,6 +73,8 @@ void socket_queue(struct socket *socket, struct blob *blob);
 void socket_queue_give(struct socket *socket, struct blob *blob);
 /* Bytes that wait for the peer or the end of the turn. */
 size_t socket_queued(const struct socket *socket);
+/* Let what is queued leave now and not at the end of the turn. */
+void socket_flush(struct socket *socket);
 /* Forget everything queued but a piece that is already half-way out. */
 void socket_unqueue(struct socket *socket);
 
@@ -82,5 +84,6 @@ void socket_resume(struct socket *socket);
 
 /* What is queued is dropped. */
 void socket_close(struct socket *socket);
-/* Send what is queued, then FIN, then close; at most `linger_ms` for the peer to take it. */
+/* Send what is queued, then FIN, then close. A peer that takes nothing for `linger_ms` is given up.
+ */
 void socket_finish(struct socket *socket, uint64_t linger_ms);

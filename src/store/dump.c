@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 enum { HASH_BYTES = 32, HEAD_BYTES = 5, TRAILER_BYTES = 16 };
 static const uint32_t null_len = UINT32_MAX;
 
@@ -13,7 +15,7 @@ static const uint32_t null_len = UINT32_MAX;
 static void write_raw(struct dump_writer *w, const void *bytes, size_t len)
 {
     if (w->error) return;
-    crypto_generichash_update(&w->hash, bytes, len);
+    crypto_generichash_update(w->hash, bytes, len);
     if (len > 0 && fwrite(bytes, 1, len, w->file) != len) w->error = errno;
 }
 
@@ -58,7 +60,8 @@ enum err dump_begin(struct dump_writer *w, const char *path, struct why *why)
 {
     *w = (struct dump_writer){0};
     buf_init(&w->record, DUMP_RECORD_MAX);
-    crypto_generichash_init(&w->hash, NULL, 0, HASH_BYTES);
+    w->hash = NEW(crypto_generichash_state);
+    crypto_generichash_init(w->hash, NULL, 0, HASH_BYTES);
     w->file = fopen(path, "wxe");
     if (w->file == NULL) return why_set(why, ERR_IO, "cannot write %s: %s", path, strerror(errno));
     write_raw(w, DUMP_MAGIC, sizeof(DUMP_MAGIC) - 1);
@@ -106,7 +109,7 @@ enum err dump_end(struct dump_writer *w, struct why *why)
     add_number(&w->record, w->tables, 8);
     add_number(&w->record, w->rows, 8);
     end_record(w, HASH_BYTES);
-    crypto_generichash_final(&w->hash, hash, sizeof(hash));
+    crypto_generichash_final(w->hash, hash, sizeof(hash));
     if (!w->error && (fwrite(hash, 1, sizeof(hash), w->file) != sizeof(hash) ||
                       fflush(w->file) != 0 || fsync(fileno(w->file)) != 0)) {
         w->error = errno;
@@ -122,6 +125,8 @@ void dump_writer_release(struct dump_writer *w)
 {
     if (w->file) fclose(w->file);
     w->file = NULL;
+    mem_free(w->hash);
+    w->hash = NULL;
     buf_release(&w->record);
 }
 
@@ -159,7 +164,8 @@ enum err dump_open(struct dump_reader *r, const char *path, struct why *why)
     struct stat info;
     *r = (struct dump_reader){.path = path};
     buf_init(&r->record, DUMP_RECORD_MAX);
-    crypto_generichash_init(&r->hash, NULL, 0, HASH_BYTES);
+    r->hash = NEW(crypto_generichash_state);
+    crypto_generichash_init(r->hash, NULL, 0, HASH_BYTES);
     r->file = fopen(path, "re");
     if (r->file == NULL || fstat(fileno(r->file), &info) != 0) {
         return why_set(why, ERR_IO, "cannot read %s: %s", path, strerror(errno));
@@ -167,7 +173,7 @@ enum err dump_open(struct dump_reader *r, const char *path, struct why *why)
     r->size = (uint64_t)info.st_size;
     enum err err = read_raw(r, magic, sizeof(magic), why);
     if (err) return err;
-    crypto_generichash_update(&r->hash, (unsigned char *)magic, sizeof(magic));
+    crypto_generichash_update(r->hash, (unsigned char *)magic, sizeof(magic));
     return memcmp(magic, DUMP_MAGIC, sizeof(magic)) == 0 ? OK : damaged(r, "no dump", why);
 }
 
@@ -253,7 +259,7 @@ static bool take_end(struct dump_reader *r, struct cutter *c, struct dump_record
     unsigned char hash[HASH_BYTES];
     record->kind = DUMP_END;
     r->ended = true;
-    crypto_generichash_final(&r->hash, hash, sizeof(hash));
+    crypto_generichash_final(r->hash, hash, sizeof(hash));
     if (r->in_table || cut_number(c, 8) != r->tables || cut_number(c, 8) != r->rows) return false;
     bool same = c->rest.len == HASH_BYTES && memcmp(c->rest.at, hash, HASH_BYTES) == 0;
     c->rest.len = 0;
@@ -279,9 +285,9 @@ enum err dump_next(struct dump_reader *r, struct dump_record *record_out, struct
     if (space == NULL) return damaged(r, "a record is too long", why);
     err = read_raw(r, space, len, why);
     if (err) return err;
-    crypto_generichash_update(&r->hash, (unsigned char *)head, sizeof(head));
+    crypto_generichash_update(r->hash, (unsigned char *)head, sizeof(head));
     size_t hashed = head[0] == 'Z' ? MIN(len, (uint64_t)TRAILER_BYTES) : len;
-    crypto_generichash_update(&r->hash, (unsigned char *)space, hashed);
+    crypto_generichash_update(r->hash, (unsigned char *)space, hashed);
 
     struct cutter cutter = {.rest = {space, len}};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -299,6 +305,7 @@ enum err dump_next(struct dump_reader *r, struct dump_record *record_out, struct
 void dump_reader_release(struct dump_reader *r)
 {
     if (r->file) fclose(r->file);
+    mem_free(r->hash);
     buf_release(&r->record);
     arena_release(&r->arena);
     *r = (struct dump_reader){0};

@@ -32,7 +32,7 @@ struct dump_column {
 
 struct dump_writer {
     FILE *file; /* owned */
-    crypto_generichash_state hash;
+    crypto_generichash_state *hash; /* owned; on the heap for its 64-byte alignment */
     struct buf record; /* owned; the payload being built */
     uint64_t tables, rows, table_rows;
     int error; /* errno of the first failure */
@@ -65,7 +65,7 @@ struct dump_reader {
     FILE *file;          /* owned */
     const char *path;    /* borrowed, for sentences */
     uint64_t size, read; /* bytes */
-    crypto_generichash_state hash;
+    crypto_generichash_state *hash; /* owned; on the heap for its 64-byte alignment */
     struct arena arena; /* the current table's record */
     struct buf record;  /* the current row's */
     struct str *cells;  /* in the arena */

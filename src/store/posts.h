@@ -53,6 +53,10 @@ MUST_USE enum err posts_remove(struct db *db, const struct post *post, struct wh
 /* Idempotent: `*changed_out` tells whether it was otherwise before. */
 MUST_USE enum err posts_set_liked(struct db *db, struct post_id id, struct user_id user, bool liked,
                                   int64_t now_us, bool *changed_out, struct why *why);
+typedef void post_liked(void *ctx, struct post_id id);
+/* Which posts of this range a member likes. */
+MUST_USE enum err posts_liked_between(struct db *db, struct user_id user, uint64_t first,
+                                      uint64_t last, post_liked *each, void *ctx, struct why *why);
 MUST_USE enum err posts_count_comment(struct db *db, struct post_id id, int by, struct why *why);
 /* ERR_NOT_FOUND. */
 MUST_USE enum err posts_load_counts(struct db *db, struct post_id id, uint64_t *likes_out,

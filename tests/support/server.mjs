@@ -4,7 +4,7 @@
 // waits. Ends only what it began, and fails when the program complained.
 //
 //     const server = await startServer({ env: { HUTONG_UPLOADS_AT_ONCE: '2' } });
-//     const li = await server.register('li');              // { id, username, token, … }
+//     const li = await server.register('lili');            // { id, username, token, … }
 //     const reply = await server.api('POST', '/posts', { token: li.token, json: { content: '你好' } });
 //     reply.status, reply.body, reply.headers
 //     await server.stop();
@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const READY_MS = 20000;
 const STOP_MS = 20000;
-const SANITIZER = /Sanitizer|runtime error:|assert\.failed/;
+const SANITIZER = /(ERROR|WARNING): \w*Sanitizer|runtime error:|assert\.failed/;
 // Tests ask much more than a member does. What they are about, they set themselves.
 const QUIET = {
   HUTONG_RATE_READ: '0',

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "api/openapi.h"
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/version.h"
+#include "store/embedded.h"
+
+enum { DOCUMENT_BYTES_MAX = 4 * 1024 * 1024 };
+
+/* --- what replies look like --- */
+
+struct schema {
+    const char *name, *fields;
+};
+
+#define PAGE_TAIL "next_before?:int?, next_after?:int?"
+
+static const struct schema schemas[] = {
+    {"Index", "message:text, docs:text, version:text"},
+    {"Health", "status:healthy"},
+    {"Readiness", "status:ready|not ready, checks:Checks"},
+    {"Checks", "database:Check, writer:Check, disk:Check, serving:Check"},
+    {"Check", "ok:bool, detail:text"},
+    {"Token", "access_token:text, token_type:bearer, expires_in:int, refresh_token?:text"},
+    {"Session", "id:id, current:bool, client:text?, address:text?, created_at:time, used_at:time, "
+                "expires_at:time"},
+    {"Sessions", "items:[Session]"},
+    {"UserBrief", "id:id, username:text, nickname:text, avatar_path:text?, is_ai:bool"},
+    {"User", "username:text, nickname:text, avatar_path:text?, bio:text?, is_ai:bool, id:id, "
+             "created_at:time, role:member|moderator|admin|resident, posts_count:int"},
+    {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "
+             "created_at:time, author:UserBrief, is_liked:bool, comments_count:int, "
+             "edited_at:time?"},
+    {"PostPage", "items:[Post], total:int, page:int, page_size:int, " PAGE_TAIL},
+    {"PostSearch", "items:[Post], next_before:int?"},
+    {"Like", "liked:bool, likes_count:int"},
+    {"Comment", "content:text, id:id, post_id:id, author_id:id, created_at:time, "
+                "author:UserBrief"},
+    {"CommentPage", "items:[Comment], total:int, " PAGE_TAIL},
+    {"Upload", "url:text, filename:text, size?:int"},
+    {"Message", "id:id, sender_id:id, receiver_id:id?, group_id:id?, content:text, is_read:bool, "
+                "created_at:time, sender:UserBrief, client_id:text?"},
+    {"Messages", "items:[Message], " PAGE_TAIL},
+    {"MessagePage",
+     "items:[Message], total:int, page:int, page_size:int, other_user:UserBrief, " PAGE_TAIL},
+    {"ConversationEnd", "id:id, content:text, created_at:time, is_mine:bool"},
+    {"Conversation", "user:UserBrief, last_message:ConversationEnd, unread_count:int"},
+    {"Conversations", "conversations:[Conversation], next_before:int?"},
+    {"Success", "success:bool, message:text"},
+    {"UnreadCount", "unread_count:int"},
+    {"GroupEnd", "id:id, sender_id:id, content:text, created_at:time"},
+    {"Group", "id:id, name:text, group_type:online|offline, owner_id:id?, members_count:int, "
+              "messages_count:int, unread_count:int, read_id:int, created_at:time, "
+              "last_message:GroupEnd?"},
+    {"Groups", "items:[Group]"},
+    {"GroupMember", "user:UserBrief, joined_at:time, read_id:int"},
+    {"GroupWithMembers", "group:Group, members:[GroupMember]"},
+    {"Ticket", "ticket:text, expires_in:int"},
+    {"Place", "id:id, name:text, location_type:text?, x:number, y:number, width:number, "
+              "height:number, description:text?"},
+    {"Places", "items:[Place]"},
+    {"InputError", "loc:[Words], msg:text, type:text"},
+    {"Problem", "type:text, title:text, status:int, detail:text, errors?:[InputError], "
+                "request_id:text"},
+};
+
+/* --- types --- */
+
+/* The words of the table for what JSON Schema says in two. */
+static const struct {
+    const char *word, *type, *format;
+} types[] = {
+    {"text", "string", NULL},     {"int", "integer", NULL},   {"number", "number", NULL},
+    {"bool", "boolean", NULL},    {"id", "integer", "int64"}, {"time", "string", "date-time-local"},
+    {"file", "string", "binary"}, {"object", "object", NULL}, {"Words", "string", NULL},
+};
+
+/* One "name:type:bounds" of a list. */
+struct field {
+    struct str name, type, bounds;
+    bool absent; /* '?' behind the name: it may be left out */
+    bool null;   /* '?' behind the type: it may be null */
+};
+
+static bool take_question(struct str *text)
+{
+    if (!str_ends(*text, STR("?"))) return false;
+    text->len--;
+    return true;
+}
+
+/* The next field of the list; false at its end. */
+static bool next_field(struct str *rest, struct field *field_out)
+{
+    struct str one;
+    if (rest->len == 0 || !str_split(rest, ',', &one)) return false;
+    one = str_trim(one);
+    *field_out = (struct field){0};
+    str_split(&one, ':', &field_out->name);
+    str_split(&one, ':', &field_out->type);
+    field_out->bounds = one;
+    field_out->absent = take_question(&field_out->name);
+    field_out->null = take_question(&field_out->type);
+    return true;
+}
+
+static bool is_schema(struct str name)
+{
+    for (size_t i = 0; i < COUNT_OF(schemas); i++) {
+        if (str_eq(name, str_of(schemas[i].name))) return true;
+    }
+    return false;
+}
+
+static void put_ref(struct json_out *out, const char *kind, struct str name)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "#/components/%s/%.*s", kind, STR_ARGS(name));
+    json_put_str(out, "$ref", str_of(text));
+}
+
+/* "3-50" as minLength and maxLength, or minimum and maximum. */
+static enum err put_bounds(struct json_out *out, const struct field *field, struct why *why)
+{
+    if (field->bounds.len == 0) return OK;
+    bool text = str_eq(field->type, STR("text"));
+    struct str rest = field->bounds, least;
+    uint64_t min, max;
+    str_split(&rest, '-', &least);
+    if (!str_to_u64(least, &min) || !str_to_u64(rest, &max) || min > max) {
+        return why_set(why, ERR_INVALID, "field %.*s: no bounds: \"%.*s\"", STR_ARGS(field->name),
+                       STR_ARGS(field->bounds));
+    }
+    json_put_u64(out, text ? "minLength" : "minimum", min);
+    json_put_u64(out, text ? "maxLength" : "maximum", max);
+    return OK;
+}
+
+/* "type":…, and with null in it where that may come. */
+static void put_type(struct json_out *out, const char *type, bool nullable)
+{
+    if (!nullable) {
+        json_put_str(out, "type", str_of(type));
+        return;
+    }
+    json_open(out, "type", '[');
+    json_put_str(out, NULL, str_of(type));
+    json_put_str(out, NULL, STR("null"));
+    json_close(out, ']');
+}
+
+static void put_words(struct json_out *out, struct str words, bool nullable)
+{
+    struct str word;
+    put_type(out, "string", nullable);
+    json_open(out, "enum", '[');
+    while (str_split(&words, '|', &word)) json_put_str(out, NULL, word);
+    if (nullable) json_put_null(out, NULL);
+    json_close(out, ']');
+}
+
+static bool is_word_list(struct str type)
+{
+    if (str_find_byte(type, '|') < type.len) return true;
+    /* The two that have one word only. */
+    return str_eq(type, STR("bearer")) || str_eq(type, STR("healthy"));
+}
+
+/* A plain type or a reference, inside an object that is open. False: neither. */
+static bool put_named(struct json_out *out, struct str name, bool nullable)
+{
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        if (!str_eq(name, str_of(types[i].word))) continue;
+        put_type(out, types[i].type, nullable);
+        if (types[i].format) json_put_str(out, "format", str_of(types[i].format));
+        return true;
+    }
+    if (!is_schema(name)) return false;
+    if (!nullable) {
+        put_ref(out, "schemas", name);
+        return true;
+    }
+    json_open(out, "anyOf", '[');
+    json_open(out, NULL, '{');
+    put_ref(out, "schemas", name);
+    json_close(out, '}');
+    json_open(out, NULL, '{');
+    put_type(out, "null", false);
+    json_close(out, '}');
+    json_close(out, ']');
+    return true;
+}
+
+/* "ids", "[Name]" → the name of what is listed; false for what is no list. */
+static bool list_of(struct str type, struct str *name_out)
+{
+    bool ids = str_eq(type, STR("ids")) || str_eq(type, STR("list"));
+    bool brackets = str_starts(type, STR("[")) && str_ends(type, STR("]"));
+    if (!ids && !brackets) return false;
+    *name_out = ids ? STR("id") : str_from(str_head(type, type.len - 1), 1);
+    return true;
+}
+
+/* The schema of a field, as member `key`. */
+static enum err put_schema(struct json_out *out, const char *key, const struct field *field,
+                           bool nullable, struct why *why)
+{
+    struct str item;
+    bool known = true;
+    json_open(out, key, '{');
+    if (is_word_list(field->type)) {
+        put_words(out, field->type, nullable);
+    } else if (list_of(field->type, &item)) {
+        put_type(out, "array", nullable);
+        json_open(out, "items", '{');
+        known = put_named(out, item, false);
+        json_close(out, '}');
+    } else {
+        known = put_named(out, field->type, nullable);
+    }
+    enum err err = put_bounds(out, field, why);
+    json_close(out, '}');
+    if (known) return err;
+    return why_set(why, ERR_INVALID, "field %.*s: no type: \"%.*s\"", STR_ARGS(field->name),
+                   STR_ARGS(field->type));
+}
+
+/* An object with these fields, as member `key`. In a request what may be null may be absent. */
+static enum err put_object(struct json_out *out, const char *key, bool request, const char *fields,
+                           struct why *why)
+{
+    struct str rest = str_of(fields);
+    struct field field;
+    enum err err = OK;
+    json_open(out, key, '{');
+    put_type(out, "object", false);
+    json_open(out, "properties", '{');
+    while (!err && next_field(&rest, &field)) {
+        char name[64];
+        str_copy(name, sizeof(name), field.name);
+        err = put_schema(out, name, &field, field.null, why);
+    }
+    json_close(out, '}');
+    json_open(out, "required", '[');
+    rest = str_of(fields);
+    while (next_field(&rest, &field)) {
+        if (!field.absent && !(request && field.null)) json_put_str(out, NULL, field.name);
+    }
+    json_close(out, ']');
+    json_close(out, '}');
+    return err;
+}
+
+/* --- operations --- */
+
+static const char *const method_names[] = {"get", "head", "post", "put", "patch", "delete"};
+
+/* "Posts" of "/posts/{post_id}"; the first segment names the chapter. */
+static struct str tag_of(const char *path)
+{
+    struct str rest = str_from(str_of(path), 1), segment;
+    if (!str_split(&rest, '/', &segment) || segment.len == 0) return STR("service");
+    static const char *const service[] = {"health", "metrics", "openapi.json", "docs", "redoc"};
+    for (size_t i = 0; i < COUNT_OF(service); i++) {
+        if (str_eq(segment, str_of(service[i]))) return STR("service");
+    }
+    return segment;
+}
+
+/* "get_posts_post_id": stable, for those who generate clients. */
+static void put_operation_id(struct json_out *out, const struct route *route)
+{
+    char id[160];
+    size_t len = (size_t)snprintf(id, sizeof(id), "%s", method_names[route->method]);
+    for (const char *at = route->path; *at && len + 2 < sizeof(id); at++) {
+        bool plain = (*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9') || *at == '_';
+        if (plain) id[len++] = *at;
+        if (!plain && id[len - 1] != '_') id[len++] = '_';
+    }
+    while (id[len - 1] == '_') len--;
+    json_put_str(out, "operationId", (struct str){id, len});
+}
+
+static void put_parameter_head(struct json_out *out, const char *in, struct str name, bool required)
+{
+    json_open(out, NULL, '{');
+    json_put_str(out, "name", name);
+    json_put_str(out, "in", str_of(in));
+    json_put_bool(out, "required", required);
+}
+
+static bool has_path_parameters(const struct route *route)
+{
+    return strchr(route->path, '{') != NULL;
+}
+
+static enum err put_path_parameters(struct json_out *out, const struct route *route,
+                                    struct why *why)
+{
+    struct str rest = str_of(route->path), segment;
+    enum err err = OK;
+    while (!err && str_split(&rest, '/', &segment)) {
+        if (!str_starts(segment, STR("{"))) continue;
+        struct field field = {.name = str_from(str_head(segment, segment.len - 1), 1)};
+        field.type = str_ends(field.name, STR("_id")) ? STR("id") : STR("text");
+        put_parameter_head(out, "path", field.name, true);
+        err = put_schema(out, "schema", &field, false, why);
+        json_close(out, '}');
+    }
+    return err;
+}
+
+static enum err put_parameters(struct json_out *out, const struct route *route, struct why *why)
+{
+    struct str rest = str_of(route->query_fields);
+    struct field field;
+    json_open(out, "parameters", '[');
+    enum err err = put_path_parameters(out, route, why);
+    while (!err && next_field(&rest, &field)) {
+        put_parameter_head(out, "query", field.name, !field.absent && !field.null);
+        err = put_schema(out, "schema", &field, false, why);
+        json_close(out, '}');
+    }
+    if (route->lane == LANE_WRITE && route->access >= ACCESS_MEMBER) {
+        json_open(out, NULL, '{');
+        put_ref(out, "parameters", STR("IdempotencyKey"));
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+    return err;
+}
+
+static enum err put_body(struct json_out *out, const struct route *route, struct why *why)
+{
+    static const char *const media[][2] = {
+        [BODY_JSON] = {"application/json"},
+        [BODY_FORM_OR_JSON] = {"application/x-www-form-urlencoded", "application/json"},
+        [BODY_UPLOAD] = {"multipart/form-data"},
+    };
+    if (route->body == BODY_NONE) return OK;
+    enum err err = OK;
+    json_open(out, "requestBody", '{');
+    json_put_bool(out, "required", true);
+    json_open(out, "content", '{');
+    for (size_t i = 0; i < 2 && media[route->body][i] && !err; i++) {
+        json_open(out, media[route->body][i], '{');
+        err = put_object(out, "schema", true, route->body_fields, why);
+        json_close(out, '}');
+    }
+    json_close(out, '}');
+    json_close(out, '}');
+    return err;
+}
+
+static enum err put_content(struct json_out *out, const struct route *route, struct why *why)
+{
+    struct str reply = str_of(route->reply), item;
+    if (reply.len == 0) return OK;
+    bool media = str_find_byte(reply, '/') < reply.len;
+    bool list = list_of(reply, &item);
+    if (!media && !is_schema(list ? item : reply)) {
+        return why_set(why, ERR_INVALID, "%s: no reply: \"%s\"", route->path, route->reply);
+    }
+    json_open(out, "content", '{');
+    json_open(out, media ? route->reply : "application/json", '{');
+    struct field field = {.name = STR("reply"), .type = reply};
+    enum err err = media ? OK : put_schema(out, "schema", &field, false, why);
+    json_close(out, '}');
+    json_close(out, '}');
+    return err;
+}
+
+/* What can go wrong follows from what the row asks for. */
+static void put_failures(struct json_out *out, const struct route *route)
+{
+    bool input = has_path_parameters(route) || route->query_fields[0] || route->body_fields[0];
+    bool slow = route->lane == LANE_SLOW || route->lane == LANE_HASH || route->lane == LANE_WRITE;
+    const struct {
+        const char *status, *name;
+        bool applies;
+    } rows[] = {
+        {"401", "SignIn", route->access >= ACCESS_MEMBER},
+        {"403", "Denied", route->access >= ACCESS_MODERATOR},
+        {"404", "NotFound", has_path_parameters(route)},
+        {"409", "Conflict", route->lane == LANE_WRITE},
+        {"413", "TooLarge", route->body != BODY_NONE},
+        {"422", "Input", input},
+        {"429", "TooMany", route->rate != RATE_NONE},
+        {"503", "Busy", slow},
+        {"default", "Problem", true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (!rows[i].applies) continue;
+        json_open(out, rows[i].status, '{');
+        put_ref(out, "responses", str_of(rows[i].name));
+        json_close(out, '}');
+    }
+}
+
+static enum err put_responses(struct json_out *out, const struct route *route, struct why *why)
+{
+    char status[16];
+    snprintf(status, sizeof(status), "%d", route->status);
+    json_open(out, "responses", '{');
+    json_open(out, status, '{');
+    json_put_str(out, "description", str_of(http_status_text(route->status)));
+    enum err err = put_content(out, route, why);
+    json_close(out, '}');
+    put_failures(out, route);
+    json_close(out, '}');
+    return err;
+}
+
+static void put_security(struct json_out *out, const struct route *route)
+{
+    if (route->access == ACCESS_ANYONE) return;
+    json_open(out, "security", '[');
+    if (route->access == ACCESS_OPTIONAL) {
+        json_open(out, NULL, '{');
+        json_close(out, '}');
+    }
+    for (int i = 0; i < 2; i++) {
+        json_open(out, NULL, '{');
+        json_open(out, i ? "bearer" : "oauth2", '[');
+        json_close(out, ']');
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
+static enum err put_operation(struct json_out *out, const struct route *route, struct why *why)
+{
+    static const char *const who[] = {[ACCESS_ANYONE] = "anyone",
+                                      [ACCESS_OPTIONAL] = "anyone; members see more",
+                                      [ACCESS_MEMBER] = "members",
+                                      [ACCESS_MODERATOR] = "moderators and administrators",
+                                      [ACCESS_ADMIN] = "administrators"};
+    ASSERT((size_t)route->method < COUNT_OF(method_names));
+    json_open(out, method_names[route->method], '{');
+    json_put_str(out, "summary", str_of(route->help));
+    put_operation_id(out, route);
+    json_open(out, "tags", '[');
+    json_put_str(out, NULL, tag_of(route->path));
+    json_close(out, ']');
+    json_put_str(out, "x-who", str_of(who[route->access]));
+    put_security(out, route);
+    enum err err = put_parameters(out, route, why);
+    if (!err) err = put_body(out, route, why);
+    if (!err) err = put_responses(out, route, why);
+    json_close(out, '}');
+    return err;
+}
+
+/* All methods of a path stand together, under the place where it comes first in the table. */
+static enum err put_paths(struct json_out *out, const struct route *routes, size_t count,
+                          struct why *why)
+{
+    enum err err = OK;
+    json_open(out, "paths", '{');
+    for (size_t i = 0; i < count && !err; i++) {
+        bool seen = false;
+        for (size_t j = 0; j < i; j++) seen = seen || !strcmp(routes[j].path, routes[i].path);
+        if (seen) continue;
+        json_open(out, routes[i].path, '{');
+        for (size_t j = i; j < count && !err; j++) {
+            if (strcmp(routes[j].path, routes[i].path) != 0) continue;
+            err = put_operation(out, &routes[j], why);
+        }
+        json_close(out, '}');
+    }
+    json_close(out, '}');
+    return err;
+}
+
+/* --- components --- */
+
+static void put_problems(struct json_out *out)
+{
+    static const char *const rows[][2] = {
+        {"SignIn", "Nobody, or nobody any more: sign in"},
+        {"Denied", "Not allowed for this member"},
+        {"NotFound", "There is no such thing"},
+        {"Conflict", "Something else came first, or a key was used for a different request"},
+        {"TooLarge", "The body is too large"},
+        {"Input", "A field is wrong; `errors` names each"},
+        {"TooMany", "Too many requests; Retry-After says how long to wait"},
+        {"Busy", "The server is busy; try again in a moment"},
+        {"Problem", "Any other failure"},
+    };
+    json_open(out, "responses", '{');
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        json_open(out, rows[i][0], '{');
+        json_put_str(out, "description", str_of(rows[i][1]));
+        json_open(out, "content", '{');
+        json_open(out, "application/problem+json", '{');
+        json_open(out, "schema", '{');
+        put_ref(out, "schemas", STR("Problem"));
+        json_close(out, '}');
+        json_close(out, '}');
+        json_close(out, '}');
+        json_close(out, '}');
+    }
+    json_close(out, '}');
+}
+
+static enum err put_components(struct json_out *out, struct why *why)
+{
+    enum err err = OK;
+    json_open(out, "components", '{');
+    json_open(out, "schemas", '{');
+    for (size_t i = 0; i < COUNT_OF(schemas) && !err; i++) {
+        err = put_object(out, schemas[i].name, false, schemas[i].fields, why);
+    }
+    json_close(out, '}');
+    json_put_raw(out, "parameters",
+                 STR("{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
+                     "\"required\":false,\"description\":\"The same key within 24 hours gives the "
+                     "same answer and no second effect\","
+                     "\"schema\":{\"type\":\"string\",\"maxLength\":200}}}"));
+    put_problems(out);
+    json_put_raw(out, "securitySchemes",
+                 STR("{\"oauth2\":{\"type\":\"oauth2\",\"flows\":{\"password\":"
+                     "{\"tokenUrl\":\"/auth/login\",\"scopes\":{}}}},"
+                     "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
+                     "\"bearerFormat\":\"JWT\"}}"));
+    json_close(out, '}');
+    return err;
+}
+
+enum err openapi_write(struct buf *to, const struct route *routes, size_t count, struct why *why)
+{
+    struct json_out out = json_begin(to);
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "openapi", STR("3.1.0"));
+    json_open(&out, "info", '{');
+    json_put_str(&out, "title", STR("Hutong API"));
+    json_put_str(&out, "version", str_of(version_text()));
+    json_put_str(&out, "description",
+                 STR("A community of people and AI residents. Times are UTC. Failures are "
+                     "application/problem+json (RFC 9457) with a sentence in `detail`. "
+                     "docs/live.md describes what comes over /live."));
+    json_open(&out, "license", '{');
+    json_put_str(&out, "name", STR("AGPL-3.0-or-later"));
+    json_put_str(&out, "identifier", STR("AGPL-3.0-or-later"));
+    json_close(&out, '}');
+    json_close(&out, '}');
+    enum err err = put_paths(&out, routes, count, why);
+    if (!err) err = put_components(&out, why);
+    json_close(&out, '}');
+    return err;
+}
+
+/* --- serving --- */
+
+/* Built once for the process, by whoever asks first; the table never changes. */
+static struct {
+    pthread_once_t once;
+    struct buf text;
+    char etag[24];
+    enum err err;
+    struct why why;
+} document = {.once = PTHREAD_ONCE_INIT};
+
+static void build_document(void)
+{
+    buf_init(&document.text, DOCUMENT_BYTES_MAX);
+    document.err = openapi_write(&document.text, routes_table, routes_count, &document.why);
+    if (!document.err && document.text.failed) {
+        document.err = why_set(&document.why, ERR_IO, "the description is too large");
+    }
+    snprintf(document.etag, sizeof(document.etag), "\"o%016llx\"",
+             (unsigned long long)map_hash(buf_str(&document.text)));
+}
+
+enum err openapi_get(struct call *call, struct why *why)
+{
+    pthread_once(&document.once, build_document);
+    if (document.err) return why_set(why, ERR_IO, "%s", document.why.text);
+    struct http_exchange *x = call->x;
+    x->status = 200;
+    x->content_type = "application/json";
+    x->etag = str_of(document.etag);
+    http_add_header(x, "Cache-Control", STR("no-cache"));
+    buf_add_str(&x->reply, buf_str(&document.text)); /* a copy, so that it leaves compressed */
+    return OK;
+}
+
+static struct str embedded(const char *path)
+{
+    for (const struct embedded_file *file = embedded_files; file->path; file++) {
+        if (strcmp(file->path, path) == 0) {
+            return (struct str){file->at, (size_t)(file->end - file->at)};
+        }
+    }
+    return (struct str){0};
+}
+
+enum err docs_get(struct call *call, struct why *why)
+{
+    struct http_exchange *x = call->x;
+    struct str page = embedded("src/api/docs.html"), policy = embedded("src/api/docs.html.csp");
+    if (page.len == 0 || policy.len == 0) return why_set(why, ERR_IO, "the page is not embedded");
+    x->status = 200;
+    x->content_type = "text/html; charset=utf-8";
+    x->etag = arena_printf(call->arena, "\"d%016llx\"", (unsigned long long)map_hash(page));
+    http_add_header(x, "Content-Security-Policy", policy);
+    http_add_header(x, "X-Content-Type-Options", STR("nosniff"));
+    http_add_header(x, "Referrer-Policy", STR("no-referrer"));
+    http_add_header(x, "Cache-Control", STR("no-cache"));
+    buf_add_str(&x->reply, page);
+    return OK;
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// What operators and tools ask: health, metrics, the description of the API and its page.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { startServer } from '../support/server.mjs';
+
+const BINARY = process.env.HUTONG_BIN
+  ?? fileURLToPath(new URL('../../build/test/hutong', import.meta.url));
+let server;
+before(async () => { server = await startServer(); });
+after(() => server.stop());
+
+/* --- Prometheus' text format 0.0.4, strictly --- */
+
+const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
+const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)/y;
+
+function parseLabels(text) {
+  const labels = {};
+  LABEL.lastIndex = 0;
+  while (LABEL.lastIndex < text.length) {
+    const found = LABEL.exec(text);
+    assert.ok(found, `labels: ${text}`);
+    assert.ok(!(found[1] in labels), `label twice: ${text}`);
+    labels[found[1]] = found[2];
+  }
+  return labels;
+}
+
+// Families in order; each must be said to be something before its first sample, and stand in one piece.
+function parseMetrics(text) {
+  assert.ok(text.endsWith('\n'));
+  const families = new Map();
+  const series = new Set();
+  let open;
+  for (const line of text.slice(0, -1).split('\n')) {
+    const comment = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line);
+    if (comment) {
+      const [, what, name, rest] = comment;
+      assert.match(name, NAME);
+      if (what === 'HELP') {
+        assert.ok(!families.has(name), `${name} stands twice`);
+        open = { name, help: rest, samples: [] };
+        families.set(name, open);
+      } else {
+        assert.equal(name, open.name);
+        assert.match(rest, /^(counter|gauge|histogram)$/);
+        open.type = rest;
+      }
+      continue;
+    }
+    const sample = SAMPLE.exec(line);
+    assert.ok(sample, `no sample: ${line}`);
+    const [, name, labels = '', value] = sample;
+    const base = open.type === 'histogram' ? name.replace(/_(bucket|sum|count)$/, '') : name;
+    assert.equal(base, open.name, `${name} stands outside of its family`);
+    assert.match(value, /^(\d+(\.\d+)?|\+Inf)$/, line);
+    assert.ok(!series.has(`${name}{${labels}}`), `twice: ${line}`);
+    series.add(`${name}{${labels}}`);
+    open.samples.push({ name, labels: parseLabels(labels), value: Number(value) });
+  }
+  for (const family of families.values()) {
+    assert.ok(family.type, `${family.name} has no type`);
+    if (family.type === 'counter') assert.match(family.name, /_total$/);
+    if (family.type === 'histogram') checkHistogram(family);
+  }
+  return families;
+}
+
+function checkHistogram({ name, samples }) {
+  const groups = new Map();
+  for (const sample of samples) {
+    const { le, ...rest } = sample.labels;
+    const key = JSON.stringify(rest);
+    if (!groups.has(key)) groups.set(key, { buckets: [] });
+    const group = groups.get(key);
+    if (sample.name.endsWith('_bucket')) group.buckets.push([le, sample.value]);
+    else group[sample.name.slice(name.length + 1)] = sample.value;
+  }
+  assert.ok(groups.size > 0, `${name} is empty`);
+  for (const { buckets, sum, count } of groups.values()) {
+    const ends = buckets.map(([le]) => (le === '+Inf' ? Infinity : Number(le)));
+    assert.deepEqual(ends, [...ends].sort((a, b) => a - b));
+    assert.equal(ends.at(-1), Infinity);
+    const counts = buckets.map(([, value]) => value);
+    assert.deepEqual(counts, [...counts].sort((a, b) => a - b), `${name}: counts grow`);
+    assert.equal(counts.at(-1), count);
+    assert.ok(sum >= 0);
+  }
+}
+
+function valueOf(families, name, labels = {}) {
+  const wanted = Object.entries(labels);
+  const found = families.get(name)?.samples
+    .filter((sample) => wanted.every(([key, value]) => sample.labels[key] === value));
+  return found?.reduce((sum, sample) => sum + sample.value, 0) ?? 0;
+}
+
+async function metrics() {
+  const reply = await server.api('GET', '/metrics');
+  assert.equal(reply.status, 200);
+  assert.equal(reply.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  return parseMetrics(reply.text);
+}
+
+// What only a loop may look at is published once a second: ask until it is there.
+async function metricsWith(holds) {
+  const until = Date.now() + 10000;
+  for (;;) {
+    const families = await metrics();
+    if (holds(families)) return families;
+    assert.ok(Date.now() < until, 'the figures never came');
+  }
+}
+
+/* --- health --- */
+
+test('health is a fixed answer', async () => {
+  for (const path of ['/health', '/health/live']) {
+    const reply = await server.api('GET', path);
+    assert.equal(reply.status, 200);
+    assert.equal(reply.text, '{"status":"healthy"}');
+  }
+  const head = await server.api('HEAD', '/health');
+  assert.equal(head.status, 200);
+  assert.equal(head.text, '');
+});
+
+test('ready says in sentences what was looked at', async () => {
+  const reply = await server.api('GET', '/health/ready');
+  assert.equal(reply.status, 200);
+  assert.equal(reply.body.status, 'ready');
+  assert.deepEqual(Object.keys(reply.body.checks), ['database', 'writer', 'disk', 'serving']);
+  for (const check of Object.values(reply.body.checks)) {
+    assert.equal(check.ok, true);
+    assert.match(check.detail, /\w+ \w+/);
+  }
+});
+
+/* --- metrics --- */
+
+test('metrics are Prometheus text with every family that is promised', async () => {
+  const families = await metrics();
+  const promised = ['hutong_http_requests_total', 'hutong_http_request_duration_seconds',
+    'hutong_http_request_bytes_total', 'hutong_http_reply_bytes_total', 'hutong_http_connections',
+    'hutong_http_accepted_total', 'hutong_http_refused_total', 'hutong_http_upgraded_total',
+    'hutong_live_connections', 'hutong_hub_published_total', 'hutong_hub_delivered_total',
+    'hutong_hub_gaps_total', 'hutong_hub_present', 'hutong_writer_waiting',
+    'hutong_writer_group_size', 'hutong_writer_commit_seconds_total', 'hutong_workers_waiting',
+    'process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_open_fds',
+    'process_start_time_seconds', 'hutong_build_info'];
+  for (const name of promised) assert.ok(families.get(name)?.samples.length > 0, name);
+  const [build] = families.get('hutong_build_info').samples;
+  const version = await readFile(new URL('../../VERSION', import.meta.url), 'utf8');
+  assert.equal(build.labels.version, version.trim());
+  assert.ok(valueOf(families, 'process_resident_memory_bytes') > 1e6);
+  assert.ok(valueOf(families, 'process_open_fds') > 5);
+  const started = valueOf(families, 'process_start_time_seconds');
+  assert.ok(Math.abs(Date.now() / 1000 - started) < 600);
+});
+
+test('each answer counts once under its route, method and status', async () => {
+  const before = await metrics();
+  for (let i = 0; i < 5; i++) await server.api('GET', '/health');
+  await server.api('GET', '/posts/999999');
+  await server.api('GET', '/nothing/here');
+  const api = await server.api('GET', '/openapi.json');
+  await server.api('GET', '/openapi.json', { headers: { 'if-none-match': api.headers.get('etag') } });
+  const now = await metrics();
+  const grew = (labels) => valueOf(now, 'hutong_http_requests_total', labels)
+    - valueOf(before, 'hutong_http_requests_total', labels);
+  assert.equal(grew({ method: 'GET', route: '/health', status: '200' }), 5);
+  assert.equal(grew({ method: 'GET', route: '/posts/{post_id}', status: '404' }), 1);
+  assert.equal(grew({ method: '(none)', route: '(none)', status: '404' }), 1);
+  assert.equal(grew({ route: '/openapi.json', status: '200' }), 1);
+  assert.equal(grew({ route: '/openapi.json', status: '304' }), 1);
+  const bytes = (families) => valueOf(families, 'hutong_http_reply_bytes_total', { route: '/health' });
+  assert.equal(bytes(now) - bytes(before), 5 * '{"status":"healthy"}'.length);
+  const timed = (families) => families.get('hutong_http_request_duration_seconds').samples
+    .find((s) => s.name.endsWith('_count') && s.labels.route === '/health')?.value ?? 0;
+  assert.equal(timed(now) - timed(before), 5);
+});
+
+test('changes show in the figures of the writer and the hub', async () => {
+  const member = await server.register('counted');
+  const before = await metrics();
+  const made = await server.api('POST', '/posts', { token: member.token, json: { content: 'one more' } });
+  assert.equal(made.status, 201);
+  const now = await metrics();
+  const changes = (families) => families.get('hutong_writer_group_size').samples
+    .find((s) => s.name.endsWith('_sum')).value;
+  assert.equal(changes(now) - changes(before), 1);
+  assert.ok(valueOf(now, 'hutong_hub_published_total') > valueOf(before, 'hutong_hub_published_total'));
+});
+
+test('an open event stream shows as a live connection until it ends', async () => {
+  const member = await server.register('listener');
+  const leave = new AbortController();
+  const stream = await fetch(`${server.url}/live/events?topics=feed`, {
+    headers: { authorization: `Bearer ${member.token}` },
+    signal: leave.signal,
+  });
+  assert.equal(stream.status, 200);
+  await metricsWith((families) => valueOf(families, 'hutong_live_connections') === 1);
+  leave.abort();
+  await metricsWith((families) => valueOf(families, 'hutong_live_connections') === 0);
+});
+
+test('metrics are refused to whoever came through a proxy, and given to an administrator', async () => {
+  const headers = { 'x-forwarded-for': '203.0.113.9' };
+  const stranger = await server.api('GET', '/metrics', { headers });
+  assert.equal(stranger.status, 403);
+  assert.equal(stranger.headers.get('content-type'), 'application/problem+json');
+  const member = await server.register('nosy');
+  assert.equal((await server.api('GET', '/metrics', { headers, token: member.token })).status, 403);
+  await promisify(execFile)(BINARY, ['user', 'role', 'nosy', 'admin', '--data', server.dataDir]);
+  // Roles are looked up again within a second; logging in makes it at once.
+  const login = await server.api('POST', '/auth/login', {
+    form: { username: 'nosy', password: member.password },
+  });
+  const asAdmin = await server.api('GET', '/metrics', { headers, token: login.body.access_token });
+  assert.equal(asAdmin.status, 200);
+  parseMetrics(asAdmin.text);
+});
+
+/* --- the description --- */
+
+// The rows of src/api/routes.c: "{HTTP_GET_, "/posts", …".
+async function tableOfRoutes() {
+  const source = await readFile(new URL('../../src/api/routes.c', import.meta.url), 'utf8');
+  return [...source.matchAll(/^\s*\{HTTP_([A-Z]+)_, "([^"]+)"/gm)]
+    .map(([, method, path]) => `${method.toLowerCase()} ${path}`);
+}
+
+function references(value, found = []) {
+  if (value === null || typeof value !== 'object') return found;
+  if (typeof value.$ref === 'string') found.push(value.$ref);
+  for (const part of Object.values(value)) references(part, found);
+  return found;
+}
+
+function operations(api) {
+  return Object.entries(api.paths).flatMap(([path, methods]) => Object.entries(methods)
+    .map(([method, operation]) => ({ path, method, operation })));
+}
+
+test('the description names every route of the table and no other', async () => {
+  const { body: api } = await server.api('GET', '/openapi.json');
+  const described = operations(api).map(({ method, path }) => `${method} ${path}`);
+  const listed = await tableOfRoutes();
+  assert.ok(listed.length > 40);
+  assert.deepEqual(described.sort(), listed.sort());
+});
+
+test('the description is sound: references lead somewhere, ids are unique, parameters are all there', async () => {
+  const { body: api } = await server.api('GET', '/openapi.json');
+  assert.equal(api.openapi, '3.1.0');
+  assert.equal(api.info.title, 'Hutong API');
+  assert.equal(api.components.securitySchemes.oauth2.flows.password.tokenUrl, '/auth/login');
+  for (const reference of references(api)) {
+    const parts = reference.slice(2).split('/');
+    assert.ok(parts.reduce((at, part) => at?.[part], api), `${reference} leads nowhere`);
+  }
+  const ids = new Set();
+  for (const { path, method, operation } of operations(api)) {
+    const where = `${method} ${path}`;
+    assert.match(operation.operationId, /^[a-z][a-z0-9_]*$/);
+    assert.ok(!ids.has(operation.operationId), `${where}: operationId twice`);
+    ids.add(operation.operationId);
+    assert.ok(operation.summary.length > 3, where);
+    assert.equal(operation.tags.length, 1);
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const given = operation.parameters.filter((p) => p.in === 'path');
+    assert.deepEqual(given.map((p) => p.name), inPath, where);
+    assert.ok(given.every((p) => p.required === true), where);
+    assert.ok(Object.keys(operation.responses).some((status) => /^[123]\d\d$/.test(status)), where);
+    assert.ok(operation.responses.default, where);
+    if (operation.requestBody) {
+      for (const media of Object.values(operation.requestBody.content)) {
+        assert.equal(media.schema.type, 'object', where);
+        assert.ok(Object.keys(media.schema.properties).length > 0, where);
+      }
+    }
+  }
+});
+
+// Enough of JSON Schema for what the description uses.
+function conforms(api, schema, value, where) {
+  if (schema.$ref) {
+    conforms(api, api.components.schemas[schema.$ref.split('/').pop()], value, where);
+    return;
+  }
+  if (schema.anyOf) {
+    if (value === null && schema.anyOf.some((one) => one.type === 'null')) return;
+    conforms(api, schema.anyOf[0], value, where);
+    return;
+  }
+  const kinds = [].concat(schema.type);
+  const kind = value === null ? 'null' : Array.isArray(value) ? 'array'
+    : Number.isInteger(value) && !kinds.includes('number') ? 'integer' : typeof value;
+  assert.ok(kinds.includes(kind), `${where} is ${kind}, described as ${kinds}`);
+  if (schema.enum) assert.ok(schema.enum.includes(value), `${where}: ${value}`);
+  if (kind === 'array') value.forEach((one, i) => conforms(api, schema.items, one, `${where}[${i}]`));
+  if (kind !== 'object' || !schema.properties) return;
+  for (const name of schema.required) assert.ok(name in value, `${where}.${name} is missing`);
+  for (const [name, part] of Object.entries(value)) {
+    assert.ok(schema.properties[name], `${where}.${name} is not described`);
+    conforms(api, schema.properties[name], part, `${where}.${name}`);
+  }
+}
+
+test('answers are what the description says they are', async () => {
+  const { body: api } = await server.api('GET', '/openapi.json');
+  const ada = await server.register('ada_ops');
+  const bob = await server.register('bob_ops');
+  const { body: post } = await server.api('POST', '/posts', { token: ada.token, json: { content: 'hi' } });
+  const ask = async (method, route, { path = route, ...options } = {}) => {
+    const reply = await server.api(method.toUpperCase(), path, { token: ada.token, ...options });
+    const described = api.paths[route][method].responses;
+    const given = described[reply.status];
+    assert.ok(given, `${method} ${path}: ${reply.status} ${reply.text} is not described`);
+    const schema = given.content?.['application/json']?.schema;
+    if (schema) conforms(api, schema, reply.body, `${method} ${path}`);
+    else if (!given.$ref) assert.equal(reply.body, undefined);
+    return reply;
+  };
+  await ask('post', '/posts/{post_id}/comments', { path: `/posts/${post.id}/comments`, json: { content: 'c' } });
+  await ask('post', '/messages/send/{user_id}', { path: `/messages/send/${bob.id}`, json: { content: 'm' } });
+  const { body: group } = await ask('post', '/groups', { json: { name: 'g', members: [bob.id] } });
+  await ask('post', '/groups/{group_id}/messages', { path: `/groups/${group.id}/messages`, json: { content: 'x' } });
+  await ask('post', '/auth/login', { json: { username: 'ada_ops', password: ada.password } });
+  await ask('post', '/auth/login', { form: { username: 'ada_ops', password: ada.password } });
+  await ask('put', '/users/me', { json: { bio: 'b' } });
+  await ask('put', '/posts/{post_id}/like', { path: `/posts/${post.id}/like` });
+  await ask('post', '/messages/read/{user_id}', { path: `/messages/read/${bob.id}` });
+  await ask('get', '/posts', { path: '/posts?page=1&page_size=2' });
+  await ask('get', '/posts', { path: '/posts?limit=1' });
+  await ask('get', '/posts/{post_id}', { path: `/posts/${post.id}` });
+  await ask('get', '/posts/{post_id}/comments', { path: `/posts/${post.id}/comments` });
+  await ask('get', '/search/posts', { path: '/search/posts?q=hi' });
+  await ask('get', '/messages/history/{user_id}', { path: `/messages/history/${bob.id}` });
+  await ask('get', '/groups/{group_id}', { path: `/groups/${group.id}` });
+  await ask('get', '/groups/{group_id}/messages', { path: `/groups/${group.id}/messages` });
+  await ask('get', '/users/{user_id}', { path: `/users/${bob.id}` });
+  await ask('post', '/live/ticket');
+  for (const path of ['/', '/health', '/health/ready', '/auth/me', '/auth/sessions', '/users/',
+    '/messages/conversations', '/messages/unread_count', '/groups', '/places']) await ask('get', path);
+  const problem = await server.api('POST', '/posts', { token: ada.token, json: {} });
+  assert.equal(problem.status, 422);
+  conforms(api, api.components.schemas.Problem, problem.body, 'problem');
+});
+
+test('the description is asked for again with its tag only', async () => {
+  const first = await server.api('GET', '/openapi.json');
+  const etag = first.headers.get('etag');
+  assert.match(etag, /^"\w+"$/);
+  const again = await server.api('GET', '/openapi.json', { headers: { 'if-none-match': etag } });
+  assert.equal(again.status, 304);
+  assert.equal(again.text, '');
+});
+
+test('the page may run what stands in it and nothing else', async () => {
+  for (const path of ['/docs', '/redoc']) {
+    const reply = await server.api('GET', path);
+    assert.equal(reply.status, 200);
+    assert.equal(reply.headers.get('content-type'), 'text/html; charset=utf-8');
+    const policy = reply.headers.get('content-security-policy');
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    for (const tag of ['script', 'style']) {
+      const pieces = [...reply.text.matchAll(new RegExp(`<${tag}>(.*?)</${tag}>`, 'gs'))];
+      assert.equal(pieces.length, 1);
+      const hash = createHash('sha256').update(pieces[0][1]).digest('base64');
+      assert.ok(policy.includes(`${tag}-src 'sha256-${hash}'`), `${tag}: ${policy}`);
+    }
+    assert.doesNotMatch(reply.text, /(src|href)="(https?:)?\/\//, 'asks somebody else');
+    assert.doesNotMatch(reply.text, /\son\w+="|style="/, 'the policy forbids these');
+  }
+});
