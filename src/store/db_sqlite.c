@@ -69,7 +69,7 @@ static const struct failure *failure_of(int extended)
         {SQLITE_TOOBIG, ERR_LIMIT, "this is too large for the database"},
         {SQLITE_BUSY, ERR_BUSY, "the database is busy; try again"},
         {SQLITE_LOCKED, ERR_BUSY, "the database is busy; try again"},
-        {SQLITE_FULL, ERR_IO, "the disk is full"},
+        {SQLITE_FULL, ERR_FULL, "现在无法保存 (cannot save now: the server's disk is full)"},
         {SQLITE_READONLY, ERR_IO, "the database is read-only"},
         {SQLITE_CANTOPEN, ERR_IO, "the database file cannot be opened"},
         {SQLITE_PERM, ERR_IO, "the database file may not be used"},
