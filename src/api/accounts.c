@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "community/shapes.h"
+#include "http/multipart.h"
 
 static const int64_t MINUTE_US = INT64_C(60) * 1000000, DAY_US = INT64_C(86400) * 1000000;
 
@@ -28,54 +29,72 @@ static enum err apply_register(void *ctx, struct act *act, struct why *why)
     return accounts_create(act, &registration->draft, &registration->user, why);
 }
 
-/* The one-time code makes the first account an administrator. */
+/* The one-time code makes the first account an administrator. Taken here, so that two who show it
+ * at once are not both; given back when the registration comes to nothing. */
 static enum err role_of_new(struct call *call, struct str code, enum role *role_out,
                             struct why *why)
 {
     *role_out = ROLE_MEMBER;
     if (code.at == NULL) return OK;
     struct str right = str_of(call->api->admin_code);
-    bool unused = right.len > 0 && !atomic_load(&call->api->admin_code_used);
-    if (!unused || !str_eq_secret(code, right)) {
+    bool fits = right.len > 0 && str_eq_secret(code, right);
+    if (!fits || atomic_exchange(&call->api->admin_code_used, true)) {
         return why_set(why, ERR_DENIED, "the admin code is wrong or was used already");
     }
     *role_out = ROLE_ADMIN;
     return OK;
 }
 
+/* Everything that is wrong with a newcomer's form, in one answer. */
+static enum err check_registration(struct call *call, const struct account_draft *draft,
+                                   struct str password, struct why *why)
+{
+    struct str ignored;
+    if (draft->username.at && username_check(draft->username, &ignored, why)) {
+        input_note(call, "username", why);
+    }
+    if (password.at && password_check(password, why)) input_note(call, "password", why);
+    if (draft->nickname.at &&
+        text_check("nickname", draft->nickname, 1, LIMIT_NICKNAME_MAX, &ignored, why)) {
+        input_note(call, "nickname", why);
+    }
+    return input_check(call, why);
+}
+
+static enum err add_account(struct call *call, struct registration *registration,
+                            struct str password, struct why *why)
+{
+    char hash[PASSWORD_HASH_BYTES];
+    enum err err = password_hash(&call->api->passwords, password, hash, why);
+    if (err) return err;
+    registration->draft.password_hash = str_of(hash);
+    err = call_write(call, apply_register, registration, why);
+    if (err != ERR_CONFLICT) return err;
+    return why_set(why, ERR_INVALID, "用户名已存在 (this user name is taken)");
+}
+
 enum err auth_register(struct call *call, struct why *why)
 {
     enum err err = input_json(call, why);
     if (err) return err;
-    struct registration registration = {
-        .draft = {.username = input_str(call, "username", true),
-                  .nickname = input_str(call, "nickname", true)}};
+    struct registration registration = {.draft = {.username = input_str(call, "username", true),
+                                                  .nickname = input_str(call, "nickname", true)}};
     struct str password = input_str(call, "password", true);
     struct str code = input_str(call, "admin_code", false);
-    err = input_check(call, why);
+    /* Everything cheap is checked before the expensive hash. */
+    err = check_registration(call, &registration.draft, password, why);
     if (err) return err;
     if (!call->api->settings->registration && code.at == NULL) {
-        return why_set(why, ERR_DENIED, "此社区不开放注册 (this community is not open to newcomers)");
+        return why_set(why, ERR_DENIED,
+                       "此社区不开放注册 (this community is not open to newcomers)");
     }
-    /* Everything cheap is checked before the expensive hash. */
-    struct str ignored;
-    err = username_check(registration.draft.username, &ignored, why);
-    if (!err) {
-        err = text_check("nickname", registration.draft.nickname, 1, LIMIT_NICKNAME_MAX, &ignored,
-                         why);
+    err = role_of_new(call, code, &registration.draft.role, why);
+    if (err) return err;
+    err = add_account(call, &registration, password, why);
+    if (err) {
+        if (registration.draft.role == ROLE_ADMIN) atomic_store(&call->api->admin_code_used, false);
+        return err;
     }
-    if (!err) err = password_check(password, why);
-    if (!err) err = role_of_new(call, code, &registration.draft.role, why);
-    if (err) return err;
-
-    char hash[PASSWORD_HASH_BYTES];
-    err = password_hash(&call->api->passwords, password, hash, why);
-    if (err) return err;
-    registration.draft.password_hash = str_of(hash);
-    err = call_write(call, apply_register, &registration, why);
-    if (err == ERR_CONFLICT) return why_set(why, ERR_INVALID, "用户名已存在 (this user name is taken)");
-    if (err) return err;
-    if (registration.draft.role == ROLE_ADMIN) atomic_store(&call->api->admin_code_used, true);
     struct json_out out = call_json(call);
     shape_user(&out, NULL, &registration.user);
     return OK;
@@ -96,16 +115,88 @@ static struct str form_value(struct call *call, const char *name, bool required)
     return (struct str){0};
 }
 
-static enum err read_credentials(struct call *call, struct credentials *out, struct why *why)
+/* The parts of a multipart form, as if they had come url-encoded. */
+struct form_parts {
+    struct call *call;
+    struct url_param items[MULTIPART_PARTS_MAX];
+    size_t count;
+    struct str name;
+    struct buf value; /* owned */
+    bool is_file;
+};
+
+static enum err begin_part(void *ctx, const struct multipart_part *part, struct why *why)
+{
+    struct form_parts *parts = ctx;
+    (void)why;
+    parts->name = arena_copy(parts->call->arena, part->name);
+    parts->is_file = part->filename.at != NULL;
+    buf_reset(&parts->value, 0);
+    return OK;
+}
+
+static enum err part_data(void *ctx, struct str bytes, struct why *why)
+{
+    struct form_parts *parts = ctx;
+    (void)why;
+    buf_add_str(&parts->value, bytes);
+    return OK;
+}
+
+static enum err end_part(void *ctx, struct why *why)
+{
+    struct form_parts *parts = ctx;
+    struct arena *arena = parts->call->arena;
+    ASSERT(!parts->value.failed); /* the whole body is no larger */
+    if (parts->is_file) {
+        return why_set(why, ERR_INVALID, "%.*s is a file, but must be a text",
+                       STR_ARGS(str_head(parts->name, 50)));
+    }
+    struct str value = parts->value.len ? arena_copy(arena, buf_str(&parts->value)) : STR("");
+    parts->items[parts->count++] = (struct url_param){parts->name, value};
+    return OK;
+}
+
+static enum err parse_multipart(struct call *call, const struct header_content_type *type,
+                                struct why *why)
+{
+    static const struct multipart_sink sink = {begin_part, part_data, end_part};
+    if (type->boundary[0] == '\0') return why_set(why, ERR_INVALID, "the form has no boundary");
+    struct form_parts *parts = ARENA_NEW(call->arena, struct form_parts);
+    parts->call = call;
+    buf_init(&parts->value, LIMIT_JSON_BYTES);
+    struct multipart form;
+    multipart_init(&form, str_of(type->boundary), &sink, parts);
+    enum err err = multipart_feed(&form, buf_str(&call->x->body), why);
+    if (!err) err = multipart_finish(&form, why);
+    multipart_release(&form);
+    buf_release(&parts->value);
+    call->form = (struct url_params){parts->items, parts->count};
+    return err;
+}
+
+/* Into call->form, when it is one. */
+static enum err parse_form(struct call *call, bool *is_form_out, struct why *why)
 {
     struct header_content_type type;
-    struct str header = http_find_header(call->x, STR("content-type"));
-    out->is_form = header_content_type(header, &type) &&
-                   header_type_is(&type, "application/x-www-form-urlencoded");
-    enum err err;
+    *is_form_out = false;
+    if (!header_content_type(http_find_header(call->x, STR("content-type")), &type)) return OK;
+    bool encoded = header_type_is(&type, "application/x-www-form-urlencoded");
+    *is_form_out = encoded || header_type_is(&type, "multipart/form-data");
+    if (!*is_form_out) return OK;
+    enum err err = encoded
+                       ? url_params_parse(call->arena, buf_str(&call->x->body), &call->form, why)
+                       : parse_multipart(call, &type, why);
+    if ((err != ERR_INVALID && err != ERR_LIMIT) || why->field) return err;
+    input_fault(call, "body", "body", "value_error", "%s", why->text);
+    return input_check(call, why);
+}
+
+static enum err read_credentials(struct call *call, struct credentials *out, struct why *why)
+{
+    enum err err = parse_form(call, &out->is_form, why);
+    if (err) return err;
     if (out->is_form) {
-        err = url_params_parse(call->arena, buf_str(&call->x->body), &call->form, why);
-        if (err) return err;
         out->username = form_value(call, "username", true);
         out->password = form_value(call, "password", true);
         struct str grant = form_value(call, "grant_type", false);
@@ -137,6 +228,7 @@ static enum err limit_account(struct call *call, struct str key, struct why *why
     struct rate_verdict verdict =
         rate_take(call->api->rate, RATE_LOGIN_ACCOUNT, key, clock_mono_us());
     if (verdict.allowed) return OK;
+    call->over_rate = verdict;
     return why_set(why, ERR_LIMIT, "尝试次数过多，请 %u 秒后再试 (too many attempts: wait %u s)",
                    verdict.retry_after_s, verdict.retry_after_s);
 }
@@ -203,8 +295,9 @@ static enum err write_tokens(struct call *call, struct user_id user, struct sess
 static struct str client_name(struct call *call)
 {
     struct str agent = http_find_header(call->x, STR("user-agent"));
-    return agent.len && utf8_valid(agent) ? str_head(agent, utf8_floor(agent.at, MIN(agent.len, (size_t)200)))
-                                          : (struct str){0};
+    return agent.len && utf8_valid(agent)
+               ? str_head(agent, utf8_floor(agent.at, MIN(agent.len, (size_t)200)))
+               : (struct str){0};
 }
 
 enum err auth_login(struct call *call, struct why *why)
@@ -222,7 +315,8 @@ enum err auth_login(struct call *call, struct why *why)
         return err;
     }
     const struct settings *settings = call->api->settings;
-    int64_t minutes = credentials.is_form ? settings->token_minutes_form : settings->token_minutes_app;
+    int64_t minutes =
+        credentials.is_form ? settings->token_minutes_form : settings->token_minutes_app;
     struct coming_in in = {.login = {.user = user.brief.id,
                                      .refreshable = !credentials.is_form,
                                      .refresh_us = settings->refresh_days * DAY_US,
@@ -257,7 +351,8 @@ enum err auth_refresh(struct call *call, struct why *why)
     if (err) return err;
     switch (outcome) {
     case REFRESHED:
-        return write_tokens(call, session.user, session.id, settings->token_minutes_app, fresh, why);
+        return write_tokens(call, session.user, session.id, settings->token_minutes_app, fresh,
+                            why);
     case REFRESH_RACED:
         return why_set(why, ERR_CONFLICT, "this token was just replaced: use the newer one");
     case REFRESH_UNKNOWN:
@@ -308,8 +403,8 @@ enum err auth_password(struct call *call, struct why *why)
     if (err) return err;
     struct str old = input_str(call, "old_password", true);
     struct str new = input_str(call, "new_password", true);
+    if (new.at && password_check(new, why)) input_note(call, "new_password", why);
     err = input_check(call, why);
-    if (!err) err = password_check(new, why);
     if (err) return err;
     struct str hash = {0};
     err = users_load_password(call->db, call->arena, call->who.user, &hash, why);

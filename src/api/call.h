@@ -101,9 +101,10 @@ struct call {
     bool confirmed;         /* `who` was looked up in the store */
     bool no_account;        /* … and is no member (any more) */
     bool allowed_origin;
-    struct change change;   /* travelling to the writer */
-    struct job job;         /* … or to a worker */
-    struct task back;       /* … and home */
+    struct rate_verdict over_rate; /* with ERR_LIMIT: which limit that was */
+    struct change change;          /* travelling to the writer */
+    struct job job;                /* … or to a worker */
+    struct task back;              /* … and home */
     enum err err;
     struct why why;
 };

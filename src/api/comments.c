@@ -24,10 +24,9 @@ enum err comments_get_list(struct call *call, struct why *why)
     struct comments_query query = {
         .post = {input_path_id(call, 0, "post_id")},
         .skip = (uint64_t)input_query_int(call, "skip", 0, 0, INT32_MAX),
-        .after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX),
-        .before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX),
         .limit = (uint64_t)input_query_int(call, "limit", 50, 1, LIMIT_PAGE_SIZE),
     };
+    input_query_cursors(call, &query.before, &query.after);
     uint64_t likes, total;
     enum err err = input_check(call, why);
     if (!err) err = posts_load_counts(call->db, query.post, &likes, &total, why);

@@ -154,23 +154,16 @@ static struct str caller_name(struct call *call)
     return call->address;
 }
 
-/* RateLimit-* as in draft-ietf-httpapi-ratelimit-headers-03, Retry-After as in RFC 9110. */
 static enum err take_rate(struct call *call, enum rate_class class, struct str caller,
                           struct why *why)
 {
     if (class == RATE_NONE) return OK;
     struct rate_verdict verdict = rate_take(call->api->rate, (int)class, caller, clock_mono_us());
     if (verdict.limit == 0 || verdict.allowed) return OK;
-    struct arena *arena = call->arena;
-    struct http_exchange *x = call->x;
-    why_set(why, ERR_LIMIT, "请求过于频繁，请 %u 秒后再试 (too many requests: try again in %u s)",
-            verdict.retry_after_s, verdict.retry_after_s);
-    respond_problem(call, ERR_LIMIT, why);
-    http_add_header(x, "Retry-After", arena_printf(arena, "%u", verdict.retry_after_s));
-    http_add_header(x, "RateLimit-Limit", arena_printf(arena, "%u", verdict.limit));
-    http_add_header(x, "RateLimit-Remaining", arena_printf(arena, "%u", verdict.remaining));
-    http_add_header(x, "RateLimit-Reset", arena_printf(arena, "%u", verdict.reset_s));
-    return ERR_LIMIT;
+    call->over_rate = verdict;
+    return why_set(why, ERR_LIMIT,
+                   "请求过于频繁，请 %u 秒后再试 (too many requests: try again in %u s)",
+                   verdict.retry_after_s, verdict.retry_after_s);
 }
 
 /* --- changes that carry a key --- */
@@ -184,7 +177,7 @@ static struct str idempotency_key(const struct call *call)
 static struct str request_mark(struct call *call)
 {
     uint64_t hash = 14695981039346656037u; /* FNV-1a: no secret, must be the same after a restart */
-    struct str parts[] = {call->x->target, buf_str(&call->x->body)};
+    struct str parts[] = {call->x->method_name, call->x->target, buf_str(&call->x->body)};
     for (size_t p = 0; p < COUNT_OF(parts); p++) {
         for (size_t i = 0; i < parts[p].len; i++) {
             hash = (hash ^ (unsigned char)parts[p].at[i]) * 1099511628211u;
@@ -440,14 +433,15 @@ static enum err read_target(struct call *call, struct why *why)
 {
     enum err err = url_target_parse(call->x->target, &call->target, why);
     if (err || call->target.query.len == 0) return err;
-    return url_params_parse(call->arena, call->target.query, &call->query, why);
+    err = url_params_parse(call->arena, call->target.query, &call->query, why);
+    return err == ERR_LIMIT ? ERR_INVALID : err; /* one request too much, not too many of them */
 }
 
 static void refuse_head(struct call *call, enum err err)
 {
     static const struct route unrouted = {.path = "(none)"};
     if (call->route == NULL) call->route = &unrouted;
-    if (err != ERR_LIMIT) respond_problem(call, err, &call->why); /* take_rate() wrote its own */
+    respond_problem(call, err, &call->why);
     send_reply(call);
 }
 
@@ -510,6 +504,7 @@ static void on_fault(void *ctx, struct http_exchange *x, const char *sentence)
 {
     (void)ctx;
     respond_status(x, x->status, sentence);
+    if (call_of(x)) respond_cors(call_of(x)); /* else a page in a browser sees a network failure */
 }
 
 struct http_app api_http_app(struct api_loop *home)

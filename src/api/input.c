@@ -12,8 +12,13 @@ void input_fault(struct call *call, const char *where, const char *field, const 
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    call->faults[call->fault_count++] = (struct field_fault){
-        where, field, type, arena_copy(call->arena, str_of(text))};
+    call->faults[call->fault_count++] =
+        (struct field_fault){where, field, type, arena_copy(call->arena, str_of(text))};
+}
+
+void input_note(struct call *call, const char *field, const struct why *why)
+{
+    input_fault(call, "body", field, why->type ? why->type : "value_error", "%s", why->text);
 }
 
 enum err input_check(struct call *call, struct why *why)
@@ -80,6 +85,15 @@ struct str input_query_str(struct call *call, const char *name)
 {
     const struct url_param *param = find(call, name);
     return param ? param->value : (struct str){0};
+}
+
+void input_query_cursors(struct call *call, uint64_t *before_out, uint64_t *after_out)
+{
+    *before_out = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
+    *after_out = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX);
+    if (*before_out && *after_out) {
+        input_fault(call, "query", "after", "value_error", "use before or after, not both");
+    }
 }
 
 enum err input_json(struct call *call, struct why *why)

@@ -88,10 +88,9 @@ enum err messages_history(struct call *call, struct why *why)
         .reader = call->who.user,
         .partner = partner,
         .skip = (uint64_t)(page - 1) * (uint64_t)size,
-        .before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX),
-        .after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX),
         .limit = (uint64_t)input_query_int(call, "limit", size, 1, LIMIT_PAGE_SIZE),
     };
+    input_query_cursors(call, &query.before, &query.after);
     struct user other;
     struct conversation_side side;
     enum err err = input_check(call, why);
@@ -181,10 +180,9 @@ enum err groups_get_messages(struct call *call, struct why *why)
     struct messages_query query = {
         .reader = call->who.user,
         .group = {input_path_id(call, 0, "group_id")},
-        .before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX),
-        .after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX),
         .limit = (uint64_t)input_query_int(call, "limit", 50, 1, LIMIT_PAGE_SIZE),
     };
+    input_query_cursors(call, &query.before, &query.after);
     enum err err = input_check(call, why);
     if (!err) err = must_be_in(call, query.group, why);
     if (err) return err;

@@ -48,8 +48,7 @@ static int64_t read_query(struct call *call, struct posts_query *query)
     int64_t size = input_query_int(call, "page_size", 20, 1, LIMIT_PAGE_SIZE);
     query->viewer = call->who.user;
     query->author.value = (uint64_t)input_query_int(call, "author_id", 0, 0, INT64_MAX);
-    query->before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
-    query->after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX);
+    input_query_cursors(call, &query->before, &query->after);
     query->skip = (uint64_t)(page - 1) * (uint64_t)size;
     query->limit = (uint64_t)input_query_int(call, "limit", size, 1, LIMIT_PAGE_SIZE);
     return page;

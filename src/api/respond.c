@@ -68,6 +68,23 @@ static void write_problem(struct http_exchange *x, int status, const char *name,
     if (status == 401) http_add_header(x, "WWW-Authenticate", STR("Bearer"));
 }
 
+/* RateLimit-* as in draft-ietf-httpapi-ratelimit-headers-03, Retry-After as in RFC 9110. */
+static void add_rate_headers(struct call *call)
+{
+    const struct rate_verdict *verdict = &call->over_rate;
+    struct {
+        const char *name;
+        uint32_t value;
+    } headers[] = {{"Retry-After", verdict->retry_after_s},
+                   {"RateLimit-Limit", verdict->limit},
+                   {"RateLimit-Remaining", verdict->remaining},
+                   {"RateLimit-Reset", verdict->reset_s}};
+    for (size_t i = 0; i < COUNT_OF(headers); i++) {
+        http_add_header(call->x, headers[i].name,
+                        arena_printf(call->arena, "%u", headers[i].value));
+    }
+}
+
 void respond_problem(struct call *call, enum err err, const struct why *why)
 {
     struct http_exchange *x = call->x;
@@ -86,6 +103,7 @@ void respond_problem(struct call *call, enum err err, const struct why *why)
     }
     write_problem(x, status, name, detail, call, why);
     if (status == 503) http_add_header(x, "Retry-After", STR("2"));
+    if (status == 429 && call->over_rate.limit > 0) add_rate_headers(call);
 }
 
 void respond_status(struct http_exchange *x, int status, const char *sentence)

@@ -70,16 +70,21 @@ static bool has_nul(struct str password)
 
 enum err password_check(struct str password, struct why *why)
 {
-    if (!utf8_valid(password)) return why_set(why, ERR_INVALID, "password is not valid UTF-8");
-    if (has_nul(password)) return why_set(why, ERR_INVALID, "password has a NUL character");
+    if (!utf8_valid(password))
+        return why_field(why, "password", "string_unicode", "password is not valid UTF-8");
+    if (has_nul(password)) {
+        return why_field(why, "password", "value_error", "password has a NUL character");
+    }
     size_t count = utf8_count(password);
     if (count < LIMIT_PASSWORD_MIN) {
-        return why_set(why, ERR_INVALID, "password has %zu characters, at least %d needed", count,
-                       LIMIT_PASSWORD_MIN);
+        return why_field(why, "password", "string_too_short",
+                         "password has %zu characters, at least %d needed", count,
+                         LIMIT_PASSWORD_MIN);
     }
     if (count > LIMIT_PASSWORD_MAX) {
-        return why_set(why, ERR_INVALID, "password has %zu characters, at most %d allowed", count,
-                       LIMIT_PASSWORD_MAX);
+        return why_field(why, "password", "string_too_long",
+                         "password has %zu characters, at most %d allowed", count,
+                         LIMIT_PASSWORD_MAX);
     }
     return OK;
 }

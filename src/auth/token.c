@@ -251,8 +251,9 @@ static enum err times_read(jwt_t *jwt, int64_t now_s, struct token_claims *claim
     }
     if (now_s >= claims->expires_s) return no(why, "the token has expired");
     bool optional = claims->legacy && claim_is_absent(jwt, "iat");
-    if (!claim_number(jwt, "iat", &claims->issued_s) && !optional) {
-        return no(why, "the token has no iat that is a whole number");
+    if (!claim_number(jwt, "iat", &claims->issued_s)) {
+        if (!optional) return no(why, "the token has no iat that is a whole number");
+        claims->issued_s = 0; /* not what libjwt gives for "absent" */
     }
     if (claims->issued_s > now_s + TOKEN_CLOCK_SKEW_S) {
         return no(why, "the token was issued in the future");

@@ -31,11 +31,9 @@ static enum kind kind_of(int32_t point)
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_ND:
-        return KIND_LETTER;
+    case UTF8PROC_CATEGORY_ND: return KIND_LETTER;
     case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-        return KIND_MARK;
+    case UTF8PROC_CATEGORY_MC: return KIND_MARK;
     }
     return KIND_OTHER;
 }
@@ -59,18 +57,19 @@ static enum err points_check(struct str name, struct why *why)
         int32_t point = next_point(&rest);
         enum kind kind = kind_of(point);
         if (kind == KIND_OTHER) {
-            return why_set(why, ERR_INVALID,
-                           "a username may have letters, digits, '_', '-' and '.', but not U+%04X",
-                           (unsigned)point);
+            return why_field(
+                why, "username", "value_error",
+                "a username may have letters, digits, '_', '-' and '.', but not U+%04X",
+                (unsigned)point);
         }
         if (first && kind != KIND_LETTER) {
-            return why_set(why, ERR_INVALID,
-                           "a username begins with a letter, a digit or an underscore");
+            return why_field(why, "username", "value_error",
+                             "a username begins with a letter, a digit or an underscore");
         }
         marks = kind == KIND_MARK ? marks + 1 : 0;
         if (marks > MARKS_IN_A_ROW_MAX) {
-            return why_set(why, ERR_INVALID, "a username has at most %d accents on one letter",
-                           MARKS_IN_A_ROW_MAX);
+            return why_field(why, "username", "value_error",
+                             "a username has at most %d accents on one letter", MARKS_IN_A_ROW_MAX);
         }
     }
     return OK;
@@ -88,7 +87,8 @@ enum err username_check(struct str raw, struct str *trimmed_out, struct why *why
     struct arena arena = {0};
     struct str key = username_key(&arena, name);
     if (key.len > USERNAME_KEY_BYTES_MAX || key.len == 0 || points_check(key, why) != OK) {
-        err = why_set(why, ERR_INVALID, "a username cannot have letters that stand for others");
+        err = why_field(why, "username", "value_error",
+                        "a username cannot have letters that stand for others");
     }
     arena_release(&arena);
     if (!err) *trimmed_out = name;

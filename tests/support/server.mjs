@@ -10,11 +10,12 @@
 //     await server.stop();
 //
 // HUTONG_BIN names another binary than build/test/hutong.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const READY_MS = 20000;
@@ -49,10 +50,9 @@ function within(ms, promise, what) {
 
 function readyLine(child, log) {
   return new Promise((found, fail) => {
-    let text = '';
     child.stdout.on('data', (bytes) => {
-      text += bytes;
-      const line = /^ready (http:\/\/\S+)/m.exec(text);
+      log.output += bytes;
+      const line = /^ready (http:\/\/\S+)/m.exec(log.output);
       if (line) found(line[1].replace(/\/$/, ''));
     });
     child.once('error', fail);
@@ -74,7 +74,7 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   alive.add(child);
-  const log = { text: '' };
+  const log = { text: '', output: '' };
   for (const out of [child.stdout, child.stderr]) out.on('data', (bytes) => { log.text += bytes; });
   const gone = new Promise((done) => {
     child.once('close', (code, signal) => {
@@ -105,6 +105,15 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
     dataDir: data,
     pid: child.pid,
     log: () => log.text,
+    // What it said on standard output: the one-time code of an empty community, the ready line.
+    output: () => log.output,
+    // Look into, or change, what the embedded database holds; rows as objects.
+    async sql(statement) {
+      const run = promisify(execFile);
+      const { stdout } = await run('sqlite3', ['-json', '-cmd', '.timeout 10000',
+        path.join(data, 'hutong.db'), statement]);
+      return stdout.trim() ? JSON.parse(stdout) : [];
+    },
     // SIGTERM: it must drain, end with 0 and have nothing to complain about.
     async stop({ keepData = !own } = {}) {
       const { code, signal } = await end('SIGTERM');
