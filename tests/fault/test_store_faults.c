@@ -281,7 +281,7 @@ static enum err step_keyed(void *ctx, struct db *db, struct why *why)
     struct run *run = ctx;
     struct idempotent answer = {STR("/posts"), STR("mark"), 201, STR("{}"), 1};
     enum err err = do_post(run, db, "keyed", why);
-    return err ? err : idempotent_save(db, run->ann, STR("key"), &answer, why);
+    return err ? err : idempotent_save(db, run->ann, STR("key"), &answer, 0, why);
 }
 
 static enum err step_read(void *ctx, struct db *db, struct why *why)
