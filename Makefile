@@ -67,16 +67,18 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*
 CONTRACT := $(patsubst tests/contract/%.c,$(B)/tests/contract/%,$(wildcard tests/contract/test_*.c))
 FAULT := $(patsubst tests/fault/%.c,$(B)/tests/fault/%,$(wildcard tests/fault/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+LIVE := $(patsubst tests/live/%.c,$(B)/tests/live/%,$(wildcard tests/live/*.c))
 BENCH_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard bench/support/*.c))
 BENCH := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
-.PHONY: all lib unit contract fault fuzzers bench clean tool-flags FORCE
+.PHONY: all lib unit contract fault live fuzzers bench clean tool-flags FORCE
 .DELETE_ON_ERROR:
 all: $(B)/hutong
 lib: $(LIB)
 unit: $(UNIT)
 contract: $(CONTRACT)
 fault: $(FAULT)
+live: $(LIVE)
 fuzzers: $(FUZZ)
 bench: $(BENCH)
 
@@ -127,6 +129,9 @@ $(B)/tests/contract/%: $(B)/tests/contract/%.o $(TEST_SUPPORT) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/fault/%: $(B)/tests/fault/%.o $(TEST_SUPPORT) $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+# Programs that black-box tests of live connections start.
+$(B)/tests/live/%: $(B)/tests/live/%.o $(LIB)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 # libFuzzer brings main() in the fuzz variant; in the test variant replay.c does, over the corpus.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o) $(LIB)
 	@$(CC) $(LDFLAGS) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@ $^ $(LIBS)

@@ -182,7 +182,7 @@ for class in unit contract fault; do
 done
 if wants fuzz; then targets="$targets fuzzers"; fi
 for class in $node_parts; do
-    if wants "$class"; then targets="$targets all"; fi
+    if wants "$class"; then targets="$targets all live"; fi
 done
 # shellcheck disable=SC2086 # a list of words
 if [ -n "$targets" ] && ! make -s --no-print-directory -j"$(nproc)" VARIANT="$variant" $targets; then

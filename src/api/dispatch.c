@@ -227,7 +227,8 @@ static enum err handle_once(struct call *call, struct db *db, struct why *why)
                                 .status = call->x->status,
                                 .body = call->x->reply.len ? buf_str(&call->x->reply) : STR(""),
                                 .at_us = call->act.now_us};
-    return idempotent_save(db, call->who.user, key, &answer, why);
+    return idempotent_save(db, call->who.user, key, &answer, call->act.now_us - IDEMPOTENCY_US,
+                           why);
 }
 
 /* --- lanes --- */
@@ -295,6 +296,15 @@ static void give_to_writer(struct call *call)
     store_submit(call->api->store, &call->change);
 }
 
+/* A handler that says OK has taken the exchange over: `call` may be gone by then. */
+static void dispatch_here(struct call *call)
+{
+    enum err err = call->route->handle(call, &call->why);
+    if (err == OK) return;
+    call->err = err;
+    finish(call);
+}
+
 static void dispatch(struct call *call)
 {
     bool embedded = call->home->db != NULL;
@@ -322,8 +332,7 @@ static void dispatch(struct call *call)
     case LANE_HASH: give_to_workers(call); return;
     case LANE_LOOP:
         call->db = call->home->db;
-        call->err = call->route->handle(call, &call->why);
-        if (call->err) finish(call); /* else it has taken the exchange over */
+        dispatch_here(call);
         return;
     }
 }

@@ -90,8 +90,7 @@ static enum err disk_failed(struct why *why, const char *what)
 {
     if (errno == ENOSPC || errno == EDQUOT) {
         log_error("files.disk_full", "doing=\"%s\"", what);
-        return why_set(why, ERR_BUSY,
-                       "服务器磁盘已满 (the server's disk is full; nothing was stored)");
+        return why_set(why, ERR_FULL, "现在无法保存 (cannot save now: the server's disk is full)");
     }
     return why_set(why, ERR_IO, "%s: %s", what, strerror(errno));
 }
@@ -458,9 +457,7 @@ static enum err import_failed(enum err err, struct why *why)
         return why_field(why, "file", "value_error", "图片无法使用 (%s)", said.text);
     }
     if (err == ERR_LIMIT) return why_set(why, ERR_INVALID, "图片太大 (%s)", said.text);
-    bool full =
-        err == ERR_IO && str_find(str_of(said.text), STR("disk is full")) < strlen(said.text);
-    if (!full) return err;
+    if (err != ERR_FULL) return err;
     errno = ENOSPC;
     return disk_failed(why, "cannot store a picture");
 }

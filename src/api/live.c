@@ -7,9 +7,10 @@
  * WebSocket is accepted first and then closed with its code, because browsers
  * show scripts a close code but never a status.
  */
-#include "api/live_internal.h"
+#include "api/live.h"
 
 #include "api/input.h"
+#include "api/live_internal.h"
 #include "api/respond.h"
 #include "api/tokens.h"
 #include "base/clock.h"
@@ -30,6 +31,21 @@ void live_send_text(struct live *live, struct str text)
     } else {
         send_stream_event(live, text);
     }
+}
+
+size_t live_waiting(struct live *live)
+{
+    if (live->ws) {
+        ws_flush(live->ws);
+        return ws_queued(live->ws);
+    }
+    http_stream_flush(live->x);
+    return http_stream_queued(live->x);
+}
+
+static void on_drained(void *ctx)
+{
+    live_go_on(ctx);
 }
 
 /* A small message of ours, built by the caller in `buf`. */
@@ -89,8 +105,7 @@ static void say_subscribe(struct live *live, const struct json *message)
     struct topic_name name;
     uint64_t after = 0;
     const struct json *position = json_get(message, "after");
-    if (!json_as_str(json_get(message, "topic"), &topic) ||
-        !live_topic_parse(live, topic, &name)) {
+    if (!json_as_str(json_get(message, "topic"), &topic) || !live_topic_parse(live, topic, &name)) {
         live_send_error(live, "topic must be feed, me, group:ID or post:ID", topic);
     } else if (position && !json_as_u64(position, &after)) {
         live_send_error(live, "after must be the number of the last event you have", topic);
@@ -103,8 +118,7 @@ static void say_unsubscribe(struct live *live, const struct json *message)
 {
     struct str topic = STR("");
     struct topic_name name;
-    if (!json_as_str(json_get(message, "topic"), &topic) ||
-        !live_topic_parse(live, topic, &name)) {
+    if (!json_as_str(json_get(message, "topic"), &topic) || !live_topic_parse(live, topic, &name)) {
         live_send_error(live, "topic must be one you have subscribed to", topic);
         return;
     }
@@ -241,9 +255,8 @@ static void app_text(void *ctx, struct str text)
         }
     }
     if (!known) {
-        live_send_error(live,
-                        "type must be subscribe, unsubscribe, resume, presence, typing or ping",
-                        STR(""));
+        live_send_error(
+            live, "type must be subscribe, unsubscribe, resume, presence, typing or ping", STR(""));
     }
     json_free(message);
 }
@@ -302,7 +315,7 @@ static void on_beat(struct deadline *deadline)
     struct live *live = CONTAINER_OF(deadline, struct live, beat);
     struct loop *loop = live->home->loop;
     int64_t now_us = loop_now_us(loop);
-    if (live->ends_us && now_us >= live->ends_us) {
+    if (live->cut || (live->ends_us && now_us >= live->ends_us)) {
         live_close(live, LIVE_CODE_BAD_TOKEN, "token expired");
         return;
     }
@@ -349,7 +362,8 @@ static void ws_gone(void *ctx)
     live_free(ctx);
 }
 
-static const struct ws_owner app_owner = {.text = app_text, .binary = app_binary, .closed = ws_gone};
+static const struct ws_owner app_owner = {
+    .text = app_text, .binary = app_binary, .drained = on_drained, .closed = ws_gone};
 static const struct ws_owner legacy_owner = {
     .text = legacy_text, .binary = legacy_binary, .closed = ws_gone};
 
@@ -459,8 +473,13 @@ static void refuse_ws(struct call *call, bool legacy, unsigned code, const char 
 
 static void open_ws(struct call *call, bool legacy)
 {
+    if (call->err == ERR_UNKNOWN_CALLER && !legacy) {
+        refuse_ws(call, legacy, LIVE_CODE_SIGNED_OUT, "signed out");
+        return;
+    }
     if (call->err == ERR_UNKNOWN_CALLER) {
-        refuse_ws(call, legacy, legacy ? LIVE_CODE_NO_USER : LIVE_CODE_SIGNED_OUT, "User not found");
+        refuse_ws(call, legacy, call->no_account ? LIVE_CODE_NO_USER : LIVE_CODE_BAD_TOKEN,
+                  call->no_account ? "User not found" : "Invalid token");
         return;
     }
     if (call->err) {
@@ -517,12 +536,24 @@ static void confirm_then_go_on(struct call *call)
     }
 }
 
+/* RFC 9110, 15.5.22: say which protocol, and RFC 6455, 4.4: which version of it. */
+static void ask_for_upgrade(struct call *call, const struct why *why)
+{
+    respond_status(call->x, 426, why->text);
+    http_add_header(call->x, "Upgrade", STR("websocket"));
+    http_add_header(call->x, "Connection", STR("Upgrade"));
+    http_add_header(call->x, "Sec-WebSocket-Version", STR("13"));
+    call_reply(call);
+}
+
 static enum err begin_ws(struct call *call, bool legacy, struct why *why)
 {
     unsigned code = 0;
     const char *reason = NULL;
-    enum err err = ws_check_request(call->x, why);
-    if (err) return err;
+    if (ws_check_request(call->x, why) != OK) {
+        ask_for_upgrade(call, why);
+        return OK;
+    }
     if (!legacy && !origin_allowed(call)) {
         return why_set(why, ERR_DENIED, "this page may not open live connections here");
     }
@@ -566,30 +597,45 @@ enum err live_ticket(struct call *call, struct why *why)
 
 /*
  * The id of each event names the position in every topic of the stream
- * ("feed=12;me=5"), because a browser remembers only the last one it got.
+ * ("feed=12;me=5"), because a browser remembers only the last one it got. A
+ * topic that has no position yet is not named.
  */
-static void send_stream_event(struct live *live, struct str text)
+static void put_positions(struct live *live, struct buf *buf)
 {
-    struct buf buf;
-    buf_init(&buf, LIMIT_REPLY_BYTES);
-    buf_add_str(&buf, STR("id: "));
+    buf_add_str(buf, STR("id: "));
     bool first = true;
     for (struct list *at = live->subscriptions.next; at != &live->subscriptions; at = at->next) {
         struct live_sub *sub = CONTAINER_OF(at, struct live_sub, link);
+        if (!sub->placed) continue;
         struct str name = topic_public_name(subscription_topic(&sub->sub));
-        buf_printf(&buf, "%s%.*s=%llu", first ? "" : ";", STR_ARGS(name),
+        buf_printf(buf, "%s%.*s=%llu", first ? "" : ";", STR_ARGS(name),
                    (unsigned long long)sub->sub.position);
         first = false;
     }
+}
+
+static bool stream_has_room(struct live *live, size_t len)
+{
+    size_t max = (size_t)live->home->api->settings->live_queue_bytes;
+    size_t waiting = http_stream_queued(live->x);
+    if (waiting > 0 && waiting + len > max) waiting = live_waiting(live);
+    return waiting == 0 || waiting + len <= max;
+}
+
+static void send_stream_event(struct live *live, struct str text)
+{
+    struct buf buf;
+    if (live->cut) return;
+    buf_init(&buf, LIMIT_REPLY_BYTES);
+    put_positions(live, &buf);
     buf_add_str(&buf, STR("\ndata: "));
     buf_add_str(&buf, text); /* JSON of ours: no line ends in it */
     buf_add_str(&buf, STR("\n\n"));
-    size_t waiting = http_stream_queued(live->x);
-    if (waiting + buf.len > (size_t)live->home->api->settings->live_queue_bytes) {
-        /* Too slow: cut off; the browser comes back with its last id. */
+    if (!stream_has_room(live, buf.len)) {
+        /* Too slow: not a word more, or there would be a gap. It comes back with its last id. */
+        live->cut = true;
         live->beat.at_us = 0;
         deadline_set(live->home->loop, &live->beat, loop_now_us(live->home->loop));
-        live->ends_us = 1;
     } else {
         http_stream_write(live->x, buf_str(&buf));
     }
@@ -633,7 +679,8 @@ static void open_stream(struct call *call)
     http_add_header(x, "Cache-Control", STR("no-store"));
     http_add_header(x, "X-Accel-Buffering", STR("no"));
     respond_cors(call);
-    http_stream_begin(x, (struct http_stream_events){.gone = stream_gone, .ctx = live});
+    http_stream_begin(
+        x, (struct http_stream_events){.drained = on_drained, .gone = stream_gone, .ctx = live});
     if (x->connection == NULL) {
         stream_gone(live);
         return;
@@ -647,7 +694,12 @@ static void open_stream(struct call *call)
             continue;
         }
         bool resume = find_position(last, one, &after);
-        live_subscribe(live, &name, resume, after);
+        (void)live_join(live, &name, resume, after);
+    }
+    /* All have their places before the first event leaves: its id names them all. */
+    for (struct list *at = live->subscriptions.next, *next; at != &live->subscriptions; at = next) {
+        next = at->next;
+        live_catch_up(CONTAINER_OF(at, struct live_sub, link));
     }
 }
 

@@ -14,6 +14,7 @@ enum live_kind {
 enum {
     LIVE_SUBSCRIPTIONS_MAX = 300, /* one's groups, posts on screen, people one looks at */
     LIVE_REPLAY_MAX = 1000,       /* more missed events than this: load anew */
+    LIVE_REPLAY_PIECE = 100,      /* read from the log at once */
     LIVE_MESSAGES_PER_SECOND = 50
 };
 
@@ -31,14 +32,15 @@ struct live {
     struct api_loop *home;
     enum live_kind kind;
     struct caller who;
-    struct ws *ws;           /* LIVE_APP, LIVE_LEGACY */
-    struct http_exchange *x; /* LIVE_STREAM */
+    struct ws *ws;             /* LIVE_APP, LIVE_LEGACY */
+    struct http_exchange *x;   /* LIVE_STREAM */
     struct list subscriptions; /* of struct live_sub, owned */
     size_t subscription_count;
     struct deadline beat;
-    int64_t ends_us;         /* monotonic: the token's end; 0: as long as the session */
-    int64_t heard_s;         /* the second `heard_count` counts in */
+    int64_t ends_us; /* monotonic: the token's end; 0: as long as the session */
+    int64_t heard_s; /* the second `heard_count` counts in */
     int heard_count;
+    bool cut; /* LIVE_STREAM: too slow, hears nothing more and ends at the next beat */
 };
 
 /* One topic a connection hears. */
@@ -47,9 +49,14 @@ struct live_sub {
     struct list link;
     struct live *live;
     struct catch_up *catch_up; /* reading the log; NULL: not now */
+    bool placed;               /* `sub.position` means something */
+    bool behind;               /* the rest of the log is sent when the reader has taken some */
+    bool quiet;                /* with `behind`: no answer is owed at the end */
 };
 
 void live_send_text(struct live *live, struct str text);
+/* Bytes that wait for the peer, after what can leave now has left. */
+size_t live_waiting(struct live *live);
 /* Build and send {"type":TYPE,"topic":…,"id":…}. */
 void live_send_topic(struct live *live, const char *type, const struct topic_name *topic,
                      uint64_t id);
@@ -63,7 +70,13 @@ MUST_USE bool live_topic_parse(const struct live *live, struct str text,
  * sending what came after `after`. Answers with subscribed, reload or error.
  */
 void live_subscribe(struct live *live, const struct topic_name *name, bool resume, uint64_t after);
-/* Hear whether members are there. */
+/* The two halves of it: nothing is sent before the second. NULL: no room, which was said. */
+struct live_sub *live_join(struct live *live, const struct topic_name *name, bool resume,
+                           uint64_t after);
+void live_catch_up(struct live_sub *sub);
+/* The reader has taken what waited: send more of what it missed. */
+void live_go_on(struct live *live);
+/* Hear whether these members are there, and no others any more. */
 void live_watch_presence(struct live *live, const uint64_t *users, size_t count);
 /* Old clients: only what has a form for them, from now on. */
 void live_subscribe_legacy(struct live *live);

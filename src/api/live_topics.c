@@ -7,6 +7,11 @@
  * go live from the number the log was read up to. If the loop has delivered
  * more than that by then, read again from there. So nothing is missed and
  * nothing comes twice, whichever of the two was quicker.
+ *
+ * The log is read in pieces, and the next one only when the reader has taken
+ * half of what may wait for it: what was missed may be more than a reader's
+ * queue holds, and one that is closed for being slow while it catches up would
+ * come back and be closed for ever.
  */
 #include "api/live_internal.h"
 
@@ -31,12 +36,14 @@ struct catch_up {
     enum err err;
     struct why why;
     struct topic_state topic;
-    bool reload;
+    bool reload, more;                   /* more: the log goes on behind `missed` */
     struct missed *missed, **missed_end; /* in `arena` */
+    size_t count;
 };
 
 struct missed {
     struct missed *next;
+    uint64_t seq;
     struct str text;
 };
 
@@ -73,6 +80,8 @@ static void keep_missed(void *ctx, uint64_t seq, struct str payload)
 {
     struct catch_up *look = ctx;
     struct missed *missed = ARENA_NEW(&look->arena, struct missed);
+    missed->seq = seq;
+    look->more = ++look->count == LIVE_REPLAY_PIECE;
     missed->text = event_text(&look->arena, &look->name, seq, payload);
     *look->missed_end = missed;
     look->missed_end = &missed->next;
@@ -100,7 +109,7 @@ static enum err read_log(struct catch_up *look, struct db *db, struct why *why)
         look->reload = true;
         return OK;
     }
-    return events_after(db, look->topic.id, look->after, LIVE_REPLAY_MAX, keep_missed, look, why);
+    return events_after(db, look->topic.id, look->after, LIVE_REPLAY_PIECE, keep_missed, look, why);
 }
 
 /* One snapshot, so that the number and the events belong together. */
@@ -120,6 +129,43 @@ static void free_look(struct catch_up *look)
 
 static void start_look(struct live_sub *sub, bool resume, uint64_t after, bool quiet);
 
+/* False when that was not all of it: the reader must take some first, or the log goes on. */
+static bool send_missed(struct live_sub *sub, const struct catch_up *look)
+{
+    struct live *live = sub->live;
+    size_t enough = (size_t)live->home->api->settings->live_queue_bytes / 2;
+    for (const struct missed *m = look->missed; m; m = m->next) {
+        sub->sub.position = m->seq;
+        live_send_text(live, m->text);
+        if (m->next && live_waiting(live) > enough) return false;
+    }
+    return !look->more;
+}
+
+static void read_on_later(struct live_sub *sub, struct catch_up *look)
+{
+    bool quiet = look->quiet;
+    uint64_t at = sub->sub.position;
+    free_look(look);
+    if (live_waiting(sub->live) > 0) {
+        sub->behind = true;
+        sub->quiet = quiet;
+    } else {
+        start_look(sub, true, at, quiet);
+    }
+}
+
+void live_go_on(struct live *live)
+{
+    for (struct list *at = live->subscriptions.next, *next; at != &live->subscriptions; at = next) {
+        next = at->next;
+        struct live_sub *sub = CONTAINER_OF(at, struct live_sub, link);
+        if (!sub->behind) continue;
+        sub->behind = false;
+        start_look(sub, true, sub->sub.position, sub->quiet);
+    }
+}
+
 /* Back on the loop. */
 static void finish_look(struct catch_up *look)
 {
@@ -137,9 +183,13 @@ static void finish_look(struct catch_up *look)
         free_look(look);
         return;
     }
-    for (struct missed *m = look->missed; m; m = m->next) live_send_text(live, m->text);
+    if (!send_missed(sub, look)) {
+        read_on_later(sub, look);
+        return;
+    }
     uint64_t head = look->topic.head;
     sub->sub.position = head;
+    sub->placed = true;
     if (look->reload) {
         live_send_topic(live, "reload", &look->name, head);
     } else if (!look->quiet) {
@@ -214,7 +264,7 @@ static void deliver_to_legacy(struct subscription *subscription, struct event *e
 static void on_gap(struct subscription *subscription)
 {
     struct live_sub *sub = CONTAINER_OF(subscription, struct live_sub, sub);
-    if (sub->live->kind != LIVE_LEGACY && sub->catch_up == NULL) {
+    if (sub->live->kind != LIVE_LEGACY && sub->catch_up == NULL && !sub->behind) {
         start_look(sub, true, subscription->position, true);
     }
 }
@@ -258,16 +308,51 @@ static bool has_room(struct live *live, struct str topic)
     return false;
 }
 
-void live_subscribe(struct live *live, const struct topic_name *name, bool resume, uint64_t after)
+struct live_sub *live_join(struct live *live, const struct topic_name *name, bool resume,
+                           uint64_t after)
 {
     struct live_sub *sub = live_find(live, name);
     if (sub) live_unsubscribe(sub); /* again: from the position it names now */
-    if (!has_room(live, topic_public_name(name))) return;
-    start_look(join(live, name), resume, after, false);
+    if (!has_room(live, topic_public_name(name))) return NULL;
+    sub = join(live, name);
+    sub->sub.paused = true;
+    sub->placed = resume;
+    sub->sub.position = resume ? after : 0;
+    return sub;
+}
+
+void live_catch_up(struct live_sub *sub)
+{
+    start_look(sub, sub->placed, sub->sub.position, false);
+}
+
+void live_subscribe(struct live *live, const struct topic_name *name, bool resume, uint64_t after)
+{
+    struct live_sub *sub = live_join(live, name, resume, after);
+    if (sub) live_catch_up(sub);
+}
+
+static bool is_presence(const struct live_sub *sub)
+{
+    return str_starts(str_of(subscription_topic(&sub->sub)->text), STR("presence:"));
+}
+
+static bool is_watched(const struct live_sub *sub, const uint64_t *users, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct topic_name name = topic_presence((struct user_id){users[i]});
+        if (strcmp(subscription_topic(&sub->sub)->text, name.text) == 0) return true;
+    }
+    return false;
 }
 
 void live_watch_presence(struct live *live, const uint64_t *users, size_t count)
 {
+    for (struct list *at = live->subscriptions.next, *next; at != &live->subscriptions; at = next) {
+        next = at->next;
+        struct live_sub *sub = CONTAINER_OF(at, struct live_sub, link);
+        if (is_presence(sub) && !is_watched(sub, users, count)) live_unsubscribe(sub);
+    }
     for (size_t i = 0; i < count; i++) {
         struct topic_name name = topic_presence((struct user_id){users[i]});
         if (live_find(live, &name)) continue;

@@ -14,6 +14,7 @@ static int status_of(enum err err, const struct why *why)
     case ERR_TIMEOUT: return 504;
     case ERR_UPSTREAM: return 502;
     case ERR_BUSY: return 503;
+    case ERR_FULL: return 507;
     case ERR_CANCELLED:
     case ERR_UNCERTAIN:
     case ERR_IO:
@@ -92,9 +93,14 @@ void respond_problem(struct call *call, enum err err, const struct why *why)
     char name[64];
     snprintf(name, sizeof(name), "urn:hutong:problem:%s", err_name(err));
     /* What went wrong inside is for the operator's log, which has the request's id. */
-    struct str detail = status == 500 && err != ERR_UNCERTAIN
-                            ? STR("something went wrong on our side; nothing was changed")
-                            : str_of(why->text);
+    struct str detail = str_of(why->text);
+    if (err == ERR_UNCERTAIN) {
+        detail =
+            STR("无法确定是否已保存 (we cannot tell whether this was saved: look before you try "
+                "again)");
+    } else if (status == 500) {
+        detail = STR("something went wrong on our side; nothing was changed");
+    }
     write_problem(x, status, name, detail, call, why);
     if (status == 503) http_add_header(x, "Retry-After", STR("2"));
     if (status == 429 && call->over_rate.limit > 0) add_rate_headers(call);

@@ -93,7 +93,8 @@ enum err token_confirm(struct call *call, struct why *why)
     struct caller *who = &call->who;
     struct standing standing;
     enum err err = users_load_standing(call->db, who->user, &standing, why);
-    if (err == ERR_NOT_FOUND) return refused(why);
+    call->no_account = err == ERR_NOT_FOUND;
+    if (call->no_account) return refused(why);
     if (err) return err;
     bool is_resident = standing.role == ROLE_RESIDENT;
     /* Tokens of the older system belong to no session: all of them end at once or none. */

@@ -25,12 +25,13 @@ struct args {
 
 struct command {
     const char *name;
-    const char *usage;    /* what stands behind the name */
-    const char *summary;  /* one line */
-    const char *manual;   /* the page of `hutong NAME --help` */
-    const char *flags;    /* own options without a value, blank-separated */
-    const char *values;   /* own options with a value */
+    const char *usage;   /* what stands behind the name, one line for each way */
+    const char *summary; /* one line */
+    const char *manual;  /* the page of `hutong NAME --help`, below usage; 79 columns */
+    const char *flags;   /* own options without a value, blank-separated */
+    const char *values;  /* own options with a value */
     int (*run)(struct args *args);
+    bool vets; /* settings that make no sense stop it (app/vet.h) */
     bool hidden;
 };
 

@@ -1,68 +1,166 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* app/commands.c: the table of sub-commands with their manuals, and `hutong settings`. */
+/* app/commands.c: the table of sub-commands, and their manuals. 79 columns. */
 #include "app/command.h"
+
+#define SETTINGS_PARAGRAPH                                                                         \
+    "  --SETTING VALUE  any setting, like --data DIR or --database URL; settings\n"                \
+    "                   also come from the environment and from .env: `hutong\n"                   \
+    "                   settings` lists them\n"
 
 const struct command commands[] = {
     {.name = "serve",
      .usage = "[--demo] [--SETTING VALUE...]",
      .summary = "run the community server",
-     .manual =
-         "Opens the data folder (created when missing), brings the database up to date, listens,\n"
-         "and prints one line to standard output when it is ready:\n\n"
-         "    ready http://127.0.0.1:8000 pid=1234\n\n"
-         "Logs go to standard error or to --log-file. In an empty community it also prints a\n"
-         "one-time code that makes the first account an administrator.\n\n"
-         "  --demo    in an empty community, make demo residents, members, posts and messages,\n"
-         "            and print how to log in\n\n"
-         "Signals: TERM and INT stop it (running requests finish first), HUP reopens the log.\n"
-         "A second `hutong serve` on the same address and data can take over: start it, then\n"
-         "stop the first.\n",
+     .manual = "Opens the data folder (made when missing), brings the database up to date,\n"
+               "listens, and prints one line to standard output when it is ready:\n"
+               "\n"
+               "    ready http://127.0.0.1:8000 pid=1234\n"
+               "\n"
+               "In an empty community it also prints a one-time code that makes the first\n"
+               "account an administrator. The log goes to standard error or to --log-file.\n"
+               "\n"
+               "Options:\n"
+               "  --demo           in an empty community, make demo residents, members, posts\n"
+               "                   and messages, and print how to log in\n" SETTINGS_PARAGRAPH "\n"
+               "Signals:\n"
+               "  TERM, INT        stop: running requests may finish (--drain-timeout), live\n"
+               "                   readers are told to come back\n"
+               "  HUP              open the log file anew, after it was moved away\n"
+               "\n"
+               "A second server on the same address and data takes over without a refused\n"
+               "request: start it, wait for its ready line, then stop the first.\n"
+               "\n"
+               "Examples:\n"
+               "  hutong serve --demo\n"
+               "  hutong serve --listen 0.0.0.0:8000 --data /var/lib/hutong\n"
+               "  HUTONG_DATABASE=mysql://hutong:PASSWORD@localhost/hutong hutong serve\n"
+               "\n"
+               "Exit status: 0 after a signal, 1 when it cannot start, 2 for wrong usage or a\n"
+               "wrong setting. `hutong doctor` says what stands in the way.\n",
      .flags = "demo",
      .values = "",
-     .run = run_serve},
+     .run = run_serve,
+     .vets = true},
     {.name = "user",
-     .usage = "add NAME --nickname TEXT [--role ROLE] | role NAME ROLE | list",
+     .usage = "add NAME [--nickname TEXT] [--role ROLE]\n"
+              "role NAME ROLE\n"
+              "list",
      .summary = "add members, change roles, list them",
-     .manual = "Works on the database of the settings, also while a server runs.\n\n"
-               "  add NAME    make an account; the password is read from standard input, one line\n"
-               "  role NAME ROLE   ROLE is member, moderator or admin\n"
-               "  list        everybody, one line each\n",
+     .manual =
+         "Works on the database of the settings, also while a server runs.\n"
+         "\n"
+         "  add NAME         make an account; its password is one line of standard\n"
+         "                   input\n"
+         "  role NAME ROLE   give a member another role\n"
+         "  list             everybody, one line each: id, role, name, nickname\n"
+         "\n"
+         "Options:\n"
+         "  --nickname TEXT  the name others see; NAME when not given\n"
+         "  --role ROLE      member (the default), moderator or admin\n" SETTINGS_PARAGRAPH "\n"
+         "Examples:\n"
+         "  hutong user add mei --nickname 小梅 --role admin\n"
+         "  hutong user role mei moderator\n"
+         "  hutong user list --data /var/lib/hutong\n"
+         "\n"
+         "Exit status: 0 done, 1 failed (the name is taken, there is no such member),\n"
+         "2 for wrong usage or a wrong setting.\n",
      .flags = "",
      .values = "nickname role",
-     .run = run_user},
+     .run = run_user,
+     .vets = true},
     {.name = "resident",
-     .usage = "add NAME --nickname TEXT [--bio TEXT] [--personality TEXT]",
+     .usage = "add NAME [OPTION...]",
      .summary = "add AI residents",
-     .manual = "A resident is an account that nobody can log in to. NAME is its user name;\n"
-               "--personality is a comma-separated list of traits.\n",
+     .manual = "A resident is an account that nobody can log in to.\n"
+               "\n"
+               "Options:\n"
+               "  --nickname TEXT     the name others see; NAME when not given\n"
+               "  --bio TEXT          what the profile says\n"
+               "  --personality TEXT  traits, separated by commas\n" SETTINGS_PARAGRAPH "\n"
+               "Example:\n"
+               "  hutong resident add xiaohe --nickname 小荷 --personality curious,kind\n"
+               "\n"
+               "Exit status: 0 done, 1 failed (the name is taken), 2 for wrong usage or a\n"
+               "wrong setting.\n",
      .flags = "",
      .values = "nickname bio personality",
-     .run = run_resident},
+     .run = run_resident,
+     .vets = true},
     {.name = "db",
-     .usage = "migrate | status | backup FILE | restore FILE | check [FILE]",
+     .usage = "migrate\n"
+              "status\n"
+              "backup FILE\n"
+              "restore FILE\n"
+              "check [FILE]",
      .summary = "migrate, back up, restore and check the database",
-     .manual = "  migrate       bring the database up to date (serve does this by itself)\n"
-               "  status        which migrations are applied\n"
-               "  backup FILE   a verified copy, also while a server runs\n"
-               "  restore FILE  into a place that is empty; checks the copy first\n"
-               "  check [FILE]  is the database, or a backup, sound?\n",
+     .manual = "Works on the database of the settings (--database, --data).\n"
+               "\n"
+               "  migrate       bring the schema up to date, and make the database when there\n"
+               "                is none; `hutong serve` does this by itself\n"
+               "  status        every migration and whether it is applied\n"
+               "  backup FILE   a copy as of one moment, also while a server runs; read again\n"
+               "                and compared before it gets its name. Never replaces a file\n"
+               "  restore FILE  check the backup, then put it where nothing is yet: no database\n"
+               "                file, or a MariaDB database without tables. Stop the server and\n"
+               "                move the old database away first\n"
+               "  check         is the database sound? Pages, indexes, references; with MariaDB\n"
+               "                every table. Reads all of it; a server may run meanwhile\n"
+               "  check FILE    is the backup whole and sound?\n"
+               "\n"
+               "A backup holds the whole database and is readable by its owner only. Pictures\n"
+               "(DATA/uploads) and the signing keys (DATA/keys.json) are files: copy them too.\n"
+               "A backup of SQLite is an SQLite file, one of MariaDB a dump of Hutong's own;\n"
+               "each goes back into the same engine. Ctrl-C stops and leaves nothing behind.\n"
+               "\n"
+               "Options:\n" SETTINGS_PARAGRAPH "\n"
+               "Examples:\n"
+               "  hutong db backup /var/backups/hutong-monday.db --data /var/lib/hutong\n"
+               "  hutong db check /var/backups/hutong-monday.db\n"
+               "  hutong db restore /var/backups/hutong-monday.db --data /srv/new\n"
+               "\n"
+               "Exit status: 0 done; 1 failed, also: `status` found pending or wrong\n"
+               "migrations, `check` found damage; 2 for wrong usage or a wrong setting.\n",
      .flags = "",
      .values = "",
-     .run = run_db},
+     .run = run_db,
+     .vets = true},
     {.name = "doctor",
      .usage = "[--SETTING VALUE...]",
      .summary = "check everything and say how to mend it",
-     .manual = "Looks at settings, data folder, keys, database, disk, port and secrets. Prints one\n"
-               "line for each, with what to do where something is wrong. Exit status 1 when\n"
-               "anything is.\n",
+     .manual = "Looks at settings, folders, disk, signing keys, database, passwords, address,\n"
+               "limits, clock and broker. One line for each thing: ok, warn or WRONG, and below\n"
+               "it what to do. Changes nothing, makes no file, and may run beside a server. Run\n"
+               "it as the user who runs the server, with the same settings.\n"
+               "\n"
+               "Options:\n" SETTINGS_PARAGRAPH "\n"
+               "Environment:\n"
+               "  NO_COLOR         no colours; there are none where output is no terminal\n"
+               "\n"
+               "Examples:\n"
+               "  hutong doctor\n"
+               "  sudo -u hutong hutong doctor --data /var/lib/hutong\n"
+               "\n"
+               "Exit status: 0 when nothing is WRONG (there may be warnings), 1 when something\n"
+               "is, 2 for wrong usage or a value that cannot be read at all.\n",
      .flags = "",
      .values = "",
      .run = run_doctor},
     {.name = "settings",
      .usage = "[--SETTING VALUE...]",
      .summary = "list every setting with its value and help",
-     .manual = "Values come from the command line, then the environment, then a .env file in the\n"
-               "working directory, then the default. Secrets are shown as ***.\n",
+     .manual = "Prints each setting, the value it has now, the environment names that set it,\n"
+               "what is allowed, and what it is for. Secrets and passwords are shown as ***.\n"
+               "\n"
+               "A value comes from the first of these that has one:\n"
+               "  1. the command line: --NAME VALUE or --NAME=VALUE\n"
+               "  2. the environment: HUTONG_NAME, or the name of an older system\n"
+               "  3. the file .env in the working directory: HUTONG_NAME=VALUE, one a line\n"
+               "  4. the default\n"
+               "\n"
+               "Example:\n"
+               "  HUTONG_LOG_LEVEL=debug hutong settings --data /var/lib/hutong\n"
+               "\n"
+               "Exit status: 0, or 2 when a value is wrong.\n",
      .flags = "",
      .values = "",
      .run = run_settings},
@@ -73,36 +171,7 @@ const struct command commands[] = {
      .flags = "",
      .values = "members posts partners messages",
      .run = run_bench_data,
+     .vets = true,
      .hidden = true},
 };
 const size_t commands_count = COUNT_OF(commands);
-
-static void print_wrapped(const char *text)
-{
-    size_t column = 0;
-    struct str rest = str_of(text), word;
-    while (str_split(&rest, ' ', &word)) {
-        if (column + word.len > 68) {
-            fputs("\n", stdout);
-            column = 0;
-        }
-        printf("%s%.*s", column == 0 ? "        " : " ", STR_ARGS(word));
-        column += word.len + 1;
-    }
-    fputs("\n", stdout);
-}
-
-int run_settings(struct args *args)
-{
-    for (size_t i = 0; i < settings_count; i++) {
-        const struct setting *row = &settings_table[i];
-        struct str value = setting_text(&args->arena, &args->settings, row);
-        printf("--%s  (%s)\n    now: %.*s\n", row->name, row->names, STR_ARGS(value));
-        if (row->type == SETTING_INT) {
-            printf("    allowed: %lld to %lld\n", (long long)row->min, (long long)row->max);
-        }
-        if (row->choices) printf("    allowed: %s\n", row->choices);
-        print_wrapped(row->help);
-    }
-    return 0;
-}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/vet.h"
 #include "base/mem.h"
 #include "base/version.h"
 
@@ -57,14 +58,29 @@ static void print_help(void)
     }
     puts("\nOptions:\n"
          "  --help     this page; `hutong COMMAND --help` is the manual of a command\n"
-         "  --version  version and commit\n\n"
-         "Settings (--NAME VALUE, environment or .env) are listed by `hutong settings`.");
+         "  --version  version and commit\n"
+         "\n"
+         "Settings stand on the command line (--NAME VALUE), in the environment or in a\n"
+         "file .env; `hutong settings` lists them all with their values.\n"
+         "\n"
+         "First steps:\n"
+         "  hutong serve --demo    a small community to look at, on http://127.0.0.1:8000\n"
+         "  hutong doctor          is this machine ready, and what is missing?\n"
+         "  hutong db backup FILE  a copy of everything but pictures and keys\n"
+         "\n"
+         "Exit status: 0 done, 1 failed, 2 wrong usage or a wrong setting.");
 }
 
 static void print_manual(const struct command *command)
 {
-    printf("hutong %s - %s\n\nUsage: hutong %s %s\n\n%s", command->name, command->summary,
-           command->name, command->usage, command->manual);
+    struct str rest = str_of(command->usage), line;
+    const char *before = "Usage:";
+    printf("hutong %s - %s\n\n", command->name, command->summary);
+    while (str_split(&rest, '\n', &line)) {
+        printf("%s hutong %s %.*s\n", before, command->name, STR_ARGS(line));
+        before = "      ";
+    }
+    printf("\n%s", command->manual);
 }
 
 static bool is_word_of(const char *words, struct str word)
@@ -74,6 +90,17 @@ static bool is_word_of(const char *words, struct str word)
         if (one.len > 0 && str_eq(one, word)) return true;
     }
     return false;
+}
+
+/* The last one counts, so that a script's options can be overruled behind it. */
+static void give_setting(struct args *args, struct setting_value given)
+{
+    for (size_t i = 0; i < args->given_count; i++) {
+        if (strcmp(args->given[i].name, given.name) != 0) continue;
+        args->given[i] = given;
+        return;
+    }
+    args->given[args->given_count++] = given;
 }
 
 /* 0, or the exit status. */
@@ -96,7 +123,7 @@ static int read_option(const struct command *command, struct args *args, char **
     if (value == NULL) value = argv[++*at];
     if (value == NULL) return usage_error("--%s needs a value", kept.at);
     if (setting) {
-        args->given[args->given_count++] = (struct setting_value){setting->name, value};
+        give_setting(args, (struct setting_value){setting->name, value});
     } else {
         args->options[args->option_count][0] = kept.at;
         args->options[args->option_count++][1] = value;
@@ -139,27 +166,44 @@ static int run_command(const struct command *command, int argc, char **argv)
         fail(&why);
         status = 2;
     }
+    if (status == 0 && command->vets && vet_settings(&args->settings, &why) != OK) {
+        fail(&why);
+        status = 2;
+    }
     if (status == 0) status = command->run(args);
     arena_release(&args->arena);
     mem_free(args);
     return status;
 }
 
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < commands_count; i++) {
+        if (strcmp(name, commands[i].name) == 0) return &commands[i];
+    }
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     umask(0027);
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
+    const char *name = argc < 2 ? "" : argv[1];
+    bool help = strcmp(name, "help") == 0;
+    if (help && argc > 2) name = argv[2]; /* `hutong help db` */
+    const struct command *command = find_command(name);
+    if (help && command) {
+        print_manual(command);
+        return 0;
+    }
+    if (argc < 2 || (help && argc == 2) || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         print_help();
         return argc < 2 ? 2 : 0;
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(name, "--version") == 0) {
         printf("hutong %s (%s)\n", version_text(), version_commit());
         return 0;
     }
-    for (size_t i = 0; i < commands_count; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) return run_command(&commands[i], argc, argv);
-    }
-    return usage_error("there is no command \"%s\"", argv[1]);
+    return command ? run_command(command, argc, argv)
+                   : usage_error("there is no command \"%s\"", name);
 }

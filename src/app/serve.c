@@ -88,8 +88,8 @@ static void on_each_loop(struct server *server, void (*run)(struct server_loop *
 
 static void drain_loop(struct server_loop *to, void *ctx)
 {
-    (void)ctx;
-    http_server_drain(to->home.server);
+    const struct server *server = ctx;
+    http_server_drain(to->home.server, (unsigned)server->loop_count);
     api_loop_drain(&to->home);
 }
 
@@ -132,12 +132,15 @@ static int cores(void)
 static enum err open_threads(struct server *server, struct why *why)
 {
     const struct settings *s = server->api.settings;
-    struct workers_hooks hooks = {worker_begin, worker_end, server};
+    struct workers_hooks hooks = {.begin = worker_begin, .end = worker_end, .ctx = server};
     int workers = s->workers ? (int)s->workers : MAX(cores(), 2);
     /* MariaDB waits on its own disk, not on our processor: more threads then. */
     if (store_kind(server->api.store) == DB_MARIADB && !s->workers) workers = MAX(workers * 4, 8);
     enum err err = workers_open(workers, 4096, hooks, &server->api.workers, why);
     if (err) return err;
+    /* Hashing takes a whole processor for as long as it lasts, on purpose: it must not be ours
+     * that the loops wait for. */
+    hooks.niceness = 10;
     return workers_open(cores(), (size_t)s->password_queue_max, hooks, &server->api.hashers, why);
 }
 
@@ -266,9 +269,10 @@ static void wait_for_stop(struct server *server, const sigset_t *signals)
 
 /* --- stopping --- */
 
-static void drain(struct server *server)
+/* Until everything is finished, the time is over or somebody asks a second time. */
+static void drain(struct server *server, const sigset_t *signals)
 {
-    on_each_loop(server, drain_loop, NULL);
+    on_each_loop(server, drain_loop, server);
     int64_t until_us = clock_mono_us() + server->api.settings->drain_timeout_s * 1000000;
     for (;;) {
         size_t open = 0;
@@ -279,7 +283,11 @@ static void drain(struct server *server)
             return;
         }
         struct timespec pause = {.tv_nsec = 10 * 1000000};
-        nanosleep(&pause, NULL);
+        int got = sigtimedwait(signals, NULL, &pause);
+        if (got == SIGTERM || got == SIGINT) {
+            log_warn("serve.drain", "left=%zu reason=\"asked twice\"", open);
+            return;
+        }
     }
 }
 
@@ -299,7 +307,7 @@ static void close_server(struct server *server)
             pthread_join(server->loops[i].thread, NULL);
         }
     }
-    if (!running) return; /* start-up failed: the process ends here */
+    if (!running && server->loop_count > 0) return; /* no address to have: the process ends here */
     for (size_t i = 0; i < server->loop_count; i++) {
         loop_close(server->loops[i].loop);
         api_loop_close(&server->loops[i].home);
@@ -326,18 +334,18 @@ static void greet(struct server *server)
 {
     printf("ready http://%s pid=%d\n", server->address, (int)getpid());
     fflush(stdout);
-    log_info("serve.ready", "address=%s loops=%zu database=%s", server->address,
-             server->loop_count, store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
+    log_info("serve.ready", "address=%s loops=%zu database=%s", server->address, server->loop_count,
+             store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
 }
 
 int run_serve(struct args *args)
 {
-    struct server *server = NEW(struct server);
     struct why why;
     sigset_t signals;
-    server->api.settings = &args->settings;
     enum err err = open_log(&args->settings, &why);
     if (err) return fail(&why);
+    struct server *server = NEW(struct server);
+    server->api.settings = &args->settings;
     raise_file_limit();
     block_signals(&signals);
     err = open_api(server, &why);
@@ -348,7 +356,7 @@ int run_serve(struct args *args)
         greet(server);
         wait_for_stop(server, &signals);
         log_info("serve.stopping", "pid=%d", (int)getpid());
-        drain(server);
+        drain(server, &signals);
     }
     close_server(server);
     if (!err) log_info("serve.stopped", "pid=%d", (int)getpid());

@@ -49,6 +49,7 @@ const char *err_name(enum err err)
         [ERR_BUSY] = "busy",
         [ERR_UNCERTAIN] = "uncertain",
         [ERR_IO] = "io",
+        [ERR_FULL] = "disk_full",
         [ERR_CORRUPT] = "corrupt",
     };
     static_assert(COUNT_OF(names) == ERR_COUNT, "a name for every code");

@@ -24,6 +24,7 @@ enum err {
     ERR_UPSTREAM,  /* another provider */
     ERR_BUSY,      /* wait */
     ERR_UNCERTAIN, /* the write may have happened, look first */
+    ERR_FULL,      /* no room on the disk: nothing has changed, tell the operator */
     ERR_IO,        /* stop this work, tell the operator */
     ERR_CORRUPT,   /* the same */
     ERR_COUNT
@@ -39,9 +40,9 @@ struct why {
 /*
  * enum err why_set(struct why *why, enum err err, const char *format, ...): write the sentence,
  * return `err`; `field` and `type` become NULL.
- * enum err why_field(struct why *why, const char *field, const char *type, const char *format, ...):
- * ERR_INVALID about one field of the input.
- * Macros, so that compilers and analysers see in every caller that this is the way of failing.
+ * enum err why_field(struct why *why, const char *field, const char *type, const char *format,
+ * ...): ERR_INVALID about one field of the input. Macros, so that compilers and analysers see in
+ * every caller that this is the way of failing.
  */
 #define why_set(why, err, ...) (why_write((why), __VA_ARGS__), err_itself(err))
 #define why_field(why, field, type, ...)                                                           \

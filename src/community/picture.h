@@ -63,7 +63,7 @@ struct picture {
  * ERR_INVALID: no picture, damaged, or too many pixels; the sentence says which.
  * ERR_LIMIT: the upload has more than bytes_max bytes.
  * ERR_BUSY: not enough memory for this picture now.
- * ERR_IO: reading or writing failed; a full disk is named.
+ * ERR_FULL: the disk is. ERR_IO: reading or writing failed.
  */
 MUST_USE enum err picture_import(const char *source_path, const char *folder, const char *prefix,
                                  const struct picture_limits *limits, struct picture *picture_out,

@@ -77,13 +77,13 @@ struct http_exchange {
 
     /* The reply. */
     int status;
-    const char *content_type;      /* NULL: none */
-    struct buf reply_headers;      /* use http_add_header() */
-    struct buf reply;              /* the body … */
-    struct blob *reply_blob;       /* … or this one (a reference of ours) … */
-    int file;                      /* … or bytes of this descriptor, closed by us; -1: none */
+    const char *content_type; /* NULL: none */
+    struct buf reply_headers; /* use http_add_header() */
+    struct buf reply;         /* the body … */
+    struct blob *reply_blob;  /* … or this one (a reference of ours) … */
+    int file;                 /* … or bytes of this descriptor, closed by us; -1: none */
     uint64_t file_at, file_len;
-    struct str etag;               /* quoted; makes conditional GET work. Empty: none */
+    struct str etag; /* quoted; makes conditional GET work. Empty: none */
     bool no_compress;
 
     const char *label; /* what the access log calls the route; NULL: nothing */
@@ -119,8 +119,10 @@ void http_stream_begin(struct http_exchange *x, struct http_stream_events events
 /* One piece of the body; takes a reference of its own. Nothing when the peer has gone. */
 void http_stream_write(struct http_exchange *x, struct str bytes);
 void http_stream_write_blob(struct http_exchange *x, struct blob *chunked_bytes);
-/* Bytes that wait for the peer. */
+/* Bytes that wait for the peer, or for the end of the turn: http_stream_flush() does not wait for
+ * that. */
 size_t http_stream_queued(const struct http_exchange *x);
+void http_stream_flush(struct http_exchange *x);
 /* The body is whole (`complete`), or must be seen as cut off: the connection breaks. Frees x. */
 void http_stream_end(struct http_exchange *x, bool complete);
 /* A piece framed as a chunk (RFC 9112, 7.1), to be shared by many streams. One reference. */

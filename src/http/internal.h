@@ -4,6 +4,7 @@
 
 #include <llhttp.h>
 
+#include "http/chunk_guard.h"
 #include "http/server.h"
 #include "io/socket.h"
 
@@ -24,11 +25,14 @@ struct http_connection {
     struct socket *socket;
     struct http_exchange *exchange; /* owned while it is here; NULL when idle */
     llhttp_t parser;
+    struct chunk_guard chunks; /* of the body that is coming */
     struct buf ahead; /* bytes that came before we could use them */
     struct deadline deadline;
     struct list link; /* in server->connections */
     enum connection_state state;
     bool body_paused, feeding;
+    bool peer_done; /* the peer has closed its half: what it asked before still gets its reply */
+    bool served; /* has had a reply: between requests when idle */
     size_t queued_before; /* at the last look of watch_reader() */
 };
 

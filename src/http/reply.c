@@ -329,6 +329,11 @@ size_t http_stream_queued(const struct http_exchange *x)
     return x->connection ? socket_queued(x->connection->socket) : 0;
 }
 
+void http_stream_flush(struct http_exchange *x)
+{
+    if (x->connection) socket_flush(x->connection->socket);
+}
+
 void http_stream_end(struct http_exchange *x, bool complete)
 {
     struct http_server *server = x->server;

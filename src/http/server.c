@@ -20,10 +20,11 @@
 
 enum { FREE_EXCHANGES_MAX = 64, KEEP_BODY_BYTES = 32 * 1024, LINGER_MS = 5000 };
 
-
-
+/* While the server drains: who has connected but said nothing yet is given this long. */
+static const int64_t FIRST_REQUEST_US = 1000000;
 
 static void feed(struct http_connection *connection, const char *bytes, size_t len);
+static void peer_is_done(struct http_connection *connection);
 static void server_free_when_empty(struct http_server *server);
 
 /* --- exchanges --- */
@@ -126,7 +127,9 @@ static void finish(struct http_connection *connection)
 {
     connection_set_state(connection, CONNECTION_CLOSING);
     buf_release(&connection->ahead);
-    socket_finish(connection->socket, LINGER_MS);
+    /* A reader that takes its time gets the whole reply, as on a connection that stays. */
+    bool waiting = socket_queued(connection->socket) > 0;
+    socket_finish(connection->socket, waiting ? HTTP_WRITE_TIMEOUT_US / 1000 : LINGER_MS);
 }
 
 /* We can't make sense of the request: say why, close. */
@@ -166,13 +169,18 @@ void connection_reply_done(struct http_connection *connection)
     struct http_exchange *x = connection->exchange;
     bool keep = x->keep_alive && !server->draining && connection->state == CONNECTION_WORKING;
     connection->exchange = NULL;
+    connection->served = true;
     exchange_free(server, x);
     if (!keep) {
         finish(connection);
         return;
     }
     connection_set_state(connection, CONNECTION_IDLE);
-    if (connection->feeding || connection->ahead.len == 0) return; /* feed() goes on by itself */
+    if (connection->feeding) return; /* feed() goes on by itself */
+    if (connection->ahead.len == 0) {
+        if (connection->peer_done) peer_is_done(connection);
+        return;
+    }
     struct buf ahead = connection->ahead;
     buf_init(&connection->ahead, LIMIT_READ_AHEAD_BYTES + LIMIT_READ_BYTES);
     socket_resume(connection->socket);
@@ -288,25 +296,32 @@ static bool is_id(struct str text)
 static const char *understand_head(struct http_connection *connection, struct http_exchange *x)
 {
     llhttp_t *parser = &connection->parser;
-    size_t hosts = 0;
+    size_t hosts = 0, codings = 0;
+    bool only_chunked = true;
+    x->http10 = parser->http_minor == 0;
     for (size_t i = 0; i < x->header_count; i++) {
         struct str name = x->headers[i].name, value = x->headers[i].value;
+        if (name.len == 0) return "a header without a name";
         if (str_eq_nocase(name, STR("host"))) hosts++;
+        if (str_eq_nocase(name, STR("transfer-encoding"))) {
+            codings++;
+            only_chunked = str_eq_nocase(value, STR("chunked"));
+        }
         if (str_eq_nocase(name, STR("expect")) && str_eq_nocase(value, STR("100-continue"))) {
-            x->expects_continue = true;
+            x->expects_continue = !x->http10; /* RFC 9110, 10.1.1 */
         }
     }
-    x->http10 = parser->http_minor == 0;
     if (parser->http_major != 1) return "only HTTP/1.0 and HTTP/1.1 are spoken here";
     if (hosts > 1 || (hosts == 0 && !x->http10)) return "a request needs exactly one Host header";
     x->method = method_of(parser->method);
     x->method_name = str_of(llhttp_method_name((llhttp_method_t)parser->method));
-    x->keep_alive = llhttp_should_keep_alive(parser);
+    /* Behind a CONNECT comes, to a proxy that lets it pass, somebody else's conversation. */
+    x->keep_alive = llhttp_should_keep_alive(parser) && parser->method != HTTP_CONNECT;
     bool chunked = (parser->flags & F_CHUNKED) != 0;
-    if ((parser->flags & F_TRANSFER_ENCODING) && !chunked) {
-        return "the only transfer coding taken here is chunked";
+    if (codings > 1 || !only_chunked || chunked != (codings == 1)) {
+        return "the only transfer coding taken here is chunked, said once";
     }
-    if ((parser->flags & F_TRANSFER_ENCODING) && (x->http10 || (parser->flags & F_CONTENT_LENGTH))) {
+    if (chunked && (x->http10 || (parser->flags & F_CONTENT_LENGTH))) {
         return "Transfer-Encoding does not go with HTTP/1.0 or with Content-Length";
     }
     x->content_length = chunked ? 0 : parser->content_length;
@@ -337,6 +352,7 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
     struct http_server *server = connection->server;
     struct http_exchange *x = connection->exchange = exchange_new(connection);
     struct str head = arena_copy(&x->arena, (struct str){bytes, len});
+    connection->chunks = (struct chunk_guard){0};
     llhttp_init(&connection->parser, HTTP_REQUEST, &server->parser_settings);
     connection->parser.data = connection;
     llhttp_errno_t failed = llhttp_execute(&connection->parser, head.at, head.len);
@@ -377,9 +393,14 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
 /* Bytes used up. */
 static size_t feed_head(struct http_connection *connection, const char *bytes, size_t len)
 {
+    /* RFC 9112, 2.2: a server should ignore an empty line before a request; it may come in halves. */
+    struct buf *held = &connection->ahead;
+    if (held->len == 1 && held->at[0] == '\r' && bytes[0] == '\n') {
+        buf_reset(held, SIZE_MAX);
+        return 1;
+    }
     if (connection->state == CONNECTION_IDLE) {
-        /* RFC 9112, 2.2: a server should ignore an empty line before a request. */
-        if (connection->ahead.len == 0 && len >= 2 && bytes[0] == '\r' && bytes[1] == '\n') return 2;
+        if (held->len == 0 && len >= 2 && bytes[0] == '\r' && bytes[1] == '\n') return 2;
         connection_set_state(connection, CONNECTION_HEAD);
     }
     size_t before = connection->ahead.len;
@@ -413,7 +434,9 @@ static size_t feed_body(struct http_connection *connection, const char *bytes, s
     llhttp_t *parser = &connection->parser;
     deadline_set(server->loop, &connection->deadline,
                  loop_now_us(server->loop) + server->limits.body_timeout_us);
-    llhttp_errno_t failed = llhttp_execute(parser, bytes, len);
+    bool chunked = (parser->flags & F_CHUNKED) != 0;
+    bool framed = !chunked || chunk_guard_look(&connection->chunks, bytes, len);
+    llhttp_errno_t failed = framed ? llhttp_execute(parser, bytes, len) : HPE_INVALID_CHUNK_SIZE;
     if (failed == HPE_OK) return len;
     if (failed == HPE_PAUSED || failed == HPE_PAUSED_UPGRADE) {
         size_t used = (size_t)(llhttp_get_error_pos(parser) - bytes);
@@ -462,7 +485,11 @@ static void feed(struct http_connection *connection, const char *bytes, size_t l
         len -= used;
     }
     connection->feeding = false;
-    if (connection->socket == NULL) mem_free(connection); /* upgraded while being fed */
+    if (connection->socket == NULL) {
+        mem_free(connection); /* upgraded while being fed */
+    } else if (connection->peer_done) {
+        peer_is_done(connection);
+    }
 }
 
 void http_body_pause(struct http_exchange *x)
@@ -482,7 +509,8 @@ void http_body_resume(struct http_exchange *x)
     struct buf ahead = connection->ahead;
     buf_init(&connection->ahead, LIMIT_READ_AHEAD_BYTES + LIMIT_READ_BYTES);
     deadline_set(connection->server->loop, &connection->deadline,
-                 loop_now_us(connection->server->loop) + connection->server->limits.body_timeout_us);
+                 loop_now_us(connection->server->loop) +
+                     connection->server->limits.body_timeout_us);
     socket_resume(connection->socket);
     if (ahead.len > 0) feed(connection, ahead.at, ahead.len);
     buf_release(&ahead);
@@ -495,21 +523,36 @@ static void on_data(void *ctx, char *bytes, size_t len)
     feed(ctx, bytes, len);
 }
 
+/*
+ * A half-close is how some clients say "that was all": what they asked before
+ * still gets its replies. Called again when a reply has been given.
+ */
+static void peer_is_done(struct http_connection *connection)
+{
+    struct http_exchange *x = connection->exchange;
+    switch (connection->state) {
+    case CONNECTION_WORKING:
+        if (x && x->streaming) socket_close(connection->socket); /* nobody waits for its end */
+        return;
+    case CONNECTION_BODY:
+        if (x->sink.piece) {
+            struct http_sink sink = x->sink;
+            x->sink.piece = NULL;
+            sink.broken(sink.ctx, x);
+        }
+        break;
+    case CONNECTION_IDLE:
+    case CONNECTION_HEAD: break;
+    case CONNECTION_CLOSING: return;
+    }
+    finish(connection);
+}
+
 static void on_ended(void *ctx)
 {
     struct http_connection *connection = ctx;
-    struct http_exchange *x = connection->exchange;
-    if (connection->state == CONNECTION_BODY && x->sink.piece) {
-        struct http_sink sink = x->sink;
-        x->sink.piece = NULL;
-        sink.broken(sink.ctx, x);
-    }
-    /* A half-close is how some clients say "that was all": a running request still gets its reply. */
-    if (connection->state == CONNECTION_WORKING && !(x && x->streaming)) {
-        if (x) x->keep_alive = false;
-        return;
-    }
-    socket_close(connection->socket);
+    connection->peer_done = true;
+    peer_is_done(connection);
 }
 
 static void on_drained(void *ctx)
@@ -608,11 +651,17 @@ static void refuse(struct http_server *server, struct socket *socket, enum admit
     socket_finish(socket, LINGER_MS);
 }
 
+/* Draining: its first request may be on the way, and would find the door shut. Not for long. */
+static void hurry(struct http_connection *connection)
+{
+    struct loop *loop = connection->server->loop;
+    deadline_set(loop, &connection->deadline, loop_now_us(loop) + FIRST_REQUEST_US);
+}
+
 static void on_accepted(void *ctx, struct socket *socket)
 {
     struct http_server *server = ctx;
-    enum admitted admitted =
-        admission_enter(server->limits.admission, str_of(socket_peer(socket)));
+    enum admitted admitted = admission_enter(server->limits.admission, str_of(socket_peer(socket)));
     if (admitted != ADMITTED) {
         refuse(server, socket, admitted);
         return;
@@ -629,6 +678,7 @@ static void on_accepted(void *ctx, struct socket *socket)
     /* A new connection that says nothing is given the time of a head, not of an idle one. */
     connection_set_state(connection, CONNECTION_HEAD);
     connection->state = CONNECTION_IDLE;
+    if (server->draining) hurry(connection);
     socket_start(socket, &connection_events, connection);
 }
 
@@ -684,27 +734,38 @@ void http_server_address(const struct http_server *server, char *to, size_t to_b
     listener_address(server->listener, to, to_bytes);
 }
 
-void http_server_drain(struct http_server *server)
+static void on_retired(void *ctx)
+{
+    struct http_server *server = ctx;
+    server->listener = NULL;
+}
+
+void http_server_drain(struct http_server *server, unsigned siblings)
 {
     if (server->draining) return;
     server->draining = true;
-    listener_close(server->listener);
-    server->listener = NULL;
+    listener_retire(server->listener, siblings, on_retired);
     for (struct list *at = server->connections.next; at != &server->connections; at = at->next) {
         struct http_connection *connection = CONTAINER_OF(at, struct http_connection, link);
-        if (connection->state == CONNECTION_IDLE) finish(connection);
+        if (connection->state != CONNECTION_IDLE) continue;
+        if (connection->served) {
+            finish(connection);
+        } else {
+            hurry(connection);
+        }
     }
 }
 
 size_t http_server_open_count(const struct http_server *server)
 {
-    return server->connection_count;
+    return server->connection_count + (server->listener ? 1 : 0);
 }
 
 void http_server_close(struct http_server *server)
 {
-    http_server_drain(server);
-    server->closing = true;
+    listener_close(server->listener);
+    server->listener = NULL;
+    server->draining = server->closing = true;
     for (struct list *at = server->connections.next; at != &server->connections; at = at->next) {
         socket_close(CONTAINER_OF(at, struct http_connection, link)->socket);
     }

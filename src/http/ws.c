@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "http/ws.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/internal.h"
 
@@ -103,7 +104,8 @@ static void on_ended(void *ctx)
 
 static void on_drained(void *ctx)
 {
-    (void)ctx;
+    struct ws *ws = ctx;
+    if (!ws->closing && ws->owner->drained) ws->owner->drained(ws->ctx);
 }
 
 static void on_closed(void *ctx)
@@ -181,10 +183,18 @@ struct ws *ws_accept(struct http_exchange *x, const struct ws_options *options,
     return ws;
 }
 
+static bool has_room(struct ws *ws, size_t len)
+{
+    size_t queued = socket_queued(ws->socket);
+    return queued == 0 || queued + len <= ws->queue_max;
+}
+
 void ws_send(struct ws *ws, struct blob *frame)
 {
     if (ws->closing) return;
-    if (socket_queued(ws->socket) + frame->len > ws->queue_max) {
+    if (!has_room(ws, frame->len)) socket_flush(ws->socket);
+    if (!has_room(ws, frame->len)) {
+        log_info("ws.slow", "peer=%s waiting=%zu", ws_peer(ws), socket_queued(ws->socket));
         socket_unqueue(ws->socket);
         ws_close(ws, WS_CODE_SLOW, STR("too slow: come back and resume"));
         return;
@@ -211,6 +221,16 @@ void ws_abort(struct ws *ws)
 {
     ws->closing = true;
     socket_close(ws->socket);
+}
+
+size_t ws_queued(const struct ws *ws)
+{
+    return socket_queued(ws->socket);
+}
+
+void ws_flush(struct ws *ws)
+{
+    socket_flush(ws->socket);
 }
 
 bool ws_is_closing(const struct ws *ws)

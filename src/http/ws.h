@@ -8,7 +8,9 @@
  *
  * A slow reader is bounded: when more than `queue_max` bytes wait for it, what
  * has not begun to leave is forgotten and it is closed with WS_CODE_SLOW, which
- * tells it to come back and resume.
+ * tells it to come back and resume. A single frame always finds room in an
+ * empty queue, however large; and what only waits for the end of the turn
+ * does not make a reader slow.
  */
 #pragma once
 
@@ -23,6 +25,8 @@ struct ws_owner {
     /* A whole message. May close. */
     void (*text)(void *ctx, struct str message);
     void (*binary)(void *ctx, struct str message);
+    /* All that waited has left, after some of it had to wait for the peer. NULL: not wanted. */
+    void (*drained)(void *ctx);
     /* The last call; the memory goes after it. */
     void (*closed)(void *ctx);
 };
@@ -37,7 +41,8 @@ struct ws_options {
 /* Whether the request is a WebSocket handshake (section 4.2.1). ERR_INVALID says what is missing;
  * the reply to that is 426. */
 MUST_USE enum err ws_check_request(const struct http_exchange *x, struct why *why);
-/* Only after ws_check_request(). The exchange is gone when this returns. NULL: the peer has gone. */
+/* Only after ws_check_request(). The exchange is gone when this returns. NULL: the peer has gone.
+ */
 struct ws *ws_accept(struct http_exchange *x, const struct ws_options *options,
                      const struct ws_owner *owner, void *ctx);
 
@@ -49,4 +54,7 @@ void ws_close(struct ws *ws, unsigned code, struct str reason);
 /* Close without a goodbye. */
 void ws_abort(struct ws *ws);
 bool ws_is_closing(const struct ws *ws);
+/* Bytes that wait for the peer, or for the end of the turn: ws_flush() does not wait for that. */
+size_t ws_queued(const struct ws *ws);
+void ws_flush(struct ws *ws);
 const char *ws_peer(const struct ws *ws);

@@ -101,8 +101,8 @@ static size_t write_event_head(char to[EVENT_HEAD_BYTES], const struct topic_nam
                                uint64_t seq)
 {
     struct str name = topic_public_name(topic);
-    int len = snprintf(to, EVENT_HEAD_BYTES, "{\"type\":\"event\",\"topic\":\"%.*s\",",
-                       STR_ARGS(name));
+    int len =
+        snprintf(to, EVENT_HEAD_BYTES, "{\"type\":\"event\",\"topic\":\"%.*s\",", STR_ARGS(name));
     if (seq > 0) {
         len += snprintf(to + len, EVENT_HEAD_BYTES - (size_t)len, "\"id\":%llu,",
                         (unsigned long long)seq);
@@ -451,8 +451,9 @@ void hub_present(struct hub *hub, struct user_id user, int by)
         mem_free(present);
     }
     atomic_store(&hub->stats.present, hub->presence.count);
-    pthread_mutex_unlock(&hub->presence_lock);
+    /* Under the lock: two loops that tell of one member must do it in the order it happened. */
     if (was != is) tell_presence(hub, user, is);
+    pthread_mutex_unlock(&hub->presence_lock);
 }
 
 bool hub_is_present(struct hub *hub, struct user_id user)

@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -25,7 +26,10 @@
 #include "base/mem.h"
 #include "io/internal.h"
 
-enum { INLINE_PLACES = 4, PARTS_MAX = 64, BACKLOG = 4096 };
+enum { INLINE_PLACES = 4, PARTS_MAX = 64, BACKLOG = 4096, FIN_WAIT_MS = 5000 };
+
+/* A handshake that has begun ends within a round trip: this covers one around the world. */
+enum { RETIRE_MS = 300 };
 
 enum socket_state {
     SOCKET_OPEN,
@@ -46,18 +50,24 @@ struct socket {
     uint32_t offset;   /* bytes of the first blob that have left */
     uint32_t in_write; /* blobs at the front that uv_write is reading */
     size_t queued;
-    uv_write_t *waiting; /* owned; NULL: the kernel had room last time */
-    struct timer *linger; /* owned */
+    size_t in_write_bytes; /* of `queued`: what uv_write was given */
+    uv_write_t *waiting;   /* owned; NULL: the kernel had room last time */
+    struct timer *linger;  /* owned */
+    uint64_t linger_ms;
+    size_t linger_queued; /* at the last look of on_linger_over() */
     int fd;
     enum socket_state state;
     bool reading, ended;
     char peer[46];
 };
 
+/* Lives on one loop. */
 struct listener {
     uv_tcp_t uv;
     struct loop *loop;
     socket_accepted *accepted;
+    listener_retired *retired; /* NULL: not retiring */
+    struct timer *grace;       /* owned */
     void *ctx;
 };
 
@@ -104,21 +114,20 @@ static int bind_one(const struct addrinfo *to)
     return -1;
 }
 
-static void on_incoming(uv_stream_t *server, int status)
+static struct socket *socket_new(struct loop *loop)
 {
-    struct listener *listener = server->data;
-    if (status < 0) {
-        log_warn("listen.failed", "reason=\"%s\"", uv_strerror(status));
-        return;
-    }
     struct socket *socket = NEW(struct socket);
-    socket->loop = listener->loop;
+    socket->loop = loop;
     socket->places = socket->inline_places;
     socket->cap = INLINE_PLACES;
     list_init(&socket->flush.link);
-    uv_tcp_init(&listener->loop->uv, &socket->uv);
+    uv_tcp_init(&loop->uv, &socket->uv);
     socket->uv.data = socket;
-    uv_accept(server, (uv_stream_t *)&socket->uv);
+    return socket;
+}
+
+static void introduce(struct listener *listener, struct socket *socket)
+{
     uv_fileno((uv_handle_t *)&socket->uv, &socket->fd);
     struct sockaddr_storage peer;
     int len = sizeof(peer);
@@ -126,6 +135,18 @@ static void on_incoming(uv_stream_t *server, int status)
         uv_ip_name((struct sockaddr *)&peer, socket->peer, sizeof(socket->peer));
     }
     listener->accepted(listener->ctx, socket);
+}
+
+static void on_incoming(uv_stream_t *server, int status)
+{
+    struct listener *listener = server->data;
+    if (status < 0) {
+        log_warn("listen.failed", "reason=\"%s\"", uv_strerror(status));
+        return;
+    }
+    struct socket *socket = socket_new(listener->loop);
+    uv_accept(server, (uv_stream_t *)&socket->uv);
+    introduce(listener, socket);
 }
 
 enum err listener_open(struct loop *loop, struct str address, socket_accepted *accepted, void *ctx,
@@ -176,6 +197,85 @@ void listener_address(const struct listener *listener, char *to, size_t to_bytes
     snprintf(to, to_bytes, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, ntohs((uint16_t)port));
 }
 
+/*
+ * Going out of service without losing a caller.
+ *
+ * Closing a listening socket resets the connections in its queue, and those
+ * whose handshake is half-way: their SYN chose this socket of the port's
+ * group (SO_REUSEPORT), and no other one knows them. The kernel can move them
+ * (net.ipv4.tcp_migrate_req), but that is off by default, not ours to set, and
+ * younger than the kernels we run on. So: first nothing new may choose us, then
+ * what has chosen us gets its round trip and is accepted, then we close.
+ *
+ * Nothing new, in two ways. A program for the group sends new connections to the
+ * socket behind our process's own: sockets are appended, so with the listeners of one
+ * process gone before a third one comes, ours are the first `siblings` places in
+ * any order. That is the smooth way but not a sure one: a closed socket's
+ * place is taken by the last, an answer out of range (nobody there to take over)
+ * falls back to the hash over all, and so do the moments in which siblings close
+ * one after the other. What reaches us all the same is a SYN that a filter drops
+ * unanswered: its sender asks again after a second, when we are gone.
+ */
+static void steer_away(int fd, uint32_t siblings)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, siblings)};
+    struct sock_fprog program = {COUNT_OF(code), code};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) != 0) {
+        log_warn("listen.steer", "reason=\"%s\"", strerror(errno));
+    }
+}
+
+/* Accepted sockets inherit the filter; they never get a SYN. */
+static void drop_new(int fd)
+{
+    enum { TCP_FLAGS_AT = 13, FIN_SYN_RST_ACK = 0x17, SYN = 0x02 };
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FIN_SYN_RST_ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {COUNT_OF(code), code};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0) {
+        log_warn("listen.filter", "reason=\"%s\"", strerror(errno));
+    }
+}
+
+/* Whoever came while the loop was busy with something else. */
+static void accept_rest(struct listener *listener, int fd)
+{
+    for (;;) {
+        int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+        if (accepted < 0) return;
+        struct socket *socket = socket_new(listener->loop);
+        uv_tcp_open(&socket->uv, accepted);
+        introduce(listener, socket);
+    }
+}
+
+static void on_retire_over(void *ctx)
+{
+    struct listener *listener = ctx;
+    listener_retired *retired = listener->retired;
+    void *owner = listener->ctx;
+    listener_close(listener);
+    retired(owner);
+}
+
+void listener_retire(struct listener *listener, unsigned siblings, listener_retired *retired)
+{
+    ASSERT(listener->retired == NULL && siblings > 0);
+    int fd;
+    uv_fileno((uv_handle_t *)&listener->uv, &fd);
+    steer_away(fd, siblings);
+    drop_new(fd);
+    listener->retired = retired;
+    listener->grace = timer_new(listener->loop, on_retire_over, listener);
+    timer_start(listener->grace, RETIRE_MS, 0);
+}
+
 static void on_listener_closed(uv_handle_t *handle)
 {
     mem_free(handle->data);
@@ -184,6 +284,14 @@ static void on_listener_closed(uv_handle_t *handle)
 void listener_close(struct listener *listener)
 {
     if (listener == NULL) return;
+    int fd;
+    if (listener->retired && uv_fileno((uv_handle_t *)&listener->uv, &fd) == 0) {
+        accept_rest(listener, fd);
+        /* The program stays with the group: those who took over share their work again. */
+        int unused = 0;
+        setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof(unused));
+    }
+    timer_free(listener->grace);
     uv_close((uv_handle_t *)&listener->uv, on_listener_closed);
 }
 
@@ -201,8 +309,10 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     struct socket *socket = stream->data;
     if (socket->state == SOCKET_FINISHING && len < 0) {
         socket->ended = true;
-        if (socket->count == 0) socket_close(socket);
-        else uv_read_stop(stream);
+        if (socket->count == 0)
+            socket_close(socket);
+        else
+            uv_read_stop(stream);
     }
     if (socket->state != SOCKET_OPEN) return;
     if (len > 0) {
@@ -345,7 +455,11 @@ static void end_of_queue(struct socket *socket)
 {
     if (socket->state != SOCKET_FINISHING) return;
     shutdown(socket->fd, SHUT_WR);
-    if (socket->ended) socket_close(socket);
+    if (socket->ended) {
+        socket_close(socket);
+    } else {
+        timer_start(socket->linger, MIN(socket->linger_ms, (uint64_t)FIN_WAIT_MS), 0);
+    }
 }
 
 static void on_written(uv_write_t *request, int status)
@@ -355,6 +469,7 @@ static void on_written(uv_write_t *request, int status)
     mem_free(request);
     uint32_t written = socket->in_write;
     socket->in_write = 0;
+    socket->in_write_bytes = 0;
     while (written-- > 0) pop(socket);
     if (socket->state == SOCKET_CLOSED) return;
     if (status < 0) {
@@ -383,6 +498,7 @@ static void wait_for_room(struct socket *socket)
     }
     socket->waiting = request;
     socket->in_write = (uint32_t)count;
+    for (int i = 0; i < count; i++) socket->in_write_bytes += parts[i].iov_len;
 }
 
 static void flush(struct socket *socket)
@@ -406,10 +522,14 @@ static void flush(struct socket *socket)
     if (socket->count == 0) end_of_queue(socket);
 }
 
+void socket_flush(struct socket *socket)
+{
+    if (socket->state != SOCKET_CLOSED && socket->waiting == NULL) flush(socket);
+}
+
 static void on_turn_end(struct turn_hook *hook)
 {
-    struct socket *socket = CONTAINER_OF(hook, struct socket, flush);
-    if (socket->state != SOCKET_CLOSED && socket->waiting == NULL) flush(socket);
+    socket_flush(CONTAINER_OF(hook, struct socket, flush));
 }
 
 void socket_queue_give(struct socket *socket, struct blob *blob)
@@ -458,7 +578,10 @@ void socket_send(struct socket *socket, const struct iovec *parts, int count)
 
 size_t socket_queued(const struct socket *socket)
 {
-    return socket->queued;
+    if (socket->waiting == NULL) return socket->queued;
+    /* What uv_write has got rid of so far is in our count until all of it has left. */
+    size_t left = uv_stream_get_write_queue_size((const uv_stream_t *)&socket->uv);
+    return socket->queued - (socket->in_write_bytes - left);
 }
 
 void socket_unqueue(struct socket *socket)
@@ -491,9 +614,17 @@ void socket_close(struct socket *socket)
     uv_close((uv_handle_t *)&socket->uv, on_socket_closed);
 }
 
+/* A reader that took something since the last look may go on. */
 static void on_linger_over(void *ctx)
 {
-    socket_close(ctx);
+    struct socket *socket = ctx;
+    size_t queued = socket_queued(socket);
+    if (queued == 0 || queued >= socket->linger_queued) {
+        socket_close(socket);
+        return;
+    }
+    socket->linger_queued = queued;
+    timer_start(socket->linger, socket->linger_ms, 0);
 }
 
 void socket_finish(struct socket *socket, uint64_t linger_ms)
@@ -501,6 +632,8 @@ void socket_finish(struct socket *socket, uint64_t linger_ms)
     if (socket->state != SOCKET_OPEN) return;
     socket->state = SOCKET_FINISHING;
     socket->linger = timer_new(socket->loop, on_linger_over, socket);
+    socket->linger_ms = linger_ms;
+    socket->linger_queued = socket_queued(socket);
     timer_start(socket->linger, linger_ms, 0);
     if (!socket->reading && !socket->ended) {
         uv_read_start((uv_stream_t *)&socket->uv, on_alloc, on_read);

@@ -49,7 +49,16 @@ MUST_USE enum err listener_open(struct loop *loop, struct str address, socket_ac
                                 void *ctx, struct listener **listener_out, struct why *why);
 /* The real address, with the port the kernel chose: "127.0.0.1:40123". */
 void listener_address(const struct listener *listener, char *to, size_t to_bytes);
-/* Stop accepting. The backlog of this listener is accepted first. NULL is fine. */
+/*
+ * Go out of service without a failed connection: what another process (or a
+ * sibling) takes over goes there, whoever is on the way here is still `accepted`
+ * for a fraction of a second, then the listener closes itself and calls `retired`
+ * with the ctx of listener_open(). `siblings`: how many listeners this process
+ * has on the address, this one included.
+ */
+typedef void listener_retired(void *ctx);
+void listener_retire(struct listener *listener, unsigned siblings, listener_retired *retired);
+/* At once: whoever waits to be accepted is cut off. NULL is fine. */
 void listener_close(struct listener *listener);
 
 void socket_start(struct socket *socket, const struct socket_events *events, void *ctx);
@@ -64,6 +73,8 @@ void socket_queue(struct socket *socket, struct blob *blob);
 void socket_queue_give(struct socket *socket, struct blob *blob);
 /* Bytes that wait for the peer or the end of the turn. */
 size_t socket_queued(const struct socket *socket);
+/* Let what is queued leave now and not at the end of the turn. */
+void socket_flush(struct socket *socket);
 /* Forget everything queued but a piece that is already half-way out. */
 void socket_unqueue(struct socket *socket);
 
@@ -73,5 +84,6 @@ void socket_resume(struct socket *socket);
 
 /* What is queued is dropped. */
 void socket_close(struct socket *socket);
-/* Send what is queued, then FIN, then close; at most `linger_ms` for the peer to take it. */
+/* Send what is queued, then FIN, then close. A peer that takes nothing for `linger_ms` is given up.
+ */
 void socket_finish(struct socket *socket, uint64_t linger_ms);

@@ -2,6 +2,8 @@
 #include "io/workers.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -33,6 +35,11 @@ static void *worker_main(void *ctx)
 {
     struct workers *workers = ctx;
     log_context("thread=worker");
+    /* On Linux each thread has a niceness of its own (setpriority(2), "C library/kernel
+     * differences"). Without it they work all the same. */
+    if (workers->hooks.niceness > 0) {
+        setpriority(PRIO_PROCESS, (id_t)gettid(), workers->hooks.niceness);
+    }
     void *own = workers->hooks.begin ? workers->hooks.begin(workers->hooks.ctx) : NULL;
     for (struct job *job; (job = take(workers)) != NULL;) job->work(job, own);
     if (workers->hooks.end) workers->hooks.end(own);

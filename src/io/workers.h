@@ -25,6 +25,7 @@ struct workers_hooks {
     void *(*begin)(void *ctx);
     void (*end)(void *own);
     void *ctx;
+    int niceness; /* 0 to 19: how far the threads stand back when others want the processor */
 };
 
 MUST_USE enum err workers_open(int count, size_t queue_max, struct workers_hooks hooks,

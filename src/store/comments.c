@@ -18,14 +18,23 @@ static struct comment read_comment(struct query *q)
 enum err comments_add(struct db *db, struct post_id post, struct user_id author, struct str content,
                       int64_t now_us, struct comment_id *id_out, struct why *why)
 {
-    struct query *q = db_query(db, SQL_COMMENT_ADD);
+    struct query *q = db_query(db, SQL_POST_LOCK); /* it will be counted there */
+    query_u64(q, post.value);
+    enum err err = query_run(q, why);
+    if (err) return err;
+    q = db_query(db, SQL_COMMENT_ADD);
     query_u64(q, post.value);
     query_u64(q, author.value);
     query_str(q, content);
     query_i64(q, now_us);
-    enum err err = query_run(q, why);
+    err = query_run(q, why);
     if (!err) id_out->value = db_last_id(db);
     return err;
+}
+
+static enum err not_found(struct why *why)
+{
+    return why_set(why, ERR_NOT_FOUND, "评论不存在 (no such comment on this post)");
 }
 
 enum err comments_load(struct db *db, struct arena *arena, struct comment_id id,
@@ -43,8 +52,7 @@ enum err comments_load(struct db *db, struct arena *arena, struct comment_id id,
         }
     }
     enum err err = query_end(q, why);
-    if (err || found) return err;
-    return why_set(why, ERR_NOT_FOUND, "评论不存在 (no such comment on this post)");
+    return err || found ? err : not_found(why);
 }
 
 enum err comments_list(struct db *db, const struct comments_query *query, comment_each *each,
@@ -69,5 +77,7 @@ enum err comments_remove(struct db *db, struct comment_id id, struct why *why)
 {
     struct query *q = db_query(db, SQL_COMMENT_DELETE);
     query_u64(q, id.value);
-    return query_run(q, why);
+    enum err err = query_run(q, why);
+    if (err) return err;
+    return db_changes(db) == 0 ? not_found(why) : OK;
 }

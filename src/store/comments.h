@@ -30,4 +30,5 @@ MUST_USE enum err comments_load(struct db *db, struct arena *arena, struct comme
                                 struct comment *comment_out, struct why *why);
 MUST_USE enum err comments_list(struct db *db, const struct comments_query *query,
                                 comment_each *each, void *ctx, struct why *why);
+/* ERR_NOT_FOUND: somebody was faster. Counting it off the post is the caller's. */
 MUST_USE enum err comments_remove(struct db *db, struct comment_id id, struct why *why);

@@ -20,7 +20,7 @@
  * Errors: ERR_CONFLICT a unique key is taken · ERR_INVALID a foreign key or
  * check failed, a value does not fit its column · ERR_LIMIT a value is too
  * large for the engine · ERR_BUSY locked, deadlock: the transaction is over,
- * try it again · ERR_IO disk full, connection gone and the like; `why` names
+ * try it again · ERR_FULL the disk is full · ERR_IO connection gone and the like; `why` names
  * no SQL and no data, the log line that goes with it does name the statement ·
  * ERR_CORRUPT the file is no database or damaged · ERR_UNCERTAIN from
  * db_commit, and from a change made outside of a transaction, when the
@@ -43,6 +43,9 @@ struct query; /* Belongs to its connection. */
 enum db_kind { DB_SQLITE, DB_MARIADB };
 
 enum db_mode {
+    DB_LOOK,  /* DB_READ that leaves no trace: SQLite: where no log lies beside the file, none is
+                 made.  Then nobody may be about to write: for doctor and checks. MariaDB: as DB_READ
+               */
     DB_READ,  /* SQLite: opened read-only, sees the last commit (WAL). MariaDB: the same as write */
     DB_WRITE, /* SQLite: the writer's connection; creates the file; never checkpoints by itself */
     DB_MAINTAIN, /* as DB_WRITE, for migrations, backups and restores: waits for answers as long as

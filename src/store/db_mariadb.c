@@ -112,7 +112,7 @@ static const struct failure *failure_of(unsigned code)
     static const char refused[] = "the database does not take this value";
     static const char large[] = "this is too large for the database";
     static const char busy[] = "the database is busy; try again";
-    static const char full[] = "the disk is full";
+    static const char full[] = "现在无法保存 (cannot save now: the server's disk is full)";
     static const char gone[] = "the connection to the database broke";
     static const char damaged[] = "a table of the database is damaged";
     static const struct failure failures[] = {
@@ -143,8 +143,8 @@ static const struct failure *failure_of(unsigned code)
         {ER_QUERY_INTERRUPTED, ERR_BUSY, false, busy},
         {ER_STATEMENT_TIMEOUT, ERR_BUSY, false, busy},
         {ERR_QUERY_TIMEOUT, ERR_BUSY, false, busy},
-        {ER_DISK_FULL, ERR_IO, false, full},
-        {ER_RECORD_FILE_FULL, ERR_IO, false, full},
+        {ER_DISK_FULL, ERR_FULL, false, full},
+        {ER_RECORD_FILE_FULL, ERR_FULL, false, full},
         {ER_OPTION_PREVENTS_STATEMENT, ERR_IO, false, "the database is read-only"},
         {ER_READ_ONLY_MODE, ERR_IO, false, "the database is read-only"},
         {ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ERR_IO, false, "the database is read-only"},

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -68,7 +69,7 @@ static const struct failure *failure_of(int extended)
         {SQLITE_TOOBIG, ERR_LIMIT, "this is too large for the database"},
         {SQLITE_BUSY, ERR_BUSY, "the database is busy; try again"},
         {SQLITE_LOCKED, ERR_BUSY, "the database is busy; try again"},
-        {SQLITE_FULL, ERR_IO, "the disk is full"},
+        {SQLITE_FULL, ERR_FULL, "现在无法保存 (cannot save now: the server's disk is full)"},
         {SQLITE_READONLY, ERR_IO, "the database is read-only"},
         {SQLITE_CANTOPEN, ERR_IO, "the database file cannot be opened"},
         {SQLITE_PERM, ERR_IO, "the database file may not be used"},
@@ -118,6 +119,11 @@ static void fail_query(struct query *q)
 
 /* Opening. */
 
+static bool reads_only(enum db_mode mode)
+{
+    return mode == DB_READ || mode == DB_LOOK;
+}
+
 static int run_pragmas(sqlite3 *handle, enum db_mode mode)
 {
     static const struct {
@@ -137,7 +143,7 @@ static int run_pragmas(sqlite3 *handle, enum db_mode mode)
         {"SELECT count(*) FROM sqlite_schema", false}, /* meets a damaged file here, not later */
     };
     for (size_t i = 0; i < COUNT_OF(pragmas); i++) {
-        if (pragmas[i].write_only && mode == DB_READ) continue;
+        if (pragmas[i].write_only && reads_only(mode)) continue;
         int code = sqlite3_exec(handle, pragmas[i].text, NULL, NULL, NULL);
         if (code != SQLITE_OK) return code;
     }
@@ -173,6 +179,36 @@ static void configure_library(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/*
+ * A reader of a WAL database makes the log and its index when they are missing, and cannot take
+ * them away again. Without both nobody has the file open, and it may be read as it lies.
+ */
+static int open_handle(const char *path, enum db_mode mode, sqlite3 **handle_out)
+{
+    int flags =
+        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+        (reads_only(mode) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (mode != DB_LOOK) return sqlite3_open_v2(path, handle_out, flags, NULL);
+    struct arena arena = {0};
+    struct stat info;
+    bool alone = lstat(arena_printf(&arena, "%s-wal", path).at, &info) != 0 &&
+                 lstat(arena_printf(&arena, "%s-shm", path).at, &info) != 0;
+    char *uri = arena_alloc(&arena, 3 * strlen(path) + 1), *to = uri;
+    for (const char *at = path; *at; at++) {
+        *to++ = *at;
+        if (!strchr("%?#", *at)) continue;
+        to[-1] = '%'; /* these three mean something in a URI */
+        hex_write(to, at, 1);
+        to += 2;
+    }
+    const char *name = arena_printf(&arena, "file:%s%s%s", path[0] == '/' ? "//" : "", uri,
+                                    alone ? "?immutable=1" : "")
+                           .at;
+    int code = sqlite3_open_v2(name, handle_out, flags | SQLITE_OPEN_URI, NULL);
+    arena_release(&arena);
+    return code;
+}
+
 static enum err sqlite_open(const struct db_url *url, enum db_mode mode, struct db **db_out,
                             struct why *why)
 {
@@ -180,13 +216,10 @@ static enum err sqlite_open(const struct db_url *url, enum db_mode mode, struct 
         [ERR_CORRUPT] = "is damaged or no SQLite database; restore a backup",
         [ERR_BUSY] = "is locked by another process",
     };
-    int flags =
-        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-        (mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, configure_library);
     struct sqlite *s = NEW(struct sqlite);
-    int code = sqlite3_open_v2(url->path, &s->handle, flags, NULL);
+    int code = open_handle(url->path, mode, &s->handle);
     if (code == SQLITE_OK) code = configure(s->handle, mode);
     if (code == SQLITE_OK) {
         *db_out = &s->db;
@@ -232,7 +265,7 @@ static enum err sqlite_command(struct db *db, enum db_command command, struct wh
         [DB_SAVEPOINT_ROLLBACK] = "ROLLBACK TO one",
     };
     struct sqlite *s = sqlite_of(db);
-    if (command == DB_BEGIN && db->mode == DB_READ) command = DB_BEGIN_SNAPSHOT;
+    if (command == DB_BEGIN && reads_only(db->mode)) command = DB_BEGIN_SNAPSHOT;
     const char *text = texts[command];
     sqlite3_stmt **stmt = &s->commands[command];
     if (*stmt == NULL &&

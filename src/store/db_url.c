@@ -8,7 +8,7 @@
  * mariadb:// is the same as mysql://. No sentence repeats the URL or a part of
  * it: a slip of the pen may have put the password anywhere.
  */
-#include "store/internal.h"
+#include "store/db_url.h"
 
 #define EXAMPLES "sqlite:/var/lib/hutong/hutong.db or mysql://user:password@localhost:3306/hutong"
 

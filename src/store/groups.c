@@ -28,6 +28,11 @@ enum err groups_add(struct db *db, struct str name, struct str type, struct user
     return err;
 }
 
+static enum err not_found(struct why *why)
+{
+    return why_set(why, ERR_NOT_FOUND, "群聊不存在 (no such group, or you are not in it)");
+}
+
 enum err groups_load(struct db *db, struct arena *arena, struct group_id id, struct user_id member,
                      struct group *group_out, struct why *why)
 {
@@ -41,8 +46,7 @@ enum err groups_load(struct db *db, struct arena *arena, struct group_id id, str
         group_out->type = arena_copy(arena, group_out->type);
     }
     enum err err = query_end(q, why);
-    if (err || found) return err;
-    return why_set(why, ERR_NOT_FOUND, "群聊不存在 (no such group, or you are not in it)");
+    return err || found ? err : not_found(why);
 }
 
 enum err groups_list(struct db *db, struct user_id member, uint64_t after, uint64_t limit,
@@ -93,7 +97,9 @@ enum err groups_add_member(struct db *db, struct group_id id, struct user_id use
     query_u64(q, user.value);
     query_i64(q, now_us);
     query_u64(q, id.value);
-    return query_run(q, why);
+    enum err err = query_run(q, why);
+    if (err) return err;
+    return db_changes(db) == 0 ? not_found(why) : OK;
 }
 
 enum err groups_remove_member(struct db *db, struct group_id id, struct user_id user,

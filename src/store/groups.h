@@ -44,7 +44,7 @@ MUST_USE enum err groups_set_owner(struct db *db, struct group_id id, struct use
                                    struct why *why);
 MUST_USE enum err groups_remove(struct db *db, struct group_id id, struct why *why);
 
-/* ERR_CONFLICT: is a member already. ERR_INVALID: no such user. */
+/* ERR_CONFLICT: is a member already. ERR_INVALID: no such user. ERR_NOT_FOUND: no such group. */
 MUST_USE enum err groups_add_member(struct db *db, struct group_id id, struct user_id user,
                                     int64_t now_us, struct why *why);
 MUST_USE enum err groups_remove_member(struct db *db, struct group_id id, struct user_id user,

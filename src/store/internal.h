@@ -15,18 +15,7 @@
 #pragma once
 
 #include "store/db.h"
-
-struct db_url {
-    enum db_kind kind;
-    const char *path;                                        /* SQLite */
-    const char *user, *password, *host, *name, *socket, *ca; /* MariaDB; NULL where not given */
-    unsigned port;
-    enum { TLS_OFF, TLS_REQUIRE, TLS_VERIFY } tls;
-};
-
-/* Everything in `arena`, NUL-terminated. ERR_INVALID: the sentence repeats no part of the URL. */
-MUST_USE enum err db_url_parse(struct arena *arena, struct str url, struct db_url *url_out,
-                               struct why *why);
+#include "store/db_url.h"
 
 enum db_command {
     DB_BEGIN,

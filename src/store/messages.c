@@ -58,11 +58,39 @@ static enum err count_in_group(struct db *db, const struct message_draft *draft,
     return query_run(q, why);
 }
 
+/* Hold what the message is counted in, before it gets its id. */
+static enum err lock_place(struct db *db, struct group_id group, struct user_id a, struct user_id b,
+                           struct why *why)
+{
+    struct query *q = db_query(db, group.value ? SQL_GROUP_LOCK : SQL_CONVERSATION_LOCK);
+    if (group.value) {
+        query_u64(q, group.value);
+    } else {
+        bind_pair(q, a, b);
+    }
+    return query_run(q, why);
+}
+
+/* Both sides, in the same order whoever wrote: two that write at once can't wait for each other. */
+static enum err count_in_pair(struct db *db, const struct message_draft *draft,
+                              struct message_id last, struct why *why)
+{
+    struct user_id from = draft->sender, to = draft->receiver;
+    bool sender_first = from.value < to.value;
+    enum err err = sender_first ? count_in_conversation(db, from, to, last, 0, why)
+                                : count_in_conversation(db, to, from, last, 1, why);
+    if (err) return err;
+    return sender_first ? count_in_conversation(db, to, from, last, 1, why)
+                        : count_in_conversation(db, from, to, last, 0, why);
+}
+
 enum err messages_add(struct db *db, const struct message_draft *draft, struct message_id *id_out,
                       struct why *why)
 {
     bool in_group = draft->group.value != 0;
     ASSERT(in_group != (draft->receiver.value != 0));
+    enum err err = lock_place(db, draft->group, draft->sender, draft->receiver, why);
+    if (err) return err;
     struct query *q = db_query(db, SQL_MESSAGE_ADD);
     query_u64(q, draft->sender.value);
     bind_id(q, draft->receiver.value);
@@ -76,14 +104,16 @@ enum err messages_add(struct db *db, const struct message_draft *draft, struct m
     query_str(q, draft->content);
     query_str(q, draft->client_id);
     query_i64(q, draft->created_us);
-    enum err err = query_run(q, why);
+    err = query_run(q, why);
     if (err) return err;
     id_out->value = db_last_id(db);
+    return in_group ? count_in_group(db, draft, *id_out, why)
+                    : count_in_pair(db, draft, *id_out, why);
+}
 
-    if (in_group) return count_in_group(db, draft, *id_out, why);
-    err = count_in_conversation(db, draft->sender, draft->receiver, *id_out, 0, why);
-    if (err) return err;
-    return count_in_conversation(db, draft->receiver, draft->sender, *id_out, 1, why);
+static enum err not_found(struct why *why)
+{
+    return why_set(why, ERR_NOT_FOUND, "消息不存在 (no such message)");
 }
 
 static enum err load_one(struct db *db, struct query *q, struct arena *arena,
@@ -100,7 +130,7 @@ static enum err load_one(struct db *db, struct query *q, struct arena *arena,
     }
     enum err err = query_end(q, why);
     if (err) return err;
-    if (!found) return why_set(why, ERR_NOT_FOUND, "消息不存在 (no such message)");
+    if (!found) return not_found(why);
     if (message->receiver.value == 0) return OK;
     struct conversation_side side;
     err = conversations_load(db, message->receiver, message->sender.id, &side, why);
@@ -134,12 +164,13 @@ static enum err last_of_pair(struct db *db, const struct message *message, uint6
     return query_end(q, why);
 }
 
+/* `received`: the message, where it came from the partner and may have been unread; 0: own. */
 static enum err uncount_side(struct db *db, struct user_id user, struct user_id partner,
-                             uint64_t last, unsigned unread, struct why *why)
+                             uint64_t last, uint64_t received, struct why *why)
 {
     struct query *q = db_query(db, SQL_CONVERSATION_REMOVED);
     query_u64(q, last);
-    query_u64(q, unread);
+    query_u64(q, received);
     query_u64(q, user.value);
     query_u64(q, partner.value);
     return query_run(q, why);
@@ -163,21 +194,27 @@ static enum err uncount_in_group(struct db *db, const struct message *message, s
     return query_run(q, why);
 }
 
-enum err messages_remove(struct db *db, const struct message *message, struct why *why)
+static enum err uncount_in_pair(struct db *db, const struct message *message, struct why *why)
 {
-    struct query *q = db_query(db, SQL_MESSAGE_DELETE);
-    query_u64(q, message->id.value);
-    enum err err = query_run(q, why);
-    if (err) return err;
-    if (message->group.value) return uncount_in_group(db, message, why);
-
     uint64_t last;
-    err = last_of_pair(db, message, &last, why);
+    enum err err = last_of_pair(db, message, &last, why);
     if (err) return err;
-    unsigned unread = message->is_read ? 0 : 1;
     err = uncount_side(db, message->sender.id, message->receiver, last, 0, why);
     if (err) return err;
-    return uncount_side(db, message->receiver, message->sender.id, last, unread, why);
+    return uncount_side(db, message->receiver, message->sender.id, last, message->id.value, why);
+}
+
+enum err messages_remove(struct db *db, const struct message *message, struct why *why)
+{
+    enum err err = lock_place(db, message->group, message->sender.id, message->receiver, why);
+    if (err) return err;
+    struct query *q = db_query(db, SQL_MESSAGE_DELETE);
+    query_u64(q, message->id.value);
+    err = query_run(q, why);
+    if (err) return err;
+    if (db_changes(db) == 0) return not_found(why);
+    return message->group.value ? uncount_in_group(db, message, why)
+                                : uncount_in_pair(db, message, why);
 }
 
 static struct query *query_of(struct db *db, const struct messages_query *query)

@@ -42,6 +42,7 @@ MUST_USE enum err messages_load(struct db *db, struct arena *arena, struct messa
 MUST_USE enum err messages_load_by_client(struct db *db, struct arena *arena, struct user_id sender,
                                           struct str client_id, struct message *message_out,
                                           struct why *why);
+/* Also uncounts it. ERR_NOT_FOUND: somebody was faster. */
 MUST_USE enum err messages_remove(struct db *db, const struct message *message, struct why *why);
 
 struct messages_query {

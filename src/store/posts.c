@@ -26,25 +26,33 @@ static enum err not_found(struct why *why)
     return why_set(why, ERR_NOT_FOUND, "帖子不存在 (no such post)");
 }
 
+static enum err count_posts(struct db *db, struct user_id author, int by, struct why *why)
+{
+    struct query *q = db_query(db, SQL_USER_COUNT_POST);
+    query_i64(q, by);
+    query_u64(q, author.value);
+    enum err err = query_run(q, why);
+    if (err) return err;
+    if (db_changes(db) == 0) return why_set(why, ERR_INVALID, "用户不存在 (no such user)");
+    return counter_add(db, "posts", by, why);
+}
+
 enum err posts_add(struct db *db, struct user_id author, struct str content, struct str image_path,
                    int64_t now_us, struct post_id *id_out, struct why *why)
 {
+    /* Count first: whoever holds the counter's row gets the next id, so that with several writers
+     * a smaller id is never seen after a larger one, and pages by id miss nothing. */
+    enum err err = count_posts(db, author, 1, why);
+    if (err) return err;
     struct query *q = db_query(db, SQL_POST_ADD);
     query_u64(q, author.value);
     query_str(q, content);
     query_str(q, image_path);
     query_i64(q, now_us);
-    enum err err = query_run(q, why);
+    err = query_run(q, why);
     if (err) return err;
     id_out->value = db_last_id(db);
-
-    err = search_add_post(db, id_out->value, content, why);
-    if (err) return err;
-    q = db_query(db, SQL_USER_COUNT_POST);
-    query_i64(q, 1);
-    query_u64(q, author.value);
-    err = query_run(q, why);
-    return err ? err : counter_add(db, "posts", 1, why);
+    return search_add_post(db, id_out->value, content, why);
 }
 
 enum err posts_load(struct db *db, struct arena *arena, struct post_id id, struct user_id viewer,
@@ -118,31 +126,26 @@ enum err posts_search(struct db *db, struct arena *arena, struct str text, struc
 enum err posts_edit(struct db *db, const struct post *post, struct str content, int64_t now_us,
                     struct why *why)
 {
-    enum err err = search_remove_post(db, post->id.value, post->content, why);
-    if (err) return err;
-    err = search_add_post(db, post->id.value, content, why);
-    if (err) return err;
     struct query *q = db_query(db, SQL_POST_EDIT);
     query_str(q, content);
     query_i64(q, now_us);
     query_u64(q, post->id.value);
-    return query_run(q, why);
+    enum err err = query_run(q, why);
+    if (err) return err;
+    if (db_changes(db) == 0) return not_found(why);
+    err = search_remove_post(db, post->id.value, post->content, why);
+    return err ? err : search_add_post(db, post->id.value, content, why);
 }
 
 enum err posts_remove(struct db *db, const struct post *post, struct why *why)
 {
-    enum err err = search_remove_post(db, post->id.value, post->content, why);
-    if (err) return err;
     struct query *q = db_query(db, SQL_POST_DELETE);
     query_u64(q, post->id.value);
-    err = query_run(q, why);
+    enum err err = query_run(q, why);
     if (err) return err;
     if (db_changes(db) == 0) return not_found(why);
-    q = db_query(db, SQL_USER_COUNT_POST);
-    query_i64(q, -1);
-    query_u64(q, post->author.id.value);
-    err = query_run(q, why);
-    return err ? err : counter_add(db, "posts", -1, why);
+    err = search_remove_post(db, post->id.value, post->content, why);
+    return err ? err : count_posts(db, post->author.id, -1, why);
 }
 
 static enum err count(struct db *db, enum sql which, struct post_id id, int by, struct why *why)
@@ -156,11 +159,17 @@ static enum err count(struct db *db, enum sql which, struct post_id id, int by, 
 enum err posts_set_liked(struct db *db, struct post_id id, struct user_id user, bool liked,
                          int64_t now_us, bool *changed_out, struct why *why)
 {
-    struct query *q = db_query(db, liked ? SQL_LIKE_ADD : SQL_LIKE_REMOVE);
+    *changed_out = false;
+    struct query *q = db_query(db, SQL_POST_LOCK);
+    query_u64(q, id.value);
+    enum err err = query_run(q, why);
+    if (err) return err;
+    q = db_query(db, liked ? SQL_LIKE_ADD : SQL_LIKE_REMOVE);
     query_u64(q, id.value);
     query_u64(q, user.value);
     if (liked) query_i64(q, now_us);
-    enum err err = query_run(q, why);
+    err = query_run(q, why);
+    if (err == ERR_CONFLICT) return OK; /* MariaDB's way of saying: liked already */
     if (err) return err;
     *changed_out = db_changes(db) > 0;
     return *changed_out ? count(db, SQL_POST_COUNT_LIKE, id, liked ? 1 : -1, why) : OK;

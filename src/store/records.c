@@ -6,12 +6,17 @@ enum err files_add(struct db *db, const struct file_record *file, struct why *wh
     struct query *q = db_query(db, SQL_FILE_ADD);
     query_str(q, file->name);
     query_str(q, file->kind);
-    query_u64(q, file->owner.value);
+    if (file->owner.value) {
+        query_u64(q, file->owner.value);
+    } else {
+        query_null(q);
+    }
     query_u64(q, file->bytes);
     query_i64(q, file->width);
     query_i64(q, file->height);
     query_i64(q, file->created_us);
-    return query_run(q, why);
+    enum err err = query_run(q, why);
+    return err == ERR_CONFLICT ? OK : err; /* how MariaDB says that it is known */
 }
 
 enum err idempotent_load(struct db *db, struct arena *arena, struct user_id user, struct str key,
@@ -33,11 +38,13 @@ enum err idempotent_load(struct db *db, struct arena *arena, struct user_id user
 }
 
 enum err idempotent_save(struct db *db, struct user_id user, struct str key,
-                         const struct idempotent *answer, struct why *why)
+                         const struct idempotent *answer, int64_t expired_before_us,
+                         struct why *why)
 {
     struct query *q = db_query(db, SQL_IDEMPOTENT_REMOVE);
     query_u64(q, user.value);
     query_str(q, key);
+    query_i64(q, expired_before_us);
     enum err err = query_run(q, why);
     if (err) return err;
     q = db_query(db, SQL_IDEMPOTENT_ADD);
@@ -48,7 +55,9 @@ enum err idempotent_save(struct db *db, struct user_id user, struct str key,
     query_i64(q, answer->status);
     query_str(q, answer->body);
     query_i64(q, answer->at_us);
-    return query_run(q, why);
+    err = query_run(q, why);
+    if (err != ERR_CONFLICT) return err;
+    return why_set(why, ERR_BUSY, "the same request came twice at once");
 }
 
 enum err idempotent_purge(struct db *db, int64_t before_us, struct why *why)

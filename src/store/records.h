@@ -28,9 +28,11 @@ struct idempotent {
 /* ERR_NOT_FOUND: the key is new. */
 MUST_USE enum err idempotent_load(struct db *db, struct arena *arena, struct user_id user,
                                   struct str key, struct idempotent *out, struct why *why);
-/* Replaces what stood under that key. */
+/* Takes the place of an answer that is older than `expired_before_us`. ERR_BUSY: there is a younger
+ * one; the same request ran elsewhere at this moment. Take all back and look again. */
 MUST_USE enum err idempotent_save(struct db *db, struct user_id user, struct str key,
-                                  const struct idempotent *answer, struct why *why);
+                                  const struct idempotent *answer, int64_t expired_before_us,
+                                  struct why *why);
 MUST_USE enum err idempotent_purge(struct db *db, int64_t before_us, struct why *why);
 
 /* `actor` 0: nobody known. `target`, `address`: .at NULL: none. */

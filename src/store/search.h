@@ -5,8 +5,12 @@
  * Chinese, Japanese and Korean are written without blanks, and the indexes
  * split at blanks, so every such character becomes a word of its own here
  * ("我爱咖啡" → "我 爱 咖 啡") and a run of them in a question becomes a phrase.
- * MariaDB ignores words shorter than three bytes-or-letters, so there each such
- * character is written as "u5496". Any thread that has a connection.
+ * MariaDB leaves out words shorter than three letters and frequent English
+ * ones, so there each such character is written as "u5496" and a word of
+ * letters as "xxword". What stands between words reaches neither index. Case
+ * and accents make no difference. Any thread that has a connection.
+ *
+ * MariaDB finds a post once its transaction is committed, SQLite at once.
  */
 #pragma once
 

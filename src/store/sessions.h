@@ -34,7 +34,7 @@ MUST_USE enum err sessions_load_state(struct db *db, struct session_id id,
                                       struct session *session_out, struct why *why);
 /*
  * Who has this refresh token. `*reused_out`: it is the one before the valid one.
- * ERR_NOT_FOUND: nobody's.
+ * ERR_NOT_FOUND: nobody's. Inside the transaction that rotates it.
  */
 MUST_USE enum err sessions_find_refresh(struct db *db, struct str hash, struct session *session_out,
                                         bool *reused_out, struct why *why);

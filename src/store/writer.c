@@ -75,17 +75,17 @@ static void fail_all(struct list *group, enum err err, const struct why *why)
     }
 }
 
-/* Each behind a savepoint. False: the engine took the whole transaction back, `why` says why. */
-static bool apply_carefully(struct writer *writer, struct list *group, struct why *why)
+/* Each behind a savepoint. Not OK: the engine took the whole transaction back, `why` says why. */
+static enum err apply_carefully(struct writer *writer, struct list *group, struct why *why)
 {
     for (struct list *at = group->next; at != group; at = at->next) {
         struct change *change = change_of(at);
         apply_guarded(writer, change);
         if (db_in_transaction(writer->db)) continue;
         *why = change->why;
-        return false;
+        return change->err ? change->err : ERR_IO;
     }
-    return true;
+    return OK;
 }
 
 static void clear_results(struct list *group)
@@ -106,7 +106,7 @@ static void run_group(struct writer *writer, struct list *group)
         atomic_fetch_add(&writer->stats.retried_groups, 1);
         clear_results(group);
         err = db_begin(writer->db, &why);
-        if (!err && !apply_carefully(writer, group, &why)) err = ERR_IO;
+        if (!err) err = apply_carefully(writer, group, &why);
     }
     if (!err) err = db_commit(writer->db, &why);
     if (!err) return;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { assertOk, assertProblem } from '../support/checks.mjs';
-import { rawHttp } from '../support/raw_http.mjs';
+import { rawHttp } from '../support/raw_request.mjs';
 import { startServer } from '../support/server.mjs';
 
 const FRONT = 'http://localhost:3000';

@@ -4,7 +4,7 @@
 // waits. Ends only what it began, and fails when the program complained.
 //
 //     const server = await startServer({ env: { HUTONG_UPLOADS_AT_ONCE: '2' } });
-//     const li = await server.register('li');              // { id, username, token, … }
+//     const li = await server.register('lili');            // { id, username, token, … }
 //     const reply = await server.api('POST', '/posts', { token: li.token, json: { content: '你好' } });
 //     reply.status, reply.body, reply.headers
 //     await server.stop();
@@ -63,18 +63,19 @@ function readyLine(child, log) {
 }
 
 // `dataDir`: start again on what an earlier server left; else a new folder, removed by stop().
-export async function startServer({ env = {}, args = [], dataDir } = {}) {
+// `listen`: take over this address from a server that still runs.
+export async function startServer({ env = {}, args = [], dataDir, listen = '127.0.0.1:0' } = {}) {
   const own = dataDir === undefined;
   const data = dataDir ?? (await mkdtemp(path.join(tmpdir(), 'hutong-test-')));
   const binary = process.env.HUTONG_BIN ?? path.join(ROOT, 'build/test/hutong');
-  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], {
+  const child = spawn(binary, ['serve', '--listen', listen, '--data', data, ...args], {
     cwd: data, // no .env of the developer's
     env: { PATH: process.env.PATH, HOME: data, ...SANITIZERS, ...QUIET, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   alive.add(child);
   const log = { text: '', output: '' };
-  child.stderr.on('data', (bytes) => { log.text += bytes; });
+  for (const out of [child.stdout, child.stderr]) out.on('data', (bytes) => { log.text += bytes; });
   const gone = new Promise((done) => {
     child.once('close', (code, signal) => {
       alive.delete(child);

@@ -1280,7 +1280,7 @@ static void full_disk_is_named_and_nothing_stays(void **state)
     /* Three files and the folder. */
     for (int n = 1; n <= 4; n++) {
         fsync_fails_in = n;
-        assert_refused(*state, buf_str(&png), &usual, ERR_IO,
+        assert_refused(*state, buf_str(&png), &usual, ERR_FULL,
                        "cannot store the picture: the disk is full");
     }
     fsync_fails_in = 5;
