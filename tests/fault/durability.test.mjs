@@ -100,8 +100,8 @@ class Ledger {
     else if (kind) this[kind].set(key, body.id);
   }
 
-  // `open`: likes asked for whose answer was cut off: they may stand either way.
-  async check(file, open = new Set()) {
+  // `unsure`: likes on their way when the server was killed; they may be either until asked again.
+  async check(file, unsure = new Set()) {
     for (const table of ['posts', 'comments', 'messages']) {
       const stored = new Map((await sql(file, `SELECT id, content FROM ${table}`)).map((row) => [row.content, row.id]));
       for (const [content, id] of this[table]) {
@@ -110,7 +110,7 @@ class Ledger {
     }
     const liked = new Set((await sql(file, 'SELECT post_id, user_id FROM post_likes')).map((row) => `${row.post_id} ${row.user_id}`));
     for (const [key, yes] of this.likes) {
-      if (!open.has(key)) assert.equal(liked.has(key), yes, `like ${key}`);
+      if (!unsure.has(key)) assert.equal(liked.has(key), yes, `like ${key}`);
     }
     for (const [what, statement] of Object.entries(WRONG)) {
       assert.deepEqual(await sql(file, statement), [], what);
