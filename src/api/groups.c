@@ -30,7 +30,7 @@ static size_t read_members(struct call *call, uint64_t *ids, size_t max)
 {
     const struct json *list = json_get(call->body, "members");
     size_t count = 0;
-    if (list == NULL) return 0;
+    if (list == NULL || json_kind(list) == JSON_NULL) return 0;
     if (json_kind(list) != JSON_ARRAY) {
         input_fault(call, "body", "members", "list_type", "members must be a list of ids");
         return 0;

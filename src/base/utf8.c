@@ -75,16 +75,34 @@ static int forbidden(struct str s)
     return -1;
 }
 
-/* Blanks people leave at the ends: ASCII ones, U+00A0 and the ideographic space U+3000. */
+/* Bytes of the blank at the front of `s`: Unicode's White_Space past ASCII, and U+200B, which
+ * looks like nothing at all; 0: there is none. */
+static size_t blank_len(struct str s)
+{
+    static const char *const blanks[] = {
+        "\xC2\xA0",     "\xE1\x9A\x80", /* U+00A0, U+1680 */
+        "\xE2\x80\xAF", "\xE2\x81\x9F", /* U+202F, U+205F */
+        "\xE3\x80\x80",                 /* U+3000, the ideographic one */
+    };
+    if (s.len < 2 || (unsigned char)s.at[0] < 0xC2 || (unsigned char)s.at[0] > 0xE3) return 0;
+    for (size_t i = 0; i < COUNT_OF(blanks); i++) {
+        if (str_starts(s, str_of(blanks[i]))) return strlen(blanks[i]);
+    }
+    bool general = s.len >= 3 && str_starts(s, STR("\xE2\x80")) && (unsigned char)s.at[2] >= 0x80 &&
+                   (unsigned char)s.at[2] <= 0x8B;
+    return general ? 3 : 0; /* U+2000 to U+200B */
+}
+
+/* Takes off the blanks that people leave at the ends. */
 static struct str trim(struct str s)
 {
     for (;;) {
         struct str before = s;
         s = str_trim(s);
-        if (str_starts(s, STR("\xC2\xA0"))) s = str_from(s, 2);
-        if (str_ends(s, STR("\xC2\xA0"))) s.len -= 2;
-        if (str_starts(s, STR("\xE3\x80\x80"))) s = str_from(s, 3);
-        if (str_ends(s, STR("\xE3\x80\x80"))) s.len -= 3;
+        s = str_from(s, blank_len(s));
+        for (size_t len = 2; len <= 3; len++) {
+            if (s.len >= len && blank_len(str_from(s, s.len - len)) == len) s.len -= len;
+        }
         if (s.len == before.len) return s;
     }
 }
@@ -109,10 +127,10 @@ enum err text_check(const char *what, struct str raw, size_t min, size_t max,
     }
     size_t count = utf8_count(s);
     if (count < min) {
-        return count == 0 ? why_field(why, what, "string_too_short", "%s is empty", what)
-                          : why_field(why, what, "string_too_short",
-                                      "%s has %zu characters, at least %zu needed", what, count,
-                                      min);
+        return count == 0
+                   ? why_field(why, what, "string_too_short", "%s is empty", what)
+                   : why_field(why, what, "string_too_short",
+                               "%s has %zu characters, at least %zu needed", what, count, min);
     }
     if (count > max) {
         return why_field(why, what, "string_too_long", "%s has %zu characters, at most %zu allowed",

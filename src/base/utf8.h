@@ -27,7 +27,7 @@ bool utf8_feed(uint32_t *state, const char *bytes, size_t len);
 /*
  * Text a person wrote: valid UTF-8, no control characters but newline and tab
  * (also none of U+0080–U+009F, U+2028/9 or U+FEFF), no lone carriage return.
- * Trims it, then counts code points against [min, max].
+ * Trims blanks of every width, then counts code points against [min, max].
  * `what` names it in the sentence: "content".
  */
 MUST_USE enum err text_check(const char *what, struct str raw, size_t min, size_t max,

@@ -33,11 +33,26 @@ static enum err tell_message(struct act *act, const struct message *message, str
         return act_tell(act, topic_group(message->group), "message.created", STR(""), data, false,
                         why);
     }
-    enum err err = act_tell(act, topic_user(message->receiver), "message.created", STR(""), data,
-                            true, why);
+    enum err err =
+        act_tell(act, topic_user(message->receiver), "message.created", STR(""), data, true, why);
     if (err) return err;
     return act_tell(act, topic_user(message->sender.id), "message.created", STR(""), data, false,
                     why);
+}
+
+/* Sent before? Then this is the same message: stored once, told once. ERR_NOT_FOUND: it is new. */
+static enum err find_sent(struct act *act, const struct letter_draft *draft, struct str client_id,
+                          struct message *message_out, struct why *why)
+{
+    enum err err =
+        messages_load_by_client(act->db, act->arena, act->me, client_id, message_out, why);
+    if (err) return err;
+    uint64_t to = draft->group.value ? 0 : draft->to.value;
+    if (message_out->receiver.value == to && message_out->group.value == draft->group.value) {
+        return OK;
+    }
+    /* An OK would let the sender believe that the one they write to now has it. */
+    return why_set(why, ERR_CONFLICT, "this client_id was used for a message to somebody else");
 }
 
 enum err letters_send(struct act *act, const struct letter_draft *draft,
@@ -52,8 +67,7 @@ enum err letters_send(struct act *act, const struct letter_draft *draft,
     }
     if (err) return err;
     if (client_id.at) {
-        /* Sent before? Then this is the same message: stored once, told once. */
-        err = messages_load_by_client(act->db, act->arena, act->me, client_id, message_out, why);
+        err = find_sent(act, draft, client_id, message_out, why);
         if (err != ERR_NOT_FOUND) return err;
     }
     struct message_draft row = {.sender = act->me,
@@ -89,8 +103,7 @@ enum err letters_remove(struct act *act, struct message_id id, struct why *why)
     if (!err) err = messages_remove(act->db, &message, why);
     if (err) return err;
     struct str data = arena_printf(act->arena, "{\"id\":%llu,\"sender_id\":%llu}",
-                                   (unsigned long long)id.value,
-                                   (unsigned long long)act->me.value);
+                                   (unsigned long long)id.value, (unsigned long long)act->me.value);
     if (message.group.value) {
         return act_tell(act, topic_group(message.group), "message.deleted", STR(""), data, false,
                         why);
@@ -108,11 +121,10 @@ enum err letters_read(struct act *act, struct user_id from, struct why *why)
     struct conversation_side side;
     err = conversations_load(act->db, act->me, from, &side, why);
     if (err) return err;
-    struct str data = arena_printf(act->arena,
-                                   "{\"reader_id\":%llu,\"partner_id\":%llu,\"read_id\":%llu}",
-                                   (unsigned long long)act->me.value,
-                                   (unsigned long long)from.value,
-                                   (unsigned long long)side.read_id);
+    struct str data =
+        arena_printf(act->arena, "{\"reader_id\":%llu,\"partner_id\":%llu,\"read_id\":%llu}",
+                     (unsigned long long)act->me.value, (unsigned long long)from.value,
+                     (unsigned long long)side.read_id);
     struct str mine = arena_printf(act->arena, "read:%llu", (unsigned long long)from.value);
     err = act_tell(act, topic_user(act->me), "message.read", mine, data, false, why);
     if (err) return err;
@@ -154,6 +166,15 @@ static enum err add_member(struct act *act, struct group_id group, struct user_i
     return err ? err : tell_membership(act, "group.joined", group, user, why);
 }
 
+/* The founder is in already, and who is named twice comes once. */
+static bool is_named_before(const struct act *act, const uint64_t *members, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (members[i] == members[at]) return true;
+    }
+    return members[at] == act->me.value;
+}
+
 enum err groups_create(struct act *act, struct str raw, const uint64_t *members,
                        size_t member_count, struct group *group_out, struct why *why)
 {
@@ -164,7 +185,8 @@ enum err groups_create(struct act *act, struct str raw, const uint64_t *members,
     err = groups_add(act->db, name, STR("online"), act->me, act->now_us, &id, why);
     if (!err) err = add_member(act, id, act->me, why);
     for (size_t i = 0; i < member_count && !err; i++) {
-        if (members[i] != act->me.value) err = add_member(act, id, (struct user_id){members[i]}, why);
+        if (is_named_before(act, members, i)) continue;
+        err = add_member(act, id, (struct user_id){members[i]}, why);
     }
     return err ? err : groups_load(act->db, act->arena, id, act->me, group_out, why);
 }
@@ -204,8 +226,7 @@ enum err groups_remove_from(struct act *act, struct group_id id, struct user_id 
     if (!was) return why_set(why, ERR_NOT_FOUND, "不在群中 (is not in the group)");
     err = tell_membership(act, "group.left", id, user, why);
     if (err) return err;
-    struct hub_notice notice = {
-        .what = NOTICE_LEFT_TOPIC, .user = user, .topic = topic_group(id)};
+    struct hub_notice notice = {.what = NOTICE_LEFT_TOPIC, .user = user, .topic = topic_group(id)};
     act_notify(act, &notice);
     return pass_on(act, &group, user, why);
 }
@@ -243,10 +264,10 @@ enum err groups_mark_read(struct act *act, struct group_id id, struct why *why)
     err = groups_read(act->db, id, act->me, why);
     if (!err) err = groups_load(act->db, act->arena, id, act->me, &group, why);
     if (err) return err;
-    struct str data = arena_printf(act->arena,
-                                   "{\"group_id\":%llu,\"reader_id\":%llu,\"read_id\":%llu}",
-                                   (unsigned long long)id.value, (unsigned long long)act->me.value,
-                                   (unsigned long long)group.read_id);
+    struct str data =
+        arena_printf(act->arena, "{\"group_id\":%llu,\"reader_id\":%llu,\"read_id\":%llu}",
+                     (unsigned long long)id.value, (unsigned long long)act->me.value,
+                     (unsigned long long)group.read_id);
     struct str fold = arena_printf(act->arena, "read-by:%llu", (unsigned long long)act->me.value);
     return act_tell(act, topic_group(id), "message.read", fold, data, false, why);
 }

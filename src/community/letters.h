@@ -17,7 +17,8 @@ struct letter_draft {
     struct str content;    /* 1 to 2,000 code points after trimming */
     struct str client_id;  /* .at NULL: none; the same one again gives the stored message */
 };
-/* ERR_NOT_FOUND: no such member or group. ERR_INVALID: to oneself. */
+/* ERR_NOT_FOUND: no such member or group. ERR_INVALID: to oneself. ERR_CONFLICT: the client_id was
+ * used for a message to somebody else. */
 MUST_USE enum err letters_send(struct act *act, const struct letter_draft *draft,
                                struct message *message_out, struct why *why);
 /* The sender only. */

@@ -194,6 +194,9 @@ static void text_of_people_is_trimmed_and_counted(void **state)
         {"hi", "hi"},
         {"  hi\r\n", "hi"},
         {"\xE3\x80\x80 \xC2\xA0胡同\xC2\xA0\t\xE3\x80\x80", "胡同"},
+        /* em space, thin space, zero width; a line of U+2003 inside stays */
+        {"\xE2\x80\x83\xE2\x80\x89胡\xE2\x80\x83同\xE2\x80\x8B\xE2\x80\xAF", "胡\xE2\x80\x83同"},
+        {"\xE2\x80\x8Cx\xE2\x80\x8D", "\xE2\x80\x8Cx\xE2\x80\x8D"}, /* joiners are letters' */
         {"two\nlines\tand a tab", "two\nlines\tand a tab"},
         {"Windows\r\nlines", "Windows\r\nlines"},
         {"12345", "12345"},
@@ -219,6 +222,7 @@ static void text_that_is_refused_gets_a_sentence(void **state)
     } cases[] = {
         {"\xFF", "content is not valid UTF-8"},
         {" \n\xE3\x80\x80", "content is empty"},
+        {"\xE2\x80\x83\xE2\x80\x8B\xE1\x9A\x80", "content is empty"},
         {"ab", "content has 2 characters, at least 3 needed"},
         {" a胡 ", "content has 2 characters, at least 3 needed"},
         {"abcdef", "content has 6 characters, at most 5 allowed"},
