@@ -310,15 +310,32 @@ static void live_close(struct live *live, unsigned code, const char *reason)
     }
 }
 
+static void sign_out(struct live *live)
+{
+    live_close(live, live->kind == LIVE_LEGACY ? LIVE_CODE_BAD_TOKEN : LIVE_CODE_SIGNED_OUT,
+               "signed out");
+}
+
+void live_sign_out_soon(struct live *live)
+{
+    live->signed_out = true;
+    deadline_set(live->home->loop, &live->beat, loop_now_us(live->home->loop));
+}
+
 static void on_beat(struct deadline *deadline)
 {
     struct live *live = CONTAINER_OF(deadline, struct live, beat);
     struct loop *loop = live->home->loop;
     int64_t now_us = loop_now_us(loop);
+    if (live->signed_out && !live->cut) {
+        sign_out(live);
+        return;
+    }
     if (live->cut || (live->ends_us && now_us >= live->ends_us)) {
         live_close(live, LIVE_CODE_BAD_TOKEN, "token expired");
         return;
     }
+    live_go_on(live);
     if (live->kind != LIVE_LEGACY) {
         struct buf buf;
         struct json_out out = begin_message(&buf, "heartbeat");
@@ -744,8 +761,7 @@ void live_notice(struct api_loop *home, const struct hub_notice *notice)
         if (notice->what == NOTICE_LEFT_TOPIC) {
             leave(live, notice);
         } else if (is_meant(live, notice)) {
-            live_close(live, live->kind == LIVE_LEGACY ? LIVE_CODE_BAD_TOKEN : LIVE_CODE_SIGNED_OUT,
-                       "signed out");
+            sign_out(live);
         }
     }
 }

@@ -38,6 +38,7 @@ struct live {
     size_t subscription_count;
     struct deadline beat;
     int64_t ends_us; /* monotonic: the token's end; 0: as long as the session */
+    bool signed_out;
     int64_t heard_s; /* the second `heard_count` counts in */
     int heard_count;
     bool cut; /* LIVE_STREAM: too slow, hears nothing more and ends at the next beat */
@@ -60,6 +61,9 @@ size_t live_waiting(struct live *live);
 /* Build and send {"type":TYPE,"topic":…,"id":…}. */
 void live_send_topic(struct live *live, const char *type, const struct topic_name *topic,
                      uint64_t id);
+/* The log-in has ended, as a look into the store showed: close within two seconds, not at once,
+ * since whoever looks may be walking over the subscriptions. */
+void live_sign_out_soon(struct live *live);
 void live_send_error(struct live *live, const char *sentence, struct str topic);
 
 /* "feed", "me", "group:3", "post:9" as a member writes it. */

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "store/events.h"
 #include "store/groups.h"
+#include "store/sessions.h"
 
 /* A look into the log, on the loop or on a worker. Given away while it reads. */
 struct catch_up {
@@ -31,6 +32,8 @@ struct catch_up {
     uint64_t after;
     bool resume; /* `after` counts */
     bool quiet;  /* not the first look: no answer to send */
+    bool again;  /* something may have been lost since it began. Only on the loop */
+    uint64_t session;
     /* Found: */
     struct arena arena;
     enum err err;
@@ -99,9 +102,20 @@ static enum err check_right(struct catch_up *look, struct db *db, struct why *wh
     return why_set(why, ERR_DENIED, "no such group, or you are not in it");
 }
 
+/* Between instances the notice of a log-out can be lost; whoever looks again notices it here. */
+static enum err check_session(struct catch_up *look, struct db *db, struct why *why)
+{
+    struct session session;
+    if (look->session == 0) return OK;
+    enum err err = sessions_load_state(db, (struct session_id){look->session}, &session, why);
+    bool gone = err == ERR_NOT_FOUND || (!err && session.revoked);
+    return gone ? why_set(why, ERR_UNKNOWN_CALLER, "signed out") : err;
+}
+
 static enum err read_log(struct catch_up *look, struct db *db, struct why *why)
 {
-    enum err err = check_right(look, db, why);
+    enum err err = look->quiet ? check_session(look, db, why) : OK;
+    if (!err) err = check_right(look, db, why);
     if (!err) err = topics_load(db, str_of(look->name.text), &look->topic, why);
     if (err || !look->resume) return err;
     bool known = look->after >= look->topic.tail && look->after <= look->topic.head;
@@ -128,6 +142,19 @@ static void free_look(struct catch_up *look)
 }
 
 static void start_look(struct live_sub *sub, bool resume, uint64_t after, bool quiet);
+
+/* It may be the end of `sub`. */
+static void look_failed(struct catch_up *look, struct live_sub *sub)
+{
+    struct live *live = sub->live;
+    if (look->err == ERR_UNKNOWN_CALLER) {
+        live_sign_out_soon(live);
+    } else if (live->kind != LIVE_LEGACY) {
+        live_send_error(live, look->err == ERR_DENIED ? look->why.text : "try again in a moment",
+                        topic_public_name(&look->name));
+        live_unsubscribe(sub);
+    }
+}
 
 /* False when that was not all of it: the reader must take some first, or the log goes on. */
 static bool send_missed(struct live_sub *sub, const struct catch_up *look)
@@ -170,23 +197,19 @@ void live_go_on(struct live *live)
 static void finish_look(struct catch_up *look)
 {
     struct live_sub *sub = look->sub;
-    if (sub == NULL) {
+    if (sub) sub->catch_up = NULL;
+    if (sub && look->err) look_failed(look, sub);
+    /* Old clients have no way to catch up: for them it was about the session alone. */
+    if (sub == NULL || look->err || sub->live->kind == LIVE_LEGACY) {
         free_look(look);
         return;
     }
     struct live *live = sub->live;
-    sub->catch_up = NULL;
-    if (look->err) {
-        live_send_error(live, look->err == ERR_DENIED ? look->why.text : "try again in a moment",
-                        topic_public_name(&look->name));
-        live_unsubscribe(sub);
-        free_look(look);
-        return;
-    }
     if (!send_missed(sub, look)) {
         read_on_later(sub, look);
         return;
     }
+    bool again = look->again;
     uint64_t head = look->topic.head;
     sub->sub.position = head;
     sub->placed = true;
@@ -197,7 +220,7 @@ static void finish_look(struct catch_up *look)
     }
     free_look(look);
     hub_caught_up(&sub->sub, head);
-    if (subscription_head(&sub->sub) > head) {
+    if (again || subscription_head(&sub->sub) > head) {
         start_look(sub, true, head, true);
     } else {
         sub->sub.paused = false;
@@ -216,6 +239,16 @@ static void on_look_work(struct job *job, void *own)
     loop_post(look->home->loop, &look->back);
 }
 
+/* A resync makes all readers look at once, more than may wait for a worker: the others keep still
+ * and look at their next beat. */
+static void put_off(struct live_sub *sub, struct catch_up *look)
+{
+    sub->catch_up = NULL;
+    sub->behind = sub->live->kind != LIVE_LEGACY;
+    sub->quiet = true;
+    free_look(look);
+}
+
 static void start_look(struct live_sub *sub, bool resume, uint64_t after, bool quiet)
 {
     struct live *live = sub->live;
@@ -228,15 +261,20 @@ static void start_look(struct live_sub *sub, bool resume, uint64_t after, bool q
     look->resume = resume;
     look->after = after;
     look->quiet = quiet;
+    look->session = live->who.session;
     look->missed_end = &look->missed;
     look->back.run = on_look_back;
     look->job.work = on_look_work;
     sub->catch_up = look;
-    sub->sub.paused = true;
+    sub->sub.paused = live->kind != LIVE_LEGACY;
     if (live->home->db) {
         look_into_log(look, live->home->db);
         finish_look(look);
     } else if (!workers_submit(look->api->workers, &look->job)) {
+        if (quiet) {
+            put_off(sub, look);
+            return;
+        }
         look->err = why_set(&look->why, ERR_BUSY, "the server is busy");
         finish_look(look);
     }
@@ -264,8 +302,10 @@ static void deliver_to_legacy(struct subscription *subscription, struct event *e
 static void on_gap(struct subscription *subscription)
 {
     struct live_sub *sub = CONTAINER_OF(subscription, struct live_sub, sub);
-    if (sub->live->kind != LIVE_LEGACY && sub->catch_up == NULL && !sub->behind) {
-        start_look(sub, true, subscription->position, true);
+    if (sub->catch_up) {
+        sub->catch_up->again = true;
+    } else if (!sub->behind) {
+        start_look(sub, sub->live->kind != LIVE_LEGACY, subscription->position, true);
     }
 }
 

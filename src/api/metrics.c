@@ -292,6 +292,19 @@ static void write_hub(struct buf *to, struct hub *hub)
         get(&stats->gaps));
     one(to, "hutong_hub_present", "gauge", "Members with an open live connection.",
         get(&stats->present));
+    one(to, "hutong_hub_resyncs_total", "counter",
+        "Times every subscriber was told to read the log, since the broker may have lost events.",
+        get(&stats->resyncs));
+    one(to, "hutong_broker_up", "gauge",
+        "1 while this instance tells others and hears them; 0 without a broker.",
+        get(&stats->broker_up));
+    one(to, "hutong_broker_sent_total", "counter", "Messages told to other instances.",
+        get(&stats->broker_sent));
+    one(to, "hutong_broker_received_total", "counter", "Messages heard from other instances.",
+        get(&stats->broker_received));
+    one(to, "hutong_broker_dropped_total", "counter",
+        "Messages that others were not told or that made no sense here; a resync mends it.",
+        get(&stats->broker_dropped));
 }
 
 static void write_group_sizes(struct buf *to, const struct writer_stats *stats)

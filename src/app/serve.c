@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "hub/redis.h"
 #include "store/events.h"
 #include "store/records.h"
 #include "store/sessions.h"
@@ -43,6 +44,7 @@ struct server {
     struct http_limits limits;
     struct server_loop *loops;
     size_t loop_count;
+    struct redis *redis; /* owned; NULL: one instance */
     char address[128];
 };
 
@@ -157,6 +159,8 @@ static enum err open_api(struct server *server, struct why *why)
     if (err) return err;
     files_sweep(s);
     api->hub = hub_new();
+    if (s->redis.len > 0) err = redis_open(s->redis, api->hub, &server->redis, why);
+    if (err) return err;
     api->rate = api_rate_new(s);
     api->tickets = tickets_new(100000);
     api->router = api_router_new();
@@ -301,6 +305,7 @@ static void close_server(struct server *server)
     workers_close(api->workers);
     workers_close(api->hashers);
     store_close(api->store);
+    redis_close(server->redis);
     if (running) {
         for (size_t i = 0; i < server->loop_count; i++) loop_stop(server->loops[i].loop);
         for (size_t i = 0; i < server->loop_count; i++) {
@@ -318,6 +323,7 @@ static void close_server(struct server *server)
     router_free(api->router);
     tickets_free(api->tickets);
     rate_free(api->rate);
+    redis_free(server->redis);
     hub_free(api->hub);
     keyring_free(api->keyring);
 }

@@ -18,7 +18,8 @@ static const int64_t GAP_PATIENCE_US = 2 * 1000000;
 struct topic {
     struct topic_name name; /* also the key in the map */
     struct list subscriptions;
-    uint64_t head;     /* newest number delivered; 0: not known yet */
+    bool counting;     /* `head` is known: what comes past the next number is early */
+    uint64_t head;     /* newest number delivered */
     struct list early; /* of struct early, by number */
     size_t early_count;
     struct deadline patience; /* set while something is early */
@@ -33,7 +34,8 @@ struct early {
 
 struct present {
     struct user_id user; /* also the key */
-    int sockets;
+    int sockets;         /* here */
+    int elsewhere;       /* other instances where there are some */
 };
 
 struct hub_loop {
@@ -49,6 +51,8 @@ struct hub {
     atomic_size_t loop_count;
     pthread_mutex_t presence_lock;
     struct map presence; /* of struct present, owned; under the lock */
+    size_t present_here; /* under the lock */
+    struct hub_broker broker;
     struct hub_stats stats;
 };
 
@@ -227,11 +231,10 @@ static void deliver_early(struct topic *topic)
     topic->patience.at_us = 0;
 }
 
-/* Numbers are missing for good: the readers look into the log themselves. */
-static void give_up_waiting(struct topic *topic)
+/* Gives the last number among them, or 0. */
+static uint64_t drop_early(struct topic *topic)
 {
-    atomic_fetch_add(&topic->hub_loop->hub->stats.gaps, 1);
-    uint64_t last = topic->head;
+    uint64_t last = 0;
     for (struct list *link; (link = list_take_first(&topic->early)) != NULL;) {
         struct early *early = CONTAINER_OF(link, struct early, link);
         last = early->event->seq;
@@ -239,7 +242,15 @@ static void give_up_waiting(struct topic *topic)
         mem_free(early);
     }
     topic->early_count = 0;
-    topic->head = last;
+    topic->patience.at_us = 0;
+    return last;
+}
+
+/* Numbers are missing for good: the readers look into the log themselves. */
+static void give_up_waiting(struct topic *topic)
+{
+    atomic_fetch_add(&topic->hub_loop->hub->stats.gaps, 1);
+    topic->head = MAX(topic->head, drop_early(topic));
     for (struct list *at = topic->subscriptions.next, *next; at != &topic->subscriptions;
          at = next) {
         next = at->next;
@@ -257,23 +268,58 @@ static void arrive(struct hub_loop *hub_loop, struct event *event)
 {
     struct topic *topic = map_find(&hub_loop->topics, str_of(event->topic.text));
     if (topic == NULL) return;
-    if (event->seq <= topic->head + 1 || topic->head == 0) {
+    if (event->seq <= topic->head + 1 || !topic->counting) {
+        if (event->seq > 0) topic->counting = true;
         deliver(topic, event);
         if (!list_is_empty(&topic->early)) deliver_early(topic);
-    } else if (event->seq > topic->head + 1) {
+    } else {
         keep_early(topic, event);
         if (topic->early_count > EARLY_MAX) give_up_waiting(topic);
     }
 }
 
+/*
+ * Something may be missing that nobody will bring any more. Which number comes
+ * next is not known until a reader has looked into the log, as when the topic
+ * was new here; what was early is in the log too.
+ */
+static void resync_topic(struct topic *topic)
+{
+    drop_early(topic);
+    topic->head = 0;
+    topic->counting = false;
+    for (struct list *at = topic->subscriptions.next, *next; at != &topic->subscriptions;
+         at = next) {
+        next = at->next;
+        struct subscription *subscription = CONTAINER_OF(at, struct subscription, link);
+        subscription->gap(subscription);
+    }
+}
+
+/* By name, since a reader that is told may leave and take topics away. */
+static void resync_loop(struct hub_loop *hub_loop)
+{
+    size_t count = 0, at = 0;
+    struct topic_name *names = mem_alloc(hub_loop->topics.count * sizeof(*names));
+    for (struct topic *topic; (topic = map_next(&hub_loop->topics, &at)) != NULL;) {
+        /* Who is there is not in the log; the broker tells it anew. */
+        if (!str_starts(str_of(topic->name.text), STR("presence:"))) names[count++] = topic->name;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct topic *topic = map_find(&hub_loop->topics, str_of(names[i].text));
+        if (topic) resync_topic(topic);
+    }
+    mem_free(names);
+}
+
 /* --- between threads --- */
 
-/* Carries events, or one notice, to one loop. */
+/* Carries events, a notice, or the word that something was lost, to one loop. */
 struct parcel {
     struct task task;
     struct hub_loop *to;
+    enum { PARCEL_EVENTS, PARCEL_NOTICE, PARCEL_RESYNC } what;
     struct hub_notice notice;
-    bool is_notice;
     size_t count;
     struct event *events[]; /* references owned */
 };
@@ -281,7 +327,8 @@ struct parcel {
 static void open_parcel(struct task *task)
 {
     struct parcel *parcel = CONTAINER_OF(task, struct parcel, task);
-    if (parcel->is_notice) parcel->to->noticed(parcel->to->ctx, &parcel->notice);
+    if (parcel->what == PARCEL_NOTICE) parcel->to->noticed(parcel->to->ctx, &parcel->notice);
+    if (parcel->what == PARCEL_RESYNC) resync_loop(parcel->to);
     for (size_t i = 0; i < parcel->count; i++) {
         arrive(parcel->to, parcel->events[i]);
         event_unref(parcel->events[i]);
@@ -289,30 +336,67 @@ static void open_parcel(struct task *task)
     mem_free(parcel);
 }
 
-void hub_publish(struct hub *hub, struct event **events, size_t count)
+static size_t loop_count(struct hub *hub)
 {
-    size_t loops = atomic_load_explicit(&hub->loop_count, memory_order_acquire);
-    atomic_fetch_add_explicit(&hub->stats.published, count, memory_order_relaxed);
+    return atomic_load_explicit(&hub->loop_count, memory_order_acquire);
+}
+
+static struct parcel *parcel_new(struct hub_loop *to, size_t count)
+{
+    struct parcel *parcel = mem_alloc(sizeof(*parcel) + count * sizeof(struct event *));
+    parcel->task.run = open_parcel;
+    parcel->to = to;
+    parcel->count = count;
+    return parcel;
+}
+
+static void deliver_here(struct hub *hub, struct event **events, size_t count)
+{
+    size_t loops = loop_count(hub);
     for (size_t i = 0; i < loops; i++) {
-        struct parcel *parcel = mem_alloc(sizeof(*parcel) + count * sizeof(struct event *));
-        parcel->task.run = open_parcel;
-        parcel->to = hub->loops[i];
-        parcel->count = count;
+        struct parcel *parcel = parcel_new(hub->loops[i], count);
         for (size_t e = 0; e < count; e++) parcel->events[e] = event_ref(events[e]);
         loop_post(parcel->to->loop, &parcel->task);
     }
     for (size_t e = 0; e < count; e++) event_unref(events[e]);
 }
 
+void hub_publish(struct hub *hub, struct event **events, size_t count)
+{
+    atomic_fetch_add_explicit(&hub->stats.published, count, memory_order_relaxed);
+    if (hub->broker.publish) hub->broker.publish(hub->broker.ctx, events, count);
+    deliver_here(hub, events, count);
+}
+
+void hub_deliver(struct hub *hub, struct event *event)
+{
+    deliver_here(hub, &event, 1);
+}
+
 void hub_notify(struct hub *hub, const struct hub_notice *notice)
 {
-    size_t loops = atomic_load_explicit(&hub->loop_count, memory_order_acquire);
+    if (hub->broker.notify) hub->broker.notify(hub->broker.ctx, notice);
+    hub_deliver_notice(hub, notice);
+}
+
+void hub_deliver_notice(struct hub *hub, const struct hub_notice *notice)
+{
+    size_t loops = loop_count(hub);
     for (size_t i = 0; i < loops; i++) {
-        struct parcel *parcel = NEW(struct parcel);
-        parcel->task.run = open_parcel;
-        parcel->to = hub->loops[i];
+        struct parcel *parcel = parcel_new(hub->loops[i], 0);
+        parcel->what = PARCEL_NOTICE;
         parcel->notice = *notice;
-        parcel->is_notice = true;
+        loop_post(parcel->to->loop, &parcel->task);
+    }
+}
+
+void hub_resync(struct hub *hub)
+{
+    size_t loops = loop_count(hub);
+    atomic_fetch_add_explicit(&hub->stats.resyncs, 1, memory_order_relaxed);
+    for (size_t i = 0; i < loops; i++) {
+        struct parcel *parcel = parcel_new(hub->loops[i], 0);
+        parcel->what = PARCEL_RESYNC;
         loop_post(parcel->to->loop, &parcel->task);
     }
 }
@@ -338,11 +422,7 @@ static void topic_close(struct topic *topic)
 {
     map_remove(&topic->hub_loop->topics, str_of(topic->name.text));
     deadline_clear(&topic->patience);
-    for (struct list *link; (link = list_take_first(&topic->early)) != NULL;) {
-        struct early *early = CONTAINER_OF(link, struct early, link);
-        event_unref(early->event);
-        mem_free(early);
-    }
+    drop_early(topic);
     mem_free(topic);
 }
 
@@ -379,7 +459,9 @@ void hub_caught_up(struct subscription *subscription, uint64_t seq)
 {
     struct topic *topic = subscription->topic;
     /* A loop that follows the topic already goes on counting for its other readers. */
-    if (topic->head == 0) topic->head = seq;
+    if (topic->counting) return;
+    topic->counting = true;
+    topic->head = seq;
 }
 
 /* --- life cycle --- */
@@ -389,6 +471,11 @@ struct hub *hub_new(void)
     struct hub *hub = NEW(struct hub);
     pthread_mutex_init(&hub->presence_lock, NULL);
     return hub;
+}
+
+void hub_set_broker(struct hub *hub, const struct hub_broker *broker)
+{
+    hub->broker = *broker;
 }
 
 void hub_free(struct hub *hub)
@@ -422,6 +509,7 @@ void hub_loop_close(struct hub_loop *hub_loop)
 
 /* --- presence --- */
 
+/* To the readers here: other instances learn it from the broker and tell their own. */
 static void tell_presence(struct hub *hub, struct user_id user, bool online)
 {
     char text[128];
@@ -429,31 +517,69 @@ static void tell_presence(struct hub *hub, struct user_id user, bool online)
                        "{\"event\":\"presence\",\"data\":{\"user_id\":%llu,\"online\":%s}}",
                        (unsigned long long)user.value, online ? "true" : "false");
     struct topic_name topic = topic_presence(user);
-    struct event *event = event_new(&topic, 0, (struct str){text, (size_t)len}, STR(""));
-    hub_publish(hub, &event, 1);
+    hub_deliver(hub, event_new(&topic, 0, (struct str){text, (size_t)len}, STR("")));
 }
 
-void hub_present(struct hub *hub, struct user_id user, int by)
+/* Under the lock. */
+static struct present *find_or_add(struct hub *hub, struct user_id user)
+{
+    struct present *present = map_find(&hub->presence, MAP_KEY(&user.value));
+    if (present) return present;
+    present = NEW(struct present);
+    present->user = user;
+    map_add(&hub->presence, MAP_KEY(&present->user.value), present);
+    return present;
+}
+
+/* Under the lock. */
+static void count_here(struct hub *hub, struct user_id user, bool here)
+{
+    hub->present_here += here ? 1 : (size_t)-1;
+    atomic_store(&hub->stats.present, hub->present_here);
+    if (hub->broker.present) hub->broker.present(hub->broker.ctx, user, here);
+}
+
+static void change_presence(struct hub *hub, struct user_id user, int sockets, int elsewhere)
 {
     pthread_mutex_lock(&hub->presence_lock);
-    struct present *present = map_find(&hub->presence, MAP_KEY(&user.value));
-    bool was = present != NULL;
-    if (!was) {
-        ASSERT(by > 0);
-        present = NEW(struct present);
-        present->user = user;
-        map_add(&hub->presence, MAP_KEY(&present->user.value), present);
-    }
-    present->sockets += by;
-    bool is = present->sockets > 0;
+    struct present *present = find_or_add(hub, user);
+    bool was_here = present->sockets > 0, was = was_here || present->elsewhere > 0;
+    present->sockets += sockets;
+    present->elsewhere += elsewhere;
+    ASSERT(present->sockets >= 0 && present->elsewhere >= 0);
+    bool is_here = present->sockets > 0, is = is_here || present->elsewhere > 0;
+    if (was_here != is_here) count_here(hub, user, is_here);
     if (!is) {
         map_remove(&hub->presence, MAP_KEY(&user.value));
         mem_free(present);
     }
-    atomic_store(&hub->stats.present, hub->presence.count);
-    /* Under the lock: two loops that tell of one member must do it in the order it happened. */
+    /* Told under the lock: the word that a member went must not overtake the one that they came. */
     if (was != is) tell_presence(hub, user, is);
     pthread_mutex_unlock(&hub->presence_lock);
+}
+
+void hub_present(struct hub *hub, struct user_id user, int by)
+{
+    change_presence(hub, user, by, 0);
+}
+
+void hub_present_elsewhere(struct hub *hub, struct user_id user, int by)
+{
+    change_presence(hub, user, 0, by);
+}
+
+void hub_tell_present(struct hub *hub,
+                      void (*tell)(void *ctx, const struct user_id *users, size_t count), void *ctx)
+{
+    pthread_mutex_lock(&hub->presence_lock);
+    struct user_id *users = mem_alloc(hub->presence.count * sizeof(*users));
+    size_t count = 0, at = 0;
+    for (struct present *p; (p = map_next(&hub->presence, &at)) != NULL;) {
+        if (p->sockets > 0) users[count++] = p->user;
+    }
+    tell(ctx, users, count);
+    pthread_mutex_unlock(&hub->presence_lock);
+    mem_free(users);
 }
 
 bool hub_is_present(struct hub *hub, struct user_id user)

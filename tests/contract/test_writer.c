@@ -398,7 +398,7 @@ static void a_full_disk_fails_the_group_and_not_the_next(struct database *d)
     /* The engine takes the whole transaction back: nobody of the group is told that it is done. */
     const struct note *all[] = {before, &large->note, after};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
-        assert_int_equal(all[i]->err, ERR_IO);
+        assert_int_equal(all[i]->err, ERR_FULL);
         assert_int_equal(all[i]->settled, 1);
         assert_false(all[i]->seen_by_reader);
         assert_contains(all[i]->why.text, "full");
