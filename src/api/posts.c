@@ -5,6 +5,7 @@
 #include "api/input.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/utf8.h"
 #include "community/shapes.h"
 #include "community/talk.h"
 #include "store/events.h"
@@ -167,12 +168,13 @@ enum err search_posts(struct call *call, struct why *why)
     if (text.len == 0) input_fault(call, "query", "q", "missing", "q: the words to look for");
     enum err err = input_check(call, why);
     if (err) return err;
+    struct str head = str_head(text, utf8_floor(text.at, MIN(text.len, (size_t)500)));
     struct json_out out = call_json(call);
     struct found_posts found = {.out = &out};
     json_open(&out, NULL, '{');
     json_open(&out, "items", '[');
-    err = posts_search(call->db, call->arena, str_head(text, 500), call->who.user, before, limit,
-                       put_found_post, &found, why);
+    err = posts_search(call->db, call->arena, head, call->who.user, before, limit, put_found_post,
+                       &found, why);
     json_close(&out, ']');
     put_cursor(&out, "next_before", found.count == limit, found.last_id);
     json_close(&out, '}');

@@ -8,6 +8,8 @@ enum {
     MATCH_WORDS_MAX = 16,
     /* MariaDB's index leaves out words past 84 characters; further on ours are all the same. */
     WORD_CHARS_MAX = 80,
+    /* InnoDB takes a phrase of 128 words and calls a longer one an error. */
+    PHRASE_WORDS_MAX = 128,
 };
 
 /* The code point at the start of valid text, and its length. */
@@ -146,6 +148,17 @@ enum err search_remove_post(struct db *db, uint64_t post, struct str content, st
     return change(db, SQL_POST_SEARCH_REMOVE, post, content, why);
 }
 
+/* A sentence without blanks can be too long for one phrase: what is past that goes back. */
+static void cut_phrase(struct piece *piece, struct str *rest)
+{
+    size_t used = 0, len;
+    for (int words = 0; used < piece->text.len && words < PHRASE_WORDS_MAX; words++, used += len) {
+        decode(str_from(piece->text, used), &len);
+    }
+    *rest = (struct str){piece->text.at + used, piece->text.len - used + rest->len};
+    piece->text.len = used;
+}
+
 /*
  * Each run of letters, and each run of unspaced characters, becomes one quoted
  * phrase; nothing of the asker's text can be an operator. Both engines take
@@ -160,6 +173,7 @@ struct str search_match(struct db *db, struct arena *arena, struct str text)
     int words = 0;
     while (words < MATCH_WORDS_MAX && next_piece(&text, &piece)) {
         if (piece.kind == OTHER) continue;
+        if (piece.kind == UNSPACED) cut_phrase(&piece, &text);
         buf_add_str(&out, words++ > 0 ? STR(" ") : STR(""));
         buf_add_str(&out, mariadb ? STR("+\"") : STR("\""));
         write_piece(&out, mariadb, &piece);

@@ -639,6 +639,14 @@ describe('search', () => {
     assert.deepEqual(await found('zeb*'), []);
   });
 
+  test('takes a whole sentence without blanks', async () => {
+    const sentence = '春眠不觉晓处处闻啼鸟夜来风雨声花落知多少'.repeat(9);
+    await post(ada, `${sentence}。`);
+    assert.deepEqual(await found(sentence), [`${sentence}。`]);
+    assert.deepEqual(await found(`${sentence}啊`), [`${sentence}。`], 'of a long question the beginning counts');
+    assert.deepEqual(await found(`啊${sentence}`), []);
+  });
+
   test('follows edits and deletions', async () => {
     const { id } = await post(ada, 'quagga old');
     assertOk(await server.api('PUT', `/posts/${id}`, { token: ada.token, json: { content: 'quagga new' } }));

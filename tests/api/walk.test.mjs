@@ -53,6 +53,7 @@ async function signIn(name) {
  * who      anyone, optional, member, moderator, admin: as the table has it
  * path     with ada's and bob's ids filled in
  * json     a body that would do what the route is for
+ * body     the same as something else
  * wrong    what eve gets, a plain member who owns nothing of it
  * spends   eve's log-in is over afterwards
  * stranger what somebody without a token gets, where that isn't the same as eve
@@ -69,6 +70,11 @@ const ids = {
 };
 const proxied = { 'x-forwarded-for': '203.0.113.9' };
 const text = { content: 'eve was here' };
+function noPicture() {
+  const form = new FormData();
+  form.set('file', new Blob(['eve was here']), 'eve.png');
+  return form;
+}
 const entries = {
   'GET /': { who: 'anyone', wrong: 200 },
   'GET /health': { who: 'anyone', wrong: 200 },
@@ -108,8 +114,8 @@ const entries = {
   'DELETE /posts/{post_id}/comments/{comment_id}': { who: 'member', wrong: 403 },
   'GET /search/posts': { who: 'optional', query: '?q=SECRET', wrong: 200 },
 
-  'POST /files/upload': { who: 'member', wrong: 422 },
-  'POST /files/upload/avatar': { who: 'member', wrong: 422 },
+  'POST /files/upload': { who: 'member', body: noPicture, wrong: 422 },
+  'POST /files/upload/avatar': { who: 'member', body: noPicture, wrong: 422 },
   'GET /files/images/{filename}': { who: 'anyone', wrong: 404 },
   'GET /files/avatars/{filename}': { who: 'anyone', wrong: 404 },
 
@@ -155,7 +161,7 @@ function ask(entry, { token, method = entry.method } = {}) {
   const value = (part) => (typeof part === 'function' ? part() : part);
   const path = entry.route.replace(/\{(\w+)\}/g, (_, name) => ids[name]());
   return server.api(method, path + (value(entry.query) ?? ''), {
-    token, json: method === 'HEAD' ? undefined : value(entry.json), headers: entry.headers,
+    token, json: value(entry.json), body: value(entry.body), headers: entry.headers,
   });
 }
 

@@ -35,6 +35,32 @@ for (const name of ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS']) {
   if (process.env[name]) SANITIZERS[name] = process.env[name];
 }
 
+// HUTONG_TEST_STORE=mariadb: every server that is not told its database gets one of a MariaDB that
+// lives as long as a server does.
+const ON_MARIADB = process.env.HUTONG_TEST_STORE === 'mariadb';
+let house; // { mariadb: a promise, users }
+
+async function borrowDatabase() {
+  house ??= { mariadb: import('./mariadb.mjs').then((module) => module.startMariadb()), users: 0 };
+  house.users++;
+  const mariadb = await house.mariadb;
+  return { mariadb, url: await mariadb.newDatabase() };
+}
+
+async function returnDatabase() {
+  if (--house.users > 0) return;
+  const { mariadb } = house;
+  house = undefined;
+  await (await mariadb).stop();
+}
+
+// Rows of mariadb --batch as objects; whole numbers as such, as sqlite3 -json has them.
+function parseBatch(text) {
+  const [names, ...rows] = text.split('\n').filter((line) => line).map((line) => line.split('\t'));
+  const value = (cell) => (cell === 'NULL' ? null : /^-?\d{1,15}$/.test(cell) ? Number(cell) : cell);
+  return rows.map((row) => Object.fromEntries(row.map((cell, i) => [names[i], value(cell)])));
+}
+
 const alive = new Set();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
@@ -68,9 +94,11 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
   const own = dataDir === undefined;
   const data = dataDir ?? (await mkdtemp(path.join(tmpdir(), 'hutong-test-')));
   const binary = process.env.HUTONG_BIN ?? path.join(ROOT, 'build/test/hutong');
+  const database = ON_MARIADB && own && !env.HUTONG_DATABASE ? await borrowDatabase() : undefined;
+  const store = database ? { HUTONG_DATABASE: database.url } : {};
   const child = spawn(binary, ['serve', '--listen', listen, '--data', data, ...args], {
     cwd: data, // no .env of the developer's
-    env: { PATH: process.env.PATH, HOME: data, ...SANITIZERS, ...QUIET, ...env },
+    env: { PATH: process.env.PATH, HOME: data, ...SANITIZERS, ...QUIET, ...store, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   alive.add(child);
@@ -110,11 +138,18 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
     // Look into, or change, what the embedded database holds; rows as objects.
     async sql(statement) {
       const text = await server.sqlText(statement);
-      return text.trim() ? JSON.parse(text) : [];
+      if (!text.trim()) return [];
+      return database ? parseBatch(text) : JSON.parse(text);
     },
     // What several statements give, to be compared as it is.
     async sqlText(statements) {
       const run = promisify(execFile);
+      if (database) {
+        const name = /@\/([^?]+)/.exec(database.url)[1];
+        const { stdout } = await run('mariadb', ['--no-defaults', '-uroot', '--batch',
+          '--default-character-set=utf8mb4', `--socket=${database.mariadb.socket}`, name, '-e', statements]);
+        return stdout;
+      }
       const { stdout } = await run('sqlite3', ['-json', '-cmd', '.timeout 10000',
         path.join(data, 'hutong.db'), statements]);
       return stdout;
@@ -122,6 +157,7 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
     // SIGTERM: it must drain, end with 0 and have nothing to complain about.
     async stop({ keepData = !own } = {}) {
       const { code, signal } = await end('SIGTERM');
+      if (database) await returnDatabase();
       if (!keepData) await rm(data, { recursive: true, force: true });
       if (code !== 0 || SANITIZER.test(log.text)) {
         throw new Error(`the server ended with ${signal ?? code}\n${log.text}`);
