@@ -308,6 +308,8 @@ static void dispatch_here(struct call *call)
 static void dispatch(struct call *call)
 {
     bool embedded = call->home->db != NULL;
+    /* A body may take its time, and a log-out must not wait for it. */
+    if (call->confirmed && call->x->has_body) token_recheck(call->home->tokens, call);
     call->change.apply = apply_call;
     call->change.settled = settled_call;
     call->back.run = come_back;
@@ -445,6 +447,15 @@ static void refuse_head(struct call *call, enum err err)
     send_reply(call);
 }
 
+/* What goes to disk as it comes is taken from members who still are some; on MariaDB, where the
+ * loop cannot look them up, that is found out when the body is whole. */
+static enum err admit_upload(struct call *call, struct why *why)
+{
+    call->db = call->home->db;
+    enum err err = call->db ? confirm(call, why) : OK;
+    return err ? err : upload_begin(call, why);
+}
+
 static void on_head(void *ctx, struct http_exchange *x)
 {
     struct api_loop *home = ctx;
@@ -473,7 +484,7 @@ static void on_head(void *ctx, struct http_exchange *x)
 
     err = identify(call, &call->why);
     if (!err) err = take_rate(call, call->route->rate, caller_name(call), &call->why);
-    if (!err && call->route->body == BODY_UPLOAD) err = upload_begin(call, &call->why);
+    if (!err && call->route->body == BODY_UPLOAD) err = admit_upload(call, &call->why);
     if (err) {
         refuse_head(call, err);
         return;

@@ -54,6 +54,15 @@ static struct seen *add(struct token_cache *cache, struct str token)
     return seen;
 }
 
+/* What is known of the token at this moment. */
+static void take(const struct token_cache *cache, const struct seen *seen, struct call *call)
+{
+    call->who = seen->who;
+    call->notices_seen = cache->notices;
+    call->confirmed =
+        seen->confirmed_us != 0 && clock_mono_us() - seen->confirmed_us < CONFIRM_EVERY_US;
+}
+
 enum err token_identify(struct token_cache *cache, struct call *call, struct str token,
                         struct why *why)
 {
@@ -76,11 +85,18 @@ enum err token_identify(struct token_cache *cache, struct call *call, struct str
     if (seen->who.expires_s <= now_s) {
         return why_set(why, ERR_UNKNOWN_CALLER, "登录已过期 (your sign-in has expired)");
     }
-    call->who = seen->who;
-    call->notices_seen = cache->notices;
-    call->confirmed =
-        seen->confirmed_us != 0 && clock_mono_us() - seen->confirmed_us < CONFIRM_EVERY_US;
+    take(cache, seen, call);
     return OK;
+}
+
+void token_recheck(struct token_cache *cache, struct call *call)
+{
+    const struct seen *seen = map_find(&cache->seen, call->token);
+    if (seen) {
+        take(cache, seen, call);
+    } else {
+        call->confirmed = false;
+    }
 }
 
 static enum err refused(struct why *why)

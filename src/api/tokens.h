@@ -19,6 +19,8 @@ void token_cache_free(struct token_cache *cache); /* NULL is fine */
  * ERR_UNKNOWN_CALLER: nobody. */
 MUST_USE enum err token_identify(struct token_cache *cache, struct call *call, struct str token,
                                  struct why *why);
+/* Whether the store's agreement, found with the head, still holds now that the body is here. */
+void token_recheck(struct token_cache *cache, struct call *call);
 /* Look the session and the account up; on any thread with call->db.
  * ERR_UNKNOWN_CALLER: logged out, banned or gone. */
 MUST_USE enum err token_confirm(struct call *call, struct why *why);

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 import { assertOk, assertProblem, assertShape } from '../support/checks.mjs';
 import { decode, nowS, sign } from '../support/jwt.mjs';
+import { rawHttp } from '../support/raw_request.mjs';
 import { startServer } from '../support/server.mjs';
 
 const BINARY = process.env.HUTONG_BIN
@@ -718,6 +719,28 @@ test('a ban reaches every loop within a second, also for tokens of the older ser
       statuses = await round(token);
     } while (!statuses.every((status) => status === 401));
   }
+});
+
+test('a ban also meets a request whose body was still on its way', async () => {
+  const member = await server.register('slow_writer');
+  const body = JSON.stringify({ content: 'begun before the ban, finished after it' });
+  const head = `POST /posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${member.token}\r\n`
+    + `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`
+    + 'Expect: 100-continue\r\n\r\n';
+  assert.ok((await round(member.token)).every((status) => status === 200), 'every loop knows them');
+  const { replies } = await rawHttp(server.url, head, {
+    count: 2,
+    async goOn() {
+      assertOk(await ban(admin.access_token, member.id, true), 204);
+      const since = performance.now();
+      while (!(await round(member.token)).every((status) => status === 401)) {
+        assert.ok(performance.now() - since < 1000);
+      }
+      return body;
+    },
+  });
+  assert.deepEqual(replies.map(({ status }) => status), [100, 401]);
+  assert.deepEqual(await server.sql(`SELECT id FROM posts WHERE author_id = ${member.id}`), []);
 });
 
 test('a member whose account is gone is nobody', async () => {

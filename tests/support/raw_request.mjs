@@ -28,8 +28,9 @@ function parseReply(bytes, method) {
 }
 
 // Send `text` as it is; gives the replies when there are `count` of them or the server has closed.
-// `methods`: of the requests, where one is HEAD.
-export function rawHttp(url, text, { count = 1, methods = [] } = {}) {
+// `methods`: of the requests, where one is HEAD. `goOn`: gives what to send after the first reply,
+// which may be 100 Continue.
+export function rawHttp(url, text, { count = 1, methods = [], goOn } = {}) {
   const { hostname, port } = new URL(url);
   return new Promise((done, fail) => {
     const socket = net.connect(Number(port), hostname);
@@ -50,6 +51,7 @@ export function rawHttp(url, text, { count = 1, methods = [] } = {}) {
       for (let found; (found = parseReply(bytes, methods[replies.length])) !== undefined;) {
         bytes = bytes.subarray(found.whole);
         replies.push(found.reply);
+        if (goOn && replies.length === 1) goOn().then((more) => socket.write(more), fail);
       }
       if (replies.length >= count) finish(false);
     });

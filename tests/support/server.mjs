@@ -109,10 +109,15 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
     output: () => log.output,
     // Look into, or change, what the embedded database holds; rows as objects.
     async sql(statement) {
+      const text = await server.sqlText(statement);
+      return text.trim() ? JSON.parse(text) : [];
+    },
+    // What several statements give, to be compared as it is.
+    async sqlText(statements) {
       const run = promisify(execFile);
       const { stdout } = await run('sqlite3', ['-json', '-cmd', '.timeout 10000',
-        path.join(data, 'hutong.db'), statement]);
-      return stdout.trim() ? JSON.parse(stdout) : [];
+        path.join(data, 'hutong.db'), statements]);
+      return stdout;
     },
     // SIGTERM: it must drain, end with 0 and have nothing to complain about.
     async stop({ keepData = !own } = {}) {
