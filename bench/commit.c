@@ -44,10 +44,11 @@ static void post_one(struct bench *bench, uint64_t number, struct why *why)
 {
     struct act act;
     act_init(&act, bench->db, &bench->arena, clock_wall_us(), bench->author, ROLE_MEMBER);
-    struct str text = arena_printf(&bench->arena,
-                                   "Post number %llu from the bench: 胡同里的邻居们今天都在做什么？ "
-                                   "A line about tea, rain and the market.",
-                                   (unsigned long long)number);
+    struct str text =
+        arena_printf(&bench->arena,
+                     "Post number %llu from the bench: 胡同里的邻居们今天都在做什么？ "
+                     "A line about tea, rain and the market.",
+                     (unsigned long long)number);
     struct post_draft draft = {.content = text};
     struct post post;
     must(talk_post(&act, &draft, &post, why), why);

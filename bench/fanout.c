@@ -231,13 +231,9 @@ static void listener_take_head(struct fanout *fanout, struct listener *listener,
 {
     char said[80];
     switch (reply_feed(listener->reply, bytes)) {
-    case REPLY_MORE:
-        return;
-    case REPLY_BROKEN:
-        listener_lose(listener, "unreadable handshake");
-        return;
-    case REPLY_DONE:
-        break;
+    case REPLY_MORE: return;
+    case REPLY_BROKEN: listener_lose(listener, "unreadable handshake"); return;
+    case REPLY_DONE: break;
     }
     int status = listener->reply->status;
     bool accepted = status == 101 && str_eq(str_of(listener->reply->accept), STR(WSOCK_ACCEPT));

@@ -27,17 +27,11 @@ static enum err set_number(const struct option_row *row, struct str value, struc
 static enum err set_option(const struct option_row *row, struct str value, struct why *why)
 {
     switch (row->kind) {
-    case OPTION_FLAG:
-        *(bool *)row->to = true;
-        return OK;
+    case OPTION_FLAG: *(bool *)row->to = true; return OK;
     case OPTION_COUNT:
-    case OPTION_DECIMAL:
-        return set_number(row, value, why);
-    case OPTION_TEXT:
-        *(struct str *)row->to = value;
-        return OK;
-    case OPTION_TAKE:
-        return row->take(row->to, value, why);
+    case OPTION_DECIMAL: return set_number(row, value, why);
+    case OPTION_TEXT: *(struct str *)row->to = value; return OK;
+    case OPTION_TAKE: return row->take(row->to, value, why);
     }
     ASSERT(false); /* every kind is above */
     return ERR_INVALID;

@@ -175,8 +175,7 @@ static void take_body(struct reply *reply, struct str *bytes, uint64_t most)
 static enum reply_step take_line(struct reply *reply, struct str line)
 {
     switch (reply->state) {
-    case REPLY_HEAD:
-        return parse_head(reply, line);
+    case REPLY_HEAD: return parse_head(reply, line);
     case REPLY_CHUNK_SIZE:
         if (!parse_chunk_size(line, &reply->left)) return REPLY_BROKEN;
         reply->state = reply->left ? REPLY_CHUNK_DATA : REPLY_TRAILERS;
@@ -184,12 +183,10 @@ static enum reply_step take_line(struct reply *reply, struct str line)
     case REPLY_CHUNK_END:
         reply->state = REPLY_CHUNK_SIZE;
         return line.len ? REPLY_BROKEN : REPLY_MORE;
-    case REPLY_TRAILERS:
-        return line.len ? REPLY_MORE : REPLY_DONE;
+    case REPLY_TRAILERS: return line.len ? REPLY_MORE : REPLY_DONE;
     case REPLY_BODY:
     case REPLY_BODY_TO_CLOSE:
-    case REPLY_CHUNK_DATA:
-        break;
+    case REPLY_CHUNK_DATA: break;
     }
     ASSERT(false); /* bodies have no lines */
     return REPLY_BROKEN;

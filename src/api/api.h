@@ -28,8 +28,8 @@ struct api {
     const struct settings *settings;
     struct store *store;
     struct hub *hub;
-    struct workers *workers;   /* everything slow but passwords */
-    struct workers *hashers;   /* passwords, with a queue of their own */
+    struct workers *workers; /* everything slow but passwords */
+    struct workers *hashers; /* passwords, with a queue of their own */
     struct keyring *keyring;
     struct passwords passwords;
     struct rate *rate;
@@ -37,10 +37,10 @@ struct api {
     struct router *router;
     struct header_trusted trusted;
     struct metrics *metrics;
-    char admin_code[33];       /* lets the first account become admin; "" when there is one */
+    char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
-    atomic_int uploads; /* under way */
-    int64_t started_us; /* wall */
+    atomic_int uploads;     /* under way */
+    int64_t started_us;     /* wall */
     struct api_loop *loops; /* owned by app */
     size_t loop_count;
 };
@@ -77,8 +77,8 @@ struct router *api_router_new(void);
 /* Limits from the settings. */
 struct rate *api_rate_new(const struct settings *settings);
 /* Per-loop parts; after the loop, the hub and the store are there. */
-MUST_USE enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop, int index,
-                                struct why *why);
+MUST_USE enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop,
+                                int index, struct why *why);
 /* Tell the live connections to come back, then nothing new is taken. On the loop. */
 void api_loop_drain(struct api_loop *home);
 /* Cut off the live connections that did not go. On the loop. */

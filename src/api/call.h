@@ -96,10 +96,10 @@ struct call {
     struct act act;        /* LANE_WRITE: ready to use */
 
     /* The dispatcher's own. */
-    struct str token;       /* as shown */
-    uint64_t notices_seen;  /* of the token cache, when `who` was found there */
-    bool confirmed;         /* `who` was looked up in the store */
-    bool no_account;        /* … and is no member (any more) */
+    struct str token;      /* as shown */
+    uint64_t notices_seen; /* of the token cache, when `who` was found there */
+    bool confirmed;        /* `who` was looked up in the store */
+    bool no_account;       /* … and is no member (any more) */
     bool allowed_origin;
     struct rate_verdict over_rate; /* with ERR_LIMIT: which limit that was */
     struct change change;          /* travelling to the writer */

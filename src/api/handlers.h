@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* api/handlers.h: the handlers the route table names, file by file. What each does stands in the table. */
+/* api/handlers.h: the handlers the route table names, file by file. What each does stands in the
+ * table. */
 #pragma once
 
 #include "api/call.h"

@@ -15,7 +15,9 @@ enum err users_get_list(struct call *call, struct why *why)
 {
     int is_ai = input_query_bool(call, "is_ai");
     struct users_query query = {
-        .which = is_ai < 0 ? USERS_ALL : is_ai ? USERS_RESIDENTS : USERS_PEOPLE,
+        .which = is_ai < 0 ? USERS_ALL
+                 : is_ai   ? USERS_RESIDENTS
+                           : USERS_PEOPLE,
         .skip = (uint64_t)input_query_int(call, "skip", 0, 0, 1000000000),
         .after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX),
         .limit = (uint64_t)input_query_int(call, "limit", 20, 1, LIMIT_PAGE_SIZE),

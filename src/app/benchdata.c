@@ -41,7 +41,8 @@ static enum err fill_members(void *ctx, struct db *db, struct why *why)
 {
     struct filling *filling = ctx;
     enum err err = OK;
-    for (uint64_t i = filling->from; i < filling->members && i < filling->from + BATCH && !err; i++) {
+    for (uint64_t i = filling->from; i < filling->members && i < filling->from + BATCH && !err;
+         i++) {
         struct str name = arena_printf(&filling->arena, "bench_%llu", (unsigned long long)i + 1);
         struct account_draft draft = {
             .username = name, .nickname = name, .password_hash = str_of(filling->hash)};
@@ -61,9 +62,10 @@ static enum err fill_posts(void *ctx, struct db *db, struct why *why)
     struct filling *filling = ctx;
     enum err err = OK;
     for (uint64_t i = filling->from; i < filling->posts && i < filling->from + BATCH && !err; i++) {
-        struct act act = act_of(filling, db, 1 + rng_below(&filling->rng, (uint32_t)filling->members));
-        struct post_draft draft = {.content = arena_printf(&filling->arena, "%s (%llu)", text,
-                                                           (unsigned long long)i)};
+        struct act act =
+            act_of(filling, db, 1 + rng_below(&filling->rng, (uint32_t)filling->members));
+        struct post_draft draft = {
+            .content = arena_printf(&filling->arena, "%s (%llu)", text, (unsigned long long)i)};
         struct post post;
         err = talk_post(&act, &draft, &post, why);
     }
@@ -110,10 +112,8 @@ static enum err write_tokens(struct args *args, const char *path, uint64_t membe
     if (file == NULL) return why_set(why, ERR_IO, "cannot write %s", path);
     int64_t now_s = clock_wall_us() / 1000000;
     for (uint64_t i = 1; i <= members && !err; i++) {
-        struct token_claims claims = {.user = {i},
-                                      .session = i,
-                                      .issued_s = now_s,
-                                      .expires_s = now_s + 365 * 86400};
+        struct token_claims claims = {
+            .user = {i}, .session = i, .issued_s = now_s, .expires_s = now_s + 365 * 86400};
         struct buf token;
         buf_init(&token, TOKEN_BYTES_MAX);
         err = token_sign(keyring, &claims, &token, why);

@@ -12,7 +12,8 @@ enum err open_log(const struct settings *settings, struct why *why)
     static const struct {
         const char *name;
         enum log_level level;
-    } levels[] = {{"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}};
+    } levels[] = {
+        {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}};
     enum log_level level = LOG_INFO;
     for (size_t i = 0; i < COUNT_OF(levels); i++) {
         if (str_eq(settings->log_level, str_of(levels[i].name))) level = levels[i].level;

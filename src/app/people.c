@@ -33,9 +33,8 @@ static enum err apply_role(void *ctx, struct db *db, struct why *why)
     struct act act;
     struct str hash;
     act_init(&act, db, &change->arena, clock_wall_us(), (struct user_id){0}, ROLE_ADMIN);
-    enum err err = users_load_login(db, &change->arena,
-                                    username_key(&change->arena, change->name), &change->user,
-                                    &hash, why);
+    enum err err = users_load_login(db, &change->arena, username_key(&change->arena, change->name),
+                                    &change->user, &hash, why);
     return err ? err : accounts_set_role(&act, change->user.brief.id, change->role, why);
 }
 
@@ -71,8 +70,8 @@ static int add_user(struct args *args, const char *name)
     const char *nickname = args_option(args, "nickname"), *role = args_option(args, "role");
     struct people_change change = {
         .draft = {.username = str_of(name), .nickname = str_of(nickname ? nickname : name)}};
-    if (role && (!role_parse(str_of(role), &change.draft.role) ||
-                 change.draft.role == ROLE_RESIDENT)) {
+    if (role &&
+        (!role_parse(str_of(role), &change.draft.role) || change.draft.role == ROLE_RESIDENT)) {
         return usage_error("--role is \"%s\"; allowed: member, moderator, admin", role);
     }
     enum err err = read_password(password, sizeof(password), &why);
@@ -81,7 +80,8 @@ static int add_user(struct args *args, const char *name)
     if (err) return fail(&why);
     change.draft.password_hash = str_of(hash);
     int status = change_people(args, apply_add, &change);
-    if (status == 0) printf("added %s, id %llu\n", name, (unsigned long long)change.user.brief.id.value);
+    if (status == 0)
+        printf("added %s, id %llu\n", name, (unsigned long long)change.user.brief.id.value);
     return status;
 }
 
@@ -131,12 +131,13 @@ int run_resident(struct args *args)
         return usage_error("resident: say `add NAME --nickname TEXT`");
     }
     const char *nickname = args_option(args, "nickname");
-    struct people_change change = {.draft = {.username = str_of(args->words[1]),
-                                             .nickname = str_of(nickname ? nickname : args->words[1]),
-                                             .bio = str_of(args_option(args, "bio")),
-                                             .personality = str_of(args_option(args, "personality")),
-                                             .is_ai = true,
-                                             .role = ROLE_RESIDENT}};
+    struct people_change change = {
+        .draft = {.username = str_of(args->words[1]),
+                  .nickname = str_of(nickname ? nickname : args->words[1]),
+                  .bio = str_of(args_option(args, "bio")),
+                  .personality = str_of(args_option(args, "personality")),
+                  .is_ai = true,
+                  .role = ROLE_RESIDENT}};
     int status = change_people(args, apply_add, &change);
     if (status == 0) {
         printf("added resident %s, id %llu\n", args->words[1],

@@ -355,8 +355,7 @@ static enum err next_lock(const char *next_path, int *file_out, struct why *why)
             return why_set(why, ERR_IO, "cannot make %s: %s", next_path, strerror(errno));
         }
         int failed = 0;
-        do
-            failed = flock(file, LOCK_EX);
+        do failed = flock(file, LOCK_EX);
         while (failed && errno == EINTR);
         if (failed) {
             enum err err = why_set(why, ERR_IO, "cannot lock %s: %s", next_path, strerror(errno));
@@ -423,8 +422,7 @@ static enum err drop_old(struct key_list *list, int64_t older_than_s, bool *chan
 {
     (void)why;
     size_t drop = 0;
-    while (drop + 1 < list->count && list->keys[drop + 1].created_s < older_than_s)
-        drop++;
+    while (drop + 1 < list->count && list->keys[drop + 1].created_s < older_than_s) drop++;
     if (drop == 0) return OK;
     list->count -= drop;
     memmove(list->keys, list->keys + drop, list->count * sizeof(list->keys[0]));

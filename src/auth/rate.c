@@ -54,8 +54,7 @@ struct rate *rate_new(const struct rate_limit *limits, size_t classes, size_t ca
         rate->paces[i].burst = MIN(MAX(limits[i].burst, 1), RATE_BURST_MAX);
     }
     rate->sets = 1;
-    while (rate->sets * STRIPES * WAYS < callers && rate->sets < SETS_MAX)
-        rate->sets *= 2;
+    while (rate->sets * STRIPES * WAYS < callers && rate->sets < SETS_MAX) rate->sets *= 2;
     for (size_t i = 0; i < STRIPES; i++) {
         pthread_mutex_init(&rate->stripes[i].lock, NULL);
         rate->stripes[i].slots = mem_alloc(rate->sets * WAYS * sizeof(struct slot));

@@ -194,8 +194,7 @@ void tickets_check(struct tickets *tickets)
     ASSERT(tickets->by_hash.count <= tickets->max);
     size_t waiting = 0, of_members = 0, at = 0;
     const struct list *head = &tickets->waiting;
-    for (const struct list *link = head->next; link != head; link = link->next)
-        waiting++;
+    for (const struct list *link = head->next; link != head; link = link->next) waiting++;
     for (struct member *member; (member = map_next(&tickets->members, &at)) != NULL;) {
         ASSERT(member->count > 0 && member->count <= TICKETS_PER_MEMBER);
         of_members += member->count;

@@ -45,18 +45,17 @@ enum err accounts_create(struct act *act, const struct account_draft *draft, str
 
 /* --- log-ins --- */
 
-enum err accounts_log_in(struct act *act, const struct login *login,
-                         struct session_id *session_out, char *refresh_out, struct why *why)
+enum err accounts_log_in(struct act *act, const struct login *login, struct session_id *session_out,
+                         char *refresh_out, struct why *why)
 {
     uint8_t hash[REFRESH_HASH_BYTES];
-    struct session_draft draft = {.user = login->user,
-                                  .client = login->client,
-                                  .address = login->address,
-                                  .created_us = act->now_us,
-                                  .expires_us = act->now_us + MAX(login->token_us,
-                                                                  login->refreshable
-                                                                      ? login->refresh_us
-                                                                      : 0)};
+    struct session_draft draft = {
+        .user = login->user,
+        .client = login->client,
+        .address = login->address,
+        .created_us = act->now_us,
+        .expires_us =
+            act->now_us + MAX(login->token_us, login->refreshable ? login->refresh_us : 0)};
     if (login->refreshable) {
         refresh_new(refresh_out);
         refresh_hash(str_of(refresh_out), hash);
@@ -139,8 +138,8 @@ enum err accounts_end_session(struct act *act, uint64_t id, struct why *why)
 
 enum err accounts_log_out_everywhere(struct act *act, uint64_t keep, struct why *why)
 {
-    enum err err = sessions_revoke_all(act->db, act->me, (struct session_id){keep}, act->now_us,
-                                       why);
+    enum err err =
+        sessions_revoke_all(act->db, act->me, (struct session_id){keep}, act->now_us, why);
     if (!err) err = users_void_tokens(act->db, act->me, act->now_us, why);
     if (err) return err;
     end_sockets(act, act->me, keep, NOTICE_USER_REVOKED);
@@ -161,14 +160,15 @@ static enum err check_profile(const struct profile_change *change, struct user *
 {
     enum err err = OK;
     if (change->nickname.at) {
-        err = text_check("nickname", change->nickname, 1, LIMIT_NICKNAME_MAX,
-                         &user->brief.nickname, why);
+        err = text_check("nickname", change->nickname, 1, LIMIT_NICKNAME_MAX, &user->brief.nickname,
+                         why);
     }
     if (!err && change->avatar_path.at) {
         err = picture_path_check("avatar_path", change->avatar_path, why);
         user->brief.avatar_path = change->avatar_path;
     }
-    if (!err && change->bio.at) err = text_check("bio", change->bio, 0, LIMIT_BIO_MAX, &user->bio, why);
+    if (!err && change->bio.at)
+        err = text_check("bio", change->bio, 0, LIMIT_BIO_MAX, &user->bio, why);
     if (change->clear_avatar) user->brief.avatar_path = (struct str){0};
     if (change->clear_bio) user->bio = (struct str){0};
     return err;
@@ -208,7 +208,8 @@ enum err accounts_set_banned(struct act *act, struct user_id user, bool banned, 
     struct user now;
     enum err err = users_load(act->db, act->arena, user, &now, why);
     if (err) return err;
-    if (now.role == ROLE_ADMIN) return why_set(why, ERR_DENIED, "an administrator cannot be banned");
+    if (now.role == ROLE_ADMIN)
+        return why_set(why, ERR_DENIED, "an administrator cannot be banned");
     err = users_set_banned(act->db, user, banned, act->now_us, why);
     if (!err && banned) {
         err = sessions_revoke_all(act->db, user, (struct session_id){0}, act->now_us, why);

@@ -22,14 +22,14 @@ enum err act_tell(struct act *act, struct topic_name topic, const char *kind, st
 {
     struct told *told = ARENA_NEW(act->arena, struct told);
     told->topic = topic;
-    told->payload = arena_printf(act->arena, "{\"event\":\"%s\",\"data\":%.*s}", kind,
-                                 STR_ARGS(data));
+    told->payload =
+        arena_printf(act->arena, "{\"event\":\"%s\",\"data\":%.*s}", kind, STR_ARGS(data));
     if (legacy) {
-        told->legacy = arena_printf(act->arena, "{\"type\":\"new_message\",\"data\":%.*s}",
-                                    STR_ARGS(data));
+        told->legacy =
+            arena_printf(act->arena, "{\"type\":\"new_message\",\"data\":%.*s}", STR_ARGS(data));
     }
-    enum err err = events_add(act->db, str_of(topic.text), fold, told->payload, act->now_us,
-                              &told->seq, why);
+    enum err err =
+        events_add(act->db, str_of(topic.text), fold, told->payload, act->now_us, &told->seq, why);
     if (err) return err;
     if (act->told_last) {
         act->told_last->next = told;

@@ -80,8 +80,7 @@ static bool picture_has_few_colours(const WebPPicture *picture)
         for (int x = 0; x < picture->width; x++) {
             if (x > 0 && row[x] == row[x - 1]) continue;
             uint32_t at = (row[x] * 0x9E3779B1U) >> 22;
-            while (slots[at].used && slots[at].argb != row[x])
-                at = (at + 1) % SLOTS;
+            while (slots[at].used && slots[at].argb != row[x]) at = (at + 1) % SLOTS;
             if (slots[at].used) continue;
             if (++colours > PICTURE_COLOURS_MAX) return false;
             slots[at].used = true;
@@ -303,15 +302,13 @@ enum err picture_encode(struct str file, const struct picture_limits *limits,
         picture_encoded_release(&encoded);
         return err;
     }
-    for (int i = 0; i < PICTURE_SIZES; i++)
-        ASSERT(encoded.files[i].len > 0);
+    for (int i = 0; i < PICTURE_SIZES; i++) ASSERT(encoded.files[i].len > 0);
     *encoded_out = encoded;
     return OK;
 }
 
 void picture_encoded_release(struct picture_encoded *encoded)
 {
-    for (int i = 0; i < PICTURE_SIZES; i++)
-        WebPFree(encoded->owned[i]);
+    for (int i = 0; i < PICTURE_SIZES; i++) WebPFree(encoded->owned[i]);
     *encoded = (struct picture_encoded){0};
 }

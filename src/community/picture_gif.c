@@ -89,17 +89,13 @@ static bool gif_next_frame(struct gif *gif, bool *whole_out)
     *whole_out = false;
     while (DGifGetRecordType(gif->file, &record) == GIF_OK) {
         switch (record) {
-        case IMAGE_DESC_RECORD_TYPE:
-            return DGifGetImageDesc(gif->file) == GIF_OK;
+        case IMAGE_DESC_RECORD_TYPE: return DGifGetImageDesc(gif->file) == GIF_OK;
         case EXTENSION_RECORD_TYPE:
             if (!gif_read_extension(gif)) return false;
             break;
-        case TERMINATE_RECORD_TYPE:
-            *whole_out = true;
-            return false;
+        case TERMINATE_RECORD_TYPE: *whole_out = true; return false;
         case UNDEFINED_RECORD_TYPE:
-        case SCREEN_DESC_RECORD_TYPE:
-            return false;
+        case SCREEN_DESC_RECORD_TYPE: return false;
         }
     }
     return false;

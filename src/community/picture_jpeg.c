@@ -57,10 +57,8 @@ static void jpeg_on_message(j_common_ptr common, int level)
     case JWRN_HUFF_BAD_CODE:
     case JWRN_ARITH_BAD_CODE:
     case JWRN_MUST_RESYNC:
-    case JWRN_NOT_SEQUENTIAL:
-        jpeg_on_error(common);
-    default: /* stray bytes between markers and the like: cameras do that */
-        break;
+    case JWRN_NOT_SEQUENTIAL: jpeg_on_error(common);
+    default: /* stray bytes between markers and the like: cameras do that */ break;
     }
 }
 
@@ -149,8 +147,7 @@ static void jpeg_cmyk_row(const struct jpeg *jpeg, uint32_t *argb)
     for (size_t x = 0; x < jpeg->decompress.output_width; x++) {
         const uint8_t *at = jpeg->cmyk + 4 * x;
         uint32_t light[4];
-        for (int i = 0; i < 4; i++)
-            light[i] = at[i] ^ invert;
+        for (int i = 0; i < 4; i++) light[i] = at[i] ^ invert;
         uint32_t red = light[0] * light[3] / 255;
         uint32_t green = light[1] * light[3] / 255;
         uint32_t blue = light[2] * light[3] / 255;

@@ -23,10 +23,8 @@ static bool is_ows(char c)
 
 static struct str trim_ows(struct str s)
 {
-    while (s.len > 0 && is_ows(s.at[0]))
-        s = str_from(s, 1);
-    while (s.len > 0 && is_ows(s.at[s.len - 1]))
-        s.len--;
+    while (s.len > 0 && is_ows(s.at[0])) s = str_from(s, 1);
+    while (s.len > 0 && is_ows(s.at[s.len - 1])) s.len--;
     return s;
 }
 
@@ -43,8 +41,7 @@ static bool is_tchar(char c)
 static size_t token_len(struct str s)
 {
     size_t len = 0;
-    while (len < s.len && is_tchar(s.at[len]))
-        len++;
+    while (len < s.len && is_tchar(s.at[len])) len++;
     return len;
 }
 
@@ -288,8 +285,7 @@ static size_t etag_len(struct str s)
 static bool etag_next(struct str *rest, struct etag *tag_out)
 {
     struct str s = *rest;
-    while (s.len > 0 && (is_ows(s.at[0]) || s.at[0] == ','))
-        s = str_from(s, 1);
+    while (s.len > 0 && (is_ows(s.at[0]) || s.at[0] == ',')) s = str_from(s, 1);
     tag_out->weak = str_starts(s, STR("W/")); /* a capital W only */
     if (tag_out->weak) s = str_from(s, 2);
     size_t len = etag_len(s);
@@ -509,8 +505,7 @@ static bool hop_address(struct str hop, struct str *address_out)
 static bool take_last_hop(struct str *forwarded, struct str *hop_out)
 {
     struct str s = *forwarded;
-    while (s.len > 0 && (is_ows(s.at[s.len - 1]) || s.at[s.len - 1] == ','))
-        s.len--;
+    while (s.len > 0 && (is_ows(s.at[s.len - 1]) || s.at[s.len - 1] == ',')) s.len--;
     if (s.len == 0) return false;
     const char *comma = memrchr(s.at, ',', s.len);
     size_t start = comma ? (size_t)(comma - s.at) + 1 : 0;

@@ -26,13 +26,13 @@ struct http_connection {
     struct http_exchange *exchange; /* owned while it is here; NULL when idle */
     llhttp_t parser;
     struct chunk_guard chunks; /* of the body that is coming */
-    struct buf ahead; /* bytes that came before we could use them */
+    struct buf ahead;          /* bytes that came before we could use them */
     struct deadline deadline;
     struct list link; /* in server->connections */
     enum connection_state state;
     bool body_paused, feeding;
     bool peer_done; /* the peer has closed its half: what it asked before still gets its reply */
-    bool served; /* has had a reply: between requests when idle */
+    bool served;    /* has had a reply: between requests when idle */
     size_t queued_before; /* at the last look of watch_reader() */
 };
 
@@ -47,7 +47,7 @@ struct http_server {
     size_t connection_count;
     struct http_exchange *free_exchanges; /* a few, kept for the next requests */
     size_t free_count;
-    size_t exchanges_out; /* alive, here or with the application */
+    size_t exchanges_out;    /* alive, here or with the application */
     struct buf head_scratch; /* reply heads are built here */
     struct buf log_lines;    /* access log of this turn */
     struct turn_hook log_hook;
@@ -58,7 +58,8 @@ struct http_server {
     bool draining, closing;
 };
 
-/* Every change of a connection's state goes through here: it sets the deadline that belongs to it. */
+/* Every change of a connection's state goes through here: it sets the deadline that belongs to it.
+ */
 void connection_set_state(struct http_connection *connection, enum connection_state state);
 /* The reply has left or is queued: next request, or close. Frees the exchange. */
 void connection_reply_done(struct http_connection *connection);

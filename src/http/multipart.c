@@ -370,17 +370,13 @@ static enum err feed_some(struct multipart *multipart, struct str *piece, struct
 {
     switch (multipart->state) {
     case MULTIPART_PREAMBLE:
-    case MULTIPART_DATA:
-        return feed_data(multipart, piece, why);
+    case MULTIPART_DATA: return feed_data(multipart, piece, why);
     case MULTIPART_DELIMITER:
     case MULTIPART_DASH:
     case MULTIPART_PADDING:
-    case MULTIPART_LINE_END:
-        return feed_delimiter(multipart, piece, why);
-    case MULTIPART_HEAD:
-        return feed_head(multipart, piece, why);
-    case MULTIPART_EPILOGUE:
-        break;
+    case MULTIPART_LINE_END: return feed_delimiter(multipart, piece, why);
+    case MULTIPART_HEAD: return feed_head(multipart, piece, why);
+    case MULTIPART_EPILOGUE: break;
     }
     *piece = str_from(*piece, piece->len);
     return OK;

@@ -21,9 +21,9 @@ void router_add(struct router *router, enum http_method method, const char *patt
                 const void *route);
 
 struct router_match {
-    const void *route;                      /* NULL: none for this method … */
-    unsigned methods;                       /* … bit 1 << method: those the path has */
-    struct str params[ROUTER_PARAMS_MAX];   /* segments as sent, still percent-encoded */
+    const void *route;                    /* NULL: none for this method … */
+    unsigned methods;                     /* … bit 1 << method: those the path has */
+    struct str params[ROUTER_PARAMS_MAX]; /* segments as sent, still percent-encoded */
     size_t param_count;
 };
 /* HEAD finds GET's route. */

@@ -393,7 +393,8 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
 /* Bytes used up. */
 static size_t feed_head(struct http_connection *connection, const char *bytes, size_t len)
 {
-    /* RFC 9112, 2.2: a server should ignore an empty line before a request; it may come in halves. */
+    /* RFC 9112, 2.2: a server should ignore an empty line before a request; it may come in halves.
+     */
     struct buf *held = &connection->ahead;
     if (held->len == 1 && held->at[0] == '\r' && bytes[0] == '\n') {
         buf_reset(held, SIZE_MAX);

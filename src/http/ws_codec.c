@@ -145,8 +145,7 @@ static bool begin_payload(struct feed *feed)
     struct ws_parser *parser = feed->parser;
     size_t extra = length_bytes(parser);
     uint64_t length = extra ? 0 : parser->head[1] & LENGTH;
-    for (size_t i = 0; i < extra; i++)
-        length = length << 8 | parser->head[2 + i];
+    for (size_t i = 0; i < extra; i++) length = length << 8 | parser->head[2 + i];
 
     if (length >> 63) return fail(feed, WS_CODE_PROTOCOL, "length has its highest bit set");
     if ((extra == 2 && length < LENGTH_16) || (extra == 8 && length <= UINT16_MAX)) {
@@ -194,8 +193,7 @@ static void unmask(const struct ws_parser *parser, char *to, const char *from, s
 {
     const unsigned char *key = parser->head + parser->head_len - MASK_BYTES;
     unsigned char turned[8];
-    for (size_t i = 0; i < sizeof(turned); i++)
-        turned[i] = key[(parser->payload_at + i) & 3];
+    for (size_t i = 0; i < sizeof(turned); i++) turned[i] = key[(parser->payload_at + i) & 3];
     uint64_t key_64, eight;
     memcpy(&key_64, turned, sizeof(key_64));
 
@@ -205,8 +203,7 @@ static void unmask(const struct ws_parser *parser, char *to, const char *from, s
         eight ^= key_64;
         memcpy(to + i, &eight, sizeof(eight));
     }
-    for (; i < len; i++)
-        to[i] = (char)(from[i] ^ turned[i & 7]);
+    for (; i < len; i++) to[i] = (char)(from[i] ^ turned[i & 7]);
 }
 
 /* Codes a peer may send: section 7.4, and 1012 to 1014 from the IANA registry. */
@@ -237,20 +234,11 @@ static bool tell(struct feed *feed, enum ws_opcode opcode, struct str payload)
     const struct ws_events *events = feed->events;
     bool on = false;
     switch (opcode) {
-    case WS_TEXT:
-        on = events->text(feed->ctx, payload);
-        break;
-    case WS_BINARY:
-        on = events->binary(feed->ctx, payload);
-        break;
-    case WS_PING:
-        on = events->ping(feed->ctx, payload);
-        break;
-    case WS_PONG:
-        on = events->pong(feed->ctx, payload);
-        break;
-    case WS_CLOSE:
-        return tell_close(feed, payload);
+    case WS_TEXT: on = events->text(feed->ctx, payload); break;
+    case WS_BINARY: on = events->binary(feed->ctx, payload); break;
+    case WS_PING: on = events->ping(feed->ctx, payload); break;
+    case WS_PONG: on = events->pong(feed->ctx, payload); break;
+    case WS_CLOSE: return tell_close(feed, payload);
     case WS_CONTINUATION:
         ASSERT(opcode != WS_CONTINUATION); /* the caller names the message's own opcode */
     }
@@ -414,8 +402,7 @@ enum err ws_accept_key(struct str key, char out[WS_ACCEPT_BYTES], struct why *wh
     enum { DIGITS = 22, KEY_BYTES = 24 }; /* 16 bytes are 22 digits and "==" */
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* section 1.3 */
     size_t digits = 0;
-    while (digits < key.len && is_base64(key.at[digits]))
-        digits++;
+    while (digits < key.len && is_base64(key.at[digits])) digits++;
     if (digits != DIGITS || !str_eq(str_from(key, DIGITS), STR("=="))) {
         return why_set(why, ERR_INVALID, "Sec-WebSocket-Key is not the base64 of 16 bytes");
     }

@@ -31,9 +31,9 @@ struct dump_column {
 };
 
 struct dump_writer {
-    FILE *file; /* owned */
+    FILE *file;                     /* owned */
     crypto_generichash_state *hash; /* owned; on the heap for its 64-byte alignment */
-    struct buf record; /* owned; the payload being built */
+    struct buf record;              /* owned; the payload being built */
     uint64_t tables, rows, table_rows;
     int error; /* errno of the first failure */
 };
@@ -62,13 +62,13 @@ struct dump_record {
 };
 
 struct dump_reader {
-    FILE *file;          /* owned */
-    const char *path;    /* borrowed, for sentences */
-    uint64_t size, read; /* bytes */
+    FILE *file;                     /* owned */
+    const char *path;               /* borrowed, for sentences */
+    uint64_t size, read;            /* bytes */
     crypto_generichash_state *hash; /* owned; on the heap for its 64-byte alignment */
-    struct arena arena; /* the current table's record */
-    struct buf record;  /* the current row's */
-    struct str *cells;  /* in the arena */
+    struct arena arena;             /* the current table's record */
+    struct buf record;              /* the current row's */
+    struct str *cells;              /* in the arena */
     uint64_t tables, rows, table_rows;
     size_t columns;
     bool in_table, ended;

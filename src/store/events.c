@@ -115,11 +115,12 @@ enum err events_trim(struct db *db, uint64_t *at, uint64_t keep, int64_t before_
     query_u64(q, *at);
     query_u64(q, keep);
     while (query_next(q) && count < COUNT_OF(topics)) {
-        topics[count++] = (struct topic_state){query_get_u64(q, 0), query_get_u64(q, 1),
-                                               query_get_u64(q, 2)};
+        topics[count++] =
+            (struct topic_state){query_get_u64(q, 0), query_get_u64(q, 1), query_get_u64(q, 2)};
     }
     enum err err = query_end(q, why);
-    for (size_t i = 0; i < count && !err; i++) err = trim_topic(db, &topics[i], keep, before_us, why);
+    for (size_t i = 0; i < count && !err; i++)
+        err = trim_topic(db, &topics[i], keep, before_us, why);
     *at = count == COUNT_OF(topics) ? topics[count - 1].id : 0;
     return err;
 }

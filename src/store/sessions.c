@@ -92,7 +92,8 @@ enum err sessions_revoke(struct db *db, struct session_id id, int64_t now_us, st
 enum err sessions_revoke_all(struct db *db, struct user_id user, struct session_id keep,
                              int64_t now_us, struct why *why)
 {
-    struct query *q = db_query(db, keep.value ? SQL_SESSIONS_REVOKE_OTHERS : SQL_SESSIONS_REVOKE_ALL);
+    struct query *q =
+        db_query(db, keep.value ? SQL_SESSIONS_REVOKE_OTHERS : SQL_SESSIONS_REVOKE_ALL);
     query_i64(q, now_us);
     query_u64(q, user.value);
     if (keep.value) query_u64(q, keep.value);

@@ -30,10 +30,8 @@ static bool is_same(const struct json *a, const struct json *b)
     bool a_yes, b_yes;
     if (json_kind(a) != json_kind(b)) return false;
     switch (json_kind(a)) {
-    case JSON_NULL:
-        return true;
-    case JSON_BOOL:
-        return json_as_bool(a, &a_yes) && json_as_bool(b, &b_yes) && a_yes == b_yes;
+    case JSON_NULL: return true;
+    case JSON_BOOL: return json_as_bool(a, &a_yes) && json_as_bool(b, &b_yes) && a_yes == b_yes;
     case JSON_NUMBER:
         return json_as_double(a, &a_number) && json_as_double(b, &b_number) &&
                !(a_number < b_number) && !(a_number > b_number);
@@ -42,8 +40,7 @@ static bool is_same(const struct json *a, const struct json *b)
         ASSERT(utf8_valid(a_text));
         return str_eq(a_text, b_text);
     case JSON_ARRAY:
-    case JSON_OBJECT:
-        return is_same_inside(a, b, json_kind(a) == JSON_OBJECT);
+    case JSON_OBJECT: return is_same_inside(a, b, json_kind(a) == JSON_OBJECT);
     }
     return false;
 }

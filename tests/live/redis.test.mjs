@@ -263,7 +263,7 @@ test('a server whose Redis is not there starts, and tells once that it is alone'
 
 test('a wrong address stops the start with a sentence that keeps the password', { timeout: 60_000 }, async () => {
   await assert.rejects(startServer({ env: { HUTONG_REDIS: 'redis://:hunter2@host:x' } }), (error) => {
-    assert.match(error.message, /setting redis is not the address of a Redis/);
+    assert.match(error.message, /setting redis: this is no address of a broker/);
     assert.doesNotMatch(error.message, /hunter2/);
     return true;
   });

@@ -64,6 +64,8 @@ test('it is closed with 4010, the others hear everything at once, and it resumes
 test('one that never comes back to read is forgotten within seconds', { timeout: 60_000 }, async () => {
   const slow = await Live.open(server, wang.token);
   await slow.subscribe('feed');
+  // The figures are up to a second old: first see it there, then see it gone.
+  await until(() => metric(server, 'hutong_live_connections'), (n) => n === 1, { ms: 30_000 });
   slow.ws.pause();
   await postUntilSlow(1);
   await until(() => metric(server, 'hutong_live_connections'), (n) => n === 0, { ms: 30_000 });

@@ -35,8 +35,7 @@ static void lists_keep_order_and_skip_the_empty(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct str rest = str_of(cases[i].list), item;
         size_t at = 0;
-        while (header_list_next(&rest, &item))
-            assert_str(item, cases[i].items[at++]);
+        while (header_list_next(&rest, &item)) assert_str(item, cases[i].items[at++]);
         assert_null(cases[i].items[at]);
     }
 }

@@ -125,8 +125,7 @@ static void rotating_adds_a_key_that_signs_and_keeps_the_old_ones(void **state)
     struct keyring *fourth = rotate_ok(first, 3000);
     assert_int_equal(keyring_count(fourth), 4);
     struct keyring *all[] = {first, second, third, again, fourth};
-    for (size_t i = 0; i < COUNT_OF(all); i++)
-        keyring_free(all[i]);
+    for (size_t i = 0; i < COUNT_OF(all); i++) keyring_free(all[i]);
 }
 
 static void pruning_drops_keys_by_when_they_stopped_signing(void **state)
@@ -167,8 +166,7 @@ static void pruning_is_written_to_the_file(void **state)
     assert_string_equal(keyring_newest(again)->kid, keyring_newest(second)->kid);
     assert_int_equal(access(place->next, F_OK), -1);
     struct keyring *all[] = {first, second, pruned, again};
-    for (size_t i = 0; i < COUNT_OF(all); i++)
-        keyring_free(all[i]);
+    for (size_t i = 0; i < COUNT_OF(all); i++) keyring_free(all[i]);
 }
 
 static void there_is_a_ceiling_on_keys(void **state)
@@ -354,8 +352,7 @@ static void servers_that_start_together_agree_on_the_keys(void **state)
         starters[i] = (struct starter){.place = place};
         assert_int_equal(pthread_create(&threads[i], NULL, start_and_rotate, &starters[i]), 0);
     }
-    for (size_t i = 0; i < COUNT_OF(starters); i++)
-        pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < COUNT_OF(starters); i++) pthread_join(threads[i], NULL);
     struct keyring *all = open_ok(place, 9);
     assert_int_equal(keyring_count(all), 1 + COUNT_OF(starters)); /* one first key, eight more */
     for (size_t i = 0; i < COUNT_OF(starters); i++) {

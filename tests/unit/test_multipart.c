@@ -155,8 +155,7 @@ static void single_bytes_give_the_same(void **state)
 {
     (void)state;
     size_t cuts[sizeof(FORM)];
-    for (size_t i = 0; i < COUNT_OF(cuts); i++)
-        cuts[i] = i;
+    for (size_t i = 0; i < COUNT_OF(cuts); i++) cuts[i] = i;
     struct record record;
     struct why why;
     record_init(&record);
@@ -170,8 +169,7 @@ static void single_bytes_give_the_same(void **state)
 static void add_noise(struct rng *rng, struct buf *buf, size_t len)
 {
     static const char *const bits[] = {"\r", "\n", "-", "a", "b", "\r\n--", "\r\n--a", "--ab", "x"};
-    while (len-- > 0)
-        buf_add_str(buf, str_of(bits[rng_below(rng, COUNT_OF(bits))]));
+    while (len-- > 0) buf_add_str(buf, str_of(bits[rng_below(rng, COUNT_OF(bits))]));
 }
 
 static void random_bodies_and_cuts_agree_with_one_piece(void **state)
@@ -373,8 +371,7 @@ static void heads_and_parts_are_bounded(void **state)
         buf_reset(&body, 1 << 16);
         buf_add_str(&body, STR(HEAD "X: "));
         size_t head_at = strlen("--b\r\n");
-        while (body.len - head_at + 4 < MULTIPART_HEAD_MAX + over)
-            buf_add_byte(&body, 'x');
+        while (body.len - head_at + 4 < MULTIPART_HEAD_MAX + over) buf_add_byte(&body, 'x');
         buf_add_str(&body, STR("\r\n\r\nv\r\n--b--"));
         enum err err = parse(STR("b"), buf_str(&body), &record, &why);
         assert_int_equal(err, over ? ERR_LIMIT : OK);
@@ -382,8 +379,7 @@ static void heads_and_parts_are_bounded(void **state)
     }
     for (size_t over = 0; over <= 1; over++) {
         buf_reset(&body, 1 << 16);
-        for (size_t i = 0; i < MULTIPART_PARTS_MAX + over; i++)
-            buf_add_str(&body, STR(PART));
+        for (size_t i = 0; i < MULTIPART_PARTS_MAX + over; i++) buf_add_str(&body, STR(PART));
         buf_add_str(&body, STR("--b--"));
         enum err err = parse(STR("b"), buf_str(&body), &record, &why);
         assert_int_equal(err, over ? ERR_LIMIT : OK);

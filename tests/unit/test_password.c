@@ -249,8 +249,7 @@ static void new_passwords_have_6_to_100_characters_of_any_script(void **state)
         assert_int_equal(password_check(rows[i].password, &why), rows[i].wanted);
     }
     char many[404];
-    for (size_t i = 0; i < sizeof(many); i += 4)
-        memcpy(many + i, "\xF0\x9F\x94\x91", 4);
+    for (size_t i = 0; i < sizeof(many); i += 4) memcpy(many + i, "\xF0\x9F\x94\x91", 4);
     assert_int_equal(password_check((struct str){many, 400}, &why), OK);
     assert_int_equal(password_check((struct str){many, 404}, &why), ERR_INVALID);
 }

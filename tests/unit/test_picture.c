@@ -195,23 +195,17 @@ static uint8_t *canvas_at(const struct canvas *canvas, int x, int y)
 
 static void canvas_set(const struct canvas *canvas, int x, int y, uint32_t rgba)
 {
-    for (int i = 0; i < 4; i++)
-        canvas_at(canvas, x, y)[i] = (uint8_t)(rgba >> (24 - 8 * i));
+    for (int i = 0; i < 4; i++) canvas_at(canvas, x, y)[i] = (uint8_t)(rgba >> (24 - 8 * i));
 }
 
 static uint32_t colour_of(char letter)
 {
     switch (letter) {
-    case 'R':
-        return 0xFF0000FF;
-    case 'G':
-        return 0x00FF00FF;
-    case 'B':
-        return 0x0000FFFF;
-    case 'W':
-        return 0xFFFFFFFF;
-    default:
-        return 0x00000000; /* transparent */
+    case 'R': return 0xFF0000FF;
+    case 'G': return 0x00FF00FF;
+    case 'B': return 0x0000FFFF;
+    case 'W': return 0xFFFFFFFF;
+    default: return 0x00000000; /* transparent */
     }
 }
 
@@ -345,8 +339,7 @@ static struct buf make_png(const struct canvas *canvas)
 
 static void buf_add_u32_be(struct buf *buf, uint32_t value)
 {
-    for (int i = 24; i >= 0; i -= 8)
-        buf_add_byte(buf, (char)(value >> i & 0xFF));
+    for (int i = 24; i >= 0; i -= 8) buf_add_byte(buf, (char)(value >> i & 0xFF));
 }
 
 /* The PNG again with one chunk more, right behind IHDR. */
@@ -713,8 +706,7 @@ static void transparency_is_kept(void **state)
 {
     struct canvas flat = canvas_quarters(400, 200, "R.GW"), photo = canvas_photo(400, 200);
     for (int y = 0; y < 100; y++) {
-        for (int x = 200; x < 400; x++)
-            canvas_at(&photo, x, y)[3] = 0;
+        for (int x = 200; x < 400; x++) canvas_at(&photo, x, y)[3] = 0;
     }
     struct buf files[] = {make_png(&flat), make_webp(&flat, true), make_png(&photo)};
     static const char *const suffixes[] = {"", "_320"};

@@ -95,8 +95,7 @@ static void a_member_with_many_tickets_loses_the_oldest_and_only_its_own(void **
     char other[TICKET_TEXT_BYTES], text[100][TICKET_TEXT_BYTES];
     uint64_t user;
     assert_int_equal(give(tickets, 2, 0, other), OK);
-    for (int i = 0; i < 100; i++)
-        assert_int_equal(give(tickets, 1, i, text[i]), OK);
+    for (int i = 0; i < 100; i++) assert_int_equal(give(tickets, 1, i, text[i]), OK);
     assert_int_equal(tickets_count(tickets), 1 + TICKETS_PER_MEMBER);
     tickets_check(tickets);
     for (int i = 0; i < 100; i++) {
@@ -114,8 +113,7 @@ static void a_full_table_asks_to_wait_and_is_free_again_when_tickets_expire(void
     struct tickets *tickets = tickets_new(100);
     char text[TICKET_TEXT_BYTES], mine[TICKET_TEXT_BYTES];
     uint64_t user;
-    for (uint64_t i = 1; i <= 100; i++)
-        assert_int_equal(give(tickets, i, 0, mine), OK);
+    for (uint64_t i = 1; i <= 100; i++) assert_int_equal(give(tickets, i, 0, mine), OK);
     assert_int_equal(give(tickets, 101, 5, text), ERR_BUSY);
     assert_int_equal(text[0], '\0');
     assert_int_equal(give(tickets, 100, 5, text), OK); /* in place of its own */

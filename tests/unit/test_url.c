@@ -129,8 +129,7 @@ static void paths_are_walked_by_segments(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct str rest = str_of(cases[i].path), segment;
         size_t at = 0;
-        while (url_path_next(&rest, &segment))
-            assert_str(segment, cases[i].segments[at++]);
+        while (url_path_next(&rest, &segment)) assert_str(segment, cases[i].segments[at++]);
         assert_null(cases[i].segments[at]);
     }
 }
@@ -227,8 +226,7 @@ static void parameters_that_are_no_text_or_too_many_are_refused(void **state)
     assert_non_null(strstr(why.text, "parameter 2"));
 
     char many[4 * (URL_PARAMS_MAX + 1)];
-    for (size_t i = 0; i <= URL_PARAMS_MAX; i++)
-        memcpy(many + 4 * i, "a=1&", 4);
+    for (size_t i = 0; i <= URL_PARAMS_MAX; i++) memcpy(many + 4 * i, "a=1&", 4);
     struct str fits = {many, (size_t)4 * URL_PARAMS_MAX};
     assert_int_equal(url_params_parse(&arena, fits, &params, &why), OK);
     assert_int_equal(params.count, URL_PARAMS_MAX);
@@ -286,8 +284,7 @@ static void every_byte_survives_escaping(void **state)
     struct buf buf;
     buf_init(&buf, 1024);
     char all[256], back[768];
-    for (size_t i = 0; i < sizeof(all); i++)
-        all[i] = (char)i;
+    for (size_t i = 0; i < sizeof(all); i++) all[i] = (char)i;
     url_add_escaped(&buf, (struct str){all, sizeof(all)});
     size_t len;
     assert_true(url_unescape(buf_str(&buf), back, &len));

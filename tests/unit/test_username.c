@@ -182,8 +182,7 @@ static void no_name_that_passes_has_a_key_longer_than_promised(void **state)
         struct buf name;
         buf_init(&name, sizeof(text));
         ssize_t bytes = utf8proc_encode_char(point, (utf8proc_uint8_t *)text);
-        for (int i = 0; i < 50; i++)
-            buf_add(&name, text, (size_t)bytes);
+        for (int i = 0; i < 50; i++) buf_add(&name, text, (size_t)bytes);
         struct str trimmed;
         struct why why;
         if (username_check(buf_str(&name), &trimmed, &why) == OK) {

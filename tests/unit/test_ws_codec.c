@@ -328,8 +328,7 @@ static void payloads_of_all_lengths_come_through(void **state)
                                   124, 125, 126, 127, 65534, 65535, 65536, 65537, 70000};
     static const size_t cuts[] = {SIZE_MAX / 2, 1, 7, 4099};
     static char payload[70000];
-    for (size_t i = 0; i < sizeof(payload); i++)
-        payload[i] = (char)(i * 7 + i / 251);
+    for (size_t i = 0; i < sizeof(payload); i++) payload[i] = (char)(i * 7 + i / 251);
     struct buf bytes;
     buf_init(&bytes, LOG_MAX);
     for (size_t i = 0; i < COUNT_OF(lens) * 8 * COUNT_OF(cuts); i++) {
@@ -340,8 +339,7 @@ static void payloads_of_all_lengths_come_through(void **state)
         ws_parser_init(&parser, sizeof(payload));
         heard_init(&heard);
         buf_reset(&bytes, LOG_MAX);
-        for (size_t j = 0; j < offset; j++)
-            buf_add_byte(&bytes, 0);
+        for (size_t j = 0; j < offset; j++) buf_add_byte(&bytes, 0);
         add_frame(&bytes, (struct frame){BINARY, payload, len, PLAIN});
         for (size_t at = offset, piece; at < bytes.len; at += piece) {
             struct ws_fault fault;
@@ -448,8 +446,7 @@ static void a_callback_can_stop_the_parser(void **state)
                                            "text:t binary:b ping:i pong:o text:fg"};
     struct buf bytes;
     buf_init(&bytes, LOG_MAX);
-    for (size_t i = 0; i < COUNT_OF(frames); i++)
-        add_frame(&bytes, frames[i]);
+    for (size_t i = 0; i < COUNT_OF(frames); i++) add_frame(&bytes, frames[i]);
     for (unsigned stop_at = 1; stop_at <= COUNT_OF(heard_by) * 2; stop_at++) {
         bool bytewise = stop_at > COUNT_OF(heard_by);
         unsigned which = bytewise ? stop_at - (unsigned)COUNT_OF(heard_by) : stop_at;
