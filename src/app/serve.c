@@ -141,9 +141,11 @@ static enum err open_threads(struct server *server, struct why *why)
     enum err err = workers_open(workers, 4096, hooks, &server->api.workers, why);
     if (err) return err;
     /* Hashing takes a whole processor for as long as it lasts, on purpose: it must not be ours
-     * that the loops wait for. */
+     * that the loops wait for. Half the processors: most are two halves of one core, where two
+     * hashes at once take twice as long each. */
     hooks.niceness = 10;
-    return workers_open(cores(), (size_t)s->password_queue_max, hooks, &server->api.hashers, why);
+    return workers_open(MAX(cores() / 2, 1), (size_t)s->password_queue_max, hooks,
+                        &server->api.hashers, why);
 }
 
 static enum err open_api(struct server *server, struct why *why)
