@@ -19,7 +19,7 @@ int64_t clock_mono_us(void)
 }
 
 /* Civil date from days since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date
- * Algorithms"): four times faster than gmtime_r, and every answer prints several times. */
+ * Algorithms"): plain arithmetic, no time zones to look at, and every answer prints several. */
 static void civil(int64_t days, int *year, unsigned *month, unsigned *day)
 {
     days += 719468;

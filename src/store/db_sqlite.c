@@ -171,7 +171,7 @@ static int configure(sqlite3 *handle, enum db_mode mode)
 /*
  * Connections never share a thread, so SQLite needs no locks of its own around
  * each call, and nobody reads its memory statistics, which take one for every
- * allocation: together a sixth of a feed page.
+ * allocation.
  */
 static void configure_library(void)
 {

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 enum {
-    /* Commits between two passes of the checkpointer: about 4 MiB of log. */
+    /* Commits between two passes of the checkpointer. */
     CHECKPOINT_EVERY = 64,
     /* Under unbroken load the checkpointer never catches the end of the log; past this many pages
      * it could not copy, the writer does it itself, between two groups. */
