@@ -46,7 +46,7 @@ MUST_USE enum err accounts_refresh(struct act *act, struct str refresh, int64_t 
                                    enum refreshed *outcome_out, struct session *session_out,
                                    char *refresh_out, struct why *why);
 
-/* End this log-in; session 0 (a token of the older system): all such tokens. */
+/* End this log-in; session 0 (a token of the older system, which belongs to none): all of them. */
 MUST_USE enum err accounts_log_out(struct act *act, uint64_t session, struct why *why);
 /* One of one's own. ERR_NOT_FOUND. */
 MUST_USE enum err accounts_end_session(struct act *act, uint64_t session, struct why *why);
