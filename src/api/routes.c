@@ -48,7 +48,9 @@ const struct route routes_table[] = {
      "a refresh token",
      "username:text, password:text, grant_type:text?", "", "Token", 200},
     {HTTP_POST_, "/auth/refresh", LANE_WRITE, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,
-     auth_refresh, "A new access token for a refresh token, which is replaced",
+     auth_refresh,
+     "A new access token for a refresh token, which is replaced; one that was replaced before and "
+     "comes back was stolen, and ends the log-in (409 within ten seconds: two tabs at once)",
      "refresh_token:text", "", "Token", 200},
     {HTTP_POST_, "/auth/logout", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, auth_logout,
      "End this log-in", "", "", "", 204},

@@ -87,7 +87,7 @@ const entries = {
 
   'POST /auth/register': { who: 'anyone', json: { username: 'ada_walk', password: PASSWORD, nickname: 'x' }, wrong: 400 },
   'POST /auth/login': { who: 'anyone', json: { username: 'ada_walk', password: 'guessed' }, wrong: 401 },
-  'POST /auth/refresh': { who: 'anyone', json: { refresh_token: 'A'.repeat(43) }, wrong: 401 },
+  'POST /auth/refresh': { who: 'anyone', json: { refresh_token: 'A'.repeat(65) }, wrong: 401 },
   'POST /auth/logout': { who: 'member', wrong: 204, spends: true },
   'POST /auth/logout-all': { who: 'member', wrong: 204, spends: true },
   'GET /auth/me': { who: 'member', wrong: 200 },
@@ -168,7 +168,7 @@ function ask(entry, { token, method = entry.method } = {}) {
 // Nothing that ada and bob keep to themselves, and no credential of anybody.
 function assertNoSecret(reply, name) {
   assert.doesNotMatch(reply.text, /SECRET-/, name);
-  assert.doesNotMatch(reply.text, /\$argon2|\$2b\$|password_hash|refresh_hash/, name);
+  assert.doesNotMatch(reply.text, /\$argon2|\$2b\$|password_hash|family_hash|refresh_hash/, name);
   for (const who of ['ada', 'bob', 'mod', 'root']) {
     assert.ok(!reply.text.includes(world[who].token), `${name}: the token of ${who}`);
   }
