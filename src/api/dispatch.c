@@ -587,11 +587,11 @@ void api_loop_drain(struct api_loop *home)
 void api_loop_abort(struct api_loop *home)
 {
     live_abort(home);
+    metrics_leave(home->api->metrics, home->index); /* when the loop never served: not drained */
 }
 
 void api_loop_close(struct api_loop *home)
 {
-    metrics_leave(home->api->metrics, home->index);
     token_cache_free(home->tokens);
     feed_cache_free(home->feed);
     hub_loop_close(home->hub_loop);
