@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "community/accounts.h"
 #include "community/talk.h"
-#include "store/embedded.h"
+#include "base/embedded.h"
 #include "store/migrate.h"
 
 struct bench {

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Prints a C file that carries the files named as arguments inside the binary.
-# See src/store/embedded.h for what it defines. A page travels with the policy that its header
+# See src/base/embedded.h for what it defines. A page travels with the policy that its header
 # must name: PAGE.html also gives PAGE.html.csp.
 set -eu
-echo '#include "store/embedded.h"'
+echo '#include "base/embedded.h"'
 n=0
 for file in "$@"; do
     printf '__asm__(".section .rodata\\n.balign 16\\nembedded_%d: .incbin \\"%s\\"\\nembedded_end_%d: .byte 0\\n.previous\\n");\n' \

@@ -20,7 +20,8 @@ packages() { # SET
     case $1 in
     build)
         echo 'gcc make pkg-config git libc6-dev libuv1-dev libllhttp-dev|node-llhttp
-            libsqlite3-dev libmariadb-dev libhiredis-dev libcjson-dev libjwt-dev libsodium-dev
+            libsqlite3-dev libmariadb-dev libhiredis-dev libcurl4-openssl-dev libcjson-dev
+            libjwt-dev libsodium-dev
             libssl-dev libcrypt-dev libutf8proc-dev libwebp-dev libgif-dev libpng-dev
             libjpeg-dev zlib1g-dev'
         ;;

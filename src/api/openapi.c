@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/version.h"
-#include "store/embedded.h"
+#include "base/embedded.h"
 
 enum { DOCUMENT_BYTES_MAX = 4 * 1024 * 1024 };
 

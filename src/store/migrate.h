@@ -15,7 +15,7 @@
 #pragma once
 
 #include "store/db.h"
-#include "store/embedded.h"
+#include "base/embedded.h"
 
 enum migration_state {
     MIGRATION_PENDING, /* known to the program, not applied */
