@@ -5,7 +5,7 @@
  * The classes follow how tokenizers cut a text before they look into their
  * vocabulary: a word takes the blank before it along, digits go in threes, marks in
  * runs. A vocabulary of our own would be exact for one family of models only, at 1.7
- * to 3.6 MB each (docs/decisions/0005-tokens.md).
+ * to 3.6 MB each (docs/decisions/0006-tokens.md).
  */
 #include "llm/tokens.h"
 

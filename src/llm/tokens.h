@@ -5,7 +5,7 @@
  * The truth is what the provider counts; every model has a vocabulary of its own.
  * The estimate counts words, characters and marks by script, each at a price that was
  * fitted to o200k_base (GPT-4o and later). Measured on pieces of 2,000 characters that the
- * fit had not seen, in percent of what o200k_base counts (docs/decisions/0005-tokens.md has
+ * fit had not seen, in percent of what o200k_base counts (docs/decisions/0006-tokens.md has
  * the table and how to repeat it, bench/tokens.mjs):
  *
  *     text               mean   worst      mean on cl100k_base (GPT-4)
