@@ -65,6 +65,7 @@ test('one can log in with it, and what follows carries the token', WAIT, async (
   await write.getByRole('button', { name: 'Send' }).click();
   await write.locator('pre', { hasText: '201 Created' }).waitFor();
   assert.match(await write.locator('pre').innerText(), /大家好！/);
+  assert.doesNotMatch(await page.locator('body').innerText(), /`/);
   assert.deepEqual(page.complaints, []);
 });
 
