@@ -29,6 +29,9 @@ enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HASH, LANE_LOOP };
 enum access {
     ACCESS_ANYONE,   /* nobody is asked who they are */
     ACCESS_OPTIONAL, /* a good token counts, a bad one is as none */
+    /* Members, who may also say who they are in the query (its `ticket` or `token`), where browsers
+     * can't send headers. The handler asks; till then as ACCESS_OPTIONAL. */
+    ACCESS_LIVE,
     ACCESS_MEMBER,
     ACCESS_MODERATOR,
     ACCESS_ADMIN
