@@ -391,7 +391,7 @@ static enum err turn_in(struct worker *worker, struct db *db, struct why *why)
 {
     struct session session;
     enum refresh_match match;
-    char now[8], next[8];
+    char now[16], next[16];
     snprintf(now, sizeof(now), "h%d", worker->round);
     snprintf(next, sizeof(next), "h%d", worker->round + 1);
     worker->seqs[worker->round] = 0;
