@@ -23,6 +23,7 @@
 struct metrics;
 struct token_cache;
 struct feed_cache;
+struct conversation_cache;
 
 struct api {
     const struct settings *settings;
@@ -54,6 +55,7 @@ struct api_loop {
     struct db *db; /* its own reader; NULL for MariaDB */
     struct token_cache *tokens;
     struct feed_cache *feed;
+    struct conversation_cache *conversations;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;
     atomic_bool draining; /* read on any thread */

@@ -114,6 +114,9 @@ struct call {
 
 /* Begin the reply's JSON body with status 200 or the one of the route. */
 struct json_out call_json(struct call *call);
+/* Name the state that the reply shows, for its reader alone. True: they have it already, and this
+ * was the reply (304). */
+MUST_USE bool call_unchanged(struct call *call, struct str etag);
 /* 204. */
 void call_no_content(struct call *call);
 

@@ -13,6 +13,7 @@
  */
 #include "api/api.h"
 
+#include "api/conversation_cache.h"
 #include "api/feed_cache.h"
 #include "api/files.h"
 #include "api/input.h"
@@ -44,6 +45,16 @@ struct json_out call_json(struct call *call)
     call->x->status = call->route->status;
     call->x->content_type = "application/json";
     return json_begin(&call->x->reply);
+}
+
+bool call_unchanged(struct call *call, struct str etag)
+{
+    call->x->etag = etag;
+    http_add_header(call->x, "Cache-Control", STR("private, no-cache"));
+    struct str asked = http_find_header(call->x, STR("if-none-match"));
+    if (asked.len == 0 || !header_etag_matches(asked, etag)) return false;
+    call_json(call); /* becomes 304 */
+    return true;
 }
 
 void call_no_content(struct call *call)
@@ -579,6 +590,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     }
     home->tokens = token_cache_new();
     home->feed = feed_cache_new();
+    home->conversations = conversation_cache_new();
     home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
     metrics_attend(api->metrics, home);
     return OK;
@@ -601,6 +613,7 @@ void api_loop_close(struct api_loop *home)
 {
     token_cache_free(home->tokens);
     feed_cache_free(home->feed);
+    conversation_cache_free(home->conversations);
     hub_loop_close(home->hub_loop);
     db_close(home->db);
 }

@@ -99,9 +99,9 @@ static enum match match_tag(const struct think *think, struct str s, uint8_t *ta
 {
     const struct str *tags = think->state == REASONING ? closers : openers;
     bool begins = false;
-    for (uint8_t i = 0; i < ANY_TAG; i++) {
+    for (size_t i = 0; i < ANY_TAG; i++) {
         if (think->state == REASONING && think->tag != ANY_TAG && think->tag != i) continue;
-        *tag_out = i;
+        *tag_out = (uint8_t)i;
         if (str_starts(s, tags[i])) return WHOLE;
         begins = begins || str_starts(tags[i], s);
     }
