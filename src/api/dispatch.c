@@ -590,6 +590,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     }
     home->tokens = token_cache_new();
     home->feed = feed_cache_new();
+    home->llm = llm_loop_open(api->llm, loop);
     home->conversations = conversation_cache_new();
     home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
     metrics_attend(api->metrics, home);
@@ -606,6 +607,8 @@ void api_loop_drain(struct api_loop *home)
 void api_loop_abort(struct api_loop *home)
 {
     live_abort(home);
+    llm_loop_close(home->llm);
+    home->llm = NULL;
     metrics_leave(home->api->metrics, home->index); /* when the loop never served: not drained */
 }
 

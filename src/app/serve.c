@@ -173,6 +173,7 @@ static enum err open_api(struct server *server, struct why *why)
     if (!err) err = open_keyring(s, &api->keyring, why);
     if (!err) err = store_open(s->database, (size_t)s->commit_group_max, &api->store, why);
     if (!err) err = passwords_open(&api->passwords, PASSWORD_COST_OWASP, why);
+    if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;
     files_sweep(s);
     api->hub = hub_new();
@@ -334,6 +335,7 @@ static void close_server(struct server *server)
         api_loop_close(&server->loops[i].home);
     }
     mem_free(server->loops);
+    llm_free(api->llm);
     admission_free(server->limits.admission);
     metrics_free(api->metrics);
     router_free(api->router);
