@@ -240,7 +240,8 @@ static enum err apply_call(struct change *change, struct db *db, struct why *why
     call->fault_count = 0;
     call->db = db;
     act_init(&call->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
-    return handle_once(call, db, why);
+    enum err err = handle_once(call, db, why);
+    return err ? err : act_store(&call->act, why);
 }
 
 static void settled_call(struct change *change, enum err err, const struct why *why)
@@ -353,7 +354,8 @@ static enum err apply_slow(void *ctx, struct db *db, struct why *why)
     struct slow_change *slow = ctx;
     struct call *call = slow->call;
     act_init(&slow->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
-    return slow->apply(slow->ctx, &slow->act, why);
+    enum err err = slow->apply(slow->ctx, &slow->act, why);
+    return err ? err : act_store(&slow->act, why);
 }
 
 enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why)
