@@ -449,13 +449,14 @@ static void refuse_head(struct call *call, enum err err)
     send_reply(call);
 }
 
-/* What goes to disk as it comes is taken from members who still are some; on MariaDB, where the
- * loop cannot look them up, that is found out when the body is whole. */
+/* What goes to disk as it comes is taken from members who still are some. On MariaDB, where the
+ * loop cannot look them up, the body has to wait until a worker has. */
 static enum err admit_upload(struct call *call, struct why *why)
 {
     call->db = call->home->db;
     enum err err = call->db ? confirm(call, why) : OK;
-    return err ? err : upload_begin(call, why);
+    if (!err) err = upload_begin(call, why);
+    return err || call->confirmed ? err : upload_confirm(call, why);
 }
 
 static void on_head(void *ctx, struct http_exchange *x)

@@ -267,6 +267,18 @@ describe('uploads', () => {
     assert.equal(reply.status, 401);
   });
 
+  test('who_has_logged_out_is_refused_before_the_body_is_sent', async () => {
+    const out = await server.register('gone');
+    // Seen, and confirmed: the log-out must take that back.
+    assert.equal((await server.api('POST', '/files/upload', { token: out.token, body: form(png(9, 9)) })).status, 200);
+    assert.equal((await server.api('POST', '/auth/logout', { token: out.token })).status, 204);
+    const answer = await raw(server,
+      `POST /files/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${out.token}\r\n` +
+      'Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 9000000\r\n' +
+      'Expect: 100-continue\r\n\r\n');
+    assert.match(answer, /^HTTP\/1.1 401 /);
+  });
+
   test('a_picture_with_too_many_pixels_is_refused', async () => {
     const head = Buffer.alloc(13);
     head.writeUInt32BE(30000, 0);
