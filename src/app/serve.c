@@ -338,6 +338,14 @@ static void raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Another process has changed the embedded database: one that stops while this one begins, or a
+ * command. It told its own readers and nobody here. On the writer. */
+static void on_others(void *ctx)
+{
+    log_debug("serve.others", "what=\"another process wrote\"");
+    hub_resync(ctx);
+}
+
 static void greet(struct server *server)
 {
     printf("ready http://%s pid=%d\n", server->address, (int)getpid());
@@ -361,6 +369,7 @@ int run_serve(struct args *args)
     if (!err) err = prepare_admin_code(&server->api, &why);
     if (!err) err = open_loops(server, &why);
     if (!err) {
+        store_watch_others(server->api.store, on_others, server->api.hub);
         greet(server);
         wait_for_stop(server, &signals);
         log_info("serve.stopping", "pid=%d", (int)getpid());

@@ -52,3 +52,6 @@ void writer_close(struct writer *writer);
 /* Any thread. The queue has no ceiling of its own: each connection has one request in work. */
 void writer_submit(struct writer *writer, struct change *change);
 const struct writer_stats *writer_stats(const struct writer *writer);
+/* See store_watch_others(). */
+typedef void writer_told(void *ctx);
+void writer_watch_others(struct writer *writer, writer_told *told, void *ctx);
