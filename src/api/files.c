@@ -600,7 +600,7 @@ enum err files_upload_avatar(struct call *call, struct why *why)
     return store_upload(call, &shelves[1], why);
 }
 
-/* --- start-up --- */
+/* --- leftovers --- */
 
 static void sweep_folder(const struct settings *settings, const char *name, const char *suffix)
 {

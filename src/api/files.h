@@ -37,6 +37,6 @@ void upload_free(struct call *call);
 handler files_upload_image, files_upload_avatar; /* LANE_SLOW, BODY_UPLOAD */
 handler files_get_image, files_get_avatar;       /* LANE_SLOW */
 
-/* At start-up: what a crash has left unfinished and nobody has touched for an
+/* At start-up and from time to time: what a crash has left unfinished and nobody has touched for an
  * hour goes. */
 void files_sweep(const struct settings *settings);

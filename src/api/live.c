@@ -604,7 +604,7 @@ enum err live_ticket(struct call *call, struct why *why)
     struct json_out out = call_json(call);
     json_open(&out, NULL, '{');
     json_put_str(&out, "ticket", str_of(text));
-    json_put_u64(&out, "expires_in", TICKET_LIFE_S);
+    json_put_u64(&out, "expires_in", (uint64_t)call->api->settings->live_ticket_s);
     json_close(&out, '}');
     http_add_header(call->x, "Cache-Control", STR("no-store"));
     return OK;

@@ -30,7 +30,7 @@
 #include "store/records.h"
 #include "store/sessions.h"
 
-enum { MAINTAIN_EVERY_S = 60, LOOPS_MAX = 256 };
+enum { LOOPS_MAX = 256 };
 
 struct server_loop {
     struct api_loop home;
@@ -164,7 +164,7 @@ static enum err open_api(struct server *server, struct why *why)
     if (s->redis.len > 0) err = redis_open(s->redis, api->hub, &server->redis, why);
     if (err) return err;
     api->rate = api_rate_new(s);
-    api->tickets = tickets_new(100000);
+    api->tickets = tickets_new(100000, s->live_ticket_s * 1000000);
     api->router = api_router_new();
     return open_threads(server, why);
 }
@@ -249,6 +249,7 @@ static void run_maintenance(struct server *server)
         db_close(db);
     }
     if (err) log_warn("maintenance.failed", "reason=\"%s\"", why.text);
+    files_sweep(server->api.settings);
 }
 
 static void block_signals(sigset_t *set)
@@ -262,7 +263,7 @@ static void block_signals(sigset_t *set)
 
 static void wait_for_stop(struct server *server, const sigset_t *signals)
 {
-    struct timespec period = {.tv_sec = MAINTAIN_EVERY_S};
+    struct timespec period = {.tv_sec = server->api.settings->maintenance_s};
     for (;;) {
         int got = sigtimedwait(signals, NULL, &period);
         struct why why;

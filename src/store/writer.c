@@ -101,8 +101,8 @@ static void clear_results(struct list *group)
     }
 }
 
-/* Apply and commit; every change has its result afterwards. */
-static void run_group(struct writer *writer, struct list *group)
+/* Apply and commit; every change has its result afterwards. False: nothing was committed. */
+static bool run_group(struct writer *writer, struct list *group)
 {
     struct why why = {0};
     clear_results(group);
@@ -115,10 +115,11 @@ static void run_group(struct writer *writer, struct list *group)
         if (!err) err = apply_carefully(writer, group, &why);
     }
     if (!err) err = db_commit(writer->db, &why);
-    if (!err) return;
+    if (!err) return true;
     db_rollback(writer->db);
     log_error("writer.commit", "err=%s reason=\"%s\"", err_name(err), why.text);
     fail_all(group, err, &why);
+    return false;
 }
 
 static void settle(struct writer *writer, struct list *group)
@@ -210,12 +211,13 @@ static void do_group(struct writer *writer, struct list *group, size_t size)
 {
     struct writer_stats *stats = &writer->stats;
     int64_t began_us = clock_mono_us();
-    atomic_store(&stats->busy_since_us, began_us);
-    run_group(writer, group);
+    if (atomic_load(&stats->busy_since_us) == 0) atomic_store(&stats->busy_since_us, began_us);
+    bool committed = run_group(writer, group);
     settle(writer, group);
     count_group(writer, size, began_us);
     if (atomic_load(&writer->frames_left) > WAL_PAGES_MAX) checkpoint(writer, writer->db);
-    atomic_store(&stats->busy_since_us, 0);
+    /* After a failure with nothing behind it there is nobody to wait: the next one will tell. */
+    if (committed || atomic_load(&stats->waiting) == 0) atomic_store(&stats->busy_since_us, 0);
 }
 
 static void *writer_main(void *ctx)
