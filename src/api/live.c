@@ -290,6 +290,7 @@ static void legacy_binary(void *ctx, struct str bytes)
 
 static void live_free(struct live *live)
 {
+    live_stop_answers(live);
     while (!list_is_empty(&live->subscriptions)) {
         live_unsubscribe(CONTAINER_OF(live->subscriptions.next, struct live_sub, link));
     }
@@ -358,6 +359,7 @@ static struct live *live_new(struct api_loop *home, enum live_kind kind, const s
     live->kind = kind;
     live->who = *who;
     list_init(&live->subscriptions);
+    list_init(&live->asked);
     list_init(&live->link);
     list_init(&live->beat.link);
     list_add_last(&home->live, &live->link);

@@ -436,6 +436,17 @@ describe('opening', () => {
     await brief.stop();
   });
 
+  test('questions about topics are answered in their order', WAIT, async () => {
+    const live = await Live.open(server, lili.token);
+    const topics = ['me', ...Array.from({ length: 40 }, (_, i) => `post:${i + 1}`), 'group:999999', 'feed'];
+    for (const topic of topics.slice(0, 20)) live.say({ type: 'subscribe', topic });
+    live.say({ type: 'resume', topics: Object.fromEntries(topics.slice(20).map((topic) => [topic, 0])) });
+    const heard = [];
+    while (heard.length < topics.length) heard.push((await live.next((m) => m.type !== 'event')).topic);
+    assert.deepEqual(heard, topics);
+    await live.close();
+  });
+
   test('a ticket of a log-in that has ended opens nothing', WAIT, async () => {
     const login = await server.api('POST', '/auth/login', { form: { username: 'lili', password: lili.password } });
     const { ticket } = await ok(200, { token: login.body.access_token }, 'POST', '/live/ticket');
