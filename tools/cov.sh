@@ -9,7 +9,7 @@ find build/cov -name '*.gcda' -delete 2>/dev/null || true
 status=0
 VARIANT=cov sh tools/test.sh "${1:-cov}" || status=$?
 
-gcovr --root . --filter src/ --exclude-unreachable-branches --gcov-ignore-parse-errors \
+gcovr --root . --filter src/ --exclude-unreachable-branches \
     --html-details build/cov/index.html --csv build/cov/files.csv build/cov >build/cov/gcovr.log 2>&1 || {
     cat build/cov/gcovr.log
     exit 1

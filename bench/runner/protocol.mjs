@@ -12,6 +12,9 @@ export const paths = {
   ticket: '/live/ticket',
 };
 
+// The same list under a question of its own, so that it comes from the store and not from a cache.
+export const unaskedConversations = '?before=9000000%d';
+
 export const healthy = '"healthy"';
 export const ticketMember = 'ticket';
 

@@ -54,8 +54,8 @@ async function feedCpu(ctx, { data, server }) {
     .server_cpu_us;
 }
 
-async function conversationsCpu(ctx, { data, server }) {
-  const url = server.url + protocol.paths.conversations;
+async function conversationsCpu(ctx, { data, server }, question = '') {
+  const url = server.url + protocol.paths.conversations + question;
   const options = { url, tokens: data.firstToken, expect: '"conversations"' };
   return (await measureLoad(ctx, server, options)).server_cpu_us;
 }
@@ -131,9 +131,20 @@ const conversations = {
       against: 'the original: 800,000',
       judge: atMost(80),
     },
+    {
+      key: 'unasked',
+      work: 'the same, each list asked for the first time',
+      aim: '≤ 80',
+      unit: cpu,
+      against: 'the original: 800,000',
+      judge: atMost(80),
+    },
   ],
   prepare: (ctx) => startSeeded(ctx, ctx.size.posts),
-  once: async (ctx, state) => ({ conversations: { measured: await conversationsCpu(ctx, state) } }),
+  once: async (ctx, state) => ({
+    conversations: { measured: await conversationsCpu(ctx, state) },
+    unasked: { measured: await conversationsCpu(ctx, state, protocol.unaskedConversations) },
+  }),
 };
 
 const growthRow = {
@@ -166,8 +177,8 @@ const growthRow = {
     return {
       feed: { reference: await feedCpu(ctx, small), measured: await feedCpu(ctx, large) },
       conversations: {
-        reference: await conversationsCpu(ctx, small),
-        measured: await conversationsCpu(ctx, large),
+        reference: await conversationsCpu(ctx, small, protocol.unaskedConversations),
+        measured: await conversationsCpu(ctx, large, protocol.unaskedConversations),
       },
     };
   },
@@ -266,6 +277,10 @@ async function fanoutOnce(ctx, state, inFlight) {
       measured: result.post_to_last_us.max / 1000,
       reference: floor.round_us.max / 1000,
     },
+    spread: {
+      measured: result.reply_to_last_us.p50 / 1000,
+      reference: floor.round_us.p50 / 1000,
+    },
   };
 }
 
@@ -290,6 +305,14 @@ const fanoutRow = (name, inFlight, most) => {
         unit: 'ms',
         against: floor,
         judge: atMost(50),
+      },
+      {
+        key: 'spread',
+        work: "the same: from the author's last reply to the last delivery, median round",
+        aim: '–',
+        unit: 'ms',
+        against: `${floor}, median round`,
+        judge: forComparison,
       },
     ],
     async prepare(ctx) {
@@ -353,6 +376,10 @@ async function othersP99(ctx, { data, server }) {
   return result.latency_us.p99;
 }
 
+// A load that ends leaves a log-in of each connection in the server's queue; they would be counted
+// as the next one's. The queue is served in order: who comes last has waited for all of them.
+const passwordsDone = (ctx, logins) => ctx.load({ ...logins, connections: 1, requests: 4 });
+
 const login = {
   name: 'login',
   lines: [
@@ -380,6 +407,7 @@ const login = {
   },
   async once(ctx, state) {
     const logins = loginOptions(ctx, state);
+    await passwordsDone(ctx, logins);
     const cost = await ctx.load({ ...logins, requests: 50 });
     const hash = await ctx.floor('hash', { rounds: 20 });
     const alone = await othersP99(ctx, state);

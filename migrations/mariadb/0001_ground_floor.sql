@@ -60,17 +60,17 @@ CREATE TABLE users (
 CREATE TABLE sessions (
     id            BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     user_id       BIGINT NOT NULL,
-    refresh_hash  VARBINARY(64),            -- of the one valid refresh token; NULL: cannot be refreshed
-    previous_hash VARBINARY(64),            -- the one before: seeing it again means it was stolen
+    family_hash   VARBINARY(64),            -- of what all its refresh tokens begin with; NULL: cannot be refreshed
+    refresh_hash  VARBINARY(64),            -- of the rest of the one valid refresh token
+    previous_hash VARBINARY(64),            -- of the one before, for two tabs; any other rest was stolen
     created_us    BIGINT NOT NULL,
     used_us       BIGINT NOT NULL,
     expires_us    BIGINT NOT NULL,
     revoked_us    BIGINT,
     client        TEXT,
     address       VARCHAR(100),
-    UNIQUE KEY sessions_refresh (refresh_hash),
+    UNIQUE KEY sessions_family (family_hash),
     KEY sessions_user (user_id, id),
-    KEY sessions_previous (previous_hash),
     KEY sessions_expires (expires_us),
     FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
 ) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -52,8 +52,9 @@ CREATE INDEX users_location ON users (current_location_id);
 CREATE TABLE sessions (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id       INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    refresh_hash  BLOB UNIQUE,            -- of the one valid refresh token; NULL: cannot be refreshed
-    previous_hash BLOB,                   -- the one before: seeing it again means it was stolen
+    family_hash   BLOB UNIQUE,            -- of what all its refresh tokens begin with; NULL: cannot be refreshed
+    refresh_hash  BLOB,                   -- of the rest of the one valid refresh token
+    previous_hash BLOB,                   -- of the one before, for two tabs; any other rest was stolen
     created_us    INTEGER NOT NULL,
     used_us       INTEGER NOT NULL,
     expires_us    INTEGER NOT NULL,
@@ -62,7 +63,6 @@ CREATE TABLE sessions (
     address       TEXT
 );
 CREATE INDEX sessions_user ON sessions (user_id, id);
-CREATE INDEX sessions_previous ON sessions (previous_hash);
 CREATE INDEX sessions_expires ON sessions (expires_us);
 
 CREATE TABLE posts (

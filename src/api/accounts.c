@@ -349,6 +349,11 @@ enum err auth_refresh(struct call *call, struct why *why)
     err = accounts_refresh(&call->act, refresh, settings->refresh_days * DAY_US, &outcome, &session,
                            fresh, why);
     if (err) return err;
+    if (outcome == REFRESH_STOLEN) { /* once a log-in: it is over then */
+        log_warn("auth.refresh_stolen", "member=%llu session=%llu peer=%.*s",
+                 (unsigned long long)session.user.value, (unsigned long long)session.id.value,
+                 STR_ARGS(call->address));
+    }
     switch (outcome) {
     case REFRESHED:
         return write_tokens(call, session.user, session.id, settings->token_minutes_app, fresh,

@@ -23,6 +23,7 @@
 struct metrics;
 struct token_cache;
 struct feed_cache;
+struct conversation_cache;
 
 struct api {
     const struct settings *settings;
@@ -54,6 +55,7 @@ struct api_loop {
     struct db *db; /* its own reader; NULL for MariaDB */
     struct token_cache *tokens;
     struct feed_cache *feed;
+    struct conversation_cache *conversations;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;
     atomic_bool draining; /* read on any thread */
@@ -81,7 +83,8 @@ MUST_USE enum err api_loop_open(struct api_loop *home, struct api *api, struct l
                                 int index, struct why *why);
 /* Tell the live connections to come back, then nothing new is taken. On the loop. */
 void api_loop_drain(struct api_loop *home);
-/* Cut off the live connections that did not go. On the loop. */
+/* Cut off the live connections that did not go, and keep the loop from ending no longer. On the
+ * loop, or before it runs; also when api_loop_open() failed. */
 void api_loop_abort(struct api_loop *home);
-/* After the loop has ended. */
+/* After api_loop_abort(), and after the loop has ended. */
 void api_loop_close(struct api_loop *home);

@@ -29,6 +29,9 @@ enum lane { LANE_READ, LANE_WRITE, LANE_SLOW, LANE_HASH, LANE_LOOP };
 enum access {
     ACCESS_ANYONE,   /* nobody is asked who they are */
     ACCESS_OPTIONAL, /* a good token counts, a bad one is as none */
+    /* Members, who may also say who they are in the query (its `ticket` or `token`), where browsers
+     * can't send headers. The handler asks; till then as ACCESS_OPTIONAL. */
+    ACCESS_LIVE,
     ACCESS_MEMBER,
     ACCESS_MODERATOR,
     ACCESS_ADMIN
@@ -111,6 +114,9 @@ struct call {
 
 /* Begin the reply's JSON body with status 200 or the one of the route. */
 struct json_out call_json(struct call *call);
+/* Name the state that the reply shows, for its reader alone. True: they have it already, and this
+ * was the reply (304). */
+MUST_USE bool call_unchanged(struct call *call, struct str etag);
 /* 204. */
 void call_no_content(struct call *call);
 

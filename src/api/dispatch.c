@@ -13,6 +13,7 @@
  */
 #include "api/api.h"
 
+#include "api/conversation_cache.h"
 #include "api/feed_cache.h"
 #include "api/files.h"
 #include "api/input.h"
@@ -44,6 +45,16 @@ struct json_out call_json(struct call *call)
     call->x->status = call->route->status;
     call->x->content_type = "application/json";
     return json_begin(&call->x->reply);
+}
+
+bool call_unchanged(struct call *call, struct str etag)
+{
+    call->x->etag = etag;
+    http_add_header(call->x, "Cache-Control", STR("private, no-cache"));
+    struct str asked = http_find_header(call->x, STR("if-none-match"));
+    if (asked.len == 0 || !header_etag_matches(asked, etag)) return false;
+    call_json(call); /* becomes 304 */
+    return true;
 }
 
 void call_no_content(struct call *call)
@@ -94,6 +105,12 @@ static void come_back(struct task *task)
 
 /* --- who --- */
 
+/* Whoever does not say who they are, or not rightly, may come as far as the handler. */
+static bool strangers_may(const struct call *call)
+{
+    return call->route->access < ACCESS_MEMBER;
+}
+
 static bool bearer(struct call *call, struct str *token_out)
 {
     struct str header = http_find_header(call->x, STR("authorization"));
@@ -105,10 +122,10 @@ static enum err identify(struct call *call, struct why *why)
     struct str token;
     if (call->route->access == ACCESS_ANYONE) return OK;
     bool shown = bearer(call, &token);
-    if (!shown && call->route->access == ACCESS_OPTIONAL) return OK;
+    if (!shown && strangers_may(call)) return OK;
     if (!shown) return why_set(why, ERR_UNKNOWN_CALLER, "Not authenticated");
     enum err err = token_identify(call->home->tokens, call, token, why);
-    if (err && call->route->access == ACCESS_OPTIONAL) {
+    if (err && strangers_may(call)) {
         call->who = (struct caller){0};
         return OK;
     }
@@ -120,6 +137,7 @@ static bool may(enum role role, enum access access)
     switch (access) {
     case ACCESS_ANYONE:
     case ACCESS_OPTIONAL:
+    case ACCESS_LIVE:
     case ACCESS_MEMBER: return true;
     case ACCESS_MODERATOR: return role == ROLE_MODERATOR || role == ROLE_ADMIN;
     case ACCESS_ADMIN: return role == ROLE_ADMIN;
@@ -133,7 +151,7 @@ static enum err confirm(struct call *call, struct why *why)
     if (call->who.user.value == 0) return OK;
     if (!call->confirmed) {
         enum err err = token_confirm(call, why);
-        if (err == ERR_UNKNOWN_CALLER && call->route->access == ACCESS_OPTIONAL) {
+        if (err == ERR_UNKNOWN_CALLER && strangers_may(call)) {
             call->who = (struct caller){0};
             return OK;
         }
@@ -575,6 +593,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     }
     home->tokens = token_cache_new();
     home->feed = feed_cache_new();
+    home->conversations = conversation_cache_new();
     home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
     metrics_attend(api->metrics, home);
     return OK;
@@ -590,13 +609,14 @@ void api_loop_drain(struct api_loop *home)
 void api_loop_abort(struct api_loop *home)
 {
     live_abort(home);
+    metrics_leave(home->api->metrics, home->index); /* when the loop never served: not drained */
 }
 
 void api_loop_close(struct api_loop *home)
 {
-    metrics_leave(home->api->metrics, home->index);
     token_cache_free(home->tokens);
     feed_cache_free(home->feed);
+    conversation_cache_free(home->conversations);
     hub_loop_close(home->hub_loop);
     db_close(home->db);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* api/messages.c: /messages: private conversations. */
+#include "api/conversation_cache.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "base/limits.h"
@@ -19,24 +20,65 @@ static void put_conversation(void *ctx, const struct conversation *conversation)
     page->count++;
 }
 
-enum err messages_conversations(struct call *call, struct why *why)
+static enum err write_conversations(struct call *call, const struct conversations_query *query,
+                                    struct why *why)
 {
-    uint64_t before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
-    uint64_t limit = (uint64_t)input_query_int(call, "limit", 100, 1, 500);
-    enum err err = input_check(call, why);
-    if (err) return err;
     struct conversation_page page = {.out = call_json(call)};
     json_open(&page.out, NULL, '{');
     json_open(&page.out, "conversations", '[');
-    err = conversations_list(call->db, call->who.user, before, limit, put_conversation, &page, why);
+    enum err err = conversations_list(call->db, query->reader, query->before, query->limit,
+                                      put_conversation, &page, why);
     json_close(&page.out, ']');
-    if (page.count == limit) {
+    if (page.count == query->limit) {
         json_put_u64(&page.out, "next_before", page.last_id);
     } else {
         json_put_null(&page.out, "next_before");
     }
     json_close(&page.out, '}');
     return err;
+}
+
+static struct str name_list(struct call *call, const struct conversations_query *query,
+                            struct conversations_version version)
+{
+    return arena_printf(call->arena, "W/\"c%llx-%llx-%llx-%llx-%llx\"",
+                        (unsigned long long)version.events, (unsigned long long)version.profiles,
+                        (unsigned long long)query->reader.value, (unsigned long long)query->before,
+                        (unsigned long long)query->limit);
+}
+
+/*
+ * The version is read before the list, so what bears its name is never older than the name; where
+ * it is newer, the next question finds another version and is answered anew. That spares the
+ * snapshot.
+ */
+static enum err answer_conversations(struct call *call, const struct conversations_query *query,
+                                     struct why *why)
+{
+    struct conversation_cache *cache =
+        call->db == call->home->db ? call->home->conversations : NULL;
+    struct topic_name me = topic_user(query->reader);
+    struct conversations_version version;
+    enum err err = conversations_load_version(call->db, str_of(me.text), &version, why);
+    if (err || call_unchanged(call, name_list(call, query, version))) return err;
+    struct buf *body = call_json(call).buf;
+    if (cache && conversation_cache_find(cache, query, version, body)) return OK;
+    err = write_conversations(call, query, why);
+    if (!err && cache && !body->failed) {
+        conversation_cache_keep(cache, query, version, buf_str(body));
+    }
+    return err;
+}
+
+enum err messages_conversations(struct call *call, struct why *why)
+{
+    struct conversations_query query;
+    memset(&query, 0, sizeof(query)); /* its bytes are a key */
+    query.reader = call->who.user;
+    query.before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
+    query.limit = (uint64_t)input_query_int(call, "limit", 100, 1, 500);
+    enum err err = input_check(call, why);
+    return err ? err : answer_conversations(call, &query, why);
 }
 
 /* Pages are read newest first and shown oldest first, so their items are kept and turned round. */

@@ -377,13 +377,14 @@ static enum err put_content(struct json_out *out, const struct route *route, str
 static void put_failures(struct json_out *out, const struct route *route)
 {
     bool input = has_path_parameters(route) || route->query_fields[0] || route->body_fields[0];
+    bool live = route->access == ACCESS_LIVE, socket = route->status == 101;
     bool slow = route->lane == LANE_SLOW || route->lane == LANE_HASH || route->lane == LANE_WRITE;
     const struct {
         const char *status, *name;
         bool applies;
     } rows[] = {
-        {"401", "SignIn", route->access >= ACCESS_MEMBER},
-        {"403", "Denied", route->access >= ACCESS_MODERATOR},
+        {"401", "SignIn", route->access >= ACCESS_MEMBER || (live && !socket)},
+        {"403", "Denied", route->access >= ACCESS_MODERATOR || live},
         {"404", "NotFound", has_path_parameters(route)},
         {"409", "Conflict", route->lane == LANE_WRITE},
         {"413", "TooLarge", route->body != BODY_NONE},
@@ -414,6 +415,23 @@ static enum err put_responses(struct json_out *out, const struct route *route, s
     return err;
 }
 
+/* With a header, or with what the query of this route has for it. A WebSocket opens for anyone, and
+ * closes at once with a code (docs/live.md) for who is nobody. */
+static void put_query_security(struct json_out *out, const struct route *route)
+{
+    static const char *const schemes[][2] = {{"ticket", "ticket"}, {"token", "tokenInQuery"}};
+    struct str rest = str_of(route->query_fields);
+    for (struct field field; next_field(&rest, &field);) {
+        for (size_t i = 0; i < COUNT_OF(schemes); i++) {
+            if (!str_eq(field.name, str_of(schemes[i][0]))) continue;
+            json_open(out, NULL, '{');
+            json_open(out, schemes[i][1], '[');
+            json_close(out, ']');
+            json_close(out, '}');
+        }
+    }
+}
+
 static void put_security(struct json_out *out, const struct route *route)
 {
     if (route->access == ACCESS_ANYONE) return;
@@ -428,6 +446,7 @@ static void put_security(struct json_out *out, const struct route *route)
         json_close(out, ']');
         json_close(out, '}');
     }
+    if (route->access == ACCESS_LIVE) put_query_security(out, route);
     json_close(out, ']');
 }
 
@@ -435,6 +454,7 @@ static enum err put_operation(struct json_out *out, const struct route *route, s
 {
     static const char *const who[] = {[ACCESS_ANYONE] = "anyone",
                                       [ACCESS_OPTIONAL] = "anyone; members see more",
+                                      [ACCESS_LIVE] = "members; the query may say who it is",
                                       [ACCESS_MEMBER] = "members",
                                       [ACCESS_MODERATOR] = "moderators and administrators",
                                       [ACCESS_ADMIN] = "administrators"};
@@ -525,7 +545,11 @@ static enum err put_components(struct json_out *out, struct why *why)
                  STR("{\"oauth2\":{\"type\":\"oauth2\",\"flows\":{\"password\":"
                      "{\"tokenUrl\":\"/auth/login\",\"scopes\":{}}}},"
                      "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\","
-                     "\"bearerFormat\":\"JWT\"}}"));
+                     "\"bearerFormat\":\"JWT\"},"
+                     "\"ticket\":{\"type\":\"apiKey\",\"in\":\"query\",\"name\":\"ticket\","
+                     "\"description\":\"From POST /live/ticket: good once, within 30 seconds\"},"
+                     "\"tokenInQuery\":{\"type\":\"apiKey\",\"in\":\"query\",\"name\":\"token\","
+                     "\"description\":\"An access token, as older clients send it\"}}"));
     json_close(out, '}');
     return err;
 }

@@ -57,21 +57,11 @@ static int64_t read_query(struct call *call, struct posts_query *query)
 
 /* The number of the feed, the viewer and the question name the answer (api/feed_cache.h); a member
  * who likes something moves the number too. */
-static void name_answer(struct call *call, uint64_t head)
+static struct str name_answer(struct call *call, uint64_t head)
 {
-    struct arena *arena = call->arena;
-    call->x->etag = arena_printf(arena, "W/\"f%llx-%llx-%llx\"", (unsigned long long)head,
-                                 (unsigned long long)call->who.user.value,
-                                 (unsigned long long)map_hash(call->target.query));
-    http_add_header(call->x, "Live-Position",
-                    arena_printf(arena, "feed=%llu", (unsigned long long)head));
-    http_add_header(call->x, "Cache-Control", STR("private, no-cache"));
-}
-
-static bool has_it_already(struct call *call)
-{
-    struct str asked = http_find_header(call->x, STR("if-none-match"));
-    return asked.len > 0 && header_etag_matches(asked, call->x->etag);
+    return arena_printf(call->arena, "W/\"f%llx-%llx-%llx\"", (unsigned long long)head,
+                        (unsigned long long)call->who.user.value,
+                        (unsigned long long)map_hash(call->target.query));
 }
 
 static enum err write_page(struct call *call, const struct posts_query *query, int64_t page_number,
@@ -126,10 +116,10 @@ static enum err answer_list(struct call *call, struct posts_query *query, int64_
     struct topic_state feed;
     enum err err = topics_load(call->db, STR("feed"), &feed, why);
     if (err) return err;
-    name_answer(call, feed.head);
-    if (!has_it_already(call)) return answer_page(call, query, page_number, feed.head, why);
-    call_json(call); /* becomes 304 */
-    return OK;
+    http_add_header(call->x, "Live-Position",
+                    arena_printf(call->arena, "feed=%llu", (unsigned long long)feed.head));
+    if (call_unchanged(call, name_answer(call, feed.head))) return OK;
+    return answer_page(call, query, page_number, feed.head, why);
 }
 
 enum err posts_get_list(struct call *call, struct why *why)

@@ -48,7 +48,9 @@ const struct route routes_table[] = {
      "a refresh token",
      "username:text, password:text, grant_type:text?", "", "Token", 200},
     {HTTP_POST_, "/auth/refresh", LANE_WRITE, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,
-     auth_refresh, "A new access token for a refresh token, which is replaced",
+     auth_refresh,
+     "A new access token for a refresh token, which is replaced; one that was replaced before and "
+     "comes back was stolen, and ends the log-in (409 within ten seconds: two tabs at once)",
      "refresh_token:text", "", "Token", 200},
     {HTTP_POST_, "/auth/logout", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, auth_logout,
      "End this log-in", "", "", "", 204},
@@ -139,7 +141,7 @@ const struct route routes_table[] = {
      messages_unread, "How many private messages are unread", "", "", "UnreadCount", 200},
     {HTTP_DELETE_, "/messages/{message_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
      messages_delete, "Delete one's own message, for everybody", "", "", "", 204},
-    {HTTP_GET_, "/messages/ws", LANE_LOOP, ACCESS_ANYONE, RATE_READ, BODY_NONE, live_legacy_ws,
+    {HTTP_GET_, "/messages/ws", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_legacy_ws,
      "WebSocket of the older clients: new private messages", "", "token:text?", "", 101},
 
     /* Groups */
@@ -167,10 +169,10 @@ const struct route routes_table[] = {
     /* Live */
     {HTTP_POST_, "/live/ticket", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, live_ticket,
      "A ticket that opens /live once, within seconds", "", "", "Ticket", 200},
-    {HTTP_GET_, "/live", LANE_LOOP, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, live_ws,
+    {HTTP_GET_, "/live", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_ws,
      "WebSocket of everything live; see docs/live.md", "", "ticket:text?", "", 101},
-    {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, live_events,
-     "The same events as server-sent events", "", "topics:text, ticket:text?", "text/event-stream",
+    {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_events,
+     "The same events as server-sent events", "", "topics:text?, ticket:text?", "text/event-stream",
      200},
 
     /* The town */

@@ -14,8 +14,6 @@
 #include "base/mem.h"
 #include "base/version.h"
 
-extern char **environ;
-
 int fail(const struct why *why)
 {
     fprintf(stderr, "hutong: %s\n", why->text);

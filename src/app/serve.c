@@ -3,6 +3,11 @@
  * app/serve.c: the server's life: open everything, run the loops, wait for
  * signals, stop in order.
  *
+ * Starting: the address is taken first, so that a port somebody else has costs
+ * nothing, then everything is opened, then the loops listen. A start that fails
+ * half-way closes what it opened as a stop does; loops whose threads never
+ * started are still the main thread's.
+ *
  * Stopping: listeners close, live readers are told to come back, running
  * requests finish (bounded); then the workers and the writer end, which send
  * their last answers to loops that still run; then the loops.
@@ -26,6 +31,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "hub/redis.h"
+#include "io/socket.h"
 #include "store/events.h"
 #include "store/records.h"
 #include "store/sessions.h"
@@ -45,7 +51,8 @@ struct server {
     struct server_loop *loops;
     size_t loop_count;
     struct redis *redis; /* owned; NULL: one instance */
-    char address[128];
+    int reserved_fd;     /* owned; keeps the address until the loops listen */
+    char address[128];   /* numeric, with the real port */
 };
 
 /* --- talking to loops from the main thread --- */
@@ -70,21 +77,32 @@ static void run_errand(struct task *task)
     pthread_mutex_unlock(&errand->lock);
 }
 
+static void send_errand(struct server_loop *to, void (*run)(struct server_loop *, void *),
+                        void *ctx)
+{
+    struct errand errand = {.task.run = run_errand,
+                            .to = to,
+                            .run = run,
+                            .ctx = ctx,
+                            .lock = PTHREAD_MUTEX_INITIALIZER,
+                            .done_wake = PTHREAD_COND_INITIALIZER};
+    loop_post(to->loop, &errand.task);
+    pthread_mutex_lock(&errand.lock);
+    while (!errand.done) pthread_cond_wait(&errand.done_wake, &errand.lock);
+    pthread_mutex_unlock(&errand.lock);
+}
+
 /* Run something on every loop, one after the other, and wait for it. */
 static void on_each_loop(struct server *server, void (*run)(struct server_loop *, void *),
                          void *ctx)
 {
     for (size_t i = 0; i < server->loop_count; i++) {
-        struct errand errand = {.task.run = run_errand,
-                                .to = &server->loops[i],
-                                .run = run,
-                                .ctx = ctx,
-                                .lock = PTHREAD_MUTEX_INITIALIZER,
-                                .done_wake = PTHREAD_COND_INITIALIZER};
-        loop_post(server->loops[i].loop, &errand.task);
-        pthread_mutex_lock(&errand.lock);
-        while (!errand.done) pthread_cond_wait(&errand.done_wake, &errand.lock);
-        pthread_mutex_unlock(&errand.lock);
+        struct server_loop *at = &server->loops[i];
+        if (at->running) {
+            send_errand(at, run, ctx);
+        } else {
+            run(at, ctx); /* no thread has it */
+        }
     }
 }
 
@@ -104,21 +122,18 @@ static void close_loop(struct server_loop *to, void *ctx)
 {
     (void)ctx;
     api_loop_abort(&to->home);
-    http_server_close(to->home.server);
+    if (to->home.server) http_server_close(to->home.server);
 }
 
 /* --- opening --- */
 
-static void *worker_begin(void *ctx)
+static enum err worker_begin(void *ctx, void **own_out, struct why *why)
 {
-    struct server *server = ctx;
-    struct db *db = NULL;
-    struct why why;
-    if (store_connect(server->api.store, &db, &why) != OK) {
-        log_error("worker.database", "reason=\"%s\"", why.text);
-        abort(); /* at start-up: the same database was opened a moment ago */
-    }
-    return db;
+    const struct server *server = ctx;
+    struct db *db;
+    enum err err = store_connect(server->api.store, &db, why);
+    if (!err) *own_out = db;
+    return err;
 }
 
 static void worker_end(void *own)
@@ -169,7 +184,7 @@ static enum err open_api(struct server *server, struct why *why)
     return open_threads(server, why);
 }
 
-static enum err open_loop(struct server *server, size_t index, struct str address, struct why *why)
+static enum err open_loop(struct server *server, size_t index, struct why *why)
 {
     struct server_loop *at = &server->loops[index];
     enum err err = loop_open(&at->loop, why);
@@ -178,7 +193,8 @@ static enum err open_loop(struct server *server, size_t index, struct str addres
     err = api_loop_open(&at->home, &server->api, at->loop, (int)index, why);
     if (err) return err;
     struct http_app app = api_http_app(&at->home);
-    return http_server_open(at->loop, address, &server->limits, &app, &at->home.server, why);
+    return http_server_open(at->loop, str_of(server->address), &server->limits, &app,
+                            &at->home.server, why);
 }
 
 static void *loop_main(void *ctx)
@@ -189,6 +205,12 @@ static void *loop_main(void *ctx)
     log_context(context);
     loop_run(at->loop);
     return NULL;
+}
+
+static void close_reserved(struct server *server)
+{
+    if (server->reserved_fd >= 0) close(server->reserved_fd);
+    server->reserved_fd = -1;
 }
 
 static enum err open_loops(struct server *server, struct why *why)
@@ -205,15 +227,10 @@ static enum err open_loops(struct server *server, struct why *why)
         .gzip = s->gzip,
         .access_log = s->access_log};
     for (size_t i = 0; i < count; i++) {
-        /* The first one may get a free port from the kernel; the others join it there. */
-        struct str address = i == 0 ? s->listen : str_of(server->address);
-        enum err err = open_loop(server, i, address, why);
+        enum err err = open_loop(server, i, why);
         if (err) return err;
-        if (i == 0) {
-            http_server_address(server->loops[0].home.server, server->address,
-                                sizeof(server->address));
-        }
     }
+    close_reserved(server); /* they have the address now */
     for (size_t i = 0; i < count; i++) {
         int failed = pthread_create(&server->loops[i].thread, NULL, loop_main, &server->loops[i]);
         if (failed) return why_set(why, ERR_IO, "cannot start a thread: %s", strerror(failed));
@@ -301,21 +318,18 @@ static void drain(struct server *server, const sigset_t *signals)
 static void close_server(struct server *server)
 {
     struct api *api = &server->api;
-    bool running = server->loop_count > 0 && server->loops[server->loop_count - 1].running;
+    close_reserved(server);
     /* Nothing new comes in; then those that still work on something bring it back to loops that
      * run; then the loops. */
-    if (running) on_each_loop(server, close_loop, NULL);
+    on_each_loop(server, close_loop, NULL);
     workers_close(api->workers);
     workers_close(api->hashers);
     store_close(api->store);
     redis_close(server->redis);
-    if (running) {
-        for (size_t i = 0; i < server->loop_count; i++) loop_stop(server->loops[i].loop);
-        for (size_t i = 0; i < server->loop_count; i++) {
-            pthread_join(server->loops[i].thread, NULL);
-        }
+    for (size_t i = 0; i < server->loop_count; i++) loop_stop(server->loops[i].loop);
+    for (size_t i = 0; i < server->loop_count; i++) {
+        if (server->loops[i].running) pthread_join(server->loops[i].thread, NULL);
     }
-    if (!running && server->loop_count > 0) return; /* no address to have: the process ends here */
     for (size_t i = 0; i < server->loop_count; i++) {
         loop_close(server->loops[i].loop);
         api_loop_close(&server->loops[i].home);
@@ -355,20 +369,29 @@ static void greet(struct server *server)
              store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
 }
 
+/* In this order: what cannot be had is found out before anything is made. */
+static enum err open_server(struct server *server, bool demo, struct why *why)
+{
+    const struct settings *s = server->api.settings;
+    enum err err = listener_reserve(s->listen, &server->reserved_fd, server->address,
+                                    sizeof(server->address), why);
+    if (!err) err = open_log(s, why);
+    if (!err) err = open_api(server, why);
+    if (!err && demo) err = seed_demo(&server->api, why);
+    if (!err) err = prepare_admin_code(&server->api, why);
+    return err ? err : open_loops(server, why);
+}
+
 int run_serve(struct args *args)
 {
     struct why why;
     sigset_t signals;
-    enum err err = open_log(&args->settings, &why);
-    if (err) return fail(&why);
     struct server *server = NEW(struct server);
     server->api.settings = &args->settings;
+    server->reserved_fd = -1;
     raise_file_limit();
     block_signals(&signals);
-    err = open_api(server, &why);
-    if (!err && args_option(args, "demo")) err = seed_demo(&server->api, &why);
-    if (!err) err = prepare_admin_code(&server->api, &why);
-    if (!err) err = open_loops(server, &why);
+    enum err err = open_server(server, args_option(args, "demo") != NULL, &why);
     if (!err) {
         store_watch_others(server->api.store, on_others, server->api.hub);
         greet(server);

@@ -26,6 +26,8 @@
 enum {
     MAC_BYTES = 32, /* HMAC-SHA256 */
     JTI_BYTES = 16,
+    REFRESH_FAMILY_BYTES = 16,
+    REFRESH_OWN_BYTES = 32,
 };
 
 static_assert(MAC_BYTES == crypto_auth_hmacsha256_BYTES, "HS256 is HMAC-SHA256");
@@ -321,16 +323,40 @@ enum err token_verify(const struct keyring *keyring, struct str token, int64_t n
     return err;
 }
 
-void refresh_new(char text_out[REFRESH_TEXT_BYTES])
+/* `len` random bytes as base64url, NUL-terminated. */
+static void random_text(size_t len, char *to, size_t to_bytes)
 {
-    uint8_t random[32];
-    random_bytes(random, sizeof(random));
-    base64url_write(random, sizeof(random), text_out, REFRESH_TEXT_BYTES);
+    uint8_t random[REFRESH_OWN_BYTES];
+    ASSERT(len <= sizeof(random));
+    random_bytes(random, len);
+    bool fits = base64url_write(random, len, to, to_bytes);
+    ASSERT(fits);
     sodium_memzero(random, sizeof(random));
 }
 
-void refresh_hash(struct str text, uint8_t hash_out[REFRESH_HASH_BYTES])
+void refresh_new(char text_out[REFRESH_TEXT_BYTES])
 {
-    crypto_generichash(hash_out, REFRESH_HASH_BYTES,
-                       (const unsigned char *)(text.at ? text.at : ""), text.len, NULL, 0);
+    random_text(REFRESH_FAMILY_BYTES, text_out, REFRESH_FAMILY_CHARS + 1);
+    random_text(REFRESH_OWN_BYTES, text_out + REFRESH_FAMILY_CHARS, REFRESH_OWN_CHARS + 1);
+}
+
+void refresh_next(struct str old, char text_out[REFRESH_TEXT_BYTES])
+{
+    ASSERT(old.len == REFRESH_TEXT_BYTES - 1);
+    memcpy(text_out, old.at, REFRESH_FAMILY_CHARS);
+    random_text(REFRESH_OWN_BYTES, text_out + REFRESH_FAMILY_CHARS, REFRESH_OWN_CHARS + 1);
+}
+
+static void hash_part(struct str part, uint8_t hash_out[REFRESH_HASH_BYTES])
+{
+    crypto_generichash(hash_out, REFRESH_HASH_BYTES, (const unsigned char *)part.at, part.len, NULL,
+                       0);
+}
+
+bool refresh_hash(struct str text, struct refresh_hash *hash_out)
+{
+    if (text.len != REFRESH_TEXT_BYTES - 1) return false;
+    hash_part(str_head(text, REFRESH_FAMILY_CHARS), hash_out->family);
+    hash_part(str_from(text, REFRESH_FAMILY_CHARS), hash_out->own);
+    return true;
 }

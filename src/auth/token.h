@@ -16,8 +16,13 @@
  * A valid token says who signed in when it was signed. Whether the session and
  * the account still stand is for the caller to look up.
  *
- * A refresh token is 256 random bits and means nothing by itself; the store
- * keeps its hash only. Any thread; nothing is kept between calls.
+ * A refresh token means nothing by itself; the store keeps hashes only. It is
+ * two random texts in base64url: the family, 128 bits that all tokens of one
+ * log-in share, and 256 bits of its own. By the family a token that was replaced
+ * long ago still finds its log-in. The family alone opens nothing; who knows it
+ * has seen one of the tokens.
+ *
+ * Any thread; nothing is kept between calls.
  */
 #pragma once
 
@@ -30,7 +35,9 @@ enum {
     TOKEN_BYTES_MAX = 2048,
     TOKEN_ID_BYTES = 65,     /* ours have 22 characters and a NUL, others' at most 64 */
     TOKEN_CLOCK_SKEW_S = 60, /* how far `iat` may be ahead of our clock */
-    REFRESH_TEXT_BYTES = 44, /* 43 characters and a NUL */
+    REFRESH_FAMILY_CHARS = 22,
+    REFRESH_OWN_CHARS = 43,
+    REFRESH_TEXT_BYTES = REFRESH_FAMILY_CHARS + REFRESH_OWN_CHARS + 1, /* a NUL */
     REFRESH_HASH_BYTES = 32,
 };
 
@@ -60,7 +67,14 @@ MUST_USE enum err token_sign(const struct keyring *keyring, const struct token_c
 MUST_USE enum err token_verify(const struct keyring *keyring, struct str token, int64_t now_s,
                                struct token_claims *claims_out, struct why *why);
 
-/* A new refresh token, NUL-terminated. */
+/* The first refresh token of a new family, NUL-terminated. */
 void refresh_new(char text_out[REFRESH_TEXT_BYTES]);
-/* What the store keeps of it: BLAKE2b-256. Any text is taken; a wrong one is just not found. */
-void refresh_hash(struct str text, uint8_t hash_out[REFRESH_HASH_BYTES]);
+/* The one that replaces `old`, a text that refresh_hash() took. */
+void refresh_next(struct str old, char text_out[REFRESH_TEXT_BYTES]);
+
+/* What the store keeps of one: BLAKE2b-256 of either part. */
+struct refresh_hash {
+    uint8_t family[REFRESH_HASH_BYTES], own[REFRESH_HASH_BYTES];
+};
+/* false: of another length than ours, so nobody's. What else is wrong with it is just not found. */
+bool refresh_hash(struct str text, struct refresh_hash *hash_out);

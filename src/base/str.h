@@ -31,7 +31,8 @@ static inline bool str_eq(struct str a, struct str b)
 static inline struct str str_from(struct str s, size_t start)
 {
     if (start > s.len) start = s.len;
-    return (struct str){s.at + start, s.len - start};
+    /* The pointer of an empty str may be NULL, and C allows no arithmetic on that. */
+    return (struct str){start > 0 ? s.at + start : s.at, s.len - start};
 }
 
 static inline struct str str_head(struct str s, size_t len)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "base/utf8.h"
 
+#include <utf8proc.h>
+
 enum { ACCEPT = 0, REJECT = 12 };
 
 /* The first 256 entries map bytes to classes, the rest is the transition table. */
@@ -61,6 +63,40 @@ size_t utf8_floor(const char *text, size_t at)
 {
     while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
     return at;
+}
+
+uint32_t utf8_next(struct str *rest)
+{
+    ASSERT(rest->len > 0);
+    const unsigned char *at = (const unsigned char *)rest->at;
+    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : 4;
+    ASSERT(len <= rest->len);
+    uint32_t point = len == 1 ? at[0] : at[0] & (0xFFu >> (len + 1));
+    for (size_t i = 1; i < len; i++) point = point << 6 | (at[i] & 0x3F);
+    *rest = str_from(*rest, len);
+    return point;
+}
+
+/* Bytes of the code point at `at`; at something that is none: 1, and *point_out is -1. */
+static size_t point_at(struct str text, size_t at, utf8proc_int32_t *point_out)
+{
+    utf8proc_ssize_t len = utf8proc_iterate((const utf8proc_uint8_t *)text.at + at,
+                                            (utf8proc_ssize_t)(text.len - at), point_out);
+    return len > 0 ? (size_t)len : 1;
+}
+
+size_t utf8_character_end(struct str text, size_t at)
+{
+    utf8proc_int32_t before, after, state = 0;
+    if (at >= text.len) return text.len;
+    size_t end = at + point_at(text, at, &before);
+    while (end < text.len && before >= 0) {
+        size_t len = point_at(text, end, &after);
+        if (after < 0 || utf8proc_grapheme_break_stateful(before, after, &state)) break;
+        before = after;
+        end += len;
+    }
+    return end;
 }
 
 /* The forbidden code point at `s`, which is valid UTF-8 and not empty; else -1. */

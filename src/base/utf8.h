@@ -16,6 +16,15 @@ size_t utf8_count(struct str s);
 /* The largest cut <= `at` that does not split a code point. */
 size_t utf8_floor(const char *text, size_t at);
 
+/* Take the first code point out of valid, non-empty text. */
+uint32_t utf8_next(struct str *rest);
+/*
+ * Where the character that begins at `at` ends, as a reader counts characters: a letter with its
+ * marks, a flag, a family joined of many emoji (extended grapheme clusters, UAX #29). A byte that
+ * is no UTF-8 is a character of its own.
+ */
+size_t utf8_character_end(struct str text, size_t at);
+
 /*
  * A validity check that takes text in pieces, cut anywhere (WebSocket
  * fragments). `state` starts at 0; a piece that can no longer become valid

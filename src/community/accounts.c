@@ -45,10 +45,21 @@ enum err accounts_create(struct act *act, const struct account_draft *draft, str
 
 /* --- log-ins --- */
 
+static struct str hash_text(const uint8_t hash[REFRESH_HASH_BYTES])
+{
+    return (struct str){(const char *)hash, REFRESH_HASH_BYTES};
+}
+
+static void hash_new(const char *refresh, struct refresh_hash *hash_out)
+{
+    bool ours = refresh_hash(str_of(refresh), hash_out);
+    ASSERT(ours);
+}
+
 enum err accounts_log_in(struct act *act, const struct login *login, struct session_id *session_out,
                          char *refresh_out, struct why *why)
 {
-    uint8_t hash[REFRESH_HASH_BYTES];
+    struct refresh_hash hash;
     struct session_draft draft = {
         .user = login->user,
         .client = login->client,
@@ -58,8 +69,9 @@ enum err accounts_log_in(struct act *act, const struct login *login, struct sess
             act->now_us + MAX(login->token_us, login->refreshable ? login->refresh_us : 0)};
     if (login->refreshable) {
         refresh_new(refresh_out);
-        refresh_hash(str_of(refresh_out), hash);
-        draft.refresh_hash = (struct str){(const char *)hash, sizeof(hash)};
+        hash_new(refresh_out, &hash);
+        draft.family_hash = hash_text(hash.family);
+        draft.refresh_hash = hash_text(hash.own);
     }
     enum err err = OK;
     if (login->new_password_hash.at) {
@@ -86,34 +98,44 @@ static enum err end_stolen(struct act *act, const struct session *session, struc
     return note(act, "refresh.stolen", session->user, why);
 }
 
+/* The token is the valid one: put the next in its place, unless the log-in is over. */
+static enum err rotate(struct act *act, struct str refresh, int64_t refresh_us,
+                       const struct session *session, enum refreshed *outcome_out,
+                       char *refresh_out, struct why *why)
+{
+    struct standing standing;
+    enum err err = users_load_standing(act->db, session->user, &standing, why);
+    if (err) return err;
+    if (session->expires_us <= act->now_us || standing.banned) return OK;
+    struct refresh_hash hash;
+    refresh_next(refresh, refresh_out);
+    hash_new(refresh_out, &hash);
+    *outcome_out = REFRESHED;
+    return sessions_rotate(act->db, session->id, hash_text(hash.own), act->now_us,
+                           act->now_us + refresh_us, why);
+}
+
 enum err accounts_refresh(struct act *act, struct str refresh, int64_t refresh_us,
                           enum refreshed *outcome_out, struct session *session_out,
                           char *refresh_out, struct why *why)
 {
-    uint8_t hash[REFRESH_HASH_BYTES];
-    struct str hashed = {(const char *)hash, sizeof(hash)};
-    bool reused;
-    refresh_hash(refresh, hash);
+    struct refresh_hash hash;
+    enum refresh_match match;
     *outcome_out = REFRESH_UNKNOWN;
-    enum err err = sessions_find_refresh(act->db, hashed, session_out, &reused, why);
+    if (!refresh_hash(refresh, &hash)) return OK;
+    enum err err = sessions_find_refresh(act->db, hash_text(hash.family), hash_text(hash.own),
+                                         session_out, &match, why);
     if (err == ERR_NOT_FOUND) return OK;
-    if (err) return err;
-    if (session_out->revoked) return OK;
-    if (reused) {
-        bool raced = act->now_us - session_out->used_us < RACE_US;
-        *outcome_out = raced ? REFRESH_RACED : REFRESH_STOLEN;
-        return raced ? OK : end_stolen(act, session_out, why);
+    if (err || session_out->revoked) return err;
+    if (match == REFRESH_CURRENT) {
+        return rotate(act, refresh, refresh_us, session_out, outcome_out, refresh_out, why);
     }
-    struct standing standing;
-    err = users_load_standing(act->db, session_out->user, &standing, why);
-    if (err) return err;
-    if (session_out->expires_us <= act->now_us || standing.banned) return OK;
-    refresh_new(refresh_out);
-    refresh_hash(str_of(refresh_out), hash);
-    err = sessions_rotate(act->db, session_out->id, hashed, act->now_us, act->now_us + refresh_us,
-                          why);
-    *outcome_out = REFRESHED;
-    return err;
+    if (match == REFRESH_PREVIOUS && act->now_us - session_out->used_us < RACE_US) {
+        *outcome_out = REFRESH_RACED;
+        return OK;
+    }
+    *outcome_out = REFRESH_STOLEN;
+    return end_stolen(act, session_out, why);
 }
 
 enum err accounts_log_out(struct act *act, uint64_t session, struct why *why)

@@ -30,7 +30,7 @@ struct login {
     struct str client, address;
     struct str new_password_hash; /* .at NULL: keep the old one */
 };
-/* `refresh_out`: 44 bytes, filled when refreshable. */
+/* `refresh_out`: REFRESH_TEXT_BYTES, filled when refreshable. */
 MUST_USE enum err accounts_log_in(struct act *act, const struct login *login,
                                   struct session_id *session_out, char *refresh_out,
                                   struct why *why);
@@ -39,9 +39,13 @@ enum refreshed {
     REFRESHED,
     REFRESH_UNKNOWN, /* never ours, expired, or logged out */
     REFRESH_RACED,   /* replaced a moment ago: another tab was quicker */
-    REFRESH_STOLEN   /* an old one came back: the log-in has been ended */
+    REFRESH_STOLEN   /* any older one came back: the log-in and its sockets have been ended */
 };
-/* OK whatever the outcome: also ending a stolen log-in must be stored. */
+/*
+ * OK whatever the outcome: also ending a stolen log-in must be stored. Whose it
+ * was stands in `*session_out` unless REFRESH_UNKNOWN. `refresh_out` as above,
+ * filled when REFRESHED.
+ */
 MUST_USE enum err accounts_refresh(struct act *act, struct str refresh, int64_t refresh_us,
                                    enum refreshed *outcome_out, struct session *session_out,
                                    char *refresh_out, struct why *why);

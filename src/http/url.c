@@ -187,7 +187,7 @@ enum err url_params_parse(struct arena *arena, struct str text, struct url_param
             return why_set(why, ERR_LIMIT, "more than %d parameters", URL_PARAMS_MAX);
         }
     }
-    struct url_param *items = count ? ARENA_ARRAY(arena, struct url_param, count) : NULL;
+    struct url_param *items = ARENA_ARRAY(arena, struct url_param, count);
     size_t at = 0;
     rest = text;
     while (str_split(&rest, '&', &piece)) {

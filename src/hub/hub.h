@@ -58,10 +58,10 @@ struct event {
     struct blob *legacy;  /* owned: the frame for /messages/ws; NULL: not for them */
 };
 
-/* Builds the frames. `legacy` (may be empty) is the text of the frame old clients get. */
 /* The JSON a reader gets: {"type":"event","topic":…,"id":…,"event":…,"data":…}. In `arena`. */
 struct str event_text(struct arena *arena, const struct topic_name *topic, uint64_t seq,
                       struct str payload);
+/* Builds the frames. `legacy` (may be empty) is the text of the frame old clients get. */
 struct event *event_new(const struct topic_name *topic, uint64_t seq, struct str payload,
                         struct str legacy);
 struct event *event_ref(struct event *event);

@@ -464,7 +464,7 @@ static void take_text(struct redis *redis, struct str text)
     struct why why;
     if (str_starts(text, str_of(redis->own_start))) return;
     enum err err = wire_read(&redis->arena, text, &wire, &why);
-    if (!err && strcmp(wire.from, redis->id) != 0) {
+    if (!err && !str_eq(str_of(wire.from), str_of(redis->id))) {
         atomic_fetch_add_explicit(&stats(redis)->broker_received, 1, memory_order_relaxed);
         take_wire(redis, &wire);
     } else if (err == ERR_INVALID) {

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "io/loop.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "io/internal.h"
@@ -121,11 +126,33 @@ static void on_second(uv_timer_t *timer)
     loop->swept_s = now_s;
 }
 
+/*
+ * libuv asks for a descriptor for each loop, then for a pipe with the first one, and calls abort()
+ * when it gets the one and not the other (seen in 1.44). So see whether there is room for both.
+ * 0, or as libuv would say it.
+ */
+static int try_descriptors(void)
+{
+    int ends[2], spare = eventfd(0, EFD_CLOEXEC);
+    if (spare < 0) return uv_translate_sys_error(errno);
+    int failed = pipe2(ends, O_CLOEXEC) == 0 ? 0 : uv_translate_sys_error(errno);
+    if (!failed) {
+        close(ends[0]);
+        close(ends[1]);
+    }
+    close(spare);
+    return failed;
+}
+
 enum err loop_open(struct loop **loop_out, struct why *why)
 {
     struct loop *loop = NEW(struct loop);
-    int failed = uv_loop_init(&loop->uv);
-    if (failed == 0) failed = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    int failed = try_descriptors();
+    if (failed == 0) failed = uv_loop_init(&loop->uv);
+    if (failed == 0) {
+        failed = uv_async_init(&loop->uv, &loop->wake, on_wake);
+        if (failed != 0) uv_loop_close(&loop->uv);
+    }
     if (failed != 0) {
         mem_free(loop);
         return why_set(why, ERR_IO, "cannot make an event loop: %s", uv_strerror(failed));

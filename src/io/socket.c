@@ -98,6 +98,16 @@ static enum err split_address(struct str address, char *host, size_t host_bytes,
     return OK;
 }
 
+/* "127.0.0.1:40123", "[::1]:40123". */
+static void write_address(const struct sockaddr_storage *name, char *to, size_t to_bytes)
+{
+    char host[64] = "?";
+    uv_ip_name((const struct sockaddr *)name, host, sizeof(host));
+    unsigned port = name->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)name)->sin6_port
+                                                : ((const struct sockaddr_in *)name)->sin_port;
+    snprintf(to, to_bytes, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, ntohs((uint16_t)port));
+}
+
 /* A bound socket, or -1 with errno. */
 static int bind_one(const struct addrinfo *to)
 {
@@ -112,6 +122,39 @@ static int bind_one(const struct addrinfo *to)
     close(fd);
     errno = reason;
     return -1;
+}
+
+static enum err bind_address(struct str address, int *fd_out, struct why *why)
+{
+    char host[256], port[8];
+    enum err err = split_address(address, host, sizeof(host), port, sizeof(port), why);
+    if (err) return err;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    int failed = getaddrinfo(host[0] ? host : NULL, port, &hints, &found);
+    if (failed) {
+        return why_set(why, ERR_INVALID, "no such host to listen on: %s (%s)", host,
+                       gai_strerror(failed));
+    }
+    *fd_out = bind_one(found);
+    int reason = errno;
+    freeaddrinfo(found);
+    if (*fd_out >= 0) return OK;
+    return why_set(why, ERR_IO, "cannot listen on %.*s: %s", STR_ARGS(address), strerror(reason));
+}
+
+/* A bound TCP socket gets no connections, and takes part in sharing them out only from listen()
+ * on; until then it only keeps those away who do not share the port. */
+enum err listener_reserve(struct str address, int *fd_out, char *to, size_t to_bytes,
+                          struct why *why)
+{
+    enum err err = bind_address(address, fd_out, why);
+    if (err) return err;
+    struct sockaddr_storage name = {0};
+    socklen_t len = sizeof(name);
+    int failed = getsockname(*fd_out, (struct sockaddr *)&name, &len);
+    ASSERT(failed == 0); /* a socket of ours, just bound */
+    write_address(&name, to, to_bytes);
+    return OK;
 }
 
 static struct socket *socket_new(struct loop *loop)
@@ -152,27 +195,14 @@ static void on_incoming(uv_stream_t *server, int status)
 enum err listener_open(struct loop *loop, struct str address, socket_accepted *accepted, void *ctx,
                        struct listener **listener_out, struct why *why)
 {
-    char host[256], port[8];
-    enum err err = split_address(address, host, sizeof(host), port, sizeof(port), why);
+    int fd;
+    enum err err = bind_address(address, &fd, why);
     if (err) return err;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
-    int failed = getaddrinfo(host[0] ? host : NULL, port, &hints, &found);
-    if (failed) {
-        return why_set(why, ERR_INVALID, "no such host to listen on: %s (%s)", host,
-                       gai_strerror(failed));
-    }
-    int fd = bind_one(found);
-    int reason = errno;
-    freeaddrinfo(found);
-    if (fd < 0) {
-        return why_set(why, ERR_IO, "cannot listen on %.*s: %s", STR_ARGS(address),
-                       strerror(reason));
-    }
     struct listener *listener = NEW(struct listener);
     *listener = (struct listener){.loop = loop, .accepted = accepted, .ctx = ctx};
     uv_tcp_init(&loop->uv, &listener->uv);
     listener->uv.data = listener;
-    failed = uv_tcp_open(&listener->uv, fd);
+    int failed = uv_tcp_open(&listener->uv, fd);
     if (failed == 0) failed = uv_listen((uv_stream_t *)&listener->uv, BACKLOG, on_incoming);
     if (failed != 0) {
         listener_close(listener);
@@ -185,16 +215,11 @@ enum err listener_open(struct loop *loop, struct str address, socket_accepted *a
 
 void listener_address(const struct listener *listener, char *to, size_t to_bytes)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     int len = sizeof(name);
-    char host[64] = "?";
-    unsigned port = 0;
-    if (uv_tcp_getsockname(&listener->uv, (struct sockaddr *)&name, &len) == 0) {
-        uv_ip_name((struct sockaddr *)&name, host, sizeof(host));
-        port = name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
-                                          : ((struct sockaddr_in *)&name)->sin_port;
-    }
-    snprintf(to, to_bytes, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, ntohs((uint16_t)port));
+    int failed = uv_tcp_getsockname(&listener->uv, (struct sockaddr *)&name, &len);
+    ASSERT(failed == 0);
+    write_address(&name, to, to_bytes);
 }
 
 /*

@@ -47,6 +47,14 @@ typedef void socket_accepted(void *ctx, struct socket *socket);
  */
 MUST_USE enum err listener_open(struct loop *loop, struct str address, socket_accepted *accepted,
                                 void *ctx, struct listener **listener_out, struct why *why);
+/*
+ * Take HOST:PORT before there is a loop, so that a start that could not listen
+ * fails before it has changed anything. Nobody can connect yet; listeners can be
+ * opened on it. Writes the numeric address, with the port that the kernel chose
+ * for port 0. Close `*fd_out` once they listen. Errors as above.
+ */
+MUST_USE enum err listener_reserve(struct str address, int *fd_out, char *to, size_t to_bytes,
+                                   struct why *why);
 /* The real address, with the port the kernel chose: "127.0.0.1:40123". */
 void listener_address(const struct listener *listener, char *to, size_t to_bytes);
 /*

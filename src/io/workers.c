@@ -12,10 +12,13 @@
 
 struct workers {
     pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_cond_t wake, begun_wake;
     struct list queue; /* of struct job */
     size_t waiting, queue_max;
     bool closing;
+    int begun;          /* well or not */
+    enum err begin_err; /* of the first that could not */
+    struct why begin_why;
     struct workers_hooks hooks;
     int count;
     pthread_t threads[];
@@ -56,15 +59,43 @@ static void stand_back(int niceness)
     }
 }
 
+static bool begin(struct workers *workers, void **own_out)
+{
+    const struct workers_hooks *hooks = &workers->hooks;
+    struct why why;
+    enum err err = hooks->begin ? hooks->begin(hooks->ctx, own_out, &why) : OK;
+    pthread_mutex_lock(&workers->lock);
+    workers->begun++;
+    if (err && !workers->begin_err) {
+        workers->begin_err = err;
+        workers->begin_why = why;
+    }
+    pthread_cond_signal(&workers->begun_wake);
+    pthread_mutex_unlock(&workers->lock);
+    return err == OK;
+}
+
 static void *worker_main(void *ctx)
 {
     struct workers *workers = ctx;
+    void *own = NULL;
     log_context("thread=worker");
     if (workers->hooks.niceness > 0) stand_back(workers->hooks.niceness);
-    void *own = workers->hooks.begin ? workers->hooks.begin(workers->hooks.ctx) : NULL;
+    if (!begin(workers, &own)) return NULL;
     for (struct job *job; (job = take(workers)) != NULL;) job->work(job, own);
     if (workers->hooks.end) workers->hooks.end(own);
     return NULL;
+}
+
+static enum err wait_for_begin(struct workers *workers, struct why *why)
+{
+    pthread_mutex_lock(&workers->lock);
+    while (workers->begun < workers->count) {
+        pthread_cond_wait(&workers->begun_wake, &workers->lock);
+    }
+    pthread_mutex_unlock(&workers->lock);
+    if (workers->begin_err) *why = workers->begin_why;
+    return workers->begin_err;
 }
 
 enum err workers_open(int count, size_t queue_max, struct workers_hooks hooks,
@@ -74,6 +105,7 @@ enum err workers_open(int count, size_t queue_max, struct workers_hooks hooks,
     struct workers *workers = mem_alloc(sizeof(*workers) + sizeof(pthread_t) * (size_t)count);
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->wake, NULL);
+    pthread_cond_init(&workers->begun_wake, NULL);
     list_init(&workers->queue);
     workers->queue_max = queue_max;
     workers->hooks = hooks;
@@ -84,6 +116,11 @@ enum err workers_open(int count, size_t queue_max, struct workers_hooks hooks,
             return why_set(why, ERR_IO, "cannot start a worker thread: %s", strerror(failed));
         }
         workers->count++;
+    }
+    enum err err = wait_for_begin(workers, why);
+    if (err) {
+        workers_close(workers);
+        return err;
     }
     *workers_out = workers;
     return OK;
@@ -98,6 +135,7 @@ void workers_close(struct workers *workers)
     pthread_mutex_unlock(&workers->lock);
     for (int i = 0; i < workers->count; i++) pthread_join(workers->threads[i], NULL);
     ASSERT(list_is_empty(&workers->queue));
+    pthread_cond_destroy(&workers->begun_wake);
     pthread_cond_destroy(&workers->wake);
     pthread_mutex_destroy(&workers->lock);
     mem_free(workers);

@@ -21,13 +21,16 @@ struct job {
 };
 
 struct workers_hooks {
-    /* Called on each worker thread at its start and end; may be NULL. */
-    void *(*begin)(void *ctx);
+    /* Called on each worker thread at its start and end; may be NULL. No `end` after a `begin`
+     * that failed. */
+    enum err (*begin)(void *ctx, void **own_out, struct why *why);
     void (*end)(void *own);
     void *ctx;
     int niceness; /* 0 to 19: how far the threads stand back when others want the processor */
 };
 
+/* Waits until every one has begun. ERR_IO: no more threads; else what the first `begin` to fail
+ * said, and those that had begun have ended. */
 MUST_USE enum err workers_open(int count, size_t queue_max, struct workers_hooks hooks,
                                struct workers **workers_out, struct why *why);
 /* Work off what is queued, then end the threads. NULL is fine. */

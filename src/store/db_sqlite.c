@@ -420,11 +420,12 @@ static double sqlite_get_double(struct query *q, int column)
 
 static struct str sqlite_get_str(struct query *q, int column)
 {
-    sqlite3_stmt *stmt = stmt_of(q);
-    bool bytes = sqlite3_column_type(stmt, column) == SQLITE_BLOB;
-    const char *at =
-        bytes ? sqlite3_column_blob(stmt, column) : (const char *)sqlite3_column_text(stmt, column);
-    size_t len = (size_t)sqlite3_column_bytes(stmt, column);
+    /* One look into the row instead of three. Such a value may be asked like any other, since
+     * configure_library() has left SQLite's locks out ("Protected And Unprotected Values"). */
+    sqlite3_value *value = sqlite3_column_value(stmt_of(q), column);
+    bool bytes = sqlite3_value_type(value) == SQLITE_BLOB;
+    const char *at = bytes ? sqlite3_value_blob(value) : (const char *)sqlite3_value_text(value);
+    size_t len = (size_t)sqlite3_value_bytes(value);
     /* An empty blob has no address; NULL is what has none for us. */
     if (at == NULL && bytes) at = "";
     return (struct str){at, len};

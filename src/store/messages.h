@@ -79,5 +79,17 @@ typedef void conversation_each(void *ctx, const struct conversation *conversatio
 MUST_USE enum err conversations_list(struct db *db, struct user_id user, uint64_t before,
                                      uint64_t limit, conversation_each *each, void *ctx,
                                      struct why *why);
+
+/*
+ * Of which state a member's list is: neither number ever goes back, and nothing that the list shows
+ * changes without one of them. `topic` is the member's own, where letters.c tells of all that
+ * happens to their conversations.
+ */
+struct conversations_version {
+    uint64_t events;   /* the number of `topic` */
+    uint64_t profiles; /* the counter of changed profiles, everybody's */
+};
+MUST_USE enum err conversations_load_version(struct db *db, struct str topic,
+                                             struct conversations_version *out, struct why *why);
 MUST_USE enum err conversations_unread(struct db *db, struct user_id user, uint64_t *count_out,
                                        struct why *why);

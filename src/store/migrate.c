@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/internal.h"
 
+/* MIGRATIONS_MAX: one in a release, for centuries. */
 enum { WAIT_S = 600, LOCK_TRY_S = 20, MIGRATIONS_MAX = 999 };
 enum { CHECKSUM_CHARS = 2 * crypto_hash_sha256_BYTES };
 
@@ -63,6 +64,7 @@ static size_t count_files(enum db_kind kind, const struct embedded_file *files)
         count++;
         ASSERT(version == count); /* numbered without gaps, and sorted */
     }
+    ASSERT(count <= MIGRATIONS_MAX);
     return count;
 }
 
@@ -82,26 +84,41 @@ static enum migration_state state_of(const struct entry *entry, struct str said)
     return str_eq(entry->checksum, str_of(checksum)) ? MIGRATION_DONE : MIGRATION_CHANGED;
 }
 
+static void add_applied(struct plan *plan, struct query *q)
+{
+    uint64_t version = query_get_u64(q, 0);
+    while (plan->count < version) {
+        plan->entries[plan->count].migration.version = plan->count + 1;
+        plan->count++;
+    }
+    struct entry *entry = entry_at(plan, version);
+    entry->applied_name = arena_copy(&plan->arena, query_get_str(q, 1));
+    entry->checksum = arena_copy(&plan->arena, query_get_str(q, 2));
+    entry->migration.state = state_of(entry, query_get_str(q, 3));
+    entry->migration.applied_us = query_get_i64(q, 4);
+    if (entry->text.at == NULL) entry->migration.name = entry->applied_name;
+    plan->applied++;
+}
+
 static enum err load_applied(struct plan *plan, struct db *db, struct why *why)
 {
+    int64_t odd = 1; /* the last that is no version; 1 is one, so it says "none" */
     struct query *q = db_query(db, SQL_MIGRATIONS_ALL);
     while (query_next(q)) {
-        uint64_t version = query_get_u64(q, 0);
-        /* A number like this is no migration; rather nothing than a table of millions. */
-        if (version < 1 || version > MIGRATIONS_MAX) continue;
-        while (plan->count < version) {
-            plan->entries[plan->count].migration.version = plan->count + 1;
-            plan->count++;
+        int64_t version = query_get_i64(q, 0);
+        if (version >= 1 && version <= MIGRATIONS_MAX) {
+            add_applied(plan, q);
+        } else {
+            odd = version;
         }
-        struct entry *entry = entry_at(plan, version);
-        entry->applied_name = arena_copy(&plan->arena, query_get_str(q, 1));
-        entry->checksum = arena_copy(&plan->arena, query_get_str(q, 2));
-        entry->migration.state = state_of(entry, query_get_str(q, 3));
-        entry->migration.applied_us = query_get_i64(q, 4);
-        if (entry->text.at == NULL) entry->migration.name = entry->applied_name;
-        plan->applied++;
     }
-    return query_end(q, why);
+    enum err err = query_end(q, why);
+    if (err || odd == 1) return err;
+    return why_set(why, ERR_CORRUPT,
+                   "the table schema_migrations has a version %lld, and versions go from 1 to %d: "
+                   "something else has written there; restore a backup, or remove that row if "
+                   "you know where it came from",
+                   (long long)odd, MIGRATIONS_MAX);
 }
 
 /* Both sides' migrations, in plan->entries. */

@@ -37,7 +37,8 @@ struct migration {
  * (embedded_files, or a test's own). Best on a DB_MAINTAIN connection: DDL on a
  * large table takes its time. Each one applied is a line in the log.
  * ERR_CONFLICT: the database is newer than the program, or knows another text
- * of a migration. ERR_CORRUPT: one stopped half-way, or the list has a hole.
+ * of a migration. ERR_CORRUPT: one stopped half-way, the list has a hole, or a
+ * number in it is no version.
  * ERR_BUSY: another process did not finish migrating within ten minutes.
  * Sentences are for the operator and may quote the engine.
  */

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "store/sessions.h"
 
-enum err sessions_add(struct db *db, const struct session_draft *draft, struct session_id *id_out,
-                      struct why *why)
+static void bind_hash(struct query *q, struct str hash)
 {
-    struct query *q = db_query(db, SQL_SESSION_ADD);
-    query_u64(q, draft->user.value);
-    if (draft->refresh_hash.at) {
-        query_bytes(q, draft->refresh_hash);
+    if (hash.at) {
+        query_bytes(q, hash);
     } else {
         query_null(q);
     }
+}
+
+enum err sessions_add(struct db *db, const struct session_draft *draft, struct session_id *id_out,
+                      struct why *why)
+{
+    ASSERT((draft->family_hash.at == NULL) == (draft->refresh_hash.at == NULL));
+    struct query *q = db_query(db, SQL_SESSION_ADD);
+    query_u64(q, draft->user.value);
+    bind_hash(q, draft->family_hash);
+    bind_hash(q, draft->refresh_hash);
     query_i64(q, draft->created_us);
     query_i64(q, draft->created_us);
     query_i64(q, draft->expires_us);
@@ -42,32 +49,30 @@ enum err sessions_load_state(struct db *db, struct session_id id, struct session
     return err || found ? err : not_found(why);
 }
 
-static enum err find_hash(struct db *db, enum sql which, struct str hash, struct session *session,
-                          bool *found_out, struct why *why)
+static enum refresh_match match_of(struct query *q, struct str refresh_hash)
 {
-    struct query *q = db_query(db, which);
-    query_bytes(q, hash);
-    *found_out = query_next(q);
-    if (*found_out) {
-        *session = (struct session){.id = {query_get_u64(q, 0)},
-                                    .user = {query_get_u64(q, 1)},
-                                    .revoked = !query_is_null(q, 3)};
-        int64_t when = query_get_i64(q, 2);
-        *(which == SQL_SESSION_BY_REFRESH ? &session->expires_us : &session->used_us) = when;
-    }
-    return query_end(q, why);
+    if (str_eq(query_get_str(q, 5), refresh_hash)) return REFRESH_CURRENT;
+    return str_eq(query_get_str(q, 6), refresh_hash) ? REFRESH_PREVIOUS : REFRESH_OTHER;
 }
 
-enum err sessions_find_refresh(struct db *db, struct str hash, struct session *session_out,
-                               bool *reused_out, struct why *why)
+enum err sessions_find_refresh(struct db *db, struct str family_hash, struct str refresh_hash,
+                               struct session *session_out, enum refresh_match *match_out,
+                               struct why *why)
 {
-    bool found;
-    *reused_out = false;
-    enum err err = find_hash(db, SQL_SESSION_BY_REFRESH, hash, session_out, &found, why);
-    if (err || found) return err;
-    err = find_hash(db, SQL_SESSION_BY_PREVIOUS, hash, session_out, reused_out, why);
-    if (err) return err;
-    return *reused_out ? OK : not_found(why);
+    ASSERT(refresh_hash.len > 0); /* or it would match the previous one of a new log-in */
+    struct query *q = db_query(db, SQL_SESSION_BY_FAMILY);
+    query_bytes(q, family_hash);
+    bool found = query_next(q);
+    if (found) {
+        *session_out = (struct session){.id = {query_get_u64(q, 0)},
+                                        .user = {query_get_u64(q, 1)},
+                                        .used_us = query_get_i64(q, 2),
+                                        .expires_us = query_get_i64(q, 3),
+                                        .revoked = !query_is_null(q, 4)};
+        *match_out = match_of(q, refresh_hash);
+    }
+    enum err err = query_end(q, why);
+    return err || found ? err : not_found(why);
 }
 
 enum err sessions_rotate(struct db *db, struct session_id id, struct str new_hash, int64_t now_us,

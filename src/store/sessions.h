@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * store/sessions.h: log-ins. An access token names its session; a session that
- * is revoked or gone makes every token of it void. Refresh tokens rotate: the
- * row keeps the hash of the valid one and of the one before it, and whoever
- * shows the one before has a stolen copy (or the thief has ours).
+ * is revoked or gone makes every token of it void.
+ *
+ * Refresh tokens rotate, and all those of a session begin with the same secret,
+ * its family. The row keeps hashes: of the family, of the rest of the valid
+ * token, and of the rest of the one before. So a token that was replaced long
+ * ago still finds its session, and whoever shows it has a stolen copy (or the
+ * thief has gone on with ours).
  */
 #pragma once
 
@@ -15,7 +19,7 @@ struct session_id {
 
 struct session_draft {
     struct user_id user;
-    struct str refresh_hash; /* .at NULL: a log-in that cannot be refreshed */
+    struct str family_hash, refresh_hash; /* .at NULL, both: a log-in that cannot be refreshed */
     struct str client, address;
     int64_t created_us, expires_us;
 };
@@ -32,12 +36,19 @@ struct session {
 /* ERR_NOT_FOUND. Only `user`, `revoked` and `expires_us` are filled in. */
 MUST_USE enum err sessions_load_state(struct db *db, struct session_id id,
                                       struct session *session_out, struct why *why);
+enum refresh_match {
+    REFRESH_CURRENT,  /* the valid one */
+    REFRESH_PREVIOUS, /* the one that it replaced */
+    REFRESH_OTHER     /* of this family, and neither of the two */
+};
 /*
- * Who has this refresh token. `*reused_out`: it is the one before the valid one.
- * ERR_NOT_FOUND: nobody's. Inside the transaction that rotates it.
+ * Whose refresh token this is, and which of theirs. ERR_NOT_FOUND: a family of
+ * nobody's. `client` and `address` are not filled in. Inside the transaction
+ * that rotates it.
  */
-MUST_USE enum err sessions_find_refresh(struct db *db, struct str hash, struct session *session_out,
-                                        bool *reused_out, struct why *why);
+MUST_USE enum err sessions_find_refresh(struct db *db, struct str family_hash,
+                                        struct str refresh_hash, struct session *session_out,
+                                        enum refresh_match *match_out, struct why *why);
 MUST_USE enum err sessions_rotate(struct db *db, struct session_id id, struct str new_hash,
                                   int64_t now_us, int64_t expires_us, struct why *why);
 MUST_USE enum err sessions_revoke(struct db *db, struct session_id id, int64_t now_us,

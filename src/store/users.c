@@ -185,7 +185,8 @@ enum err users_set_profile(struct db *db, struct user_id id, struct str nickname
     query_str(q, bio);
     query_i64(q, now_us);
     query_u64(q, id.value);
-    return run_on_user(db, q, why);
+    enum err err = run_on_user(db, q, why);
+    return err ? err : counter_add(db, "profiles", 1, why);
 }
 
 enum err users_set_password(struct db *db, struct user_id id, struct str hash, int64_t now_us,

@@ -86,7 +86,9 @@ MUST_USE enum err users_set_banned(struct db *db, struct user_id id, bool banned
 MUST_USE enum err users_void_tokens(struct db *db, struct user_id id, int64_t from_us,
                                     struct why *why);
 
-/* "users", "residents", "posts": kept exact by the functions that add and remove. */
+/* "users", "residents", "posts": kept exact by the functions that add and remove. "profiles": how
+ * often users_set_profile() changed one; whatever else shows a changed name or picture adds to it.
+ */
 MUST_USE enum err counter_load(struct db *db, const char *name, uint64_t *value_out,
                                struct why *why);
 MUST_USE enum err counter_add(struct db *db, const char *name, int64_t by, struct why *why);

@@ -250,19 +250,42 @@ static void *checkpointer_main(void *ctx)
     }
 }
 
+/* The last change is settled when this returns. */
+static void end_thread(struct writer *writer, pthread_t thread)
+{
+    pthread_mutex_lock(&writer->lock);
+    writer->closing = true;
+    pthread_cond_broadcast(&writer->wake);
+    pthread_cond_broadcast(&writer->wake_checkpoint);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_join(thread, NULL);
+}
+
+/* Both or none; 0 or the errno. */
+static int start_threads(struct writer *writer)
+{
+    int failed = pthread_create(&writer->thread, NULL, writer_main, writer);
+    if (failed) return failed;
+    failed = pthread_create(&writer->checkpointer, NULL, checkpointer_main, writer);
+    if (failed) end_thread(writer, writer->thread);
+    return failed;
+}
+
+static void writer_free(struct writer *writer)
+{
+    db_close(writer->checkpoint);
+    db_close(writer->db);
+    pthread_cond_destroy(&writer->wake);
+    pthread_cond_destroy(&writer->wake_checkpoint);
+    pthread_mutex_destroy(&writer->lock);
+    mem_free(writer);
+}
+
 enum err writer_open(struct str url, size_t group_max, struct writer **writer_out, struct why *why)
 {
     struct writer *writer = NEW(struct writer);
     writer->group_max = group_max;
     list_init(&writer->queue);
-    enum err err = db_open(url, DB_WRITE, &writer->db, why);
-    if (!err) err = db_open(url, DB_WRITE, &writer->checkpoint, why);
-    if (!err) err = load_version(writer->db, &writer->version, why);
-    if (err) {
-        db_close(writer->db);
-        mem_free(writer);
-        return err;
-    }
     pthread_mutex_init(&writer->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -270,9 +293,15 @@ enum err writer_open(struct str url, size_t group_max, struct writer **writer_ou
     pthread_cond_init(&writer->wake, &attr);
     pthread_condattr_destroy(&attr);
     pthread_cond_init(&writer->wake_checkpoint, NULL);
-    int failed = pthread_create(&writer->thread, NULL, writer_main, writer);
-    if (!failed) failed = pthread_create(&writer->checkpointer, NULL, checkpointer_main, writer);
-    ASSERT(failed == 0); /* at start-up, with nothing to lose */
+    enum err err = db_open(url, DB_WRITE, &writer->db, why);
+    if (!err) err = db_open(url, DB_WRITE, &writer->checkpoint, why);
+    if (!err) err = load_version(writer->db, &writer->version, why);
+    int failed = err ? 0 : start_threads(writer);
+    if (failed) err = why_set(why, ERR_IO, "cannot start the writer: %s", strerror(failed));
+    if (err) {
+        writer_free(writer);
+        return err;
+    }
     *writer_out = writer;
     return OK;
 }
@@ -280,20 +309,10 @@ enum err writer_open(struct str url, size_t group_max, struct writer **writer_ou
 void writer_close(struct writer *writer)
 {
     if (writer == NULL) return;
-    pthread_mutex_lock(&writer->lock);
-    writer->closing = true;
-    pthread_cond_broadcast(&writer->wake);
-    pthread_cond_broadcast(&writer->wake_checkpoint);
-    pthread_mutex_unlock(&writer->lock);
-    pthread_join(writer->thread, NULL);
-    pthread_join(writer->checkpointer, NULL);
+    end_thread(writer, writer->thread);
+    end_thread(writer, writer->checkpointer);
     ASSERT(list_is_empty(&writer->queue));
-    db_close(writer->checkpoint);
-    db_close(writer->db);
-    pthread_cond_destroy(&writer->wake);
-    pthread_cond_destroy(&writer->wake_checkpoint);
-    pthread_mutex_destroy(&writer->lock);
-    mem_free(writer);
+    writer_free(writer);
 }
 
 void writer_submit(struct writer *writer, struct change *change)

@@ -299,6 +299,98 @@ describe('the list of conversations', () => {
   });
 });
 
+/* The server keeps lists, each of its loops its own, and tells readers that theirs is still good. */
+describe('a list of conversations asked for again', () => {
+  const list = (member, headers = {}, query = '') => server.api('GET', `/messages/conversations${query}`, { token: member.token, headers });
+  // All at once, on connections of their own, so that every loop is asked.
+  const everywhere = (member, headers) => Promise.all(Array.from({ length: 12 }, () => list(member, headers)));
+  let questions = 100;
+  // A question that was never asked is answered from the store.
+  const stored = async (member) => assertOk(await list(member, {}, `?limit=${++questions}`)).conversations;
+  const change = (member, json) => server.api('PUT', '/users/me', { token: member.token, json });
+
+  test('is named by a tag that is good while nothing changes, for its reader and question alone', async () => {
+    const [a, b] = await strangers();
+    await tell(a, b, 'hello');
+    const first = await list(a);
+    const tag = first.headers.get('etag');
+    assert.match(tag, /^W\/"[^"]+"$/);
+    for (const reply of await everywhere(a)) {
+      assert.deepEqual([reply.status, reply.text, reply.headers.get('etag')], [200, first.text, tag]);
+      assert.match(reply.headers.get('cache-control'), /private/);
+    }
+    for (const reply of await everywhere(a, { 'if-none-match': tag })) {
+      assert.deepEqual([reply.status, reply.text, reply.headers.get('etag')], [304, '', tag]);
+    }
+    assert.equal((await list(b, { 'if-none-match': tag })).status, 200);
+    assert.equal((await list(a, { 'if-none-match': tag }, '?limit=7')).status, 200);
+    assert.equal((await list(a, { 'if-none-match': tag }, '?before=99999999')).status, 200);
+    // What others do to each other is nothing to this reader.
+    const [c, d] = await strangers();
+    await tell(c, d, 'not for you');
+    assert.equal((await list(a, { 'if-none-match': tag })).status, 304);
+  });
+
+  test('shows everything that changed, wherever it is asked', async () => {
+    const [a, b] = await strangers();
+    const c = await server.register(`third_${pairs}`);
+    const said = await tell(b, a, 'the first');
+    let mine;
+    const deeds = [
+      ['a message to them', () => tell(b, a, 'the second')],
+      ['their own message', async () => { mine = await tell(a, b, 'the third'); }],
+      ['a new partner', () => tell(c, a, 'here I am')],
+      ['what they read', () => read(a, b.id)],
+      ['an older message deleted', () => remove(b, said.id)],
+      ['the last message deleted', () => remove(a, mine.id)],
+      ["a partner's nickname", () => change(b, { nickname: 'B the second' })],
+      ["a partner's picture", () => change(b, { avatar_path: '/files/avatars/avatar_1_0a1b2c.png' })],
+      ["a partner's picture taken away", () => change(b, { avatar_path: '' })],
+      ["the other partner's nickname", () => change(c, { nickname: 'C the second' })],
+    ];
+    for (const [what, deed] of deeds) {
+      const before = await everywhere(a);
+      const tag = before[0].headers.get('etag');
+      await deed();
+      const expected = await stored(a);
+      if (!what.startsWith('an older')) assert.notDeepEqual(expected, before[0].body.conversations, what);
+      for (const reply of await everywhere(a, { 'if-none-match': tag })) {
+        assert.equal(reply.status, 200, what);
+        assert.notEqual(reply.headers.get('etag'), tag, what);
+        assert.deepEqual(reply.body.conversations, expected, what);
+      }
+    }
+  });
+
+  test('is never older than the answer to what its reader just did, while it is asked for all the time', async () => {
+    const [a, b] = await strangers();
+    let done = false;
+    const ask = async () => { while (!done) assertOk(await list(a)); };
+    const asking = Promise.all([ask(), ask(), ask(), ask()]);
+    try {
+      for (let i = 0; i < 20; i++) {
+        // One right after the other: a list is under way when the next is stored.
+        for (let n = 0; n < 5; n++) await tell(b, a, `round ${i}, ${n}`);
+        const mine = await tell(a, b, `round ${i}, mine`);
+        for (const reply of await everywhere(a)) {
+          assert.equal(assertOk(reply).conversations[0].last_message.id, mine.id, `round ${i}`);
+        }
+      }
+    } finally {
+      done = true;
+      await asking;
+    }
+  });
+
+  test('is refused once its reader logged out, whatever tag they hold', async () => {
+    const [a, b] = await strangers();
+    await tell(a, b, 'farewell');
+    const tag = (await list(a)).headers.get('etag');
+    assertOk(await server.api('POST', '/auth/logout', { token: a.token }), 204);
+    for (const reply of await everywhere(a, { 'if-none-match': tag })) assertProblem(reply, 401);
+  });
+});
+
 /* --- groups --- */
 
 const open = (member, json) => server.api('POST', '/groups', { token: member?.token, json });

@@ -295,6 +295,33 @@ test('the description is sound: references lead somewhere, ids are unique, param
   }
 });
 
+test('the description says who may, and how they say who they are', async () => {
+  const { body: api } = await server.api('GET', '/openapi.json');
+  const ways = (operation) => (operation.security ?? [{}]).map((way) => Object.keys(way)[0] ?? 'nobody').join();
+  const told = (path) => {
+    const operation = api.paths[path].get;
+    return [operation['x-who'].split(';')[0], ways(operation), Object.keys(operation.responses).filter((status) => /40[13]/.test(status)).join()];
+  };
+  assert.deepEqual(told('/places'), ['anyone', 'nobody', '']);
+  assert.deepEqual(told('/posts'), ['anyone', 'nobody,oauth2,bearer', '']);
+  assert.deepEqual(told('/auth/me'), ['members', 'oauth2,bearer', '401']);
+  assert.deepEqual(told('/live'), ['members', 'oauth2,bearer,ticket', '403']);
+  assert.deepEqual(told('/live/events'), ['members', 'oauth2,bearer,ticket', '401,403']);
+  assert.deepEqual(told('/messages/ws'), ['members', 'oauth2,bearer,tokenInQuery', '403']);
+  for (const { path, method, operation } of operations(api)) {
+    for (const way of operation.security ?? []) {
+      for (const name of Object.keys(way)) assert.ok(api.components.securitySchemes[name], `${path}: ${name}`);
+    }
+    // What can be asked by just anybody: everything that changes nothing and is no WebSocket.
+    if (method !== 'get' || path.includes('{') || operation.responses[101] || path === '/metrics') continue;
+    const needed = operation.parameters.filter((p) => p.required).map((p) => `${p.name}=x`).join('&');
+    const reply = await server.api('GET', `${path}?${needed}`);
+    const closed = !ways(operation).includes('nobody');
+    assert.equal(reply.status, closed ? 401 : 200, path);
+    assert.equal('401' in operation.responses, closed, path);
+  }
+});
+
 // Enough of JSON Schema for what the description uses.
 function conforms(api, schema, value, where) {
   if (schema.$ref) {

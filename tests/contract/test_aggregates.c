@@ -189,13 +189,25 @@ static const struct str hash_c = {"\x00\x01\xFF"
                                   "c-hash-of-thirty-two-bytes....",
                                   32};
 
-static struct session_id add_session(struct database *d, struct user_id user, struct str hash,
+static const struct str family_a = {"\x00\x02\xFF"
+                                    "a-hash-of-thirty-two-bytes....",
+                                    32};
+static const struct str family_b = {"\x00\x02\xFF"
+                                    "b-hash-of-thirty-two-bytes....",
+                                    32};
+static const struct str family_c = {"\x00\x02\xFF"
+                                    "c-hash-of-thirty-two-bytes....",
+                                    32};
+
+/* Its refresh token is hash_a, unless it has no family. */
+static struct session_id add_session(struct database *d, struct user_id user, struct str family,
                                      const char *client)
 {
     struct why why;
     struct session_id id = {0};
     struct session_draft draft = {.user = user,
-                                  .refresh_hash = hash,
+                                  .family_hash = family,
+                                  .refresh_hash = family.at ? hash_a : (struct str){0},
                                   .client = str_of(client),
                                   .address = STR("192.0.2.1"),
                                   .created_us = 100,
@@ -211,44 +223,62 @@ static void see_session(void *ctx, const struct session *session)
     seen_add(ctx, session->client);
 }
 
-static void a_refresh_token_used_twice_is_noticed(struct database *d)
+static void assert_refresh(struct database *d, struct str hash, struct session_id id,
+                           enum refresh_match match, int64_t used_us, int64_t expires_us)
+{
+    struct why why;
+    struct session found;
+    enum refresh_match got;
+    must(sessions_find_refresh(d->db, family_a, hash, &found, &got, &why), &why);
+    assert_int_equal(got, match);
+    assert_int_equal(found.id.value, id.value);
+    assert_int_equal(found.used_us, used_us);
+    assert_int_equal(found.expires_us, expires_us);
+    assert_false(found.revoked);
+}
+
+static void a_refresh_token_finds_its_session_however_old(struct database *d)
 {
     house_open(d);
     struct why why;
     struct user_id mei = house_user(d, "mei");
-    struct session_id id = add_session(d, mei, hash_a, "phone");
-    struct session found;
-    bool reused = true;
-    must(sessions_find_refresh(d->db, hash_a, &found, &reused, &why), &why);
-    assert_false(reused);
-    assert_int_equal(found.id.value, id.value);
-    assert_int_equal(found.user.value, mei.value);
-    assert_int_equal(found.expires_us, 1000);
+    struct session_id id = add_session(d, mei, family_a, "phone");
+    add_session(d, mei, family_b, "desk");
+    assert_refresh(d, hash_a, id, REFRESH_CURRENT, 100, 1000);
+    assert_refresh(d, hash_b, id, REFRESH_OTHER, 100, 1000); /* there is no one before it yet */
     change_begin(d);
     must(sessions_rotate(d->db, id, hash_b, 200, 2000, &why), &why);
     change_end(d);
-    must(sessions_find_refresh(d->db, hash_b, &found, &reused, &why), &why);
-    assert_false(reused);
-    assert_int_equal(found.expires_us, 2000);
-    must(sessions_find_refresh(d->db, hash_a, &found, &reused, &why), &why);
-    assert_true(reused);
-    assert_int_equal(found.id.value, id.value);
-    assert_int_equal(found.used_us, 200);
+    assert_refresh(d, hash_a, id, REFRESH_PREVIOUS, 200, 2000);
+    assert_refresh(d, hash_b, id, REFRESH_CURRENT, 200, 2000);
     change_begin(d);
     must(sessions_rotate(d->db, id, hash_c, 300, 3000, &why), &why);
     change_end(d);
-    assert_int_equal(sessions_find_refresh(d->db, hash_a, &found, &reused, &why), ERR_NOT_FOUND);
+    assert_refresh(d, hash_a, id, REFRESH_OTHER, 300, 3000);
+    assert_refresh(d, hash_b, id, REFRESH_PREVIOUS, 300, 3000);
+    assert_refresh(d, hash_c, id, REFRESH_CURRENT, 300, 3000);
+    struct session found;
+    enum refresh_match match;
+    assert_int_equal(sessions_find_refresh(d->db, hash_c, hash_c, &found, &match, &why),
+                     ERR_NOT_FOUND);
+    change_begin(d);
+    must(sessions_revoke(d->db, id, 400, &why), &why);
+    change_end(d);
+    must(sessions_find_refresh(d->db, family_a, hash_c, &found, &match, &why), &why);
+    assert_true(found.revoked);
+    assert_int_equal(found.user.value, mei.value);
 }
 
-static void two_sessions_never_share_a_refresh_token(struct database *d)
+static void two_sessions_never_share_a_family(struct database *d)
 {
     house_open(d);
     struct why why;
     struct user_id mei = house_user(d, "mei");
-    add_session(d, mei, hash_a, "phone");
+    add_session(d, mei, family_a, "phone");
     add_session(d, mei, (struct str){0}, "old app"); /* any number of those without one */
     add_session(d, mei, (struct str){0}, "old app");
-    struct session_draft draft = {.user = mei, .refresh_hash = hash_a, .expires_us = 1000};
+    struct session_draft draft = {
+        .user = mei, .family_hash = family_a, .refresh_hash = hash_b, .expires_us = 1000};
     struct session_id id;
     change_begin(d);
     assert_int_equal(sessions_add(d->db, &draft, &id, &why), ERR_CONFLICT);
@@ -262,10 +292,10 @@ static void revoked_and_expired_sessions_are_not_listed(struct database *d)
     house_open(d);
     struct why why;
     struct user_id mei = house_user(d, "mei"), bo = house_user(d, "bo");
-    struct session_id phone = add_session(d, mei, hash_a, "phone");
-    struct session_id desk = add_session(d, mei, hash_b, "desk");
+    struct session_id phone = add_session(d, mei, family_a, "phone");
+    struct session_id desk = add_session(d, mei, family_b, "desk");
     add_session(d, mei, (struct str){0}, "watch");
-    struct session_id other = add_session(d, bo, hash_c, "bo's");
+    struct session_id other = add_session(d, bo, family_c, "bo's");
     struct seen seen = {0};
     must(sessions_list(d->db, mei, 500, see_session, &seen, &why), &why);
     assert_seen(&seen, "watch desk phone");
@@ -488,8 +518,8 @@ int main(void)
         DATABASE_TEST(an_account_comes_back_as_it_was_stored),
         DATABASE_TEST(members_are_listed_by_position_and_by_id),
         DATABASE_TEST(changes_of_an_account_take_effect_or_say_that_it_is_missing),
-        DATABASE_TEST(a_refresh_token_used_twice_is_noticed),
-        DATABASE_TEST(two_sessions_never_share_a_refresh_token),
+        DATABASE_TEST(a_refresh_token_finds_its_session_however_old),
+        DATABASE_TEST(two_sessions_never_share_a_family),
         DATABASE_TEST(revoked_and_expired_sessions_are_not_listed),
         DATABASE_TEST(comments_are_listed_by_position_and_by_id),
         DATABASE_TEST(a_comment_is_removed_once),

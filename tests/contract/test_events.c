@@ -390,14 +390,13 @@ static void a_group_of_many_writers_stays_exact(struct database *d)
 static enum err turn_in(struct worker *worker, struct db *db, struct why *why)
 {
     struct session session;
-    bool reused;
-    char now[8], next[8];
+    enum refresh_match match;
+    char now[16], next[16];
     snprintf(now, sizeof(now), "h%d", worker->round);
     snprintf(next, sizeof(next), "h%d", worker->round + 1);
     worker->seqs[worker->round] = 0;
-    enum err err = sessions_find_refresh(db, str_of(now), &session, &reused, why);
-    if (err == ERR_NOT_FOUND) return OK; /* the others are far ahead */
-    if (err || reused) return err;
+    enum err err = sessions_find_refresh(db, STR("family"), str_of(now), &session, &match, why);
+    if (err || match != REFRESH_CURRENT) return err; /* the others were quicker */
     worker->seqs[worker->round] = 1;
     return sessions_rotate(db, session.id, str_of(next), 1, 2, why);
 }
@@ -407,7 +406,8 @@ static void a_refresh_token_is_turned_in_by_one(struct database *d)
     struct why why;
     struct crowd *crowd = new_crowd(d);
     struct session_id id;
-    struct session_draft draft = {.user = crowd->users[0], .refresh_hash = STR("h0")};
+    struct session_draft draft = {
+        .user = crowd->users[0], .family_hash = STR("family"), .refresh_hash = STR("h0")};
     change_begin(d);
     must(sessions_add(d->db, &draft, &id, &why), &why);
     change_end(d);

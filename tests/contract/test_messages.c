@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Private messages, conversations and groups, on both engines. */
 #include "house.h"
+#include "store/events.h"
 #include "store/groups.h"
 #include "unit.h"
 
@@ -102,6 +103,34 @@ static void assert_conversations(struct database *d, struct user_id user, const 
     assert_seen(&seen, expected);
     must(conversations_unread(d->db, user, &total, &why), &why);
     assert_int_equal(total, unread);
+}
+
+/* Whatever a list shows changes with one of the two numbers, or lists kept by them would be old. */
+static void a_list_has_another_version_after_an_event_and_after_a_profile(struct database *d)
+{
+    house_open(d);
+    struct why why;
+    struct conversations_version none, told, changed;
+    struct user_id mei = house_user(d, "mei");
+    uint64_t seq;
+    must(conversations_load_version(d->db, STR("user:1"), &none, &why), &why);
+    assert_int_equal(none.events, 0);
+    change_begin(d);
+    must(events_add(d->db, STR("user:1"), STR(""), STR("{}"), 1, &seq, &why), &why);
+    must(events_add(d->db, STR("user:2"), STR(""), STR("{}"), 1, &seq, &why), &why);
+    must(events_add(d->db, STR("user:2"), STR(""), STR("{}"), 1, &seq, &why), &why);
+    change_end(d);
+    must(conversations_load_version(d->db, STR("user:1"), &told, &why), &why);
+    assert_int_equal(told.events, 1);
+    assert_int_equal(told.profiles, none.profiles);
+    for (int i = 0; i < 2; i++) { /* also where it stays what it was */
+        change_begin(d);
+        must(users_set_profile(d->db, mei, STR("Mei"), STR("p.png"), STR(""), 7, &why), &why);
+        change_end(d);
+    }
+    must(conversations_load_version(d->db, STR("user:1"), &changed, &why), &why);
+    assert_int_equal(changed.events, 1);
+    assert_int_equal(changed.profiles, none.profiles + 2);
 }
 
 /* --- private --- */
@@ -439,6 +468,7 @@ static void groups_and_conversations_do_not_mix(struct database *d)
 int main(void)
 {
     static const struct database_test tests[] = {
+        DATABASE_TEST(a_list_has_another_version_after_an_event_and_after_a_profile),
         DATABASE_TEST(both_sides_see_the_same_history),
         DATABASE_TEST(unread_counts_and_read_marks_agree),
         DATABASE_TEST(conversations_come_in_pages),

@@ -157,6 +157,44 @@ static void a_hole_is_refused(struct database *d)
     assert_non_null(strstr(why.text, "migration 2"));
 }
 
+/* Nothing of ours writes such a number; somebody or something else has been at the table. */
+static void a_number_that_is_no_version_is_refused(struct database *d)
+{
+    static const char *const numbers[] = {"0", "-1", "1000", "9223372036854775807"};
+    struct why why;
+    struct migration *list = NULL;
+    size_t count = 0;
+    run(d, three, 3);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        struct str insert = arena_printf(
+            &d->arena,
+            "INSERT INTO schema_migrations (version, name, checksum, state, applied_us)"
+            " VALUES (%s, 'odd', 'x', 'done', 1)",
+            numbers[i]);
+        struct str wanted = arena_printf(&d->arena, "has a version %s", numbers[i]);
+        must_run(d->db, insert.at);
+        assert_int_equal(migrate_run(d->db, three, &why), ERR_CORRUPT);
+        assert_non_null(strstr(why.text, wanted.at));
+        assert_int_equal(migrate_check(d->db, three, &why), ERR_CORRUPT);
+        assert_non_null(strstr(why.text, wanted.at));
+        assert_int_equal(migrate_status(&d->arena, d->db, three, &list, &count, &why), ERR_CORRUPT);
+        assert_false(db_in_transaction(d->db));
+        must_run(d->db, "DELETE FROM schema_migrations WHERE name = 'odd'");
+        run(d, three, 0);
+    }
+}
+
+/* The last number there is room for is a version like any other. */
+static void the_highest_version_is_one_of_a_newer_program(struct database *d)
+{
+    struct why why;
+    run(d, three, 3);
+    must_run(d->db, "INSERT INTO schema_migrations (version, name, checksum, state, applied_us)"
+                    " VALUES (999, 'last', 'x', 'done', 1)");
+    assert_int_equal(migrate_run(d->db, three, &why), ERR_CONFLICT);
+    assert_non_null(strstr(why.text, "version 999"));
+}
+
 static void a_failing_migration_leaves_nothing_in_sqlite(struct database *d)
 {
     struct why why;
@@ -276,6 +314,8 @@ int main(void)
         DATABASE_TEST(a_newer_database_is_refused),
         DATABASE_TEST(a_changed_migration_is_refused),
         DATABASE_TEST(a_hole_is_refused),
+        DATABASE_TEST(a_number_that_is_no_version_is_refused),
+        DATABASE_TEST(the_highest_version_is_one_of_a_newer_program),
         DATABASE_TEST_SQLITE(a_failing_migration_leaves_nothing_in_sqlite),
         DATABASE_TEST_MARIADB(a_failing_migration_stops_everything_in_mariadb),
         DATABASE_TEST_SQLITE(a_table_with_children_can_be_rebuilt),

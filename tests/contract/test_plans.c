@@ -13,7 +13,7 @@
 
 /* What has a bounded number of rows. Everything else in the schema grows with use. */
 static const char *const bounded[] = {
-    "counters",          /* three */
+    "counters",          /* four */
     "locations",         /* places of a town: dozens */
     "schema_migrations", /* one a release */
     "sqlite_schema",     /* the tables themselves */

@@ -45,6 +45,15 @@ async function logged(server, pattern) {
   }
 }
 
+// Until a file has it.
+async function written(file, pattern) {
+  const late = Date.now() + 20000;
+  while (!(existsSync(file) && pattern.test(readFileSync(file, 'utf8')))) {
+    assert.ok(Date.now() < late, `no ${pattern} in ${file}`);
+    await new Promise((turn) => { setTimeout(turn, 5); });
+  }
+}
+
 describe('SIGTERM', () => {
   test('running requests finish, idle connections and live readers are told', async (t) => {
     const server = await started(t);
@@ -112,14 +121,10 @@ test('SIGHUP opens the log file anew after it was moved', async (t) => {
   const [file, moved] = ['log', 'log.1'].map((name) => path.join(folder, name));
   const server = await started(t, { env: { HUTONG_LOG_FILE: file } });
   await server.api('GET', '/health', { headers: { 'x-request-id': 'before' } });
+  await written(file, /id=before /); // its line may leave after its reply
   renameSync(file, moved);
   process.kill(server.pid, 'SIGHUP');
-  const late = Date.now() + 20000;
-  for (let text = ''; !/log\.reopened/.test(text);) {
-    assert.ok(Date.now() < late, 'no new log file');
-    await new Promise((turn) => { setTimeout(turn, 5); });
-    text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  }
+  await written(file, /log\.reopened/);
   await server.api('GET', '/health', { headers: { 'x-request-id': 'after' } });
   await server.stop();
   assert.match(readFileSync(moved, 'utf8'), /id=before /);
@@ -130,15 +135,25 @@ test('SIGHUP opens the log file anew after it was moved', async (t) => {
 
 describe('a server that cannot start says why in one sentence', () => {
   // What `hutong serve` says and how it ends, as somebody who may not write everywhere.
-  function serve(args, { env = {}, cwd, as } = {}) {
-    const [command, ...before] = as ? ['setpriv', `--reuid=${as}`, `--regid=${as}`, '--clear-groups', BINARY] : [BINARY];
+  // `limit`: of prlimit, which holds for all of its life. Stopped as soon as it is ready.
+  function serve(args, { env = {}, cwd, as, limit } = {}) {
+    const [command, ...before] = [
+      ...(limit ? ['prlimit', limit] : []),
+      ...(as ? ['setpriv', `--reuid=${as}`, `--regid=${as}`, '--clear-groups'] : []), BINARY];
     const child = spawn(command, [...before, 'serve', ...args], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const said = { out: '', err: '' };
-    child.stdout.on('data', (bytes) => { said.out += bytes; });
+    child.stdout.on('data', (bytes) => {
+      said.out += bytes;
+      if (/^ready/m.test(said.out)) child.kill('SIGTERM');
+    });
     child.stderr.on('data', (bytes) => { said.err += bytes; });
     const timer = setTimeout(() => child.kill('SIGKILL'), 20000);
-    return new Promise((done) => {
-      child.once('close', (code, signal) => { clearTimeout(timer); done({ ...said, end: signal ?? code }); });
+    return new Promise((done, fail) => {
+      child.once('close', (code, signal) => {
+        clearTimeout(timer);
+        if (/Sanitizer/.test(said.err)) fail(new Error(said.err)); // what was not closed, also
+        else done({ ...said, end: signal ?? code });
+      });
     });
   }
 
@@ -164,18 +179,22 @@ describe('a server that cannot start says why in one sentence', () => {
     await server.stop();
   }
 
-  test('the port is another program\'s', async (t) => {
-    const other = net.createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    t.after(() => other.close());
-    const listen = `127.0.0.1:${other.address().port}`;
-    const folder = mkdtempSync(path.join(tmpdir(), 'hutong-start-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
-    const said = await serve(['--listen', listen, '--data', path.join(folder, 'data')], { cwd: folder });
-    assert.equal(said.end, 1, said.err);
-    assert.match(said.err, new RegExp(`^hutong: cannot listen on ${listen}: address already in use$`, 'mi'));
-    assert.deepEqual(readdirSync(folder), ['data']);
-  });
+  for (const host of ['127.0.0.1', '[::1]', 'localhost']) {
+    test(`the port of ${host} is another program's, and nothing is made, not even a log`, async (t) => {
+      const other = net.createServer().listen(0, host === 'localhost' ? '::' : host.replace(/[[\]]/g, ''));
+      await once(other, 'listening');
+      t.after(() => other.close());
+      const listen = `${host}:${other.address().port}`;
+      await refuses(t, {
+        args: ['--listen', listen, '--log-file', 'log'],
+        expected: new RegExp(`cannot listen on ${listen.replace(/[[\].]/g, '\\$&')}: address already in use$`, 'i'),
+      });
+    });
+  }
+
+  test('the address is none of this machine, and nothing is made', (t) => refuses(t, {
+    args: ['--listen', '192.0.2.1:8000'], expected: /cannot listen on 192\.0\.2\.1:8000: cannot assign requested address/i,
+  }));
 
   test('a setting is wrong', (t) => refuses(t, { env: { HUTONG_LOOPS: 'many' }, end: 2, expected: /setting loops is "many" \(from environment HUTONG_LOOPS\); allowed: a whole number from 0 to 256/ }));
   test('a choice is none of those offered', (t) => refuses(t, { args: ['--log-level', 'loud'], end: 2, expected: /setting log-level is "loud".*; allowed: error warn info debug/ }));
@@ -199,5 +218,38 @@ describe('a server that cannot start says why in one sentence', () => {
   test('the database is no database', (t) => refuses(t, {
     prepare: async (place) => { await used(place); writeFileSync(path.join(place.data, 'hutong.db'), 'x'.repeat(8192)); },
     expected: /hutong\.db is damaged or no SQLite database; restore a backup/,
+  }));
+
+  // Every step of a start that takes one of something fails once, the last loops' as well. What was
+  // opened before is closed: nothing hangs, and the sanitizers find nothing that is lost.
+  async function startsWithMore(t, what, least, { as, steps }) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'hutong-start-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    chmodSync(folder, 0o777);
+    const args = ['--listen', '127.0.0.1:0', '--data', path.join(folder, 'data'), '--loops', '4', '--workers', '2'];
+    const sentences = [];
+    for (let most = least; ; most++) {
+      assert.ok(most < 200, 'it never started');
+      const said = await serve(args, { cwd: folder, as, limit: `--${what}=${most}` });
+      if (/^ready/m.test(said.out)) {
+        assert.equal(said.end, 0, said.err);
+        break;
+      }
+      assert.equal(said.end, 1, `${what}=${most}: ${said.end}\n${said.err}`);
+      const told = said.err.split('\n').filter((line) => line.startsWith('hutong: '));
+      assert.equal(told.length, 1, said.err);
+      sentences.push(told[0]);
+    }
+    t.diagnostic(`${what}: ${sentences.length} starts failed, in ${new Set(sentences).size} ways`);
+    for (const step of steps) assert.ok(sentences.some((line) => step.test(line)), `${step}\n${sentences.join('\n')}`);
+  }
+
+  test('there are too few open files, however far it came', (t) => startsWithMore(t, 'nofile', 8, {
+    steps: [/cannot listen on/, /cannot make an event loop/],
+  }));
+
+  test('there are too few threads, however far it came', (t) => startsWithMore(t, 'nproc', 2, {
+    as: 20000 + Math.floor(Math.random() * 40000), // the limit counts all of a user's
+    steps: [/cannot start a worker thread/, /cannot start a thread/],
   }));
 });

@@ -538,24 +538,54 @@ static void refresh_tokens_are_random_and_stored_as_a_hash(void **state)
 {
     (void)state;
     char one[REFRESH_TEXT_BYTES], two[REFRESH_TEXT_BYTES];
-    uint8_t hash[REFRESH_HASH_BYTES], again[REFRESH_HASH_BYTES], other[REFRESH_HASH_BYTES];
+    struct refresh_hash hash, again, other;
     refresh_new(one);
     refresh_new(two);
-    assert_int_equal(strlen(one), 43);
-    assert_string_not_equal(one, two);
-    refresh_hash(str_of(one), hash);
-    refresh_hash(str_of(one), again);
-    refresh_hash(str_of(two), other);
-    assert_memory_equal(hash, again, sizeof(hash));
-    assert_memory_not_equal(hash, other, sizeof(hash));
-    refresh_hash((struct str){0}, other);
-    assert_memory_not_equal(hash, other, sizeof(hash));
+    assert_int_equal(strlen(one), 65);
+    assert_memory_not_equal(one, two, 22);
+    assert_memory_not_equal(one + 22, two + 22, 43);
+    assert_true(refresh_hash(str_of(one), &hash));
+    assert_true(refresh_hash(str_of(one), &again));
+    assert_true(refresh_hash(str_of(two), &other));
+    assert_memory_equal(&hash, &again, sizeof(hash));
+    assert_memory_not_equal(hash.family, other.family, REFRESH_HASH_BYTES);
+    assert_memory_not_equal(hash.own, other.own, REFRESH_HASH_BYTES);
 
-    /* Stored hashes outlive programs: BLAKE2b-256 of "abc" (RFC 7693 with 32 bytes). */
+    /* Stored hashes outlive programs: BLAKE2b-256 (RFC 7693 with 32 bytes), as b2sum says it. */
     char hex[2 * REFRESH_HASH_BYTES + 1];
-    refresh_hash(STR("abc"), hash);
-    hex_write(hex, hash, sizeof(hash));
-    assert_string_equal(hex, "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+    assert_true(refresh_hash(
+        STR("aaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"), &hash));
+    hex_write(hex, hash.family, REFRESH_HASH_BYTES);
+    assert_string_equal(hex, "36119e7449a6724a3fc623ac3bd4277a4ea653e2578abfade4e242e307688958");
+    hex_write(hex, hash.own, REFRESH_HASH_BYTES);
+    assert_string_equal(hex, "a18f9c255ff2d16b0431515ee4baa2ba4dea0be495b16439c75d45c067febbb3");
+}
+
+static void the_next_refresh_token_is_of_the_same_family(void **state)
+{
+    (void)state;
+    char one[REFRESH_TEXT_BYTES], two[REFRESH_TEXT_BYTES];
+    struct refresh_hash first, second;
+    refresh_new(one);
+    refresh_next(str_of(one), two);
+    assert_int_equal(strlen(two), 65);
+    assert_memory_equal(one, two, 22);
+    assert_true(refresh_hash(str_of(one), &first));
+    assert_true(refresh_hash(str_of(two), &second));
+    assert_memory_equal(first.family, second.family, REFRESH_HASH_BYTES);
+    assert_memory_not_equal(first.own, second.own, REFRESH_HASH_BYTES);
+}
+
+static void a_text_of_another_length_is_no_refresh_token(void **state)
+{
+    (void)state;
+    char text[200];
+    struct refresh_hash hash;
+    memset(text, 'A', sizeof(text));
+    for (size_t len = 0; len < sizeof(text); len++) {
+        assert_int_equal(refresh_hash((struct str){text, len}, &hash), len == 65);
+    }
+    assert_false(refresh_hash((struct str){0}, &hash));
 }
 
 int main(void)
@@ -576,6 +606,8 @@ int main(void)
         cmocka_unit_test(a_token_may_have_two_kibibytes_and_no_more),
         cmocka_unit_test(nested_json_cannot_exhaust_the_stack),
         cmocka_unit_test(refresh_tokens_are_random_and_stored_as_a_hash),
+        cmocka_unit_test(the_next_refresh_token_is_of_the_same_family),
+        cmocka_unit_test(a_text_of_another_length_is_no_refresh_token),
     };
     return cmocka_run_group_tests(tests, open_rings, free_rings);
 }

@@ -254,6 +254,49 @@ static void text_that_is_refused_gets_a_sentence(void **state)
     assert_contains(why.text, "(U+0000) at byte 1");
 }
 
+static void characters_end_where_readers_see_them_end(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {
+        "a",
+        "胡",
+        "e\u0301",                                    /* a letter and its accent */
+        "\U0001F468\u200D\U0001F469\u200D\U0001F467", /* a family */
+        "\U0001F1E8\U0001F1F3",                       /* two flags, each of two halves */
+        "\U0001F1EB\U0001F1F7",
+        "\U0001F44D\U0001F3FD", /* a thumb with its colour */
+        "\u2764\uFE0F",
+        "1\uFE0F\u20E3",
+        "\r\n",
+        "\xFF", /* no UTF-8: on its own */
+        "z",
+    };
+    char text[256];
+    size_t len = 0, at = 0;
+    for (size_t i = 0; i < COUNT_OF(characters); i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", characters[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(characters); i++) {
+        size_t end = utf8_character_end((struct str){text, len}, at);
+        assert_int_equal(end - at, strlen(characters[i]));
+        at = end;
+    }
+    assert_int_equal(utf8_character_end((struct str){text, len}, len), len);
+}
+
+static void code_points_are_taken_one_by_one(void **state)
+{
+    (void)state;
+    static const uint32_t points[] = {'a',    0x7F,   0x80,    0x7FF,   0x800,
+                                      0x80E1, 0xFFFF, 0x10000, 0x10FFFF};
+    char text[64];
+    size_t len = 0;
+    for (size_t i = 0; i < COUNT_OF(points); i++) len += encode(points[i], text + len);
+    struct str rest = {text, len};
+    for (size_t i = 0; i < COUNT_OF(points); i++) assert_int_equal(utf8_next(&rest), points[i]);
+    assert_int_equal(rest.len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +308,8 @@ int main(void)
         cmocka_unit_test(floor_never_splits_a_code_point),
         cmocka_unit_test(text_of_people_is_trimmed_and_counted),
         cmocka_unit_test(text_that_is_refused_gets_a_sentence),
+        cmocka_unit_test(characters_end_where_readers_see_them_end),
+        cmocka_unit_test(code_points_are_taken_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

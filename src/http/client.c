@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * http/client.c: libcurl on our loop.
+ *
+ * libcurl says which descriptors it waits for and until when; the loop tells
+ * it what is ready (curl_multi_socket_action). libcurl must not be asked to
+ * drop a transfer inside one of its own callbacks, so a fetch that is
+ * cancelled there is only marked, and buried at the end of the turn.
+ *
+ * Handles are kept for the next request: making one anew costs ten times more
+ * than resetting it.
+ */
+#include "http/client.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+
+#include "base/mem.h"
+#include "io/watch.h"
+
+enum {
+    HANDLES_KEPT = 64,
+    /* libcurl holds one such buffer for each open request. A token's event has some hundred bytes.
+     */
+    RECEIVE_BYTES = 4 * 1024,
+    HEAD_BYTES_MAX = 64 * 1024,
+    CONNECTION_AGE_S = 50, /* most servers close an idle one after 60 s */
+    CONNECTIONS_KEPT = 1024,
+};
+
+struct http_client {
+    struct loop *loop;
+    CURLM *multi;
+    struct timer *timer;
+    struct turn_hook burials;
+    struct list fetches;   /* under way */
+    struct list cancelled; /* to be buried at the end of the turn */
+    size_t count;
+    bool inside; /* libcurl is on the stack */
+    CURL *handles[HANDLES_KEPT];
+    size_t handle_count;
+};
+
+struct http_fetch {
+    struct list link;
+    struct http_client *client;
+    CURL *easy;
+    struct curl_slist *headers;
+    const struct http_fetch_events *events;
+    void *ctx;
+    size_t head_bytes;
+    bool headed;    /* `head` was told */
+    bool cancelled; /* no more events */
+    bool paused;
+    char message[CURL_ERROR_SIZE];
+};
+
+/* --- what libcurl waits for --- */
+
+static void find_finished(struct http_client *client);
+
+static void tell_curl(struct http_client *client, curl_socket_t fd, int what)
+{
+    int running;
+    client->inside = true;
+    curl_multi_socket_action(client->multi, fd, what, &running);
+    client->inside = false;
+    find_finished(client);
+}
+
+static void on_ready(void *ctx, int fd, int what)
+{
+    tell_curl(ctx, fd,
+              ((what & WATCH_READ) ? CURL_CSELECT_IN : 0) |
+                  ((what & WATCH_WRITE) ? CURL_CSELECT_OUT : 0));
+}
+
+static void on_time(void *ctx)
+{
+    tell_curl(ctx, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *own)
+{
+    (void)easy;
+    struct http_client *client = ctx;
+    struct watch *watch = own;
+    if (what == CURL_POLL_REMOVE) {
+        watch_free(watch);
+        if (watch) curl_multi_assign(client->multi, fd, NULL);
+        return 0;
+    }
+    if (watch == NULL) {
+        watch = watch_new(client->loop, fd, on_ready, client);
+        curl_multi_assign(client->multi, fd, watch);
+    }
+    watch_for(watch, ((what & CURL_POLL_IN) ? WATCH_READ : 0) |
+                         ((what & CURL_POLL_OUT) ? WATCH_WRITE : 0));
+    return 0;
+}
+
+static int on_timer_wish(CURLM *multi, long after_ms, void *ctx)
+{
+    (void)multi;
+    struct http_client *client = ctx;
+    if (after_ms < 0) {
+        timer_stop(client->timer);
+    } else {
+        timer_start(client->timer, (uint64_t)after_ms, 0);
+    }
+    return 0;
+}
+
+/* --- a fetch --- */
+
+/* libcurl lets go of it; the caller must not be inside libcurl. */
+static void bury(struct http_fetch *fetch)
+{
+    struct http_client *client = fetch->client;
+    ASSERT(!client->inside);
+    /* Removing closes a connection in mid-reply, which calls on_socket(), which is fine here. */
+    curl_multi_remove_handle(client->multi, fetch->easy);
+    curl_slist_free_all(fetch->headers);
+    if (client->handle_count < HANDLES_KEPT) {
+        curl_easy_reset(fetch->easy);
+        client->handles[client->handle_count++] = fetch->easy;
+    } else {
+        curl_easy_cleanup(fetch->easy);
+    }
+    list_remove(&fetch->link);
+    client->count--;
+    mem_free(fetch);
+}
+
+static void bury_cancelled(struct turn_hook *hook)
+{
+    struct http_client *client = CONTAINER_OF(hook, struct http_client, burials);
+    struct list *link;
+    while ((link = list_take_first(&client->cancelled))) {
+        bury(CONTAINER_OF(link, struct http_fetch, link));
+    }
+}
+
+void http_fetch_cancel(struct http_fetch *fetch)
+{
+    struct http_client *client = fetch->client;
+    if (fetch->cancelled) return;
+    fetch->cancelled = true;
+    list_remove(&fetch->link);
+    list_add_last(&client->cancelled, &fetch->link);
+    loop_at_turn_end(client->loop, &client->burials);
+}
+
+static int status_of(struct http_fetch *fetch)
+{
+    long status = 0;
+    curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
+}
+
+/* The blank line behind the head of a reply that is not an interim one. */
+static void tell_head(struct http_fetch *fetch)
+{
+    int status = status_of(fetch);
+    if (fetch->headed || status < 200) return;
+    fetch->headed = true;
+    fetch->events->head(fetch->ctx, fetch, status);
+}
+
+static size_t on_header(char *bytes, size_t one, size_t len, void *ctx)
+{
+    (void)one;
+    struct http_fetch *fetch = ctx;
+    if (fetch->cancelled) return 0;
+    fetch->head_bytes += len;
+    if (fetch->head_bytes > HEAD_BYTES_MAX) return 0;
+    if (len == 2 && bytes[0] == '\r') tell_head(fetch);
+    return fetch->cancelled ? 0 : len;
+}
+
+static size_t on_piece(char *bytes, size_t one, size_t len, void *ctx)
+{
+    (void)one;
+    struct http_fetch *fetch = ctx;
+    if (fetch->cancelled) return 0;
+    if (fetch->paused) return CURL_WRITEFUNC_PAUSE; /* comes again when resumed */
+    tell_head(fetch);                               /* a head that ended in a lone LF */
+    if (!fetch->cancelled) fetch->events->piece(fetch->ctx, fetch, (struct str){bytes, len});
+    return fetch->cancelled ? 0 : len;
+}
+
+static enum http_fetch_fault fault_of(CURLcode code, const struct http_fetch *fetch)
+{
+    switch ((int)code) {
+    case CURLE_OK: return HTTP_FETCH_OK;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL: return HTTP_FETCH_URL;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return HTTP_FETCH_RESOLVE;
+    case CURLE_COULDNT_CONNECT: return HTTP_FETCH_CONNECT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE: return HTTP_FETCH_TLS;
+    case CURLE_OPERATION_TIMEDOUT: return fetch->headed ? HTTP_FETCH_BROKEN : HTTP_FETCH_SLOW;
+    default: return HTTP_FETCH_BROKEN;
+    }
+}
+
+static void finish(struct http_fetch *fetch, CURLcode code)
+{
+    struct http_fetch_end end = {.fault = fault_of(code, fetch)};
+    end.message = fetch->message[0] ? fetch->message : curl_easy_strerror(code);
+    if (fetch->cancelled) return;           /* waits for its burial */
+    if (code == CURLE_OK) tell_head(fetch); /* a reply without a body that ended at once */
+    if (!fetch->cancelled) {
+        fetch->events->done(fetch->ctx, fetch, &end);
+        list_remove(&fetch->link); /* a cancel in `done` is fine */
+        bury(fetch);
+    }
+}
+
+static void find_finished(struct http_client *client)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(client->multi, &left))) {
+        if (message->msg != CURLMSG_DONE) continue;
+        struct http_fetch *fetch = NULL;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &fetch);
+        finish(fetch, message->data.result);
+    }
+}
+
+struct str http_fetch_header(struct http_fetch *fetch, const char *name)
+{
+    struct curl_header *found;
+    if (curl_easy_header(fetch->easy, name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) {
+        return (struct str){0};
+    }
+    return str_of(found->value);
+}
+
+void http_fetch_pause(struct http_fetch *fetch)
+{
+    /* The next piece is refused; what libcurl has already is kept there. */
+    fetch->paused = true;
+}
+
+void http_fetch_resume(struct http_fetch *fetch)
+{
+    if (!fetch->paused || fetch->cancelled) return;
+    fetch->paused = false;
+    ASSERT(!fetch->client->inside);
+    fetch->client->inside = true;
+    curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
+    fetch->client->inside = false;
+    find_finished(fetch->client);
+}
+
+static struct curl_slist *header_list(const struct http_fetch_request *request)
+{
+    struct curl_slist *list = NULL;
+    struct buf line;
+    buf_init(&line, HEAD_BYTES_MAX);
+    for (size_t i = 0; i < request->header_count; i++) {
+        buf_reset(&line, HEAD_BYTES_MAX);
+        buf_add_str(&line, request->headers[i].name);
+        buf_add_str(&line, STR(": "));
+        buf_add_str(&line, request->headers[i].value);
+        list = curl_slist_append(list, line.at);
+    }
+    buf_release(&line);
+    return curl_slist_append(list, "Expect:"); /* no waiting for 100 Continue */
+}
+
+static CURL *take_handle(struct http_client *client)
+{
+    if (client->handle_count > 0) return client->handles[--client->handle_count];
+    CURL *easy = curl_easy_init();
+    ASSERT(easy);
+    return easy;
+}
+
+static void set_up(struct http_fetch *fetch, const struct http_fetch_request *request)
+{
+    CURL *easy = fetch->easy;
+    char url[4096];
+    str_copy(url, sizeof(url), request->url);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->message);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_AGE_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_piece);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+    fetch->headers = header_list(request);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
+    if (request->body.at) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->body.at);
+    }
+    if (strcmp(request->method, "GET") != 0) {
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    }
+}
+
+struct http_fetch *http_fetch_start(struct http_client *client,
+                                    const struct http_fetch_request *request,
+                                    const struct http_fetch_events *events, void *ctx)
+{
+    struct http_fetch *fetch = NEW(struct http_fetch);
+    fetch->client = client;
+    fetch->events = events;
+    fetch->ctx = ctx;
+    fetch->easy = take_handle(client);
+    set_up(fetch, request);
+    list_add_last(&client->fetches, &fetch->link);
+    client->count++;
+    /* libcurl asks for its timer here and begins in the next turn: no event inside this call. */
+    CURLMcode failed = curl_multi_add_handle(client->multi, fetch->easy);
+    ASSERT(failed == CURLM_OK);
+    return fetch;
+}
+
+/* --- the client --- */
+
+static void start_curl(void)
+{
+    CURLcode failed = curl_global_init(CURL_GLOBAL_DEFAULT);
+    ASSERT(failed == CURLE_OK);
+}
+
+struct http_client *http_client_open(struct loop *loop)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_curl);
+    struct http_client *client = NEW(struct http_client);
+    client->loop = loop;
+    client->multi = curl_multi_init();
+    ASSERT(client->multi);
+    client->timer = timer_new(loop, on_time, client);
+    list_init(&client->burials.link);
+    client->burials.run = bury_cancelled;
+    list_init(&client->fetches);
+    list_init(&client->cancelled);
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer_wish);
+    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
+    return client;
+}
+
+size_t http_client_count(const struct http_client *client)
+{
+    return client->count;
+}
+
+void http_client_close(struct http_client *client)
+{
+    if (client == NULL) return;
+    list_move_all(&client->cancelled, &client->fetches);
+    bury_cancelled(&client->burials);
+    list_remove(&client->burials.link);
+    while (client->handle_count > 0) curl_easy_cleanup(client->handles[--client->handle_count]);
+    curl_multi_cleanup(client->multi);
+    timer_free(client->timer);
+    mem_free(client);
+}

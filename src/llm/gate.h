@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * llm/gate.h: who may ask a site now: how many at once, whether it is worth
+ * trying at all, and with which key.
+ *
+ * One gate stands before each site, shared by all loops. It
+ * - lets a limited number through at once. The limit follows the site: up by
+ *   one for each limit's worth of good answers, down by 30 % (once a second at
+ *   most) when it says 429 or is overloaded, by 10 % when its first words take
+ *   twice as long as they used to (additive increase, multiplicative decrease:
+ *   Chiu and Jain 1989);
+ * - keeps the others in a bounded queue: people before programs before
+ *   residents, but every eighth place goes to whoever is last in rank, so that
+ *   nobody starves;
+ * - opens its circuit after five failures in a row, or when more than half of at least 20 in
+ *   30 s failed: then nothing is asked for 10 s, doubling to five minutes; afterwards one
+ *   call probes;
+ * - allows one retry for ten first attempts, and ten in reserve: retries must not
+ *   make a storm worse;
+ * - parks keys that were refused, and takes those that work in turn.
+ *
+ * Any thread; a grant comes to the loop of the one who waits.
+ */
+#pragma once
+
+#include "llm/llm.h"
+#include "llm/provider.h"
+
+struct gate;
+
+/* Waiting for a place; embedded in the call. Lives on one loop. */
+struct gate_ticket {
+    struct list link;
+    struct task grant;
+    struct loop *loop;
+    /* On the ticket's loop, once, for a ticket that had to wait and was not withdrawn in time. */
+    void (*granted)(struct gate_ticket *ticket);
+    bool waits, granted_already; /* under the gate's lock */
+};
+
+struct gate *gate_new(size_t at_once_max, size_t queue_max);
+void gate_free(struct gate *gate);
+
+enum gate_answer {
+    GATE_GO,   /* the place is yours: gate_leave() later */
+    GATE_WAIT, /* `granted` comes */
+    GATE_FULL, /* the queue is */
+    GATE_OPEN  /* the circuit is: do not ask */
+};
+enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, enum llm_class class,
+                            int64_t now_us);
+/* No longer interested. True: it was taken out. False: the grant is on its way, and the place will
+ * be yours when it comes. */
+bool gate_withdraw(struct gate *gate, struct gate_ticket *ticket);
+
+/* The place is free again. `fault`: how it went; `first_us`: time to the first piece, -1 unknown. */
+void gate_leave(struct gate *gate, enum llm_fault fault, int64_t first_us, int64_t now_us);
+/* May something be tried once more? */
+bool gate_may_retry(struct gate *gate);
+
+/* Index of the key to use now, or -1: all are parked. A site without keys: -1 too. */
+int gate_take_key(struct gate *gate, size_t key_count, int64_t now_us);
+/* It was refused: leave it alone until then. */
+void gate_park_key(struct gate *gate, int key, int64_t until_us);
+
+struct gate_state {
+    size_t running, waiting, limit;
+    bool open;         /* the circuit */
+    uint64_t refused;  /* queue full, or circuit open */
+    uint64_t openings; /* of the circuit */
+};
+struct gate_state gate_state(struct gate *gate);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * llm/reader.h: one answer of a provider, from the first byte of its body to the verdict.
+ *
+ *     bytes → sse | ndjson | one body → JSON → the provider → whole → think → pieces
+ *
+ * Pure: bytes go in, pieces come out through a table of functions, and at the
+ * end a verdict. The same for recorded answers, tests and the real thing. The
+ * rules of the verdict are a table in reader.c, from the providers' reference,
+ * section 2.
+ */
+#pragma once
+
+#include "llm/ndjson.h"
+#include "llm/provider.h"
+#include "llm/sse.h"
+#include "llm/think.h"
+#include "llm/whole.h"
+
+enum {
+    LLM_LINE_MAX = 1024 * 1024,
+    LLM_EVENT_MAX = 4 * 1024 * 1024,
+    LLM_BODY_MAX = 64 * 1024 * 1024,
+    LLM_ERROR_BODY_MAX = 64 * 1024,
+    LLM_TEXT_MAX = 4 * 1024 * 1024 /* of one answer */
+};
+
+struct llm_reader_events {
+    void (*open)(void *ctx, struct str model);
+    void (*text)(void *ctx, struct str piece);
+    void (*reasoning)(void *ctx, struct str piece);
+    void (*tool)(void *ctx, const struct llm_tool_piece *piece);
+};
+
+/* What went wrong inside an answer, or instead of one. */
+struct llm_trouble {
+    enum llm_fault fault;   /* LLM_FAULT_NONE: nothing */
+    int64_t retry_after_ms; /* -1: not said */
+    char code[64];          /* the provider's own word: for logs and for repairs */
+    char text[256];         /* the provider's sentence, without keys and mark-up; for operators */
+};
+
+enum llm_body { LLM_BODY_STREAM, LLM_BODY_WHOLE, LLM_BODY_ERROR };
+
+/* Lives with one attempt. Open only so that it can be embedded. */
+struct llm_reader {
+    const struct llm_provider *provider;
+    const struct llm_reader_events *events;
+    void *ctx;
+    unsigned quirks;
+
+    enum llm_body body;
+    int status;
+    bool opened;
+    bool marked_end; /* the protocol's end marker came */
+    bool said;       /* text, reasoning or a tool call was passed on */
+    bool said_text;
+    bool said_tool;
+    bool stopped; /* by the owner, inside an event */
+    enum llm_finish finish;
+    struct llm_usage usage;
+    struct llm_trouble trouble;
+    size_t text_bytes;
+
+    /* The provider's own notes between events. */
+    struct buf so_far, thought_so_far; /* owned; DashScope: the text as accumulated */
+    int block_kind[16];                /* Anthropic: kinds of content blocks by index */
+    int tool_count;
+    int http_hint; /* DashScope: the true status, out of a comment; 0: none */
+
+    struct sse sse;
+    struct ndjson ndjson;
+    struct buf gathered; /* owned; a body that is read whole */
+    struct buf scratch, scratch_halves;
+    struct whole whole_text, whole_thought;
+    struct halves halves;
+    struct think think;
+};
+
+/*
+ * `type`: the Content-Type of the reply. Decides between stream, whole body and error: a server
+ * that ignored `stream: true` and one that answers 200 with an error are read for what they are.
+ */
+void llm_reader_init(struct llm_reader *reader, const struct llm_provider *provider,
+                     unsigned quirks, int status, struct str type, bool streamed,
+                     const struct llm_reader_events *events, void *ctx);
+void llm_reader_release(struct llm_reader *reader); /* zeroed is fine */
+/* Bytes of the body. Nothing more is told once trouble was found. */
+void llm_reader_feed(struct llm_reader *reader, struct str bytes);
+/* Nothing more is to be told: the owner has gone inside an event. */
+void llm_reader_stop(struct llm_reader *reader);
+/*
+ * The body is over; `broken`: not at its end. Tells what was held back, then fills `result`: end,
+ * finish, fault, usage; `why` is the caller's (llm_fault_sentence()). `trouble` says more.
+ */
+void llm_reader_verdict(struct llm_reader *reader, bool broken, struct llm_result *result);
+
+/* --- for provider files --- */
+
+void llm_read_open(struct llm_reader *reader, struct str model);
+void llm_read_text(struct llm_reader *reader, struct str piece);
+void llm_read_reasoning(struct llm_reader *reader, struct str piece);
+void llm_read_tool(struct llm_reader *reader, const struct llm_tool_piece *piece);
+/* The last word counts, but a late filter overrides a stop. */
+void llm_read_finish(struct llm_reader *reader, enum llm_finish finish);
+void llm_read_end(struct llm_reader *reader); /* the protocol's end marker */
+/* -1 leaves what was known. */
+void llm_read_usage(struct llm_reader *reader, int64_t input, int64_t output, int64_t cached,
+                    int64_t reasoning);
+/* An error in the place of an answer, in any form a provider may give it (13.2 of the reference).
+ */
+void llm_read_trouble(struct llm_reader *reader, const struct json *error);
+void llm_read_fault(struct llm_reader *reader, enum llm_fault fault, const char *text);
+
+/* A whole number of a member, or -1. */
+int64_t llm_json_count(const struct json *object, const char *name);
+/* A string of a member, or empty (also for null). */
+struct str llm_json_text(const struct json *object, const char *name);
