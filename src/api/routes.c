@@ -175,6 +175,25 @@ const struct route routes_table[] = {
      "The same events as server-sent events", "", "topics:text?, ticket:text?", "text/event-stream",
      200},
 
+    /* Keys for programs; see docs/gateway.md */
+    {HTTP_GET_, "/keys", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, keys_get_list,
+     "One's keys for programs", "", "", "ApiKeys", 200},
+    {HTTP_POST_, "/keys", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, keys_post,
+     "Make a key for a program; it is shown this once",
+     "name:text:1-100, requests_per_minute:int?:1-1000000000000, "
+     "tokens_per_day:int?:1-1000000000000, models:[Words]?",
+     "", "NewApiKey", 201},
+    {HTTP_PATCH_, "/keys/{key_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, keys_patch,
+     "Change its name or limits; what is absent stays, null takes a limit away",
+     "name:text?:1-100, requests_per_minute:int?:1-1000000000000, "
+     "tokens_per_day:int?:1-1000000000000, models:[Words]?",
+     "", "ApiKey", 200},
+    {HTTP_DELETE_, "/keys/{key_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, keys_delete,
+     "Revoke a key; what runs with it ends", "", "", "", 204},
+    {HTTP_GET_, "/usage", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, usage_get,
+     "What was used with one's keys, by day, key and model; administrators see everybody's", "",
+     "from:text?, to:text?, user_id:id?", "Usage", 200},
+
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,
      "Places of the town", "", "", "Places", 200},

@@ -37,6 +37,13 @@ enum {
     LIMIT_GROUP_MEMBERS = 500,
     LIMIT_CLIENT_ID_MAX = 64, /* a UUID and some */
 
+    /* A member's keys for programs: one for each program, and then some. */
+    LIMIT_KEYS = 100,
+    LIMIT_KEY_NAME_MAX = 100,
+    LIMIT_KEY_MODELS = 50,
+    /* "SITE/MODEL": the longest names in use have some 90. */
+    LIMIT_MODEL_BYTES = 200,
+
     LIMIT_PAGE_SIZE = 100,
 
     /* One WebSocket message from a member; ours are all small JSON. */

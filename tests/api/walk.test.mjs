@@ -33,6 +33,7 @@ before(async () => {
   world.message = await make(`/messages/send/${bob.id}`, { content: 'SECRET-letter' }, 200);
   world.group = await make('/groups', { name: 'SECRET-group', members: [bob.id] });
   world.said = await make(`/groups/${world.group.id}/messages`, { content: 'SECRET-talk' });
+  world.key = await make('/keys', { name: 'SECRET-program' });
   await server.sql(`UPDATE sessions SET client = 'SECRET-phone' WHERE user_id = ${ada.id}`);
   [world.session] = await server.sql(`SELECT id FROM sessions WHERE user_id = ${ada.id}`);
   assertOk(await server.api('POST', '/auth/logout-all', { token: world.gone.token }), 204);
@@ -66,6 +67,7 @@ const ids = {
   group_id: () => world.group.id,
   message_id: () => world.message.id,
   session_id: () => world.session.id,
+  key_id: () => world.key.id,
   filename: () => 'nothing.png',
 };
 const proxied = { 'x-forwarded-for': '203.0.113.9' };
@@ -142,6 +144,12 @@ const entries = {
   'GET /live': { who: 'live', wrong: [400, 403, 426] },
   'GET /live/events': { who: 'live', query: () => `?topics=group:${world.group.id}`, wrong: 200, stranger: 401, stream: true },
 
+  'GET /keys': { who: 'member', wrong: 200 },
+  'POST /keys': { who: 'member', json: { name: 'eve alone', user_id: 1 }, wrong: 201 },
+  'PATCH /keys/{key_id}': { who: 'member', json: { name: 'eve renamed it' }, wrong: 404 },
+  'DELETE /keys/{key_id}': { who: 'member', wrong: 404 },
+  'GET /usage': { who: 'member', query: () => `?user_id=${world.ada.id}`, wrong: 403 },
+
   'GET /places': { who: 'anyone', wrong: 200 },
 };
 
@@ -169,6 +177,7 @@ function ask(entry, { token, method = entry.method } = {}) {
 function assertNoSecret(reply, name) {
   assert.doesNotMatch(reply.text, /SECRET-/, name);
   assert.doesNotMatch(reply.text, /\$argon2|\$2b\$|password_hash|family_hash|refresh_hash/, name);
+  assert.ok(!reply.text.includes(world.key.key), `${name}: a key`);
   for (const who of ['ada', 'bob', 'mod', 'root']) {
     assert.ok(!reply.text.includes(world[who].token), `${name}: the token of ${who}`);
   }
@@ -189,6 +198,8 @@ async function theirs() {
     `SELECT * FROM messages WHERE sender_id IN (${both})`,
     `SELECT * FROM conversations WHERE user_id IN (${both}) AND partner_id IN (${both})`,
     `SELECT * FROM chat_groups WHERE owner_id IN (${both})`,
+    `SELECT * FROM api_keys WHERE user_id IN (${both})`,
+    `SELECT * FROM llm_usage WHERE user_id IN (${both})`,
     `SELECT * FROM chat_group_members WHERE group_id = ${world.group.id}`,
   ];
   return server.sqlText(questions.join('; '));
@@ -288,7 +299,7 @@ describe('with the token of the wrong member', () => {
     const admins = each.filter(({ who }) => who === 'admin');
     assert.ok(admins.length > 0);
     for (const entry of admins) assertProblem(await ask(entry, { token: world.mod.token }), 403);
-    const letters = each.filter(({ route }) => /\{(group_id|message_id|session_id)\}/.test(route));
+    const letters = each.filter(({ route }) => /\{(group_id|message_id|session_id|key_id)\}/.test(route));
     assert.ok(letters.length > 5);
     for (const who of ['mod', 'root']) {
       for (const entry of letters) {
