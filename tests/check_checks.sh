@@ -25,7 +25,7 @@ sound_tree() {
     mkdir -p "$work/tree/src/base" "$work/tree/src/io" "$work/tree/src/store" \
         "$work/tree/tests/fuzz/corpus/fine" "$work/tree/tests/unit" "$work/tree/.ci"
     cd "$work/tree" || exit 1
-    cp -r "$top/tools" "$top/Makefile" "$top/VERSION" "$top/dev" "$top/.clang-format" \
+    cp -r "$top/tools" "$top/deploy" "$top/Makefile" "$top/VERSION" "$top/dev" "$top/.clang-format" \
         "$top/.clang-tidy" .
     cp "$top/.ci/run" .ci/
     cp "$top/src/base/base.h" "$top/src/base/banned.h" src/base/
@@ -140,6 +140,10 @@ sound_tree
 # shellcheck disable=SC2016 # text of a script
 printf '#!/bin/sh\n# SPDX-License-Identifier: AGPL-3.0-or-later\nrm -rf $1/*\n' >tools/risky.sh
 notices shell tools/risky.sh 'a script with an unquoted argument'
+
+sound_tree
+sed -i 's/^ProtectHome=/ProtectHoem=/' deploy/hutong.service
+notices deploy ProtectHoem 'a line of the unit that systemd would leave out'
 
 plant 'int narrow(long a)' 'return a;'
 notices clang src/base/fine.c 'a conversion that loses bits'

@@ -18,6 +18,7 @@ banned   quick  no function that base/banned.h takes away
 spdx     quick  every file names its licence at its top
 todo     quick  every debt names its issue
 shell    quick  scripts parse, and shellcheck is content
+deploy   quick  systemd knows every line of the unit, Prometheus (where installed) its rules
 clang    quick  clang builds everything without a warning
 gcc      full   gcc builds everything without a warning, optimised
 tidy     full   clang-tidy, as .clang-tidy says
@@ -122,6 +123,18 @@ check_shell() {
     # shellcheck disable=SC2046 # a list of files
     shellcheck $(shell_scripts) $(ls .ci/run 2>/dev/null) || found=1
     return $found
+}
+
+# systemd only warns of a line that it does not know, and goes on without its protection.
+check_deploy() {
+    [ -d deploy ] || return 0
+    sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' deploy/hutong.service >"$work/hutong.service"
+    systemd-analyze verify "$work/hutong.service" >"$work/out" 2>&1 || echo "not valid" >>"$work/out"
+    if command -v promtool >/dev/null; then
+        promtool check rules deploy/alerts.yml >"$work/rules" 2>&1 || cat "$work/rules" >>"$work/out"
+    fi
+    cat "$work/out"
+    [ ! -s "$work/out" ]
 }
 
 build_everything() { # VARIANT

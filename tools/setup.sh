@@ -26,8 +26,11 @@ packages() { # SET
             libjpeg-dev zlib1g-dev'
         ;;
     node) echo '!node:nodejs !npm:npm' ;;
-    test) echo "libcmocka-dev mariadb-server redis-server nginx openssl sqlite3 procps $(packages node)" ;;
-    check) echo 'clang clang-tidy clang-format cppcheck universal-ctags shellcheck gcovr' ;;
+    test)
+        echo "libcmocka-dev mariadb-server redis-server nginx openssl sqlite3 procps
+            chromium|chromium-browser $(packages node)"
+        ;;
+    check) echo 'clang clang-tidy clang-format cppcheck universal-ctags shellcheck gcovr systemd' ;;
     bench) echo 'wrk nginx' ;;
     *) echo "setup: no set of packages is called $1" >&2 && exit 2 ;;
     esac

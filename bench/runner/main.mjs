@@ -5,6 +5,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { createContext } from './context.mjs';
@@ -12,7 +13,7 @@ import { page, summarize, table, unmeasured } from './report.mjs';
 import { rows } from './rows.mjs';
 import { CannotMeasure, deaths, killAll, stopAll } from './servers.mjs';
 
-const root = path.join(import.meta.dirname, '../..');
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const help = `Usage: bench/run [OPTION…] [ROW…]
 Measure the server and print the table of bench/README.md; all rows, or those named.

@@ -7,14 +7,15 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { figure, median, page, summarize, table, unmeasured } from '../runner/report.mjs';
 import { rows } from '../runner/rows.mjs';
 
-const main = path.join(import.meta.dirname, '../runner/main.mjs');
-const standin = path.join(import.meta.dirname, 'standin.mjs');
+const main = fileURLToPath(new URL('../runner/main.mjs', import.meta.url));
+const standin = fileURLToPath(new URL('standin.mjs', import.meta.url));
 const tools =
-  process.env.BENCH_TOOLS ?? path.join(import.meta.dirname, '../../build/release/bench');
+  process.env.BENCH_TOOLS ?? fileURLToPath(new URL('../../build/release/bench', import.meta.url));
 let folder;
 
 before(async () => (folder = await mkdtemp(path.join(tmpdir(), 'bench-run-'))));

@@ -8,10 +8,11 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { listen } from './wsserver.mjs';
 
 const tools =
-  process.env.BENCH_TOOLS ?? path.join(import.meta.dirname, '../../build/release/bench');
+  process.env.BENCH_TOOLS ?? fileURLToPath(new URL('../../build/release/bench', import.meta.url));
 
 // {status, result (the JSON line, or null), stderr}
 function run(tool, ...args) {

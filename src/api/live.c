@@ -688,7 +688,10 @@ static void open_stream(struct call *call)
     }
     const struct url_param *topics = query_of(call, "topics");
     struct str rest = topics ? topics->value : STR("feed"), one;
+    const struct url_param *passed_on = query_of(call, "last_event_id");
+    /* A browser sends the header when it comes back by itself, with what it heard since. */
     struct str last = http_find_header(x, STR("last-event-id"));
+    if (last.len == 0 && passed_on) last = passed_on->value;
     struct live *live = live_new(call->home, LIVE_STREAM, &call->who, call->token.len > 0);
     live->x = x;
     x->status = 200;

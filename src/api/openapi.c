@@ -388,13 +388,14 @@ static enum err put_content(struct json_out *out, const struct route *route, str
 static void put_failures(struct json_out *out, const struct route *route)
 {
     bool input = has_path_parameters(route) || route->query_fields[0] || route->body_fields[0];
+    bool judges_secret = strcmp(route->reply, "Token") == 0; /* a password, a refresh token */
     bool live = route->access == ACCESS_LIVE, socket = route->status == 101;
     bool slow = route->lane == LANE_SLOW || route->lane == LANE_HASH || route->lane == LANE_WRITE;
     const struct {
         const char *status, *name;
         bool applies;
     } rows[] = {
-        {"401", "SignIn", route->access >= ACCESS_MEMBER || (live && !socket)},
+        {"401", "SignIn", route->access >= ACCESS_MEMBER || judges_secret || (live && !socket)},
         {"403", "Denied", route->access >= ACCESS_MODERATOR || live},
         {"404", "NotFound", has_path_parameters(route)},
         {"409", "Conflict", route->lane == LANE_WRITE},

@@ -172,8 +172,8 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/live", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_ws,
      "WebSocket of everything live; see docs/live.md", "", "ticket:text?", "", 101},
     {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_events,
-     "The same events as server-sent events", "", "topics:text?, ticket:text?", "text/event-stream",
-     200},
+     "The same events as server-sent events", "", "topics:text?, ticket:text?, last_event_id:text?",
+     "text/event-stream", 200},
 
     /* Keys for programs; see docs/gateway.md */
     {HTTP_GET_, "/keys", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, keys_get_list,

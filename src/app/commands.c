@@ -130,7 +130,7 @@ const struct command commands[] = {
      .manual = "Looks at settings, folders, disk, signing keys, database, passwords, address,\n"
                "limits, clock and broker. One line for each thing: ok, warn or WRONG, and below\n"
                "it what to do. Changes nothing, makes no file, and may run beside a server. Run\n"
-               "it as the user who runs the server, with the same settings.\n"
+               "it as the user who runs the server, or as root, with the same settings.\n"
                "\n"
                "Options:\n" SETTINGS_PARAGRAPH "\n"
                "Environment:\n"
@@ -138,7 +138,7 @@ const struct command commands[] = {
                "\n"
                "Examples:\n"
                "  hutong doctor\n"
-               "  sudo -u hutong hutong doctor --data /var/lib/hutong\n"
+               "  sudo hutong doctor --data /var/lib/hutong\n"
                "\n"
                "Exit status: 0 when nothing is WRONG (there may be warnings), 1 when something\n"
                "is, 2 for wrong usage or a value that cannot be read at all.\n",

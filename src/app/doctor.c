@@ -217,6 +217,17 @@ static void check_file_system(struct visit *visit)
 
 /* --- keys --- */
 
+/*
+ * Root looks at another user's community: systemd's DynamicUser keeps it where nobody else gets
+ * at it. The server would refuse these keys to root, who must not take the folder over.
+ */
+static bool keys_are_of_folder(const struct stat *keys, const char *folder)
+{
+    struct stat info;
+    return geteuid() == 0 && keys->st_uid != 0 && (keys->st_mode & 077) == 0 &&
+           stat(folder, &info) == 0 && info.st_uid == keys->st_uid;
+}
+
 static void check_keys(struct visit *visit)
 {
     struct stat info;
@@ -226,6 +237,12 @@ static void check_keys(struct visit *visit)
     const char *path = arena_printf(visit->arena, "%s/keys.json", folder).at;
     if (lstat(path, &info) != 0 && is_absent(errno)) {
         visit_tell(visit, FINDING_OK, "signing keys", NULL, "none yet; the first start makes one");
+        return;
+    }
+    if (keys_are_of_folder(&info, folder)) {
+        visit_tell(visit, FINDING_OK, "signing keys", NULL,
+                   "only for user %u, to whom the data folder belongs; not read",
+                   (unsigned)info.st_uid);
         return;
     }
     enum err err = keyring_open(folder, (struct str){0}, clock_wall_us() / 1000000, &keyring, &why);

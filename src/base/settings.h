@@ -61,6 +61,22 @@ struct settings {
     int64_t avatar_bytes_max;
     int64_t image_pixels_max;
     int64_t uploads_at_once;
+    /* Models */
+    struct str llm_model;     /* SITE/MODEL; empty: the first site that is set up */
+    struct str llm_fallback;  /* SITE or SITE/MODEL, comma-separated */
+    struct str llm_sites;     /* NAME=URL of more servers that speak OpenAI's API */
+    struct str llm_keys_file; /* lines NAME KEY [KEY...]; mode 0600 */
+    bool llm_probe;
+    int64_t llm_at_once, llm_queue_max;
+    int64_t llm_connect_s, llm_first_s, llm_idle_s, llm_total_s, llm_queue_s; /* 0: by site */
+    int64_t llm_context_tokens;
+    struct str openai_base, openai_key;
+    struct str azure_base, azure_key, azure_version;
+    struct str google_base, google_key;
+    struct str anthropic_base, anthropic_key;
+    struct str ollama_base, lmstudio_base;
+    struct str dashscope_base, dashscope_key, dashscope_workspace;
+    struct str openrouter_key, deepseek_key;
     /* Old database names, joined into `database` when MYSQL_HOST or one of them is set */
     struct str mysql_host, mysql_user, mysql_password, mysql_database;
     int64_t mysql_port;

@@ -96,9 +96,9 @@ static void note_health(struct gate *gate, bool failed, int64_t now_us)
     gate->window_calls++;
     gate->window_failures += failed;
     gate->in_a_row = failed ? gate->in_a_row + 1 : 0;
-    bool sick = gate->in_a_row >= FAILURES_IN_A_ROW ||
-                (gate->window_calls >= WINDOW_CALLS_MIN &&
-                 gate->window_failures * 2 > gate->window_calls);
+    bool sick =
+        gate->in_a_row >= FAILURES_IN_A_ROW ||
+        (gate->window_calls >= WINDOW_CALLS_MIN && gate->window_failures * 2 > gate->window_calls);
     if (failed && (sick || gate->circuit == CIRCUIT_PROBING)) {
         open_circuit(gate, now_us);
     } else if (!failed && gate->circuit == CIRCUIT_PROBING) {
@@ -219,8 +219,12 @@ void gate_leave(struct gate *gate, enum llm_fault fault, int64_t first_us, int64
     pthread_mutex_lock(&gate->lock);
     ASSERT(gate->running > 0);
     gate->running--;
-    note_health(gate, llm_fault_rules(fault).counts, now_us);
-    adapt(gate, fault, first_us, now_us);
+    if (fault != LLM_FAULT_BUSY) {
+        note_health(gate, llm_fault_rules(fault).counts, now_us);
+        adapt(gate, fault, first_us, now_us);
+    } else if (gate->circuit == CIRCUIT_PROBING) {
+        gate->circuit = CIRCUIT_OPEN; /* its time is over: the next one probes */
+    }
     let_in(gate);
     pthread_mutex_unlock(&gate->lock);
 }

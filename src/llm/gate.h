@@ -53,7 +53,10 @@ enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, enum 
  * be yours when it comes. */
 bool gate_withdraw(struct gate *gate, struct gate_ticket *ticket);
 
-/* The place is free again. `fault`: how it went; `first_us`: time to the first piece, -1 unknown. */
+/*
+ * The place is free again. `fault`: how it went, LLM_FAULT_BUSY when nobody can say (cancelled
+ * before its end); `first_us`: time to the first piece, -1 unknown.
+ */
 void gate_leave(struct gate *gate, enum llm_fault fault, int64_t first_us, int64_t now_us);
 /* May something be tried once more? */
 bool gate_may_retry(struct gate *gate);

@@ -609,7 +609,11 @@ describe('logging out', () => {
 describe('the list of log-ins', () => {
   test('shows one\'s own, newest first, and which is this one', async () => {
     await server.register('lister');
-    const [a, b] = [await signIn('lister'), await signIn('lister')];
+    const a = await signIn('lister');
+    const last = await server.api('POST', '/auth/login', {
+      json: { username: 'lister', password: PASSWORD }, headers: { 'user-agent': 'phone/1' },
+    });
+    const b = assertOk(last);
     const { items } = assertOk(await server.api('GET', '/auth/sessions', { token: a.access_token }));
     assert.equal(items.length, 3);
     for (const item of items) assertShape(item, 'session');
@@ -618,7 +622,7 @@ describe('the list of log-ins', () => {
     assert.deepEqual(current.map(({ id }) => id), [decode(a.access_token).claims.sid]);
     assert.equal(items[0].id, decode(b.access_token).claims.sid);
     assert.equal(items[0].address, '127.0.0.1');
-    assert.equal(items[0].client, 'node');
+    assert.equal(items[0].client, 'phone/1');
   });
 
   test('lets one end any of them, and nobody else\'s', async () => {

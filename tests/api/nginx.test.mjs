@@ -70,7 +70,7 @@ async function startNginx(upstream) {
   await writeFile(`${folder}/site.conf`, await site(folder, ports, upstream));
   await writeFile(`${folder}/nginx.conf`, [
     'daemon off;', 'master_process off;', `pid ${folder}/pid;`, `error_log ${folder}/error.log warn;`,
-    'events { worker_connections 256; }', 'http {',
+    'events { worker_connections 256; }', 'http {', `  access_log ${folder}/access.log;`,
     ...places.map((place) => `  ${place}_temp_path ${folder}/${place};`),
     `  include ${folder}/site.conf;`, '}', ''].join('\n'));
   const child = spawn('nginx', ['-p', folder, '-c', `${folder}/nginx.conf`, '-e', `${folder}/error.log`],
@@ -90,6 +90,7 @@ async function startNginx(upstream) {
     ports,
     ca: await readFile(`${folder}/certificate.pem`),
     log,
+    accessLog: () => readFile(`${folder}/access.log`, 'utf8'),
     async stop() {
       child.kill('SIGTERM');
       await ended;
@@ -238,6 +239,18 @@ test('a message arrives over the WebSocket of the older clients', async () => {
   assert.equal((await arrived).data.content, '你好');
   socket.close();
   await once(socket, 'close');
+});
+
+test('a token in the query reaches no log, also when it comes without TLS', async () => {
+  const plain = `http://127.0.0.1:${nginx.ports.plain}`;
+  const token = 'a.secret.token';
+  const reply = await fetch(`${plain}/messages/ws?token=${token}`, { redirect: 'manual', headers: { host: HOST } });
+  assert.equal(reply.status, 308);
+  await overHttp2(async (session) => {
+    assert.equal((await ask(session, 'GET', `/messages/ws?token=${token}`)).status, 426);
+  });
+  assert.equal(await nginx.accessLog(), '');
+  assert.ok(!(await nginx.log()).includes(token));
 });
 
 test('the live WebSocket passes', async () => {

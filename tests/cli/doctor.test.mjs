@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
-  chmod, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, rm, utimes, writeFile,
+  chmod, chown, copyFile, lstat, mkdir, mkdtemp, readFile, readdir, rm, utimes, writeFile,
 } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
@@ -212,6 +212,20 @@ test('finds a data folder that cannot be made', async (t) => {
   assertFinds(await visit(dir, ['--data', path.join(dir, 'd', 'e')]),
     'WRONG', 'data folder', /cannot be made: .*d is no folder/, /choose another folder/);
 });
+
+// As with systemd's DynamicUser: an administrator looks, and must not be told to take it over. Only
+// root can give files away, so only root has this test.
+if (process.getuid() === 0) {
+  test('root may look at a community of another user', async (t) => {
+    const { dir, data } = await healthy(t);
+    for (const name of ['.', ...await readdir(data)]) await chown(path.join(data, name), 65534, 65534);
+    const result = await visit(dir, QUIET);
+    assert.equal(result.wrong.length, 0, result.out);
+    assert.match(result.found['signing keys'][0].text, /only for user 65534/);
+    await chown(data, 0, 0);
+    assertFinds(await visit(dir, QUIET), 'WRONG', 'signing keys', /belongs to user 65534/, /^chown 0 /);
+  });
+}
 
 // As somebody who is not allowed: root is allowed everything, so it becomes nobody here.
 test('finds folders it may not write to', async (t) => {

@@ -2,7 +2,7 @@
 //
 // A full disk, a real one: a small tmpfs is the data folder. Changes are refused with a sentence,
 // reads go on, nothing acknowledged is lost, and when there is room again all goes on
-// without a restart. Needs the right to mount (root).
+// without a restart. Needs the right to mount: root's, or sudo's without a question.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, rmdirSync, statfsSync, writeSync } from 'node:fs';
@@ -14,11 +14,21 @@ import { startServer } from '../support/server.mjs';
 
 const SIZE_MB = 160; // /health/ready wants 64 MiB free
 
+function asRoot(command, args) {
+  if (process.getuid() === 0) return execFileSync(command, args);
+  try {
+    return execFileSync('sudo', ['-n', command, ...args]);
+  } catch (error) {
+    throw new Error(`only root may ${command}: run the tests as root, or "sudo -v" before them\n${error.message}`);
+  }
+}
+
 class SmallDisk {
   constructor() {
     this.dir = mkdtempSync(path.join(tmpdir(), 'hutong-disk-'));
     this.ballast = path.join(this.dir, 'ballast');
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MB}m`, 'hutong-test', this.dir]);
+    const owner = `uid=${process.getuid()},gid=${process.getgid()},mode=0700`;
+    asRoot('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MB}m,${owner}`, 'hutong-test', this.dir]);
   }
 
   fill() {
@@ -39,7 +49,7 @@ class SmallDisk {
   }
 
   remove() {
-    execFileSync('umount', ['--lazy', this.dir]);
+    asRoot('umount', ['--lazy', this.dir]);
     rmdirSync(this.dir);
   }
 }

@@ -139,7 +139,7 @@ describe('a server that cannot start says why in one sentence', () => {
   function serve(args, { env = {}, cwd, as, limit } = {}) {
     const [command, ...before] = [
       ...(limit ? ['prlimit', limit] : []),
-      ...(as ? ['setpriv', `--reuid=${as}`, `--regid=${as}`, '--clear-groups'] : []), BINARY];
+      ...(as && process.getuid() === 0 ? ['setpriv', `--reuid=${as}`, `--regid=${as}`, '--clear-groups'] : []), BINARY];
     const child = spawn(command, [...before, 'serve', ...args], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const said = { out: '', err: '' };
     child.stdout.on('data', (bytes) => {
@@ -228,8 +228,11 @@ describe('a server that cannot start says why in one sentence', () => {
     chmodSync(folder, 0o777);
     const args = ['--listen', '127.0.0.1:0', '--data', path.join(folder, 'data'), '--loops', '4', '--workers', '2'];
     const sentences = [];
-    for (let most = least; ; most++) {
-      assert.ok(most < 200, 'it never started');
+    // Only root can become somebody who runs nothing yet.
+    const others = as && process.getuid() !== 0
+      ? execFileSync('ps', ['-L', '-u', String(process.getuid()), '--no-headers'], { encoding: 'utf8' }).split('\n').length : 0;
+    for (let most = least + others; ; most++) {
+      assert.ok(most < 200 + others, 'it never started');
       const said = await serve(args, { cwd: folder, as, limit: `--${what}=${most}` });
       if (/^ready/m.test(said.out)) {
         assert.equal(said.end, 0, said.err);

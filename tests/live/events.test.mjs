@@ -155,6 +155,21 @@ test('an id from the future, or nonsense, does not lose anything silently', WAIT
   nonsense.destroy();
 });
 
+test('the last id may stand in the query, for browsers; the header is newer', WAIT, async () => {
+  const first = await Stream.open('/live/events?topics=feed', { token: wang.token });
+  const { lastId } = await first.next();
+  first.destroy();
+  const made = [await post('while nobody listened'), await post('nor here')];
+  const target = `/live/events?topics=feed&last_event_id=${encodeURIComponent(lastId)}`;
+  const back = await Stream.open(target, { token: wang.token });
+  const events = [];
+  for (const { id } of made) events.push(await back.next((m) => m.event === 'post.created' && m.data.id === id));
+  back.destroy();
+  const again = await Stream.open(target, { token: wang.token, lastId: events[0].lastId });
+  assert.equal((await again.next()).data.id, made[1].id);
+  again.destroy();
+});
+
 test('a ticket opens it, strangers and foreign pages are refused', WAIT, async () => {
   assert.equal((await server.api('GET', '/live/events')).status, 401);
   assert.equal((await server.api('GET', '/live/events?ticket=nonsense')).status, 401);

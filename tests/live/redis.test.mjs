@@ -164,7 +164,7 @@ test('nothing is missed when Redis dies and comes back', { timeout: 60_000 }, as
   for (const l of [la, lb]) {
     await l.settle();
     assertGapless(l, from, 3);
-    assert.deepEqual(postIds(l).toSorted(), made.toSorted());
+    assert.deepEqual([...postIds(l)].sort(), [...made].sort());
     await l.close();
   }
   for (const server of [a, b]) {

@@ -1,0 +1,791 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * llm/call.c: one request to a model, from llm_start() to its end.
+ *
+ *   READY → (QUEUED →) (NAMING →) ASKING → ANSWERING → OVER
+ *     ↑_______________RESTING____________|
+ *
+ * READY takes the next choice of the plan; QUEUED waits for a place at its
+ * gate; NAMING asks the site which models it has, when none was named; ASKING
+ * waits for the first piece, ANSWERING is after it. What fails before the first
+ * piece may rest and try again, take another key, or go on to the next choice;
+ * what fails after it ends the call. `tell_end` is the one way out.
+ *
+ * A call that is cancelled while a grant of its gate is on the way lives on
+ * until that comes, deaf.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "http/client.h"
+#include "llm/fault.h"
+#include "llm/site.h"
+#include "llm/tokens.h"
+
+enum {
+    ATTEMPTS_PER_SITE = 3,
+    SECOND_US = 1000000,
+    HINT_MS_MAX = 20000,   /* a longer wait the provider asks for is not worth it here */
+    BACKOFF_MS = 500,      /* doubling … */
+    BACKOFF_MS_MAX = 8000, /* … up to this, and a random part of it */
+    PARK_KEY_US = 600 * SECOND_US,
+    AFTER_END_US = SECOND_US, /* for the end of a body whose protocol said all */
+    OFFLINE_PIECE_MS = 25,    /* about as fast as a person reads */
+    NAME_BODY_MAX = 4 * 1024 * 1024,
+};
+
+enum call_state {
+    CALL_READY,
+    CALL_QUEUED,
+    CALL_NAMING,
+    CALL_ASKING,
+    CALL_ANSWERING,
+    CALL_RESTING,
+    CALL_OVER
+};
+
+struct llm_loop {
+    struct llm *llm;
+    struct loop *loop;
+    struct http_client *client;
+    struct list calls;
+};
+
+struct llm_call {
+    struct list link;
+    struct llm_loop *home;
+    struct arena arena;
+    struct llm_request request; /* copied */
+    const struct llm_events *events;
+    void *ctx;
+
+    enum call_state state;
+    struct llm_choice plan[LLM_PLAN_MAX];
+    size_t plan_count, plan_at;
+    int attempts, attempts_here;
+    bool shortened;
+    bool has_place; /* at the gate of the present choice */
+    int key;
+    struct turn_hook advance;
+    struct gate_ticket ticket;
+    struct deadline deadline;
+    struct timer *timer; /* rests, and the offline pace; NULL until needed */
+
+    struct http_fetch *fetch;
+    bool reading; /* `reader` is in use */
+    struct llm_reader reader;
+    struct buf names; /* NAMING: the list of models */
+    int status;
+    int64_t hint_ms;     /* when to come back, by the head; -1: not said */
+    int64_t said_tokens; /* our estimate of what was told */
+
+    struct buf offline_text;
+    size_t offline_at;
+
+    int64_t began_us, asked_us, first_us; /* monotonic; first: -1 until it came */
+    struct llm_result result;
+};
+
+static void go_on(struct turn_hook *hook);
+
+/* --- what was asked, kept --- */
+
+static struct llm_message *copy_messages(struct arena *arena, const struct llm_message *from,
+                                         size_t count)
+{
+    struct llm_message *to = ARENA_ARRAY(arena, struct llm_message, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        to[i] = (struct llm_message){.role = from[i].role,
+                                     .text = arena_copy(arena, from[i].text),
+                                     .parts = arena_copy(arena, from[i].parts),
+                                     .tool_calls = arena_copy(arena, from[i].tool_calls),
+                                     .tool_call_id = arena_copy(arena, from[i].tool_call_id)};
+    }
+    return to;
+}
+
+static struct llm_scene *copy_scene(struct arena *arena, const struct llm_scene *from)
+{
+    if (from == NULL) return NULL;
+    struct llm_scene *to = ARENA_NEW(arena, struct llm_scene);
+    *to = (struct llm_scene){.task = from->task,
+                             .language = arena_copy(arena, from->language),
+                             .name = arena_copy(arena, from->name),
+                             .occupation = arena_copy(arena, from->occupation),
+                             .traits = arena_copy(arena, from->traits),
+                             .partner = arena_copy(arena, from->partner),
+                             .mood = arena_copy(arena, from->mood),
+                             .place = arena_copy(arena, from->place),
+                             .topic = arena_copy(arena, from->topic),
+                             .weather = arena_copy(arena, from->weather),
+                             .hour = from->hour};
+    return to;
+}
+
+static void copy_request(struct llm_call *call, const struct llm_request *from)
+{
+    struct arena *arena = &call->arena;
+    struct llm_request *to = &call->request;
+    *to = *from;
+    to->model = arena_copy(arena, from->model);
+    to->messages = copy_messages(arena, from->messages, from->message_count);
+    if (from->shorter) to->shorter = copy_messages(arena, from->shorter, from->shorter_count);
+    for (size_t i = 0; i < from->stop_count; i++) to->stops[i] = arena_copy(arena, from->stops[i]);
+    to->schema_name = arena_copy(arena, from->schema_name);
+    to->schema = arena_copy(arena, from->schema);
+    to->tools = arena_copy(arena, from->tools);
+    to->tool_choice = arena_copy(arena, from->tool_choice);
+    to->scene = copy_scene(arena, from->scene);
+}
+
+struct llm_request llm_request_plain(void)
+{
+    return (struct llm_request){.temperature = LLM_UNSET,
+                                .top_p = LLM_UNSET,
+                                .presence_penalty = LLM_UNSET,
+                                .frequency_penalty = LLM_UNSET,
+                                .seed = -1};
+}
+
+/* --- the end --- */
+
+static struct llm_place *place_of(struct llm_call *call)
+{
+    return call->plan[call->plan_at].place;
+}
+
+static int64_t now_us(const struct llm_call *call)
+{
+    return loop_now_us(call->home->loop);
+}
+
+/* The present attempt stops: its connection, its clocks, its place at the gate, which learns how it
+ * went. The reader may be on the stack, and stays. */
+static void stop_attempt(struct llm_call *call, enum llm_fault fault)
+{
+    if (call->fetch) http_fetch_cancel(call->fetch);
+    call->fetch = NULL;
+    deadline_clear(&call->deadline);
+    if (call->timer) timer_stop(call->timer);
+    if (!call->has_place) return;
+    int64_t first = call->first_us >= 0 ? call->first_us - call->asked_us : -1;
+    gate_leave(place_of(call)->gate, fault, first, clock_mono_us());
+    call->has_place = false;
+}
+
+static void drop_attempt(struct llm_call *call, enum llm_fault fault)
+{
+    stop_attempt(call, fault);
+    if (call->reading) llm_reader_release(&call->reader);
+    call->reading = false;
+}
+
+static void free_call(struct llm_call *call)
+{
+    list_remove(&call->link);
+    list_remove(&call->advance.link);
+    if (call->reading) llm_reader_release(&call->reader);
+    timer_free(call->timer);
+    buf_release(&call->names);
+    buf_release(&call->offline_text);
+    arena_release(&call->arena);
+    mem_free(call);
+}
+
+static const struct llm_message *asked_messages(const struct llm_call *call, size_t *count_out)
+{
+    *count_out = call->shortened ? call->request.shorter_count : call->request.message_count;
+    return call->shortened ? call->request.shorter : call->request.messages;
+}
+
+/* Whatever the provider did not count is estimated, and marked so. */
+static void fill_usage(struct llm_call *call, struct llm_usage *usage)
+{
+    if (call->first_us < 0 && call->asked_us == 0) return; /* nothing was asked */
+    if (usage->input < 0) {
+        size_t count;
+        const struct llm_message *messages = asked_messages(call, &count);
+        usage->input = 3;
+        for (size_t i = 0; i < count; i++) {
+            usage->input += 4 + (int64_t)tokens_estimate(messages[i].text);
+        }
+        usage->estimated = true;
+    }
+    if (usage->output < 0) {
+        usage->output = call->said_tokens;
+        usage->estimated = true;
+    }
+}
+
+static void tell_end(struct llm_call *call)
+{
+    ASSERT(call->state != CALL_OVER);
+    struct llm_result *result = &call->result;
+    call->state = CALL_OVER;
+    if (result->end != LLM_FAILED) fill_usage(call, &result->usage);
+    result->attempts = call->attempts;
+    result->first_us = call->first_us >= 0 ? call->first_us - call->began_us : -1;
+    result->total_us = clock_mono_us() - call->began_us;
+    if (call->plan_count > 0) {
+        result->site = place_of(call)->site.name;
+        result->model = call->plan[call->plan_at].model;
+    }
+    bool blames = result->fault != LLM_FAULT_NONE;
+    drop_attempt(call, blames ? result->fault : LLM_FAULT_NONE);
+    call->events->end(call->ctx, result);
+    free_call(call);
+}
+
+static void fail(struct llm_call *call, enum llm_fault fault, const struct llm_trouble *trouble)
+{
+    const struct llm_site *site = call->plan_count ? &place_of(call)->site : NULL;
+    struct str model = call->plan_count ? call->plan[call->plan_at].model : (struct str){0};
+    call->result.fault = fault;
+    bool said = call->first_us >= 0;
+    call->result.end = fault == LLM_FAULT_FILTER ? LLM_REFUSED : said ? LLM_CUT_OFF : LLM_FAILED;
+    llm_fault_sentence(fault, site, model, trouble, &call->result.why);
+    log_info("llm.failed", "site=%.*s model=%.*s fault=%s code=%s attempts=%d reason=\"%s\"",
+             STR_ARGS(site ? site->name : STR("none")), STR_ARGS(model), llm_fault_name(fault),
+             trouble && trouble->code[0] ? trouble->code : "-", call->attempts,
+             trouble ? trouble->text : "");
+    tell_end(call);
+}
+
+/* --- after a failure before the first piece --- */
+
+static void rest(struct llm_call *call, int64_t for_ms);
+
+static void next_turn(struct llm_call *call)
+{
+    call->state = CALL_READY;
+    loop_at_turn_end(call->home->loop, &call->advance);
+}
+
+static bool take_next_choice(struct llm_call *call)
+{
+    if (call->plan_at + 1 >= call->plan_count) return false;
+    call->plan_at++;
+    call->attempts_here = 0;
+    return true;
+}
+
+/* Full jitter (Brooker, "Exponential backoff and jitter", 2015), or what the provider asks. */
+static int64_t pause_ms(const struct llm_call *call, int64_t hint_ms)
+{
+    if (hint_ms >= 0) return hint_ms + (int64_t)(random_u64() % (uint64_t)(hint_ms / 10 + 1));
+    int64_t most = MIN((int64_t)BACKOFF_MS << call->attempts_here, (int64_t)BACKOFF_MS_MAX);
+    return (int64_t)(random_u64() % (uint64_t)(most + 1));
+}
+
+static bool another_key(struct llm_call *call, enum llm_fault fault, int64_t hint_ms)
+{
+    struct llm_place *place = place_of(call);
+    if (!llm_fault_rules(fault).next_key || place->site.key_count == 0) return false;
+    bool soon = fault == LLM_FAULT_RATE;
+    int64_t park_us = soon ? MAX(hint_ms, 1000) * 1000 : PARK_KEY_US;
+    gate_park_key(place->gate, call->key, clock_mono_us() + park_us);
+    int key = gate_take_key(place->gate, place->site.key_count, clock_mono_us());
+    return key >= 0;
+}
+
+static void recover(struct llm_call *call, enum llm_fault fault, const struct llm_trouble *trouble)
+{
+    struct llm_place *place = place_of(call);
+    int64_t hint_ms = trouble ? trouble->retry_after_ms : -1;
+    if (fault == LLM_FAULT_RATE && hint_ms > 120000) fault = LLM_FAULT_QUOTA;
+    struct llm_fault_rules rules = llm_fault_rules(fault);
+    bool in_time = clock_mono_us() - call->began_us < place->clocks.first_us;
+    bool again =
+        rules.again && call->attempts_here < ATTEMPTS_PER_SITE && in_time && hint_ms <= HINT_MS_MAX;
+    drop_attempt(call, fault);
+    call->result.retry_after_ms = hint_ms;
+    if (fault == LLM_FAULT_TOO_LONG && call->request.shorter && !call->shortened) {
+        call->shortened = true;
+        next_turn(call);
+    } else if (trouble && call->attempts_here < ATTEMPTS_PER_SITE &&
+               llm_learn(call->home->llm, &place->site, call->plan[call->plan_at].model, trouble)) {
+        next_turn(call);
+    } else if (call->attempts_here < LLM_KEYS_MAX && another_key(call, fault, hint_ms)) {
+        next_turn(call);
+    } else if (again && gate_may_retry(place->gate)) {
+        rest(call, pause_ms(call, hint_ms));
+    } else if (rules.next_site && take_next_choice(call)) {
+        next_turn(call);
+    } else {
+        fail(call, fault, trouble);
+    }
+}
+
+/* --- reading --- */
+
+static void note_piece(struct llm_call *call)
+{
+    int64_t now = now_us(call);
+    if (call->first_us < 0) {
+        call->first_us = clock_mono_us();
+        call->state = CALL_ANSWERING;
+    }
+    int64_t ends = call->began_us + place_of(call)->clocks.total_us;
+    deadline_set(call->home->loop, &call->deadline,
+                 MIN(now + place_of(call)->clocks.idle_us, ends));
+}
+
+static void on_open(void *ctx, struct str model)
+{
+    struct llm_call *call = ctx;
+    if (model.len == 0) model = call->plan[call->plan_at].model;
+    if (call->events->open) call->events->open(call->ctx, place_of(call)->site.name, model);
+}
+
+static void on_text(void *ctx, struct str piece)
+{
+    struct llm_call *call = ctx;
+    note_piece(call);
+    call->said_tokens += (int64_t)tokens_estimate(piece);
+    if (call->events->text) call->events->text(call->ctx, piece);
+}
+
+static void on_reasoning(void *ctx, struct str piece)
+{
+    struct llm_call *call = ctx;
+    note_piece(call);
+    call->said_tokens += (int64_t)tokens_estimate(piece);
+    if (call->events->reasoning) call->events->reasoning(call->ctx, piece);
+}
+
+static void on_tool(void *ctx, const struct llm_tool_piece *piece)
+{
+    struct llm_call *call = ctx;
+    note_piece(call);
+    if (call->events->tool) call->events->tool(call->ctx, piece);
+}
+
+static const struct llm_reader_events reader_events = {on_open, on_text, on_reasoning, on_tool};
+
+/* The body is over, or enough of it is known. May end the call. */
+static void judge(struct llm_call *call, bool broken)
+{
+    struct llm_result *result = &call->result;
+    llm_reader_verdict(&call->reader, broken, result);
+    if (call->state == CALL_OVER) return; /* cancelled by what was let go */
+    struct llm_trouble trouble = call->reader.trouble;
+    if (trouble.retry_after_ms < 0) trouble.retry_after_ms = call->hint_ms;
+    if (result->end == LLM_COMPLETE) {
+        tell_end(call);
+    } else if (call->first_us < 0 && result->end == LLM_FAILED) {
+        recover(call, result->fault, &trouble);
+    } else {
+        llm_fault_sentence(result->fault, &place_of(call)->site, call->plan[call->plan_at].model,
+                           &trouble, &result->why);
+        tell_end(call);
+    }
+}
+
+static enum llm_fault fetch_fault(enum http_fetch_fault fault)
+{
+    return fault == HTTP_FETCH_URL ? LLM_FAULT_SETUP : LLM_FAULT_CONNECTION;
+}
+
+/* When to come back, by the head of an error; -1: not said. */
+static int64_t hint_of(struct http_fetch *fetch)
+{
+    static const char *const in_ms[] = {"retry-after-ms", "x-ms-retry-after-ms"};
+    for (size_t i = 0; i < COUNT_OF(in_ms); i++) {
+        uint64_t ms;
+        struct str text = str_trim(http_fetch_header(fetch, in_ms[i]));
+        if (str_to_u64(text, &ms) && ms < 86400000) return (int64_t)ms;
+    }
+    return llm_retry_after_ms(http_fetch_header(fetch, "retry-after"), clock_wall_us());
+}
+
+static void on_head(void *ctx, struct http_fetch *fetch, int status)
+{
+    struct llm_call *call = ctx;
+    const struct llm_choice *choice = &call->plan[call->plan_at];
+    call->status = status;
+    call->hint_ms = status >= 400 ? hint_of(fetch) : -1;
+    if (call->state == CALL_NAMING) return;
+    unsigned quirks = llm_quirks(call->home->llm, &choice->place->site, choice->model);
+    llm_reader_init(&call->reader, choice->place->site.provider, quirks, status,
+                    http_fetch_header(fetch, "content-type"), !call->request.whole, &reader_events,
+                    call);
+    call->reading = true;
+}
+
+static void on_piece(void *ctx, struct http_fetch *fetch, struct str bytes)
+{
+    struct llm_call *call = ctx;
+    (void)fetch;
+    if (call->state == CALL_NAMING) {
+        buf_add_str(&call->names, bytes);
+        return;
+    }
+    llm_reader_feed(&call->reader, bytes);
+    if (call->state == CALL_OVER) return; /* cancelled inside an event */
+    if (call->reader.trouble.fault != LLM_FAULT_NONE) {
+        judge(call, false); /* no use in waiting for the end of it */
+    } else if (call->reader.marked_end) {
+        deadline_set(call->home->loop, &call->deadline, now_us(call) + AFTER_END_US);
+    }
+}
+
+static void use_first_name(void *ctx, struct str id, int64_t context_tokens)
+{
+    (void)context_tokens;
+    struct llm_call *call = ctx;
+    struct llm_choice *choice = &call->plan[call->plan_at];
+    bool embeds = str_find(id, STR("embed")) < id.len;
+    if (choice->model.len == 0 && !embeds) choice->model = arena_copy(&call->arena, id);
+}
+
+static void on_names(struct llm_call *call, const struct http_fetch_end *end)
+{
+    struct llm_trouble trouble = {.retry_after_ms = -1};
+    struct json *body = NULL;
+    struct why why;
+    if (end->fault != HTTP_FETCH_OK) {
+        trouble.fault = fetch_fault(end->fault);
+        str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
+    } else if (json_parse(buf_str(&call->names), &body, NULL, &why) != OK) {
+        trouble = llm_fault_read_text(call->status, buf_str(&call->names));
+    } else if (call->status >= 400) {
+        trouble = llm_fault_read(call->status, body);
+    } else {
+        place_of(call)->site.provider->read_models(body, use_first_name, call);
+        if (call->plan[call->plan_at].model.len == 0) trouble.fault = LLM_FAULT_MODEL;
+    }
+    json_free(body);
+    buf_reset(&call->names, 0);
+    if (trouble.fault != LLM_FAULT_NONE) {
+        recover(call, trouble.fault, &trouble);
+        return;
+    }
+    drop_attempt(call, LLM_FAULT_BUSY); /* the place comes again at once */
+    call->attempts_here = 0;
+    next_turn(call);
+}
+
+static void on_done(void *ctx, struct http_fetch *fetch, const struct http_fetch_end *end)
+{
+    struct llm_call *call = ctx;
+    (void)fetch;
+    call->fetch = NULL; /* it goes by itself */
+    if (call->state == CALL_NAMING) {
+        on_names(call, end);
+    } else if (!call->reading) {
+        struct llm_trouble trouble = {.fault = fetch_fault(end->fault), .retry_after_ms = -1};
+        str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
+        recover(call, trouble.fault, &trouble);
+    } else {
+        judge(call, end->fault != HTTP_FETCH_OK);
+    }
+}
+
+static const struct http_fetch_events fetch_events = {on_head, on_piece, on_done};
+
+/* --- asking --- */
+
+static void on_deadline(struct deadline *deadline)
+{
+    struct llm_call *call = CONTAINER_OF(deadline, struct llm_call, deadline);
+    struct llm_trouble trouble = {.fault = LLM_FAULT_TIMEOUT, .retry_after_ms = -1};
+    if (call->state == CALL_QUEUED) {
+        /* A grant on its way finds the call over, see on_granted(). */
+        if (!gate_withdraw(place_of(call)->gate, &call->ticket)) return;
+        fail(call, LLM_FAULT_BUSY, NULL);
+    } else if (call->reading && call->reader.marked_end) {
+        judge(call, false);
+    } else if (call->first_us < 0) {
+        recover(call, LLM_FAULT_TIMEOUT, &trouble);
+    } else {
+        fail(call, LLM_FAULT_TIMEOUT, &trouble);
+    }
+}
+
+static void on_timer(void *ctx);
+
+static void rest(struct llm_call *call, int64_t for_ms)
+{
+    call->state = CALL_RESTING;
+    if (call->timer == NULL) call->timer = timer_new(call->home->loop, on_timer, call);
+    timer_start(call->timer, (uint64_t)for_ms, 0);
+}
+
+static void send_wire(struct llm_call *call, struct llm_wire *wire)
+{
+    struct llm_place *place = place_of(call);
+    if (wire->body.len > 0) {
+        llm_wire_header(wire, "Content-Type", STR("application/json"));
+    }
+    bool streams = call->state == CALL_ASKING && !call->request.whole &&
+                   place->site.provider->framing == LLM_FRAMING_SSE;
+    llm_wire_header(wire, "Accept", streams ? STR("text/event-stream") : STR("application/json"));
+    llm_wire_header(wire, "Accept-Encoding", STR("identity")); /* gzip would hold tokens back */
+    struct http_fetch_request request = {.method = wire->method,
+                                         .url = wire->url,
+                                         .headers = wire->headers,
+                                         .header_count = wire->header_count,
+                                         .body = buf_str(&wire->body),
+                                         .connect_ms = place->clocks.connect_ms};
+    call->asked_us = clock_mono_us();
+    deadline_set(call->home->loop, &call->deadline, now_us(call) + place->clocks.first_us);
+    call->fetch = http_fetch_start(call->home->client, &request, &fetch_events, call);
+    buf_release(&wire->body);
+}
+
+static enum err write_wire(struct llm_call *call, struct llm_wire *wire, struct why *why)
+{
+    struct llm_choice *choice = &call->plan[call->plan_at];
+    const struct llm_site *site = &choice->place->site;
+    struct llm_asking asking = {.site = site,
+                                .key = call->key >= 0 ? site->keys[call->key] : (struct str){0},
+                                .model = choice->model,
+                                .request = &call->request};
+    asking.quirks = llm_quirks(call->home->llm, site, choice->model);
+    asking.messages = asked_messages(call, &asking.message_count);
+    return call->state == CALL_NAMING ? site->provider->write_models(&asking, wire, why)
+                                      : site->provider->write_chat(&asking, wire, why);
+}
+
+static void ask(struct llm_call *call)
+{
+    struct llm_place *place = place_of(call);
+    const struct llm_site *site = &place->site;
+    call->key = gate_take_key(place->gate, site->key_count, clock_mono_us());
+    bool nameless = call->plan[call->plan_at].model.len == 0 && site->model.len == 0;
+    if (call->plan[call->plan_at].model.len == 0) call->plan[call->plan_at].model = site->model;
+    call->attempts++;
+    call->attempts_here++;
+    if (site->key_count > 0 && call->key < 0) {
+        struct llm_trouble trouble = {.fault = LLM_FAULT_QUOTA, .retry_after_ms = -1};
+        recover(call, LLM_FAULT_QUOTA, &trouble); /* every key is parked */
+        return;
+    }
+    call->state = nameless && site->provider->write_models ? CALL_NAMING : CALL_ASKING;
+    struct llm_wire wire = {.arena = &call->arena, .method = "POST"};
+    buf_init(&wire.body, LLM_BODY_MAX);
+    struct why why;
+    if (write_wire(call, &wire, &why) != OK) {
+        struct llm_trouble trouble = {.fault = LLM_FAULT_REQUEST, .retry_after_ms = -1};
+        str_copy(trouble.text, sizeof(trouble.text), str_of(why.text));
+        buf_release(&wire.body);
+        recover(call, LLM_FAULT_REQUEST, &trouble);
+        return;
+    }
+    send_wire(call, &wire);
+}
+
+/* --- with no model at all --- */
+
+static void say_offline(struct llm_call *call)
+{
+    struct str text = buf_str(&call->offline_text);
+    bool paced = call->request.class == LLM_PERSON && !call->request.whole;
+    size_t to = paced ? offline_next_piece(text, call->offline_at) : text.len;
+    struct str piece = {text.at + call->offline_at, to - call->offline_at};
+    call->offline_at = to;
+    if (call->first_us < 0) call->first_us = clock_mono_us();
+    call->state = CALL_ANSWERING;
+    if (to < text.len) timer_start(call->timer, OFFLINE_PIECE_MS, 0);
+    bool last = to == text.len;
+    if (last) timer_start(call->timer, 0, 0); /* its end comes in a turn of its own */
+    if (call->events->text) call->events->text(call->ctx, piece);
+}
+
+static void begin_offline(struct llm_call *call)
+{
+    struct llm *llm = call->home->llm;
+    size_t count;
+    const struct llm_message *messages = asked_messages(call, &count);
+    struct offline_request request = {
+        .messages = messages,
+        .count = count,
+        .scene = call->request.scene,
+        .seed = call->request.seed >= 0 ? (uint64_t)call->request.seed : random_u64(),
+    };
+    call->attempts++;
+    call->asked_us = clock_mono_us();
+    buf_init(&call->offline_text, LLM_TEXT_MAX);
+    offline_write(llm->offline, &request, &call->offline_text);
+    if (call->timer == NULL) call->timer = timer_new(call->home->loop, on_timer, call);
+    call->state = CALL_ASKING;
+    timer_start(call->timer, 0, 0);
+    if (call->events->open) call->events->open(call->ctx, STR("offline"), STR("hutong-offline"));
+}
+
+static void go_on_offline(struct llm_call *call)
+{
+    if (call->offline_at < call->offline_text.len) {
+        say_offline(call);
+        return;
+    }
+    call->result.end = LLM_COMPLETE;
+    call->result.finish = LLM_FINISH_STOP;
+    call->result.usage = (struct llm_usage){0, 0, 0, 0, false}; /* no model read or wrote a token */
+    tell_end(call);
+}
+
+/* --- the gate --- */
+
+static void begin_attempt(struct llm_call *call)
+{
+    call->has_place = true;
+    deadline_clear(&call->deadline);
+    if (llm_is_offline(place_of(call))) {
+        begin_offline(call);
+    } else {
+        ask(call);
+    }
+}
+
+static void on_granted(struct gate_ticket *ticket)
+{
+    struct llm_call *call = CONTAINER_OF(ticket, struct llm_call, ticket);
+    if (call->state == CALL_OVER) { /* cancelled meanwhile */
+        gate_leave(place_of(call)->gate, LLM_FAULT_BUSY, -1, clock_mono_us());
+        free_call(call);
+        return;
+    }
+    begin_attempt(call);
+}
+
+static void enter_gate(struct llm_call *call)
+{
+    struct llm_place *place = place_of(call);
+    call->ticket.loop = call->home->loop;
+    call->ticket.granted = on_granted;
+    call->state = CALL_QUEUED;
+    switch (gate_enter(place->gate, &call->ticket, call->request.class, now_us(call))) {
+    case GATE_GO: begin_attempt(call); return;
+    case GATE_WAIT:
+        deadline_set(call->home->loop, &call->deadline, now_us(call) + place->clocks.queue_us);
+        return;
+    case GATE_FULL:
+        if (take_next_choice(call)) break;
+        fail(call, LLM_FAULT_BUSY, NULL);
+        return;
+    case GATE_OPEN:
+        if (take_next_choice(call)) break;
+        fail(call, LLM_FAULT_OVERLOAD, NULL);
+        return;
+    }
+    next_turn(call);
+}
+
+static void on_timer(void *ctx)
+{
+    struct llm_call *call = ctx;
+    if (call->state == CALL_RESTING) {
+        enter_gate(call);
+    } else {
+        go_on_offline(call);
+    }
+}
+
+static void go_on(struct turn_hook *hook)
+{
+    struct llm_call *call = CONTAINER_OF(hook, struct llm_call, advance);
+    if (call->state == CALL_OVER) {
+        free_call(call); /* cancelled in this turn */
+    } else if (call->plan_count == 0) {
+        tell_end(call); /* there is no such site: the sentence is written */
+    } else {
+        enter_gate(call);
+    }
+}
+
+/* --- from outside --- */
+
+struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *request,
+                           const struct llm_events *events, void *ctx)
+{
+    ASSERT(request->stop_count <= LLM_STOPS_MAX);
+    ASSERT(events->end);
+    struct llm_call *call = NEW(struct llm_call);
+    call->home = home;
+    call->events = events;
+    call->ctx = ctx;
+    call->key = -1;
+    call->first_us = -1;
+    call->began_us = clock_mono_us();
+    call->result.usage = (struct llm_usage){-1, -1, -1, -1, false};
+    call->result.retry_after_ms = -1;
+    call->hint_ms = -1;
+    call->advance.run = go_on;
+    call->deadline.fired = on_deadline;
+    list_init(&call->advance.link);
+    list_init(&call->deadline.link);
+    list_init(&call->ticket.link);
+    list_add_last(&home->calls, &call->link);
+    buf_init(&call->names, NAME_BODY_MAX);
+    copy_request(call, request);
+    enum err err = llm_plan(home->llm, &call->arena, call->request.model, request->only_this,
+                            call->plan, &call->plan_count, &call->result.why);
+    if (err) {
+        call->plan_count = 0;
+        call->result.end = LLM_FAILED;
+        call->result.fault = LLM_FAULT_MODEL;
+    }
+    loop_at_turn_end(home->loop, &call->advance);
+    return call;
+}
+
+struct llm_usage llm_cancel(struct llm_call *call)
+{
+    ASSERT(call->state != CALL_OVER);
+    struct llm_usage usage =
+        call->reading ? call->reader.usage : (struct llm_usage){-1, -1, -1, -1, false};
+    fill_usage(call, &usage);
+    bool grant_on_its_way = call->state == CALL_QUEUED &&
+                            !gate_withdraw(place_of(call)->gate, &call->ticket) &&
+                            call->ticket.granted_already;
+    if (call->reading) llm_reader_stop(&call->reader);
+    call->state = CALL_OVER;
+    stop_attempt(call, LLM_FAULT_BUSY);
+    list_remove(&call->advance.link);
+    /* It may be on the stack: gone at the end of the turn. */
+    if (!grant_on_its_way) loop_at_turn_end(call->home->loop, &call->advance);
+    return usage;
+}
+
+void llm_pause(struct llm_call *call)
+{
+    if (call->fetch) http_fetch_pause(call->fetch);
+}
+
+void llm_resume(struct llm_call *call)
+{
+    if (call->fetch) http_fetch_resume(call->fetch);
+}
+
+struct llm_loop *llm_loop_open(struct llm *llm, struct loop *loop)
+{
+    struct llm_loop *home = NEW(struct llm_loop);
+    home->llm = llm;
+    home->loop = loop;
+    home->client = http_client_open(loop);
+    list_init(&home->calls);
+    return home;
+}
+
+void llm_loop_close(struct llm_loop *home)
+{
+    if (home == NULL) return;
+    while (!list_is_empty(&home->calls)) {
+        struct llm_call *call = CONTAINER_OF(home->calls.next, struct llm_call, link);
+        bool over = call->state == CALL_OVER;
+        if (!over) llm_cancel(call);
+        list_remove(&call->link);
+        /* No turn will end any more; one whose grant is on its way goes with the mailbox. */
+        if (!list_is_empty(&call->advance.link)) free_call(call);
+    }
+    http_client_close(home->client);
+    mem_free(home);
+}
+
+const char *llm_end_name(enum llm_end end)
+{
+    static const char *const names[] = {"complete", "cut_off", "refused", "cancelled", "failed"};
+    return names[end];
+}
