@@ -18,9 +18,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "http/client.h"
 #include "llm/fault.h"
-#include "llm/site.h"
+#include "llm/loop.h"
 #include "llm/tokens.h"
 
 enum {
@@ -43,13 +42,6 @@ enum call_state {
     CALL_ANSWERING,
     CALL_RESTING,
     CALL_OVER
-};
-
-struct llm_loop {
-    struct llm *llm;
-    struct loop *loop;
-    struct http_client *client;
-    struct list calls;
 };
 
 struct llm_call {
@@ -278,15 +270,15 @@ static int64_t pause_ms(const struct llm_call *call, int64_t hint_ms)
     return (int64_t)(random_u64() % (uint64_t)(most + 1));
 }
 
+/* The key rests; is there another that does not? A lone key is asked again, there is no choice. */
 static bool another_key(struct llm_call *call, enum llm_fault fault, int64_t hint_ms)
 {
     struct llm_place *place = place_of(call);
-    if (!llm_fault_rules(fault).next_key || place->site.key_count == 0) return false;
+    if (!llm_fault_rules(fault).next_key || place->site.key_count < 2) return false;
     bool soon = fault == LLM_FAULT_RATE;
-    int64_t park_us = soon ? MAX(hint_ms, 1000) * 1000 : PARK_KEY_US;
+    int64_t park_us = soon ? MAX(hint_ms, 0) * 1000 : PARK_KEY_US;
     gate_park_key(place->gate, call->key, clock_mono_us() + park_us);
-    int key = gate_take_key(place->gate, place->site.key_count, clock_mono_us());
-    return key >= 0;
+    return gate_take_key(place->gate, place->site.key_count, clock_mono_us()) >= 0;
 }
 
 static void recover(struct llm_call *call, enum llm_fault fault, const struct llm_trouble *trouble)
@@ -766,6 +758,7 @@ struct llm_loop *llm_loop_open(struct llm *llm, struct loop *loop)
     home->loop = loop;
     home->client = http_client_open(loop);
     list_init(&home->calls);
+    list_init(&home->listing);
     return home;
 }
 
@@ -780,6 +773,7 @@ void llm_loop_close(struct llm_loop *home)
         /* No turn will end any more; one whose grant is on its way goes with the mailbox. */
         if (!list_is_empty(&call->advance.link)) free_call(call);
     }
+    llm_models_close(home);
     http_client_close(home->client);
     mem_free(home);
 }

@@ -492,7 +492,7 @@ static void conclude(struct listening *l)
     }
 }
 
-void listen(struct arena *arena, const struct grammar *grammar,
+void listen_to(struct arena *arena, const struct grammar *grammar,
             const struct offline_request *request, struct rng *rng, struct heard *heard_out)
 {
     static const struct llm_scene nothing = {.task = LLM_TASK_CHAT, .hour = -1};
