@@ -176,8 +176,8 @@ static void put_words(struct json_out *out, struct str words, bool nullable)
 static bool is_word_list(struct str type)
 {
     if (str_find_byte(type, '|') < type.len) return true;
-    /* The two that have one word only. */
-    return str_eq(type, STR("bearer")) || str_eq(type, STR("healthy"));
+    /* Those that have one word only. */
+    return str_eq(type, STR("bearer")) || str_eq(type, STR("healthy")) || str_eq(type, STR("none"));
 }
 
 /* A plain type or a reference, inside an object that is open. False: neither. */

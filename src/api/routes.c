@@ -8,6 +8,7 @@
  * body, of the query, the reply's schema, status of success.
  */
 #include "api/files.h"
+#include "api/gateway.h"
 #include "api/handlers.h"
 #include "api/health.h"
 #include "api/live.h"
@@ -193,6 +194,15 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/usage", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, usage_get,
      "What was used with one's keys, by day, key and model; administrators see everybody's", "",
      "from:text?, to:text?, user_id:id?", "Usage", 200},
+
+    /* OpenAI's API for programs; see docs/gateway.md */
+    {HTTP_POST_, "/v1/chat/completions", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_JSON, gateway_chat,
+     "Ask a model, whole or streamed, as OpenAI's API has it",
+     "model:text, messages:[object], stream:bool?, stream_options:object?, temperature:number?, "
+     "top_p:number?, presence_penalty:number?, frequency_penalty:number?, max_tokens:int?, "
+     "max_completion_tokens:int?, seed:int?, stop:text?, response_format:object?, tools:[object]?, "
+     "tool_choice:text?, reasoning_effort:none?",
+     "", "application/json", 200},
 
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,

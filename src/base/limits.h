@@ -13,6 +13,8 @@ enum {
     /* One JSON body: the longest text allowed (5,000 code points of 4 bytes, every one escaped as
      * two \uXXXX) is 60 kB. */
     LIMIT_JSON_BYTES = 128 * 1024,
+    /* A program's request to a model: a long conversation with some pictures in base64. */
+    LIMIT_GATEWAY_BYTES = 8 * 1024 * 1024,
     /* Deeper JSON than this is no request of ours, and recursion must end. */
     LIMIT_JSON_DEPTH = 32,
     /* One reply built in memory: 100 posts of 5,000 four-byte characters, escaped. */

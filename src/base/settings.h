@@ -73,6 +73,9 @@ struct settings {
     int64_t llm_at_once, llm_queue_max;
     int64_t llm_connect_s, llm_first_s, llm_idle_s, llm_total_s, llm_queue_s; /* 0: by site */
     int64_t llm_context_tokens;
+    struct str llm_prices; /* MODEL=IN/OUT of a million tokens, comma-separated */
+    bool llm_share, llm_cache;
+    int64_t llm_cache_bytes;
     struct str openai_base, openai_key;
     struct str azure_base, azure_key, azure_version;
     struct str google_base, google_key;

@@ -51,7 +51,7 @@ async function signIn(name) {
 }
 
 /*
- * who      anyone, optional, live, member, moderator, admin: as the table has it
+ * who      anyone, optional, live, key, member, moderator, admin: as the table has it
  * path     with ada's and bob's ids filled in
  * json     a body that would do what the route is for
  * body     the same as something else
@@ -150,6 +150,8 @@ const entries = {
   'DELETE /keys/{key_id}': { who: 'member', wrong: 404 },
   'GET /usage': { who: 'member', query: () => `?user_id=${world.ada.id}`, wrong: 403 },
 
+  'POST /v1/chat/completions': { who: 'key', json: { model: 'offline/', messages: [{ role: 'user', content: 'x' }] }, wrong: 401 },
+
   'GET /places': { who: 'anyone', wrong: 200 },
 };
 
@@ -231,7 +233,12 @@ describe('without a good token', () => {
         `${world.ada.token.slice(0, -4)}AAAA`];
       for (const token of tokens) {
         const reply = await ask(entry, { token });
-        assertProblem(reply, 401);
+        if (entry.who === 'key') {
+          assert.equal(reply.status, 401);
+          assert.equal(reply.body.error.code, 'invalid_api_key');
+        } else {
+          assertProblem(reply, 401);
+        }
         assertNoSecret(reply, entry.name);
       }
       if (entry.method === 'GET') assert.equal((await ask(entry, { method: 'HEAD' })).status, 401);
