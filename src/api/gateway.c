@@ -80,6 +80,7 @@ struct gateway_loop *gateway_loop_open(struct api_loop *home)
     struct gateway_loop *gateway = NEW(struct gateway_loop);
     gateway->home = home;
     list_init(&gateway->flights);
+    gateway->models = models_new();
     return gateway;
 }
 
@@ -96,6 +97,7 @@ void gateway_abort(struct api_loop *home)
     if (home->gateway == NULL) return;
     home->gateway->closed = true;
     gateway_chat_abort(home->gateway);
+    models_abort(home->gateway->models);
 }
 
 void gateway_loop_close(struct gateway_loop *gateway)
@@ -104,6 +106,7 @@ void gateway_loop_close(struct gateway_loop *gateway)
     ASSERT(list_is_empty(&gateway->flights));
     forget_keys(gateway);
     map_release(&gateway->shared);
+    models_free(gateway->models);
     mem_free(gateway);
 }
 

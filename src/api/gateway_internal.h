@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 
+struct models;  /* gateway_models.c */
 struct answers; /* gateway_answers.h */
 
 struct gateway {
@@ -21,10 +22,11 @@ struct gateway {
 
 struct gateway_loop {
     struct api_loop *home;
-    struct map keys;     /* of struct seen_key, owned; by hash */
-    uint64_t notices;    /* how many came: what was looked up before the last one may be old */
-    struct list flights; /* of struct flight: calls under way */
-    struct map shared;   /* of struct flight, by what was asked */
+    struct map keys;       /* of struct seen_key, owned; by hash */
+    uint64_t notices;      /* how many came: what was looked up before the last one may be old */
+    struct list flights;   /* of struct flight: calls under way */
+    struct map shared;     /* of struct flight, by what was asked */
+    struct models *models; /* owned */
     bool closed;
 };
 
@@ -97,6 +99,11 @@ void said_chunk_usage(const struct said *said, struct buf *to);
 /* --- gateway_chat.c --- */
 void gateway_chat_end_key(struct gateway_loop *gateway, struct key_id key);
 void gateway_chat_abort(struct gateway_loop *gateway);
+
+/* --- gateway_models.c --- */
+struct models *models_new(void);
+void models_abort(struct models *models);
+void models_free(struct models *models);
 
 /* --- gateway_answers.c: answers kept (llm-cache) --- */
 struct answers *answers_new(size_t bytes_max);

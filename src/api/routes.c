@@ -204,6 +204,13 @@ const struct route routes_table[] = {
      "tool_choice:text?, reasoning_effort:none?",
      "", "application/json", 200},
 
+    {HTTP_GET_, "/v1/models", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,
+     "The models that the key may ask, as OpenAI's API has it", "", "", "application/json", 200},
+    {HTTP_GET_, "/v1/models/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,
+     "Whether there is that model (its slash as %2F)", "", "", "application/json", 200},
+    {HTTP_GET_, "/v1/models/{site}/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE,
+     gateway_models, "The same with its slash", "", "", "application/json", 200},
+
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,
      "Places of the town", "", "", "Places", 200},

@@ -398,6 +398,21 @@ test('the offline engine answers programs too', async () => {
   }
 });
 
+test('models are listed, and one is found', async () => {
+  const key = await makeKey();
+  const { data } = await client(key).models.list();
+  const ids = data.map(({ id }) => id);
+  assert.ok(ids.includes('offline/hutong-offline'), ids.join());
+  const theirs = ids.find((id) => id.startsWith('openai/'));
+  assert.ok(theirs, ids.join());
+  assert.deepEqual(await client(key).models.retrieve(theirs), { id: theirs, object: 'model', created: 0, owned_by: 'openai' });
+  const plain = await server.api('GET', `/v1/models/${theirs}`, { token: key.key });
+  assert.equal(assertOk(plain).id, theirs);
+  await assert.rejects(client(key).models.retrieve('openai/none'), OpenAI.NotFoundError);
+  const few = await client(await makeKey({ models: ['offline/*'] })).models.list();
+  assert.deepEqual(few.data.map(({ id }) => id), ['offline/hutong-offline']);
+});
+
 test('other routes take no such key, and v1 no sign-in', async () => {
   const key = await makeKey();
   assertProblem(await server.api('GET', '/auth/me', { token: key.key }), 401);

@@ -68,6 +68,8 @@ const ids = {
   message_id: () => world.message.id,
   session_id: () => world.session.id,
   key_id: () => world.key.id,
+  site: () => 'offline',
+  model: () => 'hutong-offline',
   filename: () => 'nothing.png',
 };
 const proxied = { 'x-forwarded-for': '203.0.113.9' };
@@ -151,6 +153,9 @@ const entries = {
   'GET /usage': { who: 'member', query: () => `?user_id=${world.ada.id}`, wrong: 403 },
 
   'POST /v1/chat/completions': { who: 'key', json: { model: 'offline/', messages: [{ role: 'user', content: 'x' }] }, wrong: 401 },
+  'GET /v1/models': { who: 'key', wrong: 401 },
+  'GET /v1/models/{model}': { who: 'key', wrong: 401 },
+  'GET /v1/models/{site}/{model}': { who: 'key', wrong: 401 },
 
   'GET /places': { who: 'anyone', wrong: 200 },
 };
