@@ -80,6 +80,7 @@ struct gateway_loop *gateway_loop_open(struct api_loop *home)
     struct gateway_loop *gateway = NEW(struct gateway_loop);
     gateway->home = home;
     list_init(&gateway->flights);
+    list_init(&gateway->embeddings);
     gateway->models = models_new();
     return gateway;
 }
@@ -97,6 +98,7 @@ void gateway_abort(struct api_loop *home)
     if (home->gateway == NULL) return;
     home->gateway->closed = true;
     gateway_chat_abort(home->gateway);
+    gateway_embed_abort(home->gateway);
     models_abort(home->gateway->models);
 }
 
@@ -122,7 +124,9 @@ void gateway_notice(struct api_loop *home, const struct hub_notice *notice)
                          : seen->key.user.value == notice->user.value;
         if (meant) seen->confirmed_us = 0;
     }
-    if (key) gateway_chat_end_key(gateway, (struct key_id){notice->session});
+    if (!key) return;
+    gateway_chat_end_key(gateway, (struct key_id){notice->session});
+    gateway_embed_end_key(gateway, (struct key_id){notice->session});
 }
 
 /* --- whose key --- */

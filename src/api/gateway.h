@@ -29,4 +29,4 @@ void gateway_notice(struct api_loop *home, const struct hub_notice *notice);
 void gateway_abort(struct api_loop *home);
 void gateway_loop_close(struct gateway_loop *gateway); /* after gateway_abort(); NULL is fine */
 
-handler gateway_chat, gateway_models;
+handler gateway_chat, gateway_embeddings, gateway_models;

@@ -22,11 +22,12 @@ struct gateway {
 
 struct gateway_loop {
     struct api_loop *home;
-    struct map keys;       /* of struct seen_key, owned; by hash */
-    uint64_t notices;      /* how many came: what was looked up before the last one may be old */
-    struct list flights;   /* of struct flight: calls under way */
-    struct map shared;     /* of struct flight, by what was asked */
-    struct models *models; /* owned */
+    struct map keys;        /* of struct seen_key, owned; by hash */
+    uint64_t notices;       /* how many came: what was looked up before the last one may be old */
+    struct list flights;    /* of struct flight: calls under way */
+    struct map shared;      /* of struct flight, by what was asked */
+    struct list embeddings; /* of struct embedding: under way */
+    struct models *models;  /* owned */
     bool closed;
 };
 
@@ -99,6 +100,10 @@ void said_chunk_usage(const struct said *said, struct buf *to);
 /* --- gateway_chat.c --- */
 void gateway_chat_end_key(struct gateway_loop *gateway, struct key_id key);
 void gateway_chat_abort(struct gateway_loop *gateway);
+
+/* --- gateway_embed.c --- */
+void gateway_embed_end_key(struct gateway_loop *gateway, struct key_id key);
+void gateway_embed_abort(struct gateway_loop *gateway);
 
 /* --- gateway_models.c --- */
 struct models *models_new(void);

@@ -204,6 +204,10 @@ const struct route routes_table[] = {
      "tool_choice:text?, reasoning_effort:none?",
      "", "application/json", 200},
 
+    {HTTP_POST_, "/v1/embeddings", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_JSON, gateway_embeddings,
+     "Vectors for texts, as OpenAI's API has it",
+     "model:text, input:text, encoding_format:float|base64?, dimensions:int?", "",
+     "application/json", 200},
     {HTTP_GET_, "/v1/models", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,
      "The models that the key may ask, as OpenAI's API has it", "", "", "application/json", 200},
     {HTTP_GET_, "/v1/models/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
 
 import { assertOk, assertProblem } from '../support/checks.mjs';
-import { startProvider } from '../support/provider.mjs';
+import { startProvider, vectorOf } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
 import { until as askUntil } from '../support/watch.mjs';
 
@@ -396,6 +396,35 @@ test('the offline engine answers programs too', async () => {
   } finally {
     await own.stop();
   }
+});
+
+test('embeddings, in either encoding, in batches of what the provider takes', async () => {
+  const key = await makeKey();
+  const openai = client(key);
+  const input = ['北京', 'a lantern', 'a lane'];
+  const decoded = await openai.embeddings.create({ model: 'openai/e', input });
+  const plain = await openai.embeddings.create({ model: 'openai/e', input, encoding_format: 'float' });
+  assert.equal(decoded.data.length, 3);
+  for (const [i, { embedding, index }] of plain.data.entries()) {
+    assert.equal(index, i);
+    assert.ok(embedding.length > 1);
+    assert.deepEqual(decoded.data[i].embedding.map(Math.fround), embedding.map(Math.fround));
+    assert.deepEqual(embedding.map(Math.fround), [...vectorOf(input[i])].map(Math.fround));
+  }
+  assert.ok(plain.usage.prompt_tokens > 0);
+  const before = provider.requests.length;
+  const many = await openai.embeddings.create({ model: 'openai/e', input: Array.from({ length: 600 }, (_, i) => `text ${i}`) });
+  assert.deepEqual(many.data[599].embedding.map(Math.fround), [...vectorOf('text 599')].map(Math.fround));
+  assert.deepEqual(provider.requests.slice(before).map(({ body }) => body.input.length), [512, 88]);
+  const [row] = await until(async () => { const found = await rows(key); return found[0]?.requests === 3 && found; });
+  assert.ok(row.input_tokens > 0);
+  assert.equal(row.output_tokens, 0);
+
+  for (const wrong of [{ input: [] }, { input: [1, 2] }, { input: '' }, { encoding_format: 'hex' }, { dimensions: 0 }, { input_type: 'x' }]) {
+    const [name] = Object.keys(wrong);
+    await assert.rejects(openai.embeddings.create({ model: 'openai/e', input: 'x', ...wrong }), { status: 400, param: name });
+  }
+  await assert.rejects(openai.embeddings.create({ model: 'offline/', input: 'x' }), { status: 400 });
 });
 
 test('models are listed, and one is found', async () => {

@@ -153,6 +153,7 @@ const entries = {
   'GET /usage': { who: 'member', query: () => `?user_id=${world.ada.id}`, wrong: 403 },
 
   'POST /v1/chat/completions': { who: 'key', json: { model: 'offline/', messages: [{ role: 'user', content: 'x' }] }, wrong: 401 },
+  'POST /v1/embeddings': { who: 'key', json: { model: 'offline/', input: 'x' }, wrong: 401 },
   'GET /v1/models': { who: 'key', wrong: 401 },
   'GET /v1/models/{model}': { who: 'key', wrong: 401 },
   'GET /v1/models/{site}/{model}': { who: 'key', wrong: 401 },
