@@ -68,6 +68,7 @@ struct settings {
     struct str llm_model;     /* SITE/MODEL; empty: the first site that is set up */
     struct str llm_fallback;  /* SITE or SITE/MODEL, comma-separated */
     struct str llm_sites;     /* NAME=URL of more servers that speak OpenAI's API */
+    struct str llm_record, llm_replay; /* files of answers; empty: none */
     struct str llm_keys_file; /* lines NAME KEY [KEY...]; mode 0600 */
     bool llm_probe;
     int64_t llm_at_once, llm_queue_max;
