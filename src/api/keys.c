@@ -251,7 +251,7 @@ static void put_usage(void *ctx, const struct usage_row *row)
     json_put_u64(out, "output_tokens", sums->output_tokens);
     json_put_u64(out, "cached_tokens", sums->cached_tokens);
     json_put_u64(out, "estimated_tokens", sums->estimated_tokens);
-    if (sums->unpriced == sums->requests) {
+    if (sums->unpriced > 0 && sums->unpriced + sums->shared == sums->requests) {
         json_put_null(out, "cost_micro"); /* nobody knows, which is not nothing */
     } else {
         json_put_u64(out, "cost_micro", sums->cost_micro);

@@ -376,6 +376,7 @@ test('with llm-share identical requests share one call; with llm-cache the answe
       return found[0]?.requests === 5 && found;
     });
     assert.deepEqual([row.shared_requests, row.input_tokens, row.output_tokens], [4, 9, 9]);
+    assert.equal(row.cost_micro, null); // no price is set, and four for nothing do not make it 0
     provider.script([{ deltas: ['warm'] }, { deltas: ['warmer'] }]);
     for (const word of ['warm', 'warmer']) {
       const reply = await client(key, own).chat.completions.create(question({ temperature: 0.1 }));
