@@ -21,6 +21,8 @@
 #include "llm/llm.h"
 #include "store/store.h"
 
+struct gateway;
+struct gateway_loop;
 struct metrics;
 struct token_cache;
 struct feed_cache;
@@ -38,7 +40,8 @@ struct api {
     struct tickets *tickets;
     struct router *router;
     struct header_trusted trusted;
-    struct llm *llm; /* language models */
+    struct llm *llm;         /* language models */
+    struct gateway *gateway; /* what programs use of them */
     struct metrics *metrics;
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
@@ -58,6 +61,7 @@ struct api_loop {
     struct token_cache *tokens;
     struct feed_cache *feed;
     struct llm_loop *llm; /* calls of this loop; NULL once it stops */
+    struct gateway_loop *gateway;
     struct conversation_cache *conversations;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;

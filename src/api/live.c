@@ -743,7 +743,7 @@ enum err live_events(struct call *call, struct why *why)
 
 static bool is_meant(const struct live *live, const struct hub_notice *notice)
 {
-    if (live->who.user.value == 0) return false;
+    if (live->who.user.value == 0 || notice->what == NOTICE_KEY_REVOKED) return false;
     if (notice->what == NOTICE_SESSION_REVOKED) return live->who.session == notice->session;
     return live->who.user.value == notice->user.value &&
            (notice->session == 0 || live->who.session != notice->session);

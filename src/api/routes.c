@@ -8,6 +8,7 @@
  * body, of the query, the reply's schema, status of success.
  */
 #include "api/files.h"
+#include "api/gateway.h"
 #include "api/handlers.h"
 #include "api/health.h"
 #include "api/live.h"
@@ -174,6 +175,45 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_events,
      "The same events as server-sent events", "", "topics:text?, ticket:text?, last_event_id:text?",
      "text/event-stream", 200},
+
+    /* Keys for programs; see docs/gateway.md */
+    {HTTP_GET_, "/keys", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, keys_get_list,
+     "One's keys for programs", "", "", "ApiKeys", 200},
+    {HTTP_POST_, "/keys", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, keys_post,
+     "Make a key for a program; it is shown this once",
+     "name:text:1-100, requests_per_minute:int?:1-1000000000000, "
+     "tokens_per_day:int?:1-1000000000000, models:[Words]?",
+     "", "NewApiKey", 201},
+    {HTTP_PATCH_, "/keys/{key_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, keys_patch,
+     "Change its name or limits; what is absent stays, null takes a limit away",
+     "name:text?:1-100, requests_per_minute:int?:1-1000000000000, "
+     "tokens_per_day:int?:1-1000000000000, models:[Words]?",
+     "", "ApiKey", 200},
+    {HTTP_DELETE_, "/keys/{key_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, keys_delete,
+     "Revoke a key; what runs with it ends", "", "", "", 204},
+    {HTTP_GET_, "/usage", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, usage_get,
+     "What was used with one's keys, by day, key and model; administrators see everybody's", "",
+     "from:text?, to:text?, user_id:id?", "Usage", 200},
+
+    /* OpenAI's API for programs; see docs/gateway.md */
+    {HTTP_POST_, "/v1/chat/completions", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_JSON, gateway_chat,
+     "Ask a model, whole or streamed, as OpenAI's API has it",
+     "model:text, messages:[object], stream:bool?, stream_options:object?, temperature:number?, "
+     "top_p:number?, presence_penalty:number?, frequency_penalty:number?, max_tokens:int?, "
+     "max_completion_tokens:int?, seed:int?, stop:text?, response_format:object?, tools:[object]?, "
+     "tool_choice:text?, reasoning_effort:none?",
+     "", "application/json", 200},
+
+    {HTTP_POST_, "/v1/embeddings", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_JSON, gateway_embeddings,
+     "Vectors for texts, as OpenAI's API has it",
+     "model:text, input:text, encoding_format:float|base64?, dimensions:int?", "",
+     "application/json", 200},
+    {HTTP_GET_, "/v1/models", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,
+     "The models that the key may ask, as OpenAI's API has it", "", "", "application/json", 200},
+    {HTTP_GET_, "/v1/models/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,
+     "Whether there is that model (its slash as %2F)", "", "", "application/json", 200},
+    {HTTP_GET_, "/v1/models/{site}/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE,
+     gateway_models, "The same with its slash", "", "", "application/json", 200},
 
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,

@@ -21,6 +21,7 @@
 
 #include "api/api.h"
 #include "api/files.h"
+#include "api/gateway.h"
 #include "api/live.h"
 #include "api/metrics.h"
 #include "app/command.h"
@@ -182,7 +183,8 @@ static enum err open_api(struct server *server, struct why *why)
     api->rate = api_rate_new(s);
     api->tickets = tickets_new(100000, s->live_ticket_s * 1000000);
     api->router = api_router_new();
-    return open_threads(server, why);
+    err = open_threads(server, why);
+    return err ? err : gateway_open(s, api->store, api->workers, &api->gateway, why);
 }
 
 static enum err open_loop(struct server *server, size_t index, struct why *why)
@@ -323,6 +325,7 @@ static void close_server(struct server *server)
     /* Nothing new comes in; then those that still work on something bring it back to loops that
      * run; then the loops. */
     on_each_loop(server, close_loop, NULL);
+    if (api->gateway) gateway_flush(api->gateway);
     workers_close(api->workers);
     workers_close(api->hashers);
     store_close(api->store);
@@ -336,6 +339,7 @@ static void close_server(struct server *server)
         api_loop_close(&server->loops[i].home);
     }
     mem_free(server->loops);
+    gateway_free(api->gateway);
     llm_free(api->llm);
     admission_free(server->limits.admission);
     metrics_free(api->metrics);
