@@ -61,6 +61,8 @@ struct api_loop {
     struct conversation_cache *conversations;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;
+    struct list chats; /* open sockets of /chat, of struct chat_socket (chat_ws.c) */
+    size_t chat_count;
     atomic_bool draining; /* read on any thread */
     int index;
 };
@@ -72,6 +74,7 @@ enum rate_class {
     RATE_LOGIN_ADDRESS, /* attempts from one address */
     RATE_LOGIN_ACCOUNT, /* attempts on one account */
     RATE_UPLOAD,
+    RATE_CHAT, /* questions to a model */
     RATE_CLASSES
 };
 

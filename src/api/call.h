@@ -108,6 +108,8 @@ struct call {
     struct change change;          /* travelling to the writer */
     struct job job;                /* … or to a worker */
     struct task back;              /* … and home */
+    /* … where it goes on there, when the handler has succeeded. NULL: the reply is in `x`. */
+    void (*after)(struct call *call);
     enum err err;
     struct why why;
 };

@@ -7,6 +7,7 @@
  * A row: method, path, lane, who may, rate, body, handler, help, fields of the
  * body, of the query, the reply's schema, status of success.
  */
+#include "api/chat.h"
 #include "api/files.h"
 #include "api/handlers.h"
 #include "api/health.h"
@@ -174,6 +175,11 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_events,
      "The same events as server-sent events", "", "topics:text?, ticket:text?, last_event_id:text?",
      "text/event-stream", 200},
+
+    /* Models */
+    {HTTP_GET_, "/chat", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, chat_ws,
+     "WebSocket to a model: a question in, its answer in pieces out; see docs/chat.md", "",
+     "ticket:text?, token:text?", "", 101},
 
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,

@@ -115,7 +115,8 @@ static void drain_loop(struct server_loop *to, void *ctx)
 
 static void count_open(struct server_loop *to, void *ctx)
 {
-    *(size_t *)ctx += http_server_open_count(to->home.server) + to->home.live_count;
+    *(size_t *)ctx +=
+        http_server_open_count(to->home.server) + to->home.live_count + to->home.chat_count;
 }
 
 static void close_loop(struct server_loop *to, void *ctx)

@@ -142,6 +142,8 @@ const entries = {
   'GET /live': { who: 'live', wrong: [400, 403, 426] },
   'GET /live/events': { who: 'live', query: () => `?topics=group:${world.group.id}`, wrong: 200, stranger: 401, stream: true },
 
+  'GET /chat': { who: 'live', wrong: [400, 403, 426] },
+
   'GET /places': { who: 'anyone', wrong: 200 },
 };
 
