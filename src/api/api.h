@@ -24,6 +24,7 @@
 struct metrics;
 struct token_cache;
 struct feed_cache;
+struct chat_runs;
 struct conversation_cache;
 
 struct api {
@@ -40,6 +41,7 @@ struct api {
     struct header_trusted trusted;
     struct llm *llm; /* language models */
     struct metrics *metrics;
+    struct chat_runs *chat_runs;
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
     atomic_int uploads;     /* under way */
@@ -63,6 +65,7 @@ struct api_loop {
     size_t live_count;
     struct list chats; /* open sockets of /chat, of struct chat_socket (chat_ws.c) */
     size_t chat_count;
+    struct list runs;     /* answers under way, of struct chat_run (chat_run.c) */
     atomic_bool draining; /* read on any thread */
     int index;
 };

@@ -95,8 +95,10 @@ struct call {
     struct json *body; /* owned; NULL: none, or not read yet */
     struct field_fault faults[CALL_FAULTS_MAX];
     size_t fault_count;
-    struct upload *upload; /* BODY_UPLOAD: what came; see api/files.c */
-    struct act act;        /* LANE_WRITE: ready to use */
+    struct chat_run *run;    /* owned: an answer that was planned and has not begun (api/chats.c) */
+    struct chat_run *joined; /* a reference, for `after` */
+    struct upload *upload;   /* BODY_UPLOAD: what came; see api/files.c */
+    struct act act;          /* LANE_WRITE: ready to use */
 
     /* The dispatcher's own. */
     struct str token;      /* as shown */

@@ -14,6 +14,7 @@
 #include "api/api.h"
 
 #include "api/chat.h"
+#include "api/chat_run.h"
 #include "api/conversation_cache.h"
 #include "api/feed_cache.h"
 #include "api/files.h"
@@ -96,6 +97,10 @@ static void finish(struct call *call)
                   call->route->path, err_name(call->err), call->why.text);
     }
     if (call->err) respond_problem(call, call->err, &call->why);
+    if (!call->err && call->after) {
+        call->after(call); /* takes the exchange over */
+        return;
+    }
     send_reply(call);
 }
 
@@ -527,6 +532,7 @@ static void on_done(void *ctx, struct http_exchange *x)
     if (call == NULL) return;
     json_free(call->body);
     upload_free(call);
+    chat_run_drop(call->run);
     x->own = NULL;
 }
 
@@ -588,6 +594,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     *home = (struct api_loop){.api = api, .loop = loop, .index = index};
     list_init(&home->live);
     list_init(&home->chats);
+    list_init(&home->runs);
     if (store_kind(api->store) == DB_SQLITE) {
         enum err err = store_connect(api->store, &home->db, why);
         if (err) return err;
@@ -607,6 +614,7 @@ void api_loop_drain(struct api_loop *home)
     metrics_leave(home->api->metrics, home->index); /* its server may be gone any moment now */
     live_drain(home);
     chat_drain(home);
+    chat_run_drain(home);
 }
 
 void api_loop_abort(struct api_loop *home)

@@ -58,6 +58,7 @@ struct settings {
     struct str redis;        /* URL of the broker between instances; empty: none */
     /* Chat */
     bool chat_open;
+    int64_t chat_linger_s;
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;
