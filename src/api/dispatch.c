@@ -264,7 +264,8 @@ static enum err apply_call(struct change *change, struct db *db, struct why *why
     call->fault_count = 0;
     call->db = db;
     act_init(&call->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
-    return handle_once(call, db, why);
+    enum err err = handle_once(call, db, why);
+    return err ? err : act_store(&call->act, why);
 }
 
 static void settled_call(struct change *change, enum err err, const struct why *why)
@@ -377,7 +378,8 @@ static enum err apply_slow(void *ctx, struct db *db, struct why *why)
     struct slow_change *slow = ctx;
     struct call *call = slow->call;
     act_init(&slow->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
-    return slow->apply(slow->ctx, &slow->act, why);
+    enum err err = slow->apply(slow->ctx, &slow->act, why);
+    return err ? err : act_store(&slow->act, why);
 }
 
 enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why)
@@ -471,13 +473,14 @@ static void refuse_head(struct call *call, enum err err)
     send_reply(call);
 }
 
-/* What goes to disk as it comes is taken from members who still are some; on MariaDB, where the
- * loop cannot look them up, that is found out when the body is whole. */
+/* What goes to disk as it comes is taken from members who still are some. On MariaDB, where the
+ * loop cannot look them up, the body has to wait until a worker has. */
 static enum err admit_upload(struct call *call, struct why *why)
 {
     call->db = call->home->db;
     enum err err = call->db ? confirm(call, why) : OK;
-    return err ? err : upload_begin(call, why);
+    if (!err) err = upload_begin(call, why);
+    return err || call->confirmed ? err : upload_confirm(call, why);
 }
 
 static void on_head(void *ctx, struct http_exchange *x)

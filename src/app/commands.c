@@ -126,7 +126,7 @@ const struct command commands[] = {
      .vets = true},
     {.name = "llm",
      .usage =
-         "check\nmodels\nchat [--model SITE/MODEL] [--system TEXT] [--usage] [--quiet] QUESTION...",
+         "check\nmodels\nchat [--model SITE/MODEL] [--system TEXT] [--usage] [--quiet] QUESTION...\nchat --schema FILE [--model SITE/MODEL] [--system TEXT] QUESTION...",
      .summary = "language models: what answers, and a question to one",
      .manual =
          "  check    every site that is set up: does it answer, and with how many models\n"
@@ -141,6 +141,8 @@ const struct command commands[] = {
          "Options of chat:\n"
          "  --model SITE/MODEL  instead of the default (setting llm-model)\n"
          "  --system TEXT       what the model is told beforehand\n"
+         "  --schema FILE       the answer must be JSON that fits this JSON Schema; when it\n"
+         "                      does not, the model is told what is wrong, once\n"
          "  --usage             tokens and times, to standard error\n"
          "  --quiet             do not say that the offline engine answers\n" SETTINGS_PARAGRAPH
          "\n"
@@ -155,7 +157,7 @@ const struct command commands[] = {
          "Exit status: 0 the answer is complete, or a site answers; 1 it is not, or none\n"
          "does; 2 wrong usage or a wrong setting.\n",
      .flags = "usage quiet",
-     .values = "model system",
+     .values = "model system schema",
      .run = run_llm},
     {.name = "doctor",
      .usage = "[--SETTING VALUE...]",

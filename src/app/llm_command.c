@@ -5,15 +5,17 @@
  * The answer goes to standard output as it comes and nothing else does, so that
  * it can be piped; all that is about it goes to standard error.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "app/command.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "llm/ask.h"
 #include "llm/models.h"
 
-enum { QUESTION_BYTES_MAX = 1024 * 1024 };
+enum { QUESTION_BYTES_MAX = 1024 * 1024, SCHEMA_BYTES_MAX = 256 * 1024 };
 
 struct session {
     struct args *args;
@@ -146,6 +148,49 @@ static struct str read_question(struct args *args)
     return question;
 }
 
+/* --- an answer of a wanted shape --- */
+
+static void on_answered(void *ctx, const struct llm_answer *answer)
+{
+    struct session *session = ctx;
+    if (answer->err) {
+        fail(&answer->why);
+        session->status = 1;
+    } else {
+        put(answer->text);
+        put(STR("\n"));
+    }
+    loop_stop(session->loop);
+}
+
+/* The schema out of its file, checked to be JSON. */
+static enum err read_schema(struct args *args, const char *path, struct str *schema_out,
+                            struct why *why)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return why_set(why, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+    char *text = arena_alloc(&args->arena, SCHEMA_BYTES_MAX);
+    size_t len = fread(text, 1, SCHEMA_BYTES_MAX, file);
+    fclose(file);
+    struct json *tree = NULL;
+    *schema_out = (struct str){text, len};
+    enum err err = json_parse(*schema_out, &tree, NULL, why);
+    if (err || json_kind(tree) != JSON_OBJECT) {
+        err = why_set(why, ERR_INVALID, "%s is no JSON Schema", path);
+    }
+    json_free(tree);
+    return err;
+}
+
+static int ask_for_shape(struct session *session, struct llm_request *request, const char *path)
+{
+    struct why why;
+    if (read_schema(session->args, path, &request->schema, &why) != OK) return fail(&why);
+    llm_ask(session->home, request, on_answered, session);
+    loop_run(session->loop);
+    return session->status;
+}
+
 static int run_chat(struct session *session)
 {
     static const struct llm_events events = {.open = on_open, .text = on_text, .end = on_end};
@@ -163,6 +208,8 @@ static int run_chat(struct session *session)
     request.model = str_of(model);
     request.messages = messages;
     request.message_count = count;
+    const char *schema = args_option(args, "schema");
+    if (schema) return ask_for_shape(session, &request, schema);
     llm_start(session->home, &request, &events, session);
     loop_run(session->loop);
     return session->status;

@@ -192,3 +192,59 @@ test('keys come from a file only when nobody else can read it', async (t) => {
   assert.deepEqual([closed.status, closed.out], [0, 'ok\n']);
   assert.equal((await p.request(0)).key, 'k1');
 });
+
+const SCHEMA = {
+  type: 'object', additionalProperties: false, required: ['name', 'age'],
+  properties: { name: { type: 'string' }, age: { type: 'integer', minimum: 0 } },
+};
+
+test('an answer of a wanted shape is taken out of what stands around it', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'schema.json');
+  await writeFile(file, JSON.stringify(SCHEMA));
+  const fenced = 'Of course!\n```json\n{"name":"小明","age":7,}\n```\nAnything else?';
+  p.script([{ deltas: [fenced], whole: true }]);
+  const { status, out, err } = await ask(openaiAt(p), '--schema', file);
+  assert.equal(status, 0, err);
+  assert.deepEqual(JSON.parse(out), { name: '小明', age: 7 });
+  const { body } = await p.request(0);
+  assert.deepEqual(body.response_format.json_schema.schema, SCHEMA);
+});
+
+test('what does not fit is asked for once more, with what was wrong; then it is an error', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'schema.json');
+  await writeFile(file, JSON.stringify(SCHEMA));
+  const wrong = { deltas: ['{"name":"Mei","age":"seven"}'], whole: true };
+  p.script([wrong, { deltas: ['{"name":"Mei","age":7}'], whole: true }]);
+  const mended = await ask(openaiAt(p), '--schema', file);
+  assert.deepEqual(JSON.parse(mended.out), { name: 'Mei', age: 7 });
+  const again = (await p.request(1)).body;
+  assert.equal(again.temperature, 0);
+  assert.deepEqual(again.messages.map((m) => m.role), ['user', 'assistant', 'user']);
+  assert.match(again.messages[2].content, /age must be/);
+  p.script([wrong, wrong]);
+  const failed = await ask(openaiAt(p), '--schema', file);
+  assert.deepEqual([failed.status, failed.out], [1, '']);
+  assert.match(failed.err, /age must be/);
+  assert.equal(p.requests.length, 4);
+});
+
+test('a recorded run is repeated without asking anybody', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'answers');
+  p.script([{ deltas: ['one'] }, { deltas: ['two'], finish: 'length' }]);
+  const env = openaiAt(p, { HUTONG_LLM_RECORD: file });
+  const first = [await ask(env), await ask(env)];
+  assert.deepEqual(first.map((r) => [r.status, r.out]), [[0, 'one\n'], [1, 'two\n']]);
+  const again = openaiAt(p, { HUTONG_LLM_REPLAY: file });
+  assert.deepEqual(await ask(again), first[0]);
+  const other = await hutong(['llm', 'chat', '--model', 'openai/m', 'something else'], { env: again });
+  assert.equal(other.status, 1);
+  assert.match(other.err, /has no answer to this/);
+  assert.equal(p.requests.length, 2);
+  await writeFile(file, '{"key":"x"}\n');
+  const broken = await ask(again);
+  assert.equal(broken.status, 1);
+  assert.match(broken.err, /line 1 of llm-replay is no record/);
+});
