@@ -69,11 +69,11 @@ struct settings {
     int64_t image_pixels_max;
     int64_t uploads_at_once;
     /* Models */
-    struct str llm_model;     /* SITE/MODEL; empty: the first site that is set up */
-    struct str llm_fallback;  /* SITE or SITE/MODEL, comma-separated */
-    struct str llm_sites;     /* NAME=URL of more servers that speak OpenAI's API */
+    struct str llm_model;              /* SITE/MODEL; empty: the first site that is set up */
+    struct str llm_fallback;           /* SITE or SITE/MODEL, comma-separated */
+    struct str llm_sites;              /* NAME=URL of more servers that speak OpenAI's API */
     struct str llm_record, llm_replay; /* files of answers; empty: none */
-    struct str llm_keys_file; /* lines NAME KEY [KEY...]; mode 0600 */
+    struct str llm_keys_file;          /* lines NAME KEY [KEY...]; mode 0600 */
     bool llm_probe;
     int64_t llm_at_once, llm_queue_max;
     int64_t llm_connect_s, llm_first_s, llm_idle_s, llm_total_s, llm_queue_s; /* 0: by site */
