@@ -84,7 +84,9 @@ static void forget(struct chat_run *run)
 {
     struct chat_runs *runs = run->api->chat_runs;
     pthread_mutex_lock(&runs->lock);
-    map_remove(&runs->by_turn, MAP_KEY(&run->turn.id));
+    if (map_find(&runs->by_turn, MAP_KEY(&run->turn.id)) == run) {
+        map_remove(&runs->by_turn, MAP_KEY(&run->turn.id));
+    }
     pthread_mutex_unlock(&runs->lock);
 }
 
@@ -299,6 +301,8 @@ struct chat_run *chat_run_new(struct api *api, const struct chat *chat, uint64_t
     buf_init(&run->frame, 8 * ANSWER_BYTES);
     tell(run, first, false);
     pthread_mutex_lock(&api->chat_runs->lock);
+    /* One that was planned in a transaction which was taken back has the number no more. */
+    map_remove(&api->chat_runs->by_turn, MAP_KEY(&run->turn.id));
     map_add(&api->chat_runs->by_turn, MAP_KEY(&run->turn.id), run);
     pthread_mutex_unlock(&api->chat_runs->lock);
     return run;
