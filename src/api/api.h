@@ -26,6 +26,7 @@ struct gateway_loop;
 struct metrics;
 struct token_cache;
 struct feed_cache;
+struct chat_runs;
 struct conversation_cache;
 
 struct api {
@@ -43,6 +44,7 @@ struct api {
     struct llm *llm;         /* language models */
     struct gateway *gateway; /* what programs use of them */
     struct metrics *metrics;
+    struct chat_runs *chat_runs;
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
     atomic_int uploads;     /* under way */
@@ -65,6 +67,9 @@ struct api_loop {
     struct conversation_cache *conversations;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;
+    struct list chats; /* open sockets of /chat, of struct chat_socket (chat_ws.c) */
+    size_t chat_count;
+    struct list runs;     /* answers under way, of struct chat_run (chat_run.c) */
     atomic_bool draining; /* read on any thread */
     int index;
 };
@@ -76,6 +81,7 @@ enum rate_class {
     RATE_LOGIN_ADDRESS, /* attempts from one address */
     RATE_LOGIN_ACCOUNT, /* attempts on one account */
     RATE_UPLOAD,
+    RATE_CHAT, /* questions to a model */
     RATE_CLASSES
 };
 

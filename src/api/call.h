@@ -96,8 +96,10 @@ struct call {
     struct json *body; /* owned; NULL: none, or not read yet */
     struct field_fault faults[CALL_FAULTS_MAX];
     size_t fault_count;
-    struct upload *upload; /* BODY_UPLOAD: what came; see api/files.c */
-    struct act act;        /* LANE_WRITE: ready to use */
+    struct chat_run *run;    /* owned: an answer that was planned and has not begun (api/chats.c) */
+    struct chat_run *joined; /* a reference, for `after` */
+    struct upload *upload;   /* BODY_UPLOAD: what came; see api/files.c */
+    struct act act;          /* LANE_WRITE: ready to use */
 
     /* The dispatcher's own. */
     struct str token;      /* as shown */
@@ -114,6 +116,8 @@ struct call {
     struct change change; /* travelling to the writer */
     struct job job;       /* … or to a worker */
     struct task back;     /* … and home */
+    /* … where it goes on there, when the handler has succeeded. NULL: the reply is in `x`. */
+    void (*after)(struct call *call);
     enum err err;
     struct why why;
 };

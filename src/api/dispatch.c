@@ -13,6 +13,8 @@
  */
 #include "api/api.h"
 
+#include "api/chat.h"
+#include "api/chat_run.h"
 #include "api/conversation_cache.h"
 #include "api/feed_cache.h"
 #include "api/files.h"
@@ -102,6 +104,10 @@ static void finish(struct call *call)
                   call->route->path, err_name(call->err), call->why.text);
     }
     if (call->err) respond_problem(call, call->err, &call->why);
+    if (!call->err && call->after) {
+        call->after(call); /* takes the exchange over */
+        return;
+    }
     send_reply(call);
 }
 
@@ -539,6 +545,7 @@ static void on_done(void *ctx, struct http_exchange *x)
     if (call == NULL) return;
     json_free(call->body);
     upload_free(call);
+    chat_run_drop(call->run);
     x->own = NULL;
 }
 
@@ -585,6 +592,7 @@ struct rate *api_rate_new(const struct settings *settings)
         [RATE_LOGIN_ADDRESS] = per_minute(settings->rate_login),
         [RATE_LOGIN_ACCOUNT] = per_minute(settings->rate_login),
         [RATE_UPLOAD] = per_minute(settings->rate_upload),
+        [RATE_CHAT] = per_minute(settings->rate_chat),
     };
     return rate_new(limits, COUNT_OF(limits), 65536);
 }
@@ -595,6 +603,7 @@ static void on_notice(void *ctx, const struct hub_notice *notice)
     token_forget(home->tokens, notice);
     live_notice(home, notice);
     gateway_notice(home, notice);
+    chat_notice(home, notice);
 }
 
 enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop, int index,
@@ -602,6 +611,8 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
 {
     *home = (struct api_loop){.api = api, .loop = loop, .index = index};
     list_init(&home->live);
+    list_init(&home->chats);
+    list_init(&home->runs);
     if (store_kind(api->store) == DB_SQLITE) {
         enum err err = store_connect(api->store, &home->db, why);
         if (err) return err;
@@ -621,12 +632,15 @@ void api_loop_drain(struct api_loop *home)
     home->draining = true;
     metrics_leave(home->api->metrics, home->index); /* its server may be gone any moment now */
     live_drain(home);
+    chat_drain(home);
+    chat_run_drain(home);
 }
 
 void api_loop_abort(struct api_loop *home)
 {
     live_abort(home);
     gateway_abort(home);
+    chat_abort(home);
     llm_loop_close(home->llm);
     home->llm = NULL;
     metrics_leave(home->api->metrics, home->index); /* when the loop never served: not drained */

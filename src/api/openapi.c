@@ -70,6 +70,13 @@ static const struct schema schemas[] = {
                  "unpriced_requests:int, input_tokens:int, output_tokens:int, cached_tokens:int, "
                  "estimated_tokens:int, cost_micro:int?"},
     {"Usage", "items:[UsageRow], more:bool"},
+    {"Chat", "id:id, title:text, model:text, system:text, head:id, created_at:time"},
+    {"Chats", "items:[Chat], next_before:int?"},
+    {"ChatTurn", "id:id, parent:id, role:user|assistant, status:streaming|complete|cut_off|refused|"
+                 "interrupted|failed, content:text, reasoning:text, site:text, model:text, "
+                 "offline:bool, detail:text, input_tokens:int?, output_tokens:int?, "
+                 "estimated:bool, created_at:time"},
+    {"ChatTurns", "items:[ChatTurn], next_after:int?"},
     {"Place", "id:id, name:text, location_type:text?, x:number, y:number, width:number, "
               "height:number, description:text?"},
     {"Places", "items:[Place]"},

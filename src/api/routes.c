@@ -7,6 +7,7 @@
  * A row: method, path, lane, who may, rate, body, handler, help, fields of the
  * body, of the query, the reply's schema, status of success.
  */
+#include "api/chat.h"
 #include "api/files.h"
 #include "api/gateway.h"
 #include "api/handlers.h"
@@ -214,6 +215,42 @@ const struct route routes_table[] = {
      "Whether there is that model (its slash as %2F)", "", "", "application/json", 200},
     {HTTP_GET_, "/v1/models/{site}/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE,
      gateway_models, "The same with its slash", "", "", "application/json", 200},
+    /* Models */
+    {HTTP_GET_, "/chat", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, chat_ws,
+     "WebSocket to a model: a question in, its answer in pieces out; see docs/chat.md", "",
+     "ticket:text?, token:text?", "", 101},
+
+    {HTTP_GET_, "/chat/conversations", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
+     chats_get_list, "One's conversations with models, newest first", "",
+     "before:id?, limit:int?:1-100", "Chats", 200},
+    {HTTP_POST_, "/chat/conversations", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
+     chats_post, "Begin a conversation",
+     "title:text?:1-200, model:text?:0-200, system:text?:0-32000", "", "Chat", 201},
+    {HTTP_GET_, "/chat/conversations/{chat_id}", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
+     chats_get_one, "One of them", "", "", "Chat", 200},
+    {HTTP_PATCH_, "/chat/conversations/{chat_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
+     chats_patch, "Rename it, choose another model or system prompt",
+     "title:text?:1-200, model:text?:0-200, system:text?:0-32000", "", "Chat", 200},
+    {HTTP_DELETE_, "/chat/conversations/{chat_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE,
+     BODY_NONE, chats_delete, "Delete it with all that was said", "", "", "", 204},
+    {HTTP_GET_, "/chat/conversations/{chat_id}/messages", LANE_READ, ACCESS_MEMBER, RATE_READ,
+     BODY_NONE, chats_get_messages, "What was said, all branches, oldest first", "",
+     "after:id?, limit:int?:1-100", "ChatTurns", 200},
+    {HTTP_POST_, "/chat/conversations/{chat_id}/messages", LANE_WRITE, ACCESS_MEMBER, RATE_CHAT,
+     BODY_JSON, chats_post_message, "Ask; the answer comes as server-sent events (docs/chat.md)",
+     "text:text:1-32000, parent:id?, model:text?:0-200", "", "text/event-stream", 200},
+    {HTTP_GET_, "/chat/conversations/{chat_id}/export", LANE_READ, ACCESS_MEMBER, RATE_READ,
+     BODY_NONE, chats_export, "The line that ends with the newest message, as a file", "",
+     "format:markdown|json?", "text/markdown", 200},
+    {HTTP_GET_, "/chat/conversations/{chat_id}/messages/{turn_id}/stream", LANE_READ, ACCESS_MEMBER,
+     RATE_READ, BODY_NONE, chats_stream, "Hear an answer from its first word, also under way", "",
+     "", "text/event-stream", 200},
+    {HTTP_POST_, "/chat/conversations/{chat_id}/messages/{turn_id}/stop", LANE_READ, ACCESS_MEMBER,
+     RATE_WRITE, BODY_NONE, chats_stop, "End an answer; answered when its end is stored", "", "",
+     "", 204},
+    {HTTP_POST_, "/chat/conversations/{chat_id}/messages/{turn_id}/regenerate", LANE_WRITE,
+     ACCESS_MEMBER, RATE_CHAT, BODY_NONE, chats_regenerate, "Another answer to the same question",
+     "", "", "text/event-stream", 200},
 
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,

@@ -52,12 +52,16 @@ struct settings {
     int64_t rate_write;
     int64_t rate_login;
     int64_t rate_upload;
+    int64_t rate_chat;
     /* Live */
     int64_t live_queue_bytes;
     int64_t live_ping_s;
     int64_t live_ticket_s;
     struct str live_origins; /* comma-separated; empty: same origin and cors_origins */
     struct str redis;        /* URL of the broker between instances; empty: none */
+    /* Chat */
+    bool chat_open;
+    int64_t chat_linger_s;
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

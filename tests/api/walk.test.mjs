@@ -34,6 +34,9 @@ before(async () => {
   world.group = await make('/groups', { name: 'SECRET-group', members: [bob.id] });
   world.said = await make(`/groups/${world.group.id}/messages`, { content: 'SECRET-talk' });
   world.key = await make('/keys', { name: 'SECRET-program' });
+  world.chat = await make('/chat/conversations', { title: 'SECRET-chat' });
+  await server.api('POST', `/chat/conversations/${world.chat.id}/messages`, { token: ada.token, json: { text: 'SECRET-question' } });
+  world.turn = assertOk(await server.api('GET', `/chat/conversations/${world.chat.id}/messages`, { token: ada.token })).items[1];
   await server.sql(`UPDATE sessions SET client = 'SECRET-phone' WHERE user_id = ${ada.id}`);
   [world.session] = await server.sql(`SELECT id FROM sessions WHERE user_id = ${ada.id}`);
   assertOk(await server.api('POST', '/auth/logout-all', { token: world.gone.token }), 204);
@@ -70,6 +73,8 @@ const ids = {
   key_id: () => world.key.id,
   site: () => 'offline',
   model: () => 'hutong-offline',
+  chat_id: () => world.chat.id,
+  turn_id: () => world.turn.id,
   filename: () => 'nothing.png',
 };
 const proxied = { 'x-forwarded-for': '203.0.113.9' };
@@ -157,6 +162,18 @@ const entries = {
   'GET /v1/models': { who: 'key', wrong: 401 },
   'GET /v1/models/{model}': { who: 'key', wrong: 401 },
   'GET /v1/models/{site}/{model}': { who: 'key', wrong: 401 },
+  'GET /chat': { who: 'live', wrong: [400, 403, 426] },
+  'GET /chat/conversations': { who: 'member', wrong: 200 },
+  'POST /chat/conversations': { who: 'member', json: { title: 'eve alone', owner_id: 1 }, wrong: 201 },
+  'GET /chat/conversations/{chat_id}': { who: 'member', wrong: 404 },
+  'PATCH /chat/conversations/{chat_id}': { who: 'member', json: { title: 'eve renamed it' }, wrong: 404 },
+  'DELETE /chat/conversations/{chat_id}': { who: 'member', wrong: 404 },
+  'GET /chat/conversations/{chat_id}/messages': { who: 'member', wrong: 404 },
+  'POST /chat/conversations/{chat_id}/messages': { who: 'member', json: { text: 'eve was here' }, wrong: 404 },
+  'GET /chat/conversations/{chat_id}/export': { who: 'member', wrong: 404 },
+  'GET /chat/conversations/{chat_id}/messages/{turn_id}/stream': { who: 'member', wrong: 404 },
+  'POST /chat/conversations/{chat_id}/messages/{turn_id}/stop': { who: 'member', wrong: 404 },
+  'POST /chat/conversations/{chat_id}/messages/{turn_id}/regenerate': { who: 'member', wrong: 404 },
 
   'GET /places': { who: 'anyone', wrong: 200 },
 };
@@ -164,7 +181,7 @@ const entries = {
 // The rows of src/api/routes.c: method, path, who may.
 async function tableOfRoutes() {
   const source = await readFile(new URL('../../src/api/routes.c', import.meta.url), 'utf8');
-  const rows = [...source.matchAll(/^\s*\{HTTP_([A-Z]+)_, "([^"]+)", LANE_[A-Z]+, ACCESS_([A-Z]+),/gm)];
+  const rows = [...source.matchAll(/^\s*\{HTTP_([A-Z]+)_, "([^"]+)", LANE_[A-Z]+,\s+ACCESS_([A-Z]+),/gm)];
   return new Map(rows.map(([, method, path, who]) => [`${method} ${path}`, who.toLowerCase()]));
 }
 
@@ -208,6 +225,8 @@ async function theirs() {
     `SELECT * FROM chat_groups WHERE owner_id IN (${both})`,
     `SELECT * FROM api_keys WHERE user_id IN (${both})`,
     `SELECT * FROM llm_usage WHERE user_id IN (${both})`,
+    `SELECT * FROM chats WHERE owner_id IN (${both})`,
+    `SELECT * FROM chat_turns WHERE chat_id = ${world.chat.id}`,
     `SELECT * FROM chat_group_members WHERE group_id = ${world.group.id}`,
   ];
   return server.sqlText(questions.join('; '));
