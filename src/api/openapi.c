@@ -402,7 +402,9 @@ static void put_failures(struct json_out *out, const struct route *route)
         const char *status, *name;
         bool applies;
     } rows[] = {
-        {"401", "SignIn", route->access >= ACCESS_MEMBER || judges_secret || (live && !socket)},
+        {"401", "SignIn",
+         route->access >= ACCESS_MEMBER || route->access == ACCESS_KEY || judges_secret ||
+             (live && !socket)},
         {"403", "Denied", route->access >= ACCESS_MODERATOR || live},
         {"404", "NotFound", has_path_parameters(route)},
         {"409", "Conflict", route->lane == LANE_WRITE},
@@ -459,7 +461,7 @@ static void put_security(struct json_out *out, const struct route *route)
         json_open(out, NULL, '{');
         json_close(out, '}');
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = route->access == ACCESS_KEY ? 1 : 0; i < 2; i++) { /* a key is only ever Bearer */
         json_open(out, NULL, '{');
         json_open(out, i ? "bearer" : "oauth2", '[');
         json_close(out, ']');

@@ -305,6 +305,7 @@ test('the description says who may, and how they say who they are', async () => 
   assert.deepEqual(told('/auth/me'), ['members', 'oauth2,bearer', '401']);
   assert.deepEqual(told('/live'), ['members', 'oauth2,bearer,ticket', '403']);
   assert.deepEqual(told('/live/events'), ['members', 'oauth2,bearer,ticket', '401,403']);
+  assert.deepEqual(told('/v1/models'), [told('/v1/models')[0], 'bearer', '401']);
   assert.deepEqual(told('/messages/ws'), ['members', 'oauth2,bearer,tokenInQuery', '403']);
   for (const { path, method, operation } of operations(api)) {
     for (const way of operation.security ?? []) {
