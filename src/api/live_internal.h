@@ -36,6 +36,9 @@ struct live {
     struct http_exchange *x;   /* LIVE_STREAM */
     struct list subscriptions; /* of struct live_sub, owned */
     size_t subscription_count;
+    struct list asked;         /* of struct live_sub, by `ask`: to be answered in this order */
+    struct live_sub *answered; /* the one whose answer is under way; NULL: none */
+    bool answering;            /* the next one is being chosen, or nobody is to be any more */
     struct deadline beat;
     int64_t ends_us; /* monotonic: the token's end; 0: as long as the session */
     bool signed_out;
@@ -48,6 +51,7 @@ struct live {
 struct live_sub {
     struct subscription sub;
     struct list link;
+    struct list ask; /* in live->asked, until its log is looked into */
     struct live *live;
     struct catch_up *catch_up; /* reading the log; NULL: not now */
     bool placed;               /* `sub.position` means something */
@@ -66,6 +70,23 @@ void live_send_topic(struct live *live, const char *type, const struct topic_nam
 void live_sign_out_soon(struct live *live);
 void live_send_error(struct live *live, const char *sentence, struct str topic);
 
+/* --- opening a socket, for /chat too --- */
+
+/* Where a token may stand besides the Authorization header and the subprotocol. */
+enum { LIVE_BY_TICKET = 1, LIVE_BY_QUERY = 2 };
+/* Who opens it; the store has not been asked yet. `*code_out`: what to close with otherwise. */
+MUST_USE bool live_claim(struct call *call, unsigned ways, unsigned *code_out,
+                         const char **reason_out);
+/* A browser insists that one of the protocols it offered is chosen: ours, else what the token
+ * stood in. */
+struct str live_choose_protocol(const struct http_exchange *x, struct str ours);
+/* Look the claim up, here or on a worker; then `after` on the loop, with call->err. */
+void live_confirm(struct call *call, void (*after)(struct call *call));
+/* 426. RFC 9110, 15.5.22: say which protocol, and RFC 6455, 4.4: which version of it. */
+void live_ask_for_upgrade(struct call *call, const struct why *why);
+/* The notice ends this log-in. */
+bool live_is_meant(const struct caller *who, const struct hub_notice *notice);
+
 /* "feed", "me", "group:3", "post:9" as a member writes it. */
 MUST_USE bool live_topic_parse(const struct live *live, struct str text,
                                struct topic_name *name_out);
@@ -78,6 +99,8 @@ void live_subscribe(struct live *live, const struct topic_name *name, bool resum
 struct live_sub *live_join(struct live *live, const struct topic_name *name, bool resume,
                            uint64_t after);
 void live_catch_up(struct live_sub *sub);
+/* The connection ends: nobody is answered any more. */
+void live_stop_answers(struct live *live);
 /* The reader has taken what waited: send more of what it missed. */
 void live_go_on(struct live *live);
 /* Hear whether these members are there, and no others any more. */

@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/chat_run.h"
 #include "api/files.h"
+#include "api/gateway.h"
 #include "api/live.h"
 #include "api/metrics.h"
 #include "app/command.h"
@@ -32,11 +34,12 @@
 #include "base/rng.h"
 #include "hub/redis.h"
 #include "io/socket.h"
+#include "store/chats.h"
 #include "store/events.h"
 #include "store/records.h"
 #include "store/sessions.h"
 
-enum { MAINTAIN_EVERY_S = 60, LOOPS_MAX = 256 };
+enum { LOOPS_MAX = 256 };
 
 struct server_loop {
     struct api_loop home;
@@ -115,7 +118,8 @@ static void drain_loop(struct server_loop *to, void *ctx)
 
 static void count_open(struct server_loop *to, void *ctx)
 {
-    *(size_t *)ctx += http_server_open_count(to->home.server) + to->home.live_count;
+    *(size_t *)ctx +=
+        http_server_open_count(to->home.server) + to->home.live_count + to->home.chat_count;
 }
 
 static void close_loop(struct server_loop *to, void *ctx)
@@ -163,6 +167,24 @@ static enum err open_threads(struct server *server, struct why *why)
                         &server->api.hashers, why);
 }
 
+static enum err apply_cut_off(void *ctx, struct db *db, struct why *why)
+{
+    (void)ctx;
+    return chat_turns_cut_off(db, STR("the server stopped while it was written"), why);
+}
+
+/* Whoever wrote what is still `streaming` is dead, unless there are other instances. */
+static enum err cut_off_answers(struct api *api, struct why *why)
+{
+    struct db *db;
+    if (api->settings->redis.len > 0) return OK;
+    enum err err = store_connect(api->store, &db, why);
+    if (err) return err;
+    err = store_write(api->store, db, apply_cut_off, NULL, why);
+    db_close(db);
+    return err;
+}
+
 static enum err open_api(struct server *server, struct why *why)
 {
     struct api *api = &server->api;
@@ -173,15 +195,20 @@ static enum err open_api(struct server *server, struct why *why)
     if (!err) err = open_keyring(s, &api->keyring, why);
     if (!err) err = store_open(s->database, (size_t)s->commit_group_max, &api->store, why);
     if (!err) err = passwords_open(&api->passwords, PASSWORD_COST_OWASP, why);
+    if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;
     files_sweep(s);
+    err = cut_off_answers(api, why);
+    if (err) return err;
+    api->chat_runs = chat_runs_new();
     api->hub = hub_new();
     if (s->redis.len > 0) err = redis_open(s->redis, api->hub, &server->redis, why);
     if (err) return err;
     api->rate = api_rate_new(s);
-    api->tickets = tickets_new(100000);
+    api->tickets = tickets_new(100000, s->live_ticket_s * 1000000);
     api->router = api_router_new();
-    return open_threads(server, why);
+    err = open_threads(server, why);
+    return err ? err : gateway_open(s, api->store, api->workers, &api->gateway, why);
 }
 
 static enum err open_loop(struct server *server, size_t index, struct why *why)
@@ -266,6 +293,7 @@ static void run_maintenance(struct server *server)
         db_close(db);
     }
     if (err) log_warn("maintenance.failed", "reason=\"%s\"", why.text);
+    files_sweep(server->api.settings);
 }
 
 static void block_signals(sigset_t *set)
@@ -279,7 +307,7 @@ static void block_signals(sigset_t *set)
 
 static void wait_for_stop(struct server *server, const sigset_t *signals)
 {
-    struct timespec period = {.tv_sec = MAINTAIN_EVERY_S};
+    struct timespec period = {.tv_sec = server->api.settings->maintenance_s};
     for (;;) {
         int got = sigtimedwait(signals, NULL, &period);
         struct why why;
@@ -321,6 +349,7 @@ static void close_server(struct server *server)
     /* Nothing new comes in; then those that still work on something bring it back to loops that
      * run; then the loops. */
     on_each_loop(server, close_loop, NULL);
+    if (api->gateway) gateway_flush(api->gateway);
     workers_close(api->workers);
     workers_close(api->hashers);
     store_close(api->store);
@@ -334,6 +363,8 @@ static void close_server(struct server *server)
         api_loop_close(&server->loops[i].home);
     }
     mem_free(server->loops);
+    gateway_free(api->gateway);
+    llm_free(api->llm);
     admission_free(server->limits.admission);
     metrics_free(api->metrics);
     router_free(api->router);
@@ -341,6 +372,7 @@ static void close_server(struct server *server)
     rate_free(api->rate);
     redis_free(server->redis);
     hub_free(api->hub);
+    chat_runs_free(api->chat_runs);
     keyring_free(api->keyring);
 }
 
@@ -350,6 +382,14 @@ static void raise_file_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Another process has changed the embedded database: one that stops while this one begins, or a
+ * command. It told its own readers and nobody here. On the writer. */
+static void on_others(void *ctx)
+{
+    log_debug("serve.others", "what=\"another process wrote\"");
+    hub_resync(ctx);
 }
 
 static void greet(struct server *server)
@@ -384,6 +424,7 @@ int run_serve(struct args *args)
     block_signals(&signals);
     enum err err = open_server(server, args_option(args, "demo") != NULL, &why);
     if (!err) {
+        store_watch_others(server->api.store, on_others, server->api.hub);
         greet(server);
         wait_for_stop(server, &signals);
         log_info("serve.stopping", "pid=%d", (int)getpid());
