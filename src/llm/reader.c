@@ -108,6 +108,7 @@ static void pass_text(void *ctx, struct str piece)
 {
     struct llm_reader *reader = ctx;
     if (is_deaf(reader)) return;
+    llm_read_open(reader, STR("")); /* it came without a beginning */
     reader->said = reader->said_text = true;
     if (reader->events->text) reader->events->text(reader->ctx, piece);
 }
@@ -116,6 +117,7 @@ static void pass_reasoning(void *ctx, struct str piece)
 {
     struct llm_reader *reader = ctx;
     if (is_deaf(reader)) return;
+    llm_read_open(reader, STR(""));
     reader->said = true;
     if (reader->events->reasoning) reader->events->reasoning(reader->ctx, piece);
 }
@@ -160,6 +162,7 @@ static void tell_tool(struct llm_reader *reader, struct llm_tool_piece piece)
         piece.id = str_of(own);
     }
     reader->tools.named |= bit;
+    llm_read_open(reader, STR(""));
     reader->said = reader->said_tool = true;
     if (reader->events->tool) reader->events->tool(reader->ctx, &piece);
 }

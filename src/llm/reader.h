@@ -26,6 +26,7 @@ enum {
 };
 
 struct llm_reader_events {
+    /* Once, before every piece; `model` may be empty. */
     void (*open)(void *ctx, struct str model);
     void (*text)(void *ctx, struct str piece);
     void (*reasoning)(void *ctx, struct str piece);

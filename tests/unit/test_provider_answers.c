@@ -227,6 +227,25 @@ static void anthropic_blocks_may_interleave(void **state)
     try_all(&llm_provider_anthropic, 0, examples, COUNT_OF(examples));
 }
 
+/* A connection that was spliced, or a proxy that swallowed the first event. */
+static void an_answer_without_its_beginning_is_opened_all_the_same(void **state)
+{
+    (void)state;
+    struct buf stream;
+    struct hearing h;
+    buf_init(&stream, 4096);
+    recording_text(&stream, EVENT("content_block_delta", ",'index':0,'delta':{'text':'a'}") EVENT(
+                                "message_start", ",'message':{'model':'m'}") OVER("end_turn"));
+    hear_begin(&h, &llm_provider_anthropic, 0, 200, "text/event-stream", true);
+    hear(&h, buf_str(&stream));
+    hear_end(&h, false);
+    assert_int_equal(h.result.end, LLM_COMPLETE);
+    assert_true(str_starts(buf_str(&h.log), STR("o 0 \nt 1 a\n")));
+    assert_int_equal(h.opens, 1);
+    hear_release(&h);
+    buf_release(&stream);
+}
+
 static void ollama_counts_may_be_missing(void **state)
 {
     (void)state;
@@ -436,6 +455,7 @@ int main(void)
         cmocka_unit_test(azure_may_withdraw_an_answer_at_its_end),
         cmocka_unit_test(gemini_ends_in_many_ways),
         cmocka_unit_test(anthropic_blocks_may_interleave),
+        cmocka_unit_test(an_answer_without_its_beginning_is_opened_all_the_same),
         cmocka_unit_test(ollama_counts_may_be_missing),
         cmocka_unit_test(ollama_ends_in_many_ways),
         cmocka_unit_test(dashscope_deltas_are_what_was_asked_for),
