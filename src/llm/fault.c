@@ -8,18 +8,23 @@
 #include "llm/fault.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 /* --- what the provider said --- */
 
 struct said {
-    struct str code, type, message;
-    int status; /* of the body, where it names one; 0: none */
+    struct str code, inner, type, message; /* inner: Azure's filter behind a general code */
+    int status;                            /* of the body, where it names one; 0: none */
 };
 
+/* A status may stand in the place of a code, as a number or (Azure) as a string of digits. */
 static void take_number(const struct json *value, struct said *said)
 {
     int64_t number;
-    if (json_as_i64(value, &number) && number >= 400 && number < 600) said->status = (int)number;
+    struct str digits = {0};
+    if (json_as_str(value, &digits) && !str_to_i64(digits, &number)) return;
+    if (digits.len == 0 && !json_as_i64(value, &number)) return;
+    if (number >= 400 && number < 600) said->status = (int)number;
 }
 
 /* The object that carries code and message, wherever it stands. */
@@ -32,6 +37,7 @@ static void read_object(const struct json *object, struct said *said)
     if (code) take_number(code, said);
     struct str status = llm_json_text(object, "status"); /* Gemini: "RESOURCE_EXHAUSTED" */
     if (status.len > 0) said->code = status;
+    said->inner = llm_json_text(json_get(object, "innererror"), "code");
     said->type = llm_json_text(object, "type");
     said->message = llm_json_text(object, "message");
     if (said->message.len == 0) said->message = llm_json_text(object, "Message");
@@ -117,7 +123,7 @@ static const struct word phrases[] = {
     {"api key not valid", LLM_FAULT_AUTH},
     {"API_KEY_INVALID", LLM_FAULT_AUTH},
     {"incorrect api key", LLM_FAULT_AUTH},
-    {"maximum context length", LLM_FAULT_TOO_LONG},
+    {"context length", LLM_FAULT_TOO_LONG},
     {"prompt is too long", LLM_FAULT_TOO_LONG},
     {"context size", LLM_FAULT_TOO_LONG},
     {"context window", LLM_FAULT_TOO_LONG},
@@ -132,6 +138,7 @@ static const struct word phrases[] = {
     {"try pulling it first", LLM_FAULT_MODEL},
     {"billing", LLM_FAULT_BILLING},
     {"insufficient balance", LLM_FAULT_BILLING},
+    {"insufficient credits", LLM_FAULT_BILLING},
     {"overloaded", LLM_FAULT_OVERLOAD},
     {"rate limit", LLM_FAULT_RATE},
 };
@@ -172,6 +179,7 @@ static enum llm_fault by_status(int status)
 static enum llm_fault kind_of(int status, const struct said *said)
 {
     enum llm_fault fault = find_word(words, COUNT_OF(words), said->code);
+    if (fault == LLM_FAULT_NONE) fault = find_word(words, COUNT_OF(words), said->inner);
     if (fault == LLM_FAULT_NONE) fault = find_word(words, COUNT_OF(words), said->type);
     /* "It is your request", says the status, whatever else is said of servers. */
     if (fault == LLM_FAULT_SERVER && status >= 400 && status < 500) fault = LLM_FAULT_NONE;
@@ -235,48 +243,68 @@ int64_t llm_retry_after_ms(struct str text, int64_t wall_us)
     return read_duration_ms(text);
 }
 
-/* Gemini: error.details[] has a RetryInfo with "37s", and names of quotas that end with the day. */
-static int64_t read_details(const struct json *body, bool *day_out)
+/* Gemini: error.details[] has a RetryInfo with "37s", names of quotas that end with the day, and
+ * the true reason of a refused key. */
+static void read_details(const struct json *body, struct llm_trouble *trouble)
 {
-    int64_t after_ms = -1;
     if (body && json_kind(body) == JSON_ARRAY) body = json_first(body);
     const struct json *detail = json_first(json_get(json_get(body, "error"), "details"));
     for (; detail; detail = json_after(detail)) {
         struct str delay = llm_json_text(detail, "retryDelay");
-        if (delay.len > 0) after_ms = read_duration_ms(delay);
+        if (delay.len > 0) trouble->retry_after_ms = read_duration_ms(delay);
         const struct json *violation = json_first(json_get(detail, "violations"));
         for (; violation; violation = json_after(violation)) {
-            if (has(llm_json_text(violation, "quotaId"), STR("PerDay"))) *day_out = true;
+            bool day = has(llm_json_text(violation, "quotaId"), STR("PerDay"));
+            if (day && trouble->fault == LLM_FAULT_RATE) trouble->fault = LLM_FAULT_QUOTA;
         }
-        if (str_eq(llm_json_text(detail, "reason"), STR("API_KEY_INVALID"))) *day_out = false;
+        if (str_eq(llm_json_text(detail, "reason"), STR("API_KEY_INVALID"))) {
+            trouble->fault = LLM_FAULT_AUTH;
+        }
     }
-    return after_ms;
 }
 
 /* --- the trouble --- */
 
-/* Providers repeat keys in their sentences; pages have mark-up. Neither goes into logs. */
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Bytes of what looks like a key at the front of `text`; 0: it does not. */
+static size_t key_bytes(struct str text)
+{
+    static const char *const starts[] = {"sk-", "pk-", "Bearer ",   "AIza", "gsk_",    "xai-",
+                                         "hf_", "eyJ", "api-key: ", "key=", "api_key="};
+    for (size_t i = 0; i < COUNT_OF(starts); i++) {
+        struct str start = str_of(starts[i]);
+        if (text.len < start.len || !str_eq_nocase(str_head(text, start.len), start)) continue;
+        size_t len = start.len;
+        while (len < text.len && !strchr(" \t\r\n\"'<>,;)}]", text.at[len])) len++;
+        return len - start.len >= 6 ? len : 0; /* "sk-fold" and "Bearer token" are words */
+    }
+    return 0;
+}
+
+/* Providers repeat keys in their sentences, proxies whole headers. Neither goes into logs. */
 static void copy_clean(char *to, size_t to_bytes, struct str text)
 {
-    size_t len = 0;
-    for (size_t i = 0; i < text.len && len + 1 < to_bytes; i++) {
-        struct str rest = str_from(text, i);
-        bool secret = str_starts(rest, STR("sk-")) || str_starts(rest, STR("Bearer ")) ||
-                      str_starts(rest, STR("AIza"));
-        if (secret) {
-            struct str mark = STR("[key]");
-            if (len + mark.len + 1 >= to_bytes) break;
-            memcpy(to + len, mark.at, mark.len);
-            len += mark.len;
-            i += str_starts(rest, STR("Bearer ")) ? 7 : 0;
-            while (i + 1 < text.len && !strchr(" \t\r\n\"',.;)", text.at[i + 1])) i++;
-            continue;
+    struct buf clean;
+    bool ascii_only = !utf8_valid(text); /* of plain bodies, which may be anything */
+    buf_init(&clean, to_bytes + 8);
+    for (size_t i = 0; i < text.len && clean.len < to_bytes; i++) {
+        bool begins = i == 0 || !is_word(text.at[i - 1]);
+        size_t key = begins ? key_bytes(str_from(text, i)) : 0;
+        if (key > 0) {
+            buf_add_str(&clean, STR("[key]"));
+            i += key - 1;
+        } else {
+            unsigned char byte = (unsigned char)text.at[i];
+            bool bad = byte < ' ' || byte == 0x7F || (ascii_only && byte > 0x7F);
+            buf_add_byte(&clean, bad ? ' ' : text.at[i]);
         }
-        to[len++] = (unsigned char)text.at[i] < ' ' ? ' ' : text.at[i];
     }
-    char cut[512];
-    str_copy(cut, MIN(sizeof(cut), to_bytes), (struct str){to, len});
-    memcpy(to, cut, strlen(cut) + 1);
+    str_copy(to, to_bytes, buf_str(&clean));
+    buf_release(&clean);
 }
 
 struct llm_trouble llm_fault_read(int status, const struct json *body)
@@ -285,9 +313,7 @@ struct llm_trouble llm_fault_read(int status, const struct json *body)
     struct said said = read_said(body);
     if (status == 0) status = said.status;
     trouble.fault = kind_of(status, &said);
-    bool day = false;
-    trouble.retry_after_ms = read_details(body, &day);
-    if (day && trouble.fault == LLM_FAULT_RATE) trouble.fault = LLM_FAULT_QUOTA;
+    read_details(body, &trouble);
     copy_clean(trouble.code, sizeof(trouble.code), said.code.len ? said.code : said.type);
     copy_clean(trouble.text, sizeof(trouble.text), said.message);
     return trouble;
@@ -374,7 +400,7 @@ void llm_fault_sentence(enum llm_fault fault, const struct llm_site *site, struc
                         const struct llm_trouble *trouble, struct why *why)
 {
     struct buf text;
-    buf_init(&text, sizeof(why->text) - 1);
+    buf_init(&text, 16 * sizeof(why->text)); /* why_write() cuts, names may be long */
     struct str name = site ? site->name : STR("the model");
     for (const char *at = sentences[fault]; *at; at++) {
         if (*at != '%') {
@@ -386,7 +412,9 @@ void llm_fault_sentence(enum llm_fault fault, const struct llm_site *site, struc
     }
     /* What it did not accept only the provider can say. */
     if (fault == LLM_FAULT_REQUEST && trouble && trouble->text[0]) {
-        buf_printf(&text, ": %.180s", trouble->text);
+        size_t len = utf8_floor(trouble->text, MIN(strlen(trouble->text), 180u));
+        buf_add_str(&text, STR(": "));
+        buf_add(&text, trouble->text, len);
     }
     why_write(why, "%.*s", STR_ARGS(buf_str(&text)));
     buf_release(&text);

@@ -33,6 +33,8 @@ enum llm_quirk {
     LLM_QUIRK_NO_FINISH = 32,     /* never says why it stopped: its end marker is enough */
     LLM_QUIRK_NO_SCHEMA = 64,     /* no JSON Schema: JSON mode, or words alone */
     LLM_QUIRK_NO_JSON = 128,      /* neither */
+    LLM_QUIRK_NO_THINKING = 256,  /* refuses to be told whether to think */
+    LLM_QUIRK_CUMULATIVE = 512,   /* DashScope: repeats in every event all that it said */
 };
 
 enum { LLM_KEYS_MAX = 8, LLM_SITE_HEADERS_MAX = 4 };
@@ -50,7 +52,8 @@ struct llm_site {
     struct http_header headers[LLM_SITE_HEADERS_MAX]; /* of this site's own (OpenRouter) */
     size_t header_count;
     unsigned quirks;
-    bool local; /* on this machine or network: it may have to load its model first */
+    int64_t context_tokens; /* Ollama, which must be told; 0: 8192 */
+    bool local;             /* on this machine or network: it may have to load its model first */
 };
 
 enum llm_framing { LLM_FRAMING_SSE, LLM_FRAMING_NDJSON };
@@ -133,9 +136,14 @@ void llm_wire_header(struct llm_wire *wire, const char *name, struct str value);
 void llm_wire_url(struct llm_wire *wire, const struct llm_site *site, const char *path,
                   struct str part);
 
+/* The key as "Authorization: Bearer", if there is one, and the site's own headers. */
+void llm_wire_bearer(struct llm_wire *wire, const struct llm_site *site, struct str key);
+void llm_wire_site_headers(struct llm_wire *wire, const struct llm_site *site);
+
 /*
  * Vectors of an embeddings answer: a list of objects with `member` and, maybe, an index; or with
- * `member` NULL a list of vectors. ERR_UPSTREAM: not `count` of them, or no numbers.
+ * `member` NULL a list of vectors. ERR_UPSTREAM: not `count` different ones of one length, or no
+ * numbers.
  */
 MUST_USE enum err llm_read_vectors(const struct json *list, const char *member, size_t count,
                                    llm_each_vector *each, void *ctx, struct why *why);
@@ -144,3 +152,14 @@ MUST_USE enum err llm_read_vectors(const struct json *list, const char *member, 
 void llm_openai_write_body(const struct llm_asking *asking, struct llm_wire *wire);
 void llm_openai_read_event(struct llm_reader *reader, struct str name, const struct json *data);
 void llm_openai_read_whole(struct llm_reader *reader, const struct json *body);
+/* The "tool_calls" of a message or of a delta. */
+void llm_openai_read_calls(struct llm_reader *reader, const struct json *words);
+void llm_openai_read_models(const struct json *body, llm_each_model *each, void *ctx);
+void llm_openai_write_embedding_body(const struct llm_embedding_asking *asking,
+                                     struct llm_wire *wire);
+enum err llm_openai_read_embedding(const struct json *body, size_t count, llm_each_vector *each,
+                                   void *ctx, struct llm_usage *usage, struct why *why);
+/* One message as OpenAI has it. */
+void llm_openai_put_message(struct json_out *out, const struct llm_message *message);
+/* "response_format", if it takes one. */
+void llm_openai_put_format(struct json_out *out, const struct llm_asking *asking);

@@ -7,6 +7,8 @@
  * quirks of their sites and in what is tolerated here: every field of an answer
  * but the text may be missing.
  */
+#include "base/map.h"
+#include "llm/convert.h"
 #include "llm/reader.h"
 
 static const char *role_name(enum llm_role role)
@@ -20,7 +22,7 @@ static const char *role_name(enum llm_role role)
     return "user";
 }
 
-static void put_message(struct json_out *out, const struct llm_message *message)
+void llm_openai_put_message(struct json_out *out, const struct llm_message *message)
 {
     json_open(out, NULL, '{');
     json_put_str(out, "role", str_of(role_name(message->role)));
@@ -55,22 +57,60 @@ static void put_sampling(struct json_out *out, const struct llm_asking *asking)
     if (request->seed >= 0) json_put_i64(out, "seed", request->seed);
 }
 
-static void put_format(struct json_out *out, const struct llm_asking *asking)
+void llm_openai_put_format(struct json_out *out, const struct llm_asking *asking)
 {
-    const struct llm_request *request = asking->request;
-    bool schema = request->format == LLM_FORMAT_SCHEMA && !(asking->quirks & LLM_QUIRK_NO_SCHEMA);
-    if (request->format == LLM_FORMAT_TEXT || (asking->quirks & LLM_QUIRK_NO_JSON)) return;
-    if (!schema && (asking->quirks & LLM_QUIRK_NO_JSON_OBJECT)) return;
+    enum llm_format format = llm_format_left(asking);
+    if (format == LLM_FORMAT_TEXT) return;
+    bool schema = format == LLM_FORMAT_SCHEMA;
     json_open(out, "response_format", '{');
     json_put_str(out, "type", schema ? STR("json_schema") : STR("json_object"));
     if (schema) {
         json_open(out, "json_schema", '{');
-        json_put_str(out, "name", request->schema_name);
-        json_put_raw(out, "schema", request->schema);
+        json_put_str(out, "name", asking->request->schema_name);
+        json_put_raw(out, "schema", asking->request->schema);
         json_put_bool(out, "strict", true);
         json_close(out, '}');
     }
     json_close(out, '}');
+}
+
+/*
+ * Whether to think has as many names as there are servers; who they are shows in their address.
+ * OpenAI's own models that think cannot all be stopped, but all can be told to do little of it.
+ */
+struct thinking {
+    const char *base;  /* in the site's address; NULL: a server on our own machine or network */
+    const char *model; /* what the model's name begins with */
+    const char *member, *off, *on;
+};
+
+static const struct thinking thinkings[] = {
+    {"api.openai.com", "o", "reasoning_effort", "\"low\"", NULL},
+    {"api.openai.com", "gpt-5", "reasoning_effort", "\"low\"", NULL},
+    {"api.deepseek.com", "", "thinking", "{\"type\":\"disabled\"}", "{\"type\":\"enabled\"}"},
+    {"openrouter.ai", "", "reasoning", "{\"enabled\":false}", "{\"enabled\":true}"},
+    {"aliyuncs.com", "", "enable_thinking", "false", "true"},
+    {NULL, "", "chat_template_kwargs", "{\"enable_thinking\":false}", "{\"enable_thinking\":true}"},
+};
+
+static bool thinks_so(const struct thinking *how, const struct llm_asking *asking)
+{
+    struct str base = asking->site->base;
+    bool here = how->base ? str_find(base, str_of(how->base)) < base.len : asking->site->local;
+    return here && str_starts(asking->model, str_of(how->model));
+}
+
+static void put_thinking(struct json_out *out, const struct llm_asking *asking)
+{
+    enum llm_thinking wish = asking->request->thinking;
+    if (wish == LLM_THINKING_DEFAULT || (asking->quirks & LLM_QUIRK_NO_THINKING)) return;
+    for (size_t i = 0; i < COUNT_OF(thinkings); i++) {
+        const struct thinking *how = &thinkings[i];
+        if (!thinks_so(how, asking)) continue;
+        const char *value = wish == LLM_THINKING_OFF ? how->off : how->on;
+        if (value) json_put_raw(out, how->member, str_of(value));
+        return;
+    }
 }
 
 static void put_stops(struct json_out *out, const struct llm_request *request)
@@ -88,7 +128,8 @@ void llm_openai_write_body(const struct llm_asking *asking, struct llm_wire *wir
     json_open(&out, NULL, '{');
     json_put_str(&out, "model", asking->model);
     json_open(&out, "messages", '[');
-    for (size_t i = 0; i < asking->message_count; i++) put_message(&out, &asking->messages[i]);
+    for (size_t i = 0; i < asking->message_count; i++)
+        llm_openai_put_message(&out, &asking->messages[i]);
     json_close(&out, ']');
     if (!request->whole) {
         json_put_bool(&out, "stream", true);
@@ -98,28 +139,18 @@ void llm_openai_write_body(const struct llm_asking *asking, struct llm_wire *wir
     }
     put_sampling(&out, asking);
     put_stops(&out, request);
-    put_format(&out, asking);
+    llm_openai_put_format(&out, asking);
+    put_thinking(&out, asking);
     if (request->tools.len > 0) json_put_raw(&out, "tools", request->tools);
     if (request->tool_choice.len > 0) json_put_raw(&out, "tool_choice", request->tool_choice);
     json_close(&out, '}');
-}
-
-static void write_headers(const struct llm_site *site, struct str key, struct llm_wire *wire)
-{
-    if (key.len > 0) {
-        llm_wire_header(wire, "Authorization",
-                        arena_printf(wire->arena, "Bearer %.*s", STR_ARGS(key)));
-    }
-    for (size_t i = 0; i < site->header_count; i++) {
-        wire->headers[wire->header_count++] = site->headers[i];
-    }
 }
 
 static enum err write_chat(const struct llm_asking *asking, struct llm_wire *wire, struct why *why)
 {
     (void)why;
     llm_wire_url(wire, asking->site, "/chat/completions", STR(""));
-    write_headers(asking->site, asking->key, wire);
+    llm_wire_bearer(wire, asking->site, asking->key);
     llm_openai_write_body(asking, wire);
     return OK;
 }
@@ -146,45 +177,66 @@ static void read_usage(struct llm_reader *reader, const struct json *usage)
         llm_json_count(input, "cached_tokens"), llm_json_count(output, "reasoning_tokens"));
 }
 
-/* One call of a message or delta. Servers leave out the index, or repeat the name. */
-static void read_tool(struct llm_reader *reader, const struct json *call, int position)
+/* Which call this is, where the server does not count: a new id or a new name begins the next,
+ * anything else goes on with the last, or stands at its place in the list. */
+static int index_of(const struct llm_reader *reader, const struct json *call, int position)
 {
-    const struct json *function = json_get(call, "function");
-    int64_t index = llm_json_count(call, "index");
-    struct llm_tool_piece piece = {
-        .index = index >= 0 ? (int)MIN(index, 1000) : position,
-        .id = llm_json_text(call, "id"),
-        .name = llm_json_text(function, "name"),
-        .arguments = llm_json_text(function, "arguments"),
-    };
-    const struct json *arguments = json_get(function, "arguments");
-    struct buf whole;
-    buf_init(&whole, LLM_EVENT_MAX);
-    if (arguments && json_kind(arguments) == JSON_OBJECT) {
-        struct json_out out = json_begin(&whole);
-        json_put_tree(&out, NULL, arguments);
-        piece.arguments = buf_str(&whole);
+    const struct llm_tool_notes *tools = &reader->tools;
+    int64_t said = llm_json_count(call, "index");
+    struct str id = llm_json_text(call, "id");
+    struct str name = llm_json_text(json_get(call, "function"), "name");
+    if (said >= 0) return (int)MIN(said, LLM_TOOLS_MAX);
+    if (tools->count == 0) return position;
+    if (id.len > 0) return map_hash(id) == tools->last_id ? tools->last : tools->count;
+    if (name.len > 0) {
+        bool same = map_hash(name) == tools->last_name && position == 0;
+        return same ? tools->last : tools->count;
     }
-    llm_read_tool(reader, &piece);
-    buf_release(&whole);
+    return position > 0 ? position : tools->last;
+}
+
+void llm_openai_read_calls(struct llm_reader *reader, const struct json *words)
+{
+    const struct json *calls = json_get(words, "tool_calls");
+    int position = 0;
+    for (const struct json *call = json_first(calls); call; call = json_after(call)) {
+        const struct json *function = json_get(call, "function");
+        llm_read_call(reader, index_of(reader, call, position++), llm_json_text(call, "id"),
+                      llm_json_text(function, "name"), json_get(function, "arguments"));
+    }
+}
+
+/* OpenRouter: a list of texts and summaries. */
+static void read_reasoning_details(struct llm_reader *reader, const struct json *details)
+{
+    for (const struct json *part = json_first(details); part; part = json_after(part)) {
+        llm_read_reasoning(reader, llm_json_text(part, "text"));
+        llm_read_reasoning(reader, llm_json_text(part, "summary"));
+    }
+}
+
+/* The same text may come under several names. */
+static void read_reasoning(struct llm_reader *reader, const struct json *words)
+{
+    struct str reasoning = llm_json_text(words, "reasoning_content");
+    if (reasoning.len == 0) reasoning = llm_json_text(words, "reasoning");
+    if (reasoning.len > 0) {
+        llm_read_reasoning(reader, reasoning);
+    } else {
+        read_reasoning_details(reader, json_get(words, "reasoning_details"));
+    }
 }
 
 static void read_words(struct llm_reader *reader, const struct json *words)
 {
-    struct str reasoning = llm_json_text(words, "reasoning_content");
-    if (reasoning.len == 0) reasoning = llm_json_text(words, "reasoning");
-    llm_read_reasoning(reader, reasoning);
+    read_reasoning(reader, words);
     llm_read_text(reader, llm_json_text(words, "content"));
     struct str refusal = llm_json_text(words, "refusal");
     if (refusal.len > 0) {
         llm_read_text(reader, refusal);
         llm_read_finish(reader, LLM_FINISH_FILTER);
     }
-    int position = 0;
-    const struct json *calls = json_get(words, "tool_calls");
-    for (const struct json *call = json_first(calls); call; call = json_after(call)) {
-        read_tool(reader, call, position++);
-    }
+    llm_openai_read_calls(reader, words);
 }
 
 static void read_choice(struct llm_reader *reader, const struct json *choice, const char *words)
@@ -205,8 +257,9 @@ static void read_choice(struct llm_reader *reader, const struct json *choice, co
 
 static void read_chunk(struct llm_reader *reader, const struct json *data, const char *words)
 {
-    llm_read_open(reader, llm_json_text(data, "model"));
+    struct str model = llm_json_text(data, "model");
     const struct json *choice = json_first(json_get(data, "choices"));
+    if (model.len > 0 || choice) llm_read_open(reader, model); /* Azure's first chunk has neither */
     if (choice) read_choice(reader, choice, words);
     read_usage(reader, json_get(data, "usage"));
 }
@@ -231,11 +284,11 @@ static enum err write_models(const struct llm_asking *asking, struct llm_wire *w
     (void)why;
     wire->method = "GET";
     llm_wire_url(wire, asking->site, "/models", STR(""));
-    write_headers(asking->site, asking->key, wire);
+    llm_wire_bearer(wire, asking->site, asking->key);
     return OK;
 }
 
-static void read_models(const struct json *body, llm_each_model *each, void *ctx)
+void llm_openai_read_models(const struct json *body, llm_each_model *each, void *ctx)
 {
     const struct json *model = json_first(json_get(body, "data"));
     for (; model; model = json_after(model)) {
@@ -247,12 +300,9 @@ static void read_models(const struct json *body, llm_each_model *each, void *ctx
     }
 }
 
-static enum err write_embedding(const struct llm_embedding_asking *asking, struct llm_wire *wire,
-                                struct why *why)
+void llm_openai_write_embedding_body(const struct llm_embedding_asking *asking,
+                                     struct llm_wire *wire)
 {
-    (void)why;
-    llm_wire_url(wire, asking->site, "/embeddings", STR(""));
-    write_headers(asking->site, asking->key, wire);
     struct json_out out = json_begin(&wire->body);
     json_open(&out, NULL, '{');
     json_put_str(&out, "model", asking->model);
@@ -262,11 +312,20 @@ static enum err write_embedding(const struct llm_embedding_asking *asking, struc
     json_put_str(&out, "encoding_format", STR("float"));
     if (asking->dimensions > 0) json_put_i64(&out, "dimensions", asking->dimensions);
     json_close(&out, '}');
+}
+
+static enum err write_embedding(const struct llm_embedding_asking *asking, struct llm_wire *wire,
+                                struct why *why)
+{
+    (void)why;
+    llm_wire_url(wire, asking->site, "/embeddings", STR(""));
+    llm_wire_bearer(wire, asking->site, asking->key);
+    llm_openai_write_embedding_body(asking, wire);
     return OK;
 }
 
-static enum err read_embedding(const struct json *body, size_t count, llm_each_vector *each,
-                               void *ctx, struct llm_usage *usage, struct why *why)
+enum err llm_openai_read_embedding(const struct json *body, size_t count, llm_each_vector *each,
+                                   void *ctx, struct llm_usage *usage, struct why *why)
 {
     enum err err = llm_read_vectors(json_get(body, "data"), "embedding", count, each, ctx, why);
     usage->input = llm_json_count(json_get(body, "usage"), "prompt_tokens");
@@ -283,7 +342,7 @@ const struct llm_provider llm_provider_openai = {
     .read_event = llm_openai_read_event,
     .read_whole = llm_openai_read_whole,
     .write_models = write_models,
-    .read_models = read_models,
+    .read_models = llm_openai_read_models,
     .write_embedding = write_embedding,
-    .read_embedding = read_embedding,
+    .read_embedding = llm_openai_read_embedding,
 };

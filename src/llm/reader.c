@@ -14,6 +14,8 @@
  */
 #include "llm/reader.h"
 
+#include "base/map.h"
+#include "base/utf8.h"
 #include "llm/fault.h"
 
 /* --- init and release --- */
@@ -23,12 +25,13 @@ static bool type_is(struct str type, struct str wanted)
     return str_eq_nocase(str_head(type, wanted.len), wanted);
 }
 
-static enum llm_body body_kind(int status, struct str type, bool streamed)
+/* A body of lines is read as such whatever it is called: a whole answer is one line of it. */
+static enum llm_body body_kind(enum llm_framing framing, int status, struct str type, bool streamed)
 {
     if (status >= 300) return LLM_BODY_ERROR;
     if (type_is(type, STR("text/html"))) return LLM_BODY_ERROR;
-    if (!streamed || type_is(type, STR("application/json"))) return LLM_BODY_WHOLE;
-    return LLM_BODY_STREAM;
+    bool one = type_is(type, STR("application/json")) && framing != LLM_FRAMING_NDJSON;
+    return !streamed || one ? LLM_BODY_WHOLE : LLM_BODY_STREAM;
 }
 
 void llm_reader_init(struct llm_reader *reader, const struct llm_provider *provider,
@@ -40,7 +43,7 @@ void llm_reader_init(struct llm_reader *reader, const struct llm_provider *provi
                                   .ctx = ctx,
                                   .quirks = quirks,
                                   .status = status,
-                                  .body = body_kind(status, type, streamed),
+                                  .body = body_kind(provider->framing, status, type, streamed),
                                   .usage = {-1, -1, -1, -1, false},
                                   .trouble.retry_after_ms = -1};
     buf_init(&reader->so_far, LLM_TEXT_MAX);
@@ -144,12 +147,58 @@ void llm_read_reasoning(struct llm_reader *reader, struct str piece)
     if (make_whole(reader, &reader->whole_thought, piece, &text)) pass_reasoning(reader, text);
 }
 
+/* Servers repeat the name in every fragment, or have no ids. */
+static void tell_tool(struct llm_reader *reader, struct llm_tool_piece piece)
+{
+    uint64_t bit = UINT64_C(1) << piece.index;
+    char own[32];
+    if (reader->tools.named & bit) {
+        piece.id = piece.name = (struct str){0};
+        if (piece.arguments.len == 0) return;
+    } else if (piece.id.len == 0) {
+        snprintf(own, sizeof(own), LLM_OWN_ID "%d", piece.index);
+        piece.id = str_of(own);
+    }
+    reader->tools.named |= bit;
+    reader->said = reader->said_tool = true;
+    if (reader->events->tool) reader->events->tool(reader->ctx, &piece);
+}
+
 void llm_read_tool(struct llm_reader *reader, const struct llm_tool_piece *piece)
 {
+    struct llm_tool_notes *tools = &reader->tools;
     size_t bytes = piece->id.len + piece->name.len + piece->arguments.len;
-    if (is_deaf(reader) || !take_room(reader, bytes)) return;
-    reader->said = reader->said_tool = true;
-    if (reader->events->tool) reader->events->tool(reader->ctx, piece);
+    if (is_deaf(reader) || bytes == 0 || !take_room(reader, bytes)) return;
+    if (piece->index < 0 || piece->index >= LLM_TOOLS_MAX) {
+        llm_read_fault(reader, LLM_FAULT_PROTOCOL, "the answer has more than 64 tool calls");
+        return;
+    }
+    tools->last = piece->index;
+    tools->count = MAX(tools->count, piece->index + 1);
+    if (piece->id.len > 0) tools->last_id = map_hash(piece->id);
+    if (piece->name.len > 0) tools->last_name = map_hash(piece->name);
+    tell_tool(reader, *piece);
+}
+
+void llm_read_call(struct llm_reader *reader, int index, struct str id, struct str name,
+                   const struct json *arguments)
+{
+    struct llm_tool_piece piece = {index, id, name, {0}};
+    struct buf text;
+    buf_init(&text, LLM_TEXT_MAX);
+    if (arguments && json_kind(arguments) == JSON_OBJECT) {
+        struct json_out out = json_begin(&text);
+        json_put_tree(&out, NULL, arguments);
+        piece.arguments = buf_str(&text);
+    } else if (arguments && !json_as_str(arguments, &piece.arguments)) {
+        piece.arguments = (struct str){0};
+    }
+    if (text.failed) {
+        llm_read_fault(reader, LLM_FAULT_PROTOCOL, "the arguments of a tool call are too long");
+    } else {
+        llm_read_tool(reader, &piece);
+    }
+    buf_release(&text);
 }
 
 void llm_read_finish(struct llm_reader *reader, enum llm_finish finish)
@@ -187,21 +236,27 @@ struct str llm_json_text(const struct json *object, const char *name)
 
 /* --- bytes --- */
 
-static bool is_error(const struct json *error)
+/* {"error": …}, or {"object": "error", …} of older vLLM. */
+static bool is_error(const struct json *tree)
 {
-    return error && (json_kind(error) == JSON_OBJECT || json_kind(error) == JSON_STRING);
+    const struct json *error = json_get(tree, "error");
+    if (error && (json_kind(error) == JSON_OBJECT || json_kind(error) == JSON_STRING)) return true;
+    return str_eq(llm_json_text(tree, "object"), STR("error"));
 }
 
-/* The JSON of an event, a line or a body; NULL: not JSON. Free it. */
+/* The JSON of an event, a line or a body; NULL: not JSON. Free it. A server that cuts its model's
+ * bytes inside a character costs that character, not the answer. */
 static struct json *parse(struct llm_reader *reader, struct str text)
 {
     struct json *tree = NULL;
-    struct str joined;
     struct why why;
-    if (halves_join(&reader->halves, text, &reader->scratch_halves, &joined, &why) != OK) {
+    struct whole mend = {0};
+    struct buf *halves = &reader->scratch_halves;
+    if (!utf8_valid(text) && whole_feed(&mend, text, &reader->scratch, &text, &why) != OK) {
         return NULL;
     }
-    return json_parse(joined, &tree, NULL, &why) == OK ? tree : NULL;
+    if (halves_join(&reader->halves, text, halves, &text, &why) != OK) return NULL;
+    return json_parse(text, &tree, NULL, &why) == OK ? tree : NULL;
 }
 
 static void read_event(struct llm_reader *reader, struct str name, struct str data)
@@ -209,12 +264,15 @@ static void read_event(struct llm_reader *reader, struct str name, struct str da
     if (is_deaf(reader) || data.len == 0) return;
     struct json *tree = parse(reader, data);
     if (tree == NULL) {
-        /* What no JSON can be: text of a proxy, or of a server that broke in mid-line. */
+        /* Text of a server that broke in mid-line; but the end of the body may cut any line, and
+         * says so itself. */
         bool object = data.at[0] == '{' || str_eq(name, STR("error"));
-        if (object) llm_read_fault(reader, LLM_FAULT_PROTOCOL, "an event is no JSON");
+        if (object && !reader->ending) {
+            llm_read_fault(reader, LLM_FAULT_PROTOCOL, "an event is no JSON");
+        }
         return;
     }
-    if (is_error(json_get(tree, "error"))) {
+    if (is_error(tree) || reader->body == LLM_BODY_ERROR) {
         llm_read_trouble(reader, tree);
     } else if (str_eq(name, STR("error"))) {
         llm_read_trouble(reader, tree);
@@ -251,7 +309,7 @@ static void on_sse_comment(void *ctx, struct str text)
 static void on_line(void *ctx, struct str line)
 {
     struct llm_reader *reader = ctx;
-    if (line.at[0] != '{') {
+    if (line.at[0] != '{' && !reader->ending) {
         llm_read_fault(reader, LLM_FAULT_PROTOCOL, "a line is no JSON object");
     }
     read_event(reader, STR(""), line);
@@ -357,7 +415,7 @@ static void finish_whole(struct llm_reader *reader, bool broken)
     } else if (tree == NULL && !broken) {
         llm_read_fault(reader, body.len ? LLM_FAULT_PROTOCOL : LLM_FAULT_EMPTY,
                        body.len ? "the answer is no JSON" : "the answer is empty");
-    } else if (tree && (is_error(json_get(tree, "error")) || json_kind(tree) == JSON_ARRAY)) {
+    } else if (tree && (is_error(tree) || json_kind(tree) == JSON_ARRAY)) {
         llm_read_trouble(reader, tree);
     } else if (tree) {
         reader->provider->read_whole(reader, tree);
@@ -406,6 +464,7 @@ static enum llm_fault missing_end(const struct llm_reader *reader, bool broken)
 
 void llm_reader_verdict(struct llm_reader *reader, bool broken, struct llm_result *result)
 {
+    reader->ending = true;
     if (reader->body == LLM_BODY_STREAM) {
         finish_stream(reader);
     } else {

@@ -42,6 +42,21 @@ struct llm_trouble {
 
 enum llm_body { LLM_BODY_STREAM, LLM_BODY_WHOLE, LLM_BODY_ERROR };
 
+enum { LLM_TOOLS_MAX = 64, LLM_BLOCKS_MAX = 64 };
+
+/* What was heard of tool calls, to tell each name once and to find the call of a fragment. */
+struct llm_tool_notes {
+    uint64_t named;              /* a bit for each index that had its first piece */
+    int count, last;             /* calls so far; index of the last piece */
+    uint64_t last_id, last_name; /* hashes */
+};
+
+/* A content block of Anthropic's. */
+struct llm_block {
+    int8_t tool; /* index of its tool call and 1; 0: none; -1: the answer in the form of one */
+    bool filled; /* arguments came */
+};
+
 /* Lives with one attempt. Open only so that it can be embedded. */
 struct llm_reader {
     const struct llm_provider *provider;
@@ -57,6 +72,7 @@ struct llm_reader {
     bool said_text;
     bool said_tool;
     bool stopped; /* by the owner, inside an event */
+    bool ending;  /* the body is over: what is unfinished was cut */
     enum llm_finish finish;
     struct llm_usage usage;
     struct llm_trouble trouble;
@@ -64,8 +80,8 @@ struct llm_reader {
 
     /* The provider's own notes between events. */
     struct buf so_far, thought_so_far; /* owned; DashScope: the text as accumulated */
-    int block_kind[16];                /* Anthropic: kinds of content blocks by index */
-    int tool_count;
+    struct llm_block blocks[LLM_BLOCKS_MAX];
+    struct llm_tool_notes tools;
     int http_hint; /* DashScope: the true status, out of a comment; 0: none */
 
     struct sse sse;
@@ -100,7 +116,12 @@ void llm_reader_verdict(struct llm_reader *reader, bool broken, struct llm_resul
 void llm_read_open(struct llm_reader *reader, struct str model);
 void llm_read_text(struct llm_reader *reader, struct str piece);
 void llm_read_reasoning(struct llm_reader *reader, struct str piece);
+/* The first piece of an index carries its name, and an id: one of ours when the provider has none.
+ * Later ones need neither. */
 void llm_read_tool(struct llm_reader *reader, const struct llm_tool_piece *piece);
+/* A call, or a fragment, whose arguments are an object, or a string that is JSON when whole. */
+void llm_read_call(struct llm_reader *reader, int index, struct str id, struct str name,
+                   const struct json *arguments);
 /* The last word counts, but a late filter overrides a stop. */
 void llm_read_finish(struct llm_reader *reader, enum llm_finish finish);
 void llm_read_end(struct llm_reader *reader); /* the protocol's end marker */
@@ -111,6 +132,9 @@ void llm_read_usage(struct llm_reader *reader, int64_t input, int64_t output, in
  */
 void llm_read_trouble(struct llm_reader *reader, const struct json *error);
 void llm_read_fault(struct llm_reader *reader, enum llm_fault fault, const char *text);
+
+/* What begins an id of a tool call that the provider did not name. */
+#define LLM_OWN_ID "hutong-"
 
 /* A whole number of a member, or -1. */
 int64_t llm_json_count(const struct json *object, const char *name);

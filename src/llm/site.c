@@ -132,6 +132,7 @@ static enum err add_site(struct llm *llm, const char *name, const struct llm_pro
         .name = arena_copy(&llm->arena, str_of(name)),
         .base = without_slash(base.len > 0 || !provider->base ? base : str_of(provider->base)),
         .local = is_local(base),
+        .context_tokens = llm->settings->llm_context_tokens,
     };
     /* At an address of one's own only the server knows what it has. */
     if (base.len == 0 || !str_eq(str_of(name), STR("openai")))
@@ -494,6 +495,9 @@ static unsigned quirks_after(unsigned quirks, const struct llm_trouble *trouble)
     if (names(trouble, "json_schema") || names(trouble, "responseSchema") ||
         names(trouble, "response_format") || names(trouble, "output_config")) {
         return quirks | (quirks & LLM_QUIRK_NO_SCHEMA ? LLM_QUIRK_NO_JSON : LLM_QUIRK_NO_SCHEMA);
+    }
+    if (names(trouble, "thinking") || names(trouble, "reasoning_effort")) {
+        return quirks | LLM_QUIRK_NO_THINKING;
     }
     return quirks;
 }

@@ -46,6 +46,7 @@ static void values_of_every_kind_are_read(void **state)
     const struct json *member = json_first(json_get(tree, "o"));
     assert_string_equal(json_name(member), "in");
     assert_null(json_first(json_get(tree, "s")));
+    assert_null(json_first(json_get(tree, "absent")));
     json_free(tree);
     json_free(NULL);
     json_free(parsed(STR("\xEF\xBB\xBF{}"))); /* a byte order mark is let pass (RFC 8259, 8.1) */
