@@ -10,8 +10,9 @@
 #
 # Parts: unit, contract and fault hold C programs (cmocka); fuzz replays each kept corpus,
 # one count each target; checks proves that ./dev check can fail; every folder of tests/ with
-# *.test.mjs files is a part for Node's test runner. Parts "tsan" and "cov" are what makes
-# sense under ThreadSanitizer and with counters: all but fuzz and checks.
+# *.test.mjs files is a part for Node's test runner. Part mariadb is api and live once more, on a
+# MariaDB: all of their files that start a server without saying which store. Parts "tsan" and
+# "cov" are what makes sense under ThreadSanitizer and with counters: all but fuzz and checks.
 set -eu
 
 variant=${VARIANT:-test}
@@ -140,8 +141,8 @@ tap_summary() { # WORD FILE: the number behind "# WORD" at the end
     awk -v word="$1" '$1 == "#" && $2 == word && NF == 3 { n = $3 } END { print n + 0 }' "$2"
 }
 
-run_node() { # FILE
-    label=${1#tests/}
+run_node() { # FILE [PREFIX]: a label's, with its environment set
+    label=${2:-}${1#tests/}
     text=$log/$(echo "$label" | tr / _).txt
     run_logged "$text" node --test --test-reporter=tap "$1"
     passed=$(tap_summary pass "$text")
@@ -156,6 +157,19 @@ run_node() { # FILE
 run_node_part() { # PART
     find "tests/$1" -name '*.test.mjs' | sort | while read -r file; do
         case $file in *"$name"*) run_node "$file" ;; esac
+    done
+}
+
+# Whoever starts a MariaDB of its own has said which store.
+run_mariadb() {
+    for class in api live; do
+        [ -d "tests/$class" ] || continue
+        find "tests/$class" -name '*.test.mjs' | sort | while read -r file; do
+            case $file in *"$name"*) ;; *) continue ;; esac
+            grep -q startServer "$file" || continue
+            ! grep -q startMariadb "$file" || continue
+            (export HUTONG_TEST_STORE=mariadb && run_node "$file" mariadb/)
+        done
     done
 }
 
@@ -184,6 +198,7 @@ if wants fuzz; then targets="$targets fuzzers"; fi
 for class in $node_parts; do
     if wants "$class"; then targets="$targets all live"; fi
 done
+if [ "$part" = mariadb ]; then targets="all"; fi
 # shellcheck disable=SC2086 # a list of words
 if [ -n "$targets" ] && ! make -s --no-print-directory -j"$(nproc)" VARIANT="$variant" $targets; then
     echo "the build failed: nothing was run"
@@ -208,6 +223,13 @@ for class in $node_parts; do
         report 0 1 0 "$class (npm packages)" "$log/npm.txt" 0
     fi
 done
+if wants mariadb && [ -n "$node_parts" ]; then
+    if npm_packages >"$log/npm.txt" 2>&1; then
+        run_mariadb
+    else
+        report 0 1 0 "mariadb (npm packages)" "$log/npm.txt" 0
+    fi
+fi
 check_skips
 
 awk '{ p += $1; f += $2; s += $3 }

@@ -18,6 +18,7 @@
 #include "http/server.h"
 #include "hub/hub.h"
 #include "io/workers.h"
+#include "llm/llm.h"
 #include "store/store.h"
 
 struct metrics;
@@ -37,6 +38,7 @@ struct api {
     struct tickets *tickets;
     struct router *router;
     struct header_trusted trusted;
+    struct llm *llm; /* language models */
     struct metrics *metrics;
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
@@ -55,6 +57,7 @@ struct api_loop {
     struct db *db; /* its own reader; NULL for MariaDB */
     struct token_cache *tokens;
     struct feed_cache *feed;
+    struct llm_loop *llm; /* calls of this loop; NULL once it stops */
     struct conversation_cache *conversations;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;

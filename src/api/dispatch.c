@@ -258,7 +258,8 @@ static enum err apply_call(struct change *change, struct db *db, struct why *why
     call->fault_count = 0;
     call->db = db;
     act_init(&call->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
-    return handle_once(call, db, why);
+    enum err err = handle_once(call, db, why);
+    return err ? err : act_store(&call->act, why);
 }
 
 static void settled_call(struct change *change, enum err err, const struct why *why)
@@ -371,7 +372,8 @@ static enum err apply_slow(void *ctx, struct db *db, struct why *why)
     struct slow_change *slow = ctx;
     struct call *call = slow->call;
     act_init(&slow->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
-    return slow->apply(slow->ctx, &slow->act, why);
+    enum err err = slow->apply(slow->ctx, &slow->act, why);
+    return err ? err : act_store(&slow->act, why);
 }
 
 enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why)
@@ -465,13 +467,14 @@ static void refuse_head(struct call *call, enum err err)
     send_reply(call);
 }
 
-/* What goes to disk as it comes is taken from members who still are some; on MariaDB, where the
- * loop cannot look them up, that is found out when the body is whole. */
+/* What goes to disk as it comes is taken from members who still are some. On MariaDB, where the
+ * loop cannot look them up, the body has to wait until a worker has. */
 static enum err admit_upload(struct call *call, struct why *why)
 {
     call->db = call->home->db;
     enum err err = call->db ? confirm(call, why) : OK;
-    return err ? err : upload_begin(call, why);
+    if (!err) err = upload_begin(call, why);
+    return err || call->confirmed ? err : upload_confirm(call, why);
 }
 
 static void on_head(void *ctx, struct http_exchange *x)
@@ -590,6 +593,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     }
     home->tokens = token_cache_new();
     home->feed = feed_cache_new();
+    home->llm = llm_loop_open(api->llm, loop);
     home->conversations = conversation_cache_new();
     home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
     metrics_attend(api->metrics, home);
@@ -606,6 +610,8 @@ void api_loop_drain(struct api_loop *home)
 void api_loop_abort(struct api_loop *home)
 {
     live_abort(home);
+    llm_loop_close(home->llm);
+    home->llm = NULL;
     metrics_leave(home->api->metrics, home->index); /* when the loop never served: not drained */
 }
 

@@ -2,6 +2,7 @@
 /*
  * api/files.c: pictures on their way in.
  *
+ *   worker   on MariaDB: is the caller still a member? Until then no body is taken
  *   loop     pieces of the body → multipart parser → `filling`
  *   worker   `leaving` → temporary file, each time `filling` was full
  *   worker   the handler: the rest → temporary file → picture_import → store
@@ -28,6 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/tokens.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -58,7 +60,7 @@ static const struct shelf shelves[] = {
     {files_upload_avatar, "avatars", "avatar", offsetof(struct settings, avatar_bytes_max)},
 };
 
-/* Lives on its call's loop; a worker has `leaving` and `fd` while `writing`. */
+/* Lives on its call's loop; a worker has `who`, `leaving` and `fd` while `writing`. */
 struct upload {
     struct call *call; /* NULL: over */
     struct api *api;
@@ -71,9 +73,11 @@ struct upload {
     enum err err; /* what went wrong first; what comes after is dropped */
     struct why why;
 
-    bool whole;   /* the request is */
-    bool cut_off; /* the body goes on and on: its reply is on the way */
-    bool writing;
+    bool whole;      /* the request is */
+    bool cut_off;    /* the body goes on and on: its reply is on the way */
+    bool writing;    /* a worker has it */
+    bool confirming; /* … to look `who` up, before any of the body is taken */
+    struct caller who;
     int under_way; /* tasks and jobs that will come back */
     void (*go_on)(struct call *call);
     struct task cut, written;
@@ -251,6 +255,22 @@ static void leave_body(struct upload *upload)
     upload->go_on(call);
 }
 
+/* A worker has looked the caller up. False: refused, the upload may be gone. */
+static bool admit(struct upload *upload)
+{
+    struct call *call = upload->call;
+    upload->confirming = false;
+    if (!upload->write_err) {
+        call->who = upload->who;
+        call->confirmed = true;
+        token_remember(call->home->tokens, call);
+    } else if (!upload->whole) {
+        call_refuse(call, upload->write_err, &upload->write_why);
+        return false;
+    }
+    return true;
+}
+
 static void on_written(struct task *task)
 {
     struct upload *upload = CONTAINER_OF(task, struct upload, written);
@@ -261,6 +281,7 @@ static void on_written(struct task *task)
         return;
     }
     struct call *call = upload->call;
+    if (upload->confirming && !admit(upload)) return;
     if (upload->write_err && !upload->err) {
         upload->why = upload->write_why;
         fail(upload, upload->write_err);
@@ -406,6 +427,28 @@ enum err upload_begin(struct call *call, struct why *why)
     multipart_init(&upload->form, str_of(content.boundary), &form_sink, upload);
     call->upload = upload;
     call->x->sink = (struct http_sink){.piece = on_piece, .broken = on_broken, .ctx = upload};
+    return OK;
+}
+
+static void work_confirm(struct job *job, void *own)
+{
+    struct upload *upload = CONTAINER_OF(job, struct upload, job);
+    bool gone;
+    upload->write_err = token_confirm_caller(own, &upload->who, &gone, &upload->write_why);
+    loop_post(upload->home->loop, &upload->written);
+}
+
+enum err upload_confirm(struct call *call, struct why *why)
+{
+    struct upload *upload = call->upload;
+    upload->who = call->who;
+    upload->job.work = work_confirm;
+    if (!workers_submit(upload->api->workers, &upload->job)) {
+        return why_set(why, ERR_BUSY, "服务器繁忙 (the server is busy; try again in a moment)");
+    }
+    upload->confirming = upload->writing = true;
+    upload->under_way++;
+    http_body_pause(call->x);
     return OK;
 }
 
@@ -557,7 +600,7 @@ enum err files_upload_avatar(struct call *call, struct why *why)
     return store_upload(call, &shelves[1], why);
 }
 
-/* --- start-up --- */
+/* --- leftovers --- */
 
 static void sweep_folder(const struct settings *settings, const char *name, const char *suffix)
 {

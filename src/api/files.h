@@ -18,6 +18,11 @@
  */
 MUST_USE enum err upload_begin(struct call *call, struct why *why);
 /*
+ * After upload_begin(), where the caller was not looked up: the body waits until a worker has
+ * done it, and is never asked for when the caller is nobody any more. On the loop.
+ */
+MUST_USE enum err upload_confirm(struct call *call, struct why *why);
+/*
  * The request is whole. True: go on. False: a piece is still being written;
  * `go_on` is called on the loop when it is.
  */
@@ -32,5 +37,6 @@ void upload_free(struct call *call);
 handler files_upload_image, files_upload_avatar; /* LANE_SLOW, BODY_UPLOAD */
 handler files_get_image, files_get_avatar;       /* LANE_SLOW */
 
-/* At start-up: what a crash has left unfinished and nobody has touched for an hour goes. */
+/* At start-up and from time to time: what a crash has left unfinished and nobody has touched for an
+ * hour goes. */
 void files_sweep(const struct settings *settings);

@@ -6,9 +6,6 @@
 
 #include "base/clock.h"
 
-/* A group commit takes milliseconds, a bad disk a second or two. */
-static const int64_t WRITER_STUCK_US = INT64_C(10) * 1000000;
-
 enum err health_get(struct call *call, struct why *why)
 {
     (void)why;
@@ -45,8 +42,9 @@ static bool check_writer(struct call *call, struct why *saw)
     }
     int64_t since_us = atomic_load(&stats->busy_since_us);
     int64_t busy_us = since_us ? clock_mono_us() - since_us : 0;
-    if (busy_us > WRITER_STUCK_US) {
-        why_write(saw, "the writer has been at one group of changes for %lld s",
+    /* A group commit takes milliseconds, a bad disk a second or two. */
+    if (busy_us > call->api->settings->ready_writer_s * 1000000) {
+        why_write(saw, "changes have waited for the database for %lld s",
                   (long long)(busy_us / 1000000));
         return false;
     }

@@ -290,6 +290,7 @@ static void legacy_binary(void *ctx, struct str bytes)
 
 static void live_free(struct live *live)
 {
+    live_stop_answers(live);
     while (!list_is_empty(&live->subscriptions)) {
         live_unsubscribe(CONTAINER_OF(live->subscriptions.next, struct live_sub, link));
     }
@@ -358,6 +359,7 @@ static struct live *live_new(struct api_loop *home, enum live_kind kind, const s
     live->kind = kind;
     live->who = *who;
     list_init(&live->subscriptions);
+    list_init(&live->asked);
     list_init(&live->link);
     list_init(&live->beat.link);
     list_add_last(&home->live, &live->link);
@@ -604,7 +606,7 @@ enum err live_ticket(struct call *call, struct why *why)
     struct json_out out = call_json(call);
     json_open(&out, NULL, '{');
     json_put_str(&out, "ticket", str_of(text));
-    json_put_u64(&out, "expires_in", TICKET_LIFE_S);
+    json_put_u64(&out, "expires_in", (uint64_t)call->api->settings->live_ticket_s);
     json_close(&out, '}');
     http_add_header(call->x, "Cache-Control", STR("no-store"));
     return OK;

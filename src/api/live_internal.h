@@ -36,6 +36,9 @@ struct live {
     struct http_exchange *x;   /* LIVE_STREAM */
     struct list subscriptions; /* of struct live_sub, owned */
     size_t subscription_count;
+    struct list asked;         /* of struct live_sub, by `ask`: to be answered in this order */
+    struct live_sub *answered; /* the one whose answer is under way; NULL: none */
+    bool answering;            /* the next one is being chosen, or nobody is to be any more */
     struct deadline beat;
     int64_t ends_us; /* monotonic: the token's end; 0: as long as the session */
     bool signed_out;
@@ -48,6 +51,7 @@ struct live {
 struct live_sub {
     struct subscription sub;
     struct list link;
+    struct list ask; /* in live->asked, until its log is looked into */
     struct live *live;
     struct catch_up *catch_up; /* reading the log; NULL: not now */
     bool placed;               /* `sub.position` means something */
@@ -78,6 +82,8 @@ void live_subscribe(struct live *live, const struct topic_name *name, bool resum
 struct live_sub *live_join(struct live *live, const struct topic_name *name, bool resume,
                            uint64_t after);
 void live_catch_up(struct live_sub *sub);
+/* The connection ends: nobody is answered any more. */
+void live_stop_answers(struct live *live);
 /* The reader has taken what waited: send more of what it missed. */
 void live_go_on(struct live *live);
 /* Hear whether these members are there, and no others any more. */

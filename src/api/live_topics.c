@@ -12,6 +12,10 @@
  * half of what may wait for it: what was missed may be more than a reader's
  * queue holds, and one that is closed for being slow while it catches up would
  * come back and be closed for ever.
+ *
+ * Questions are answered in their order, so the log is looked into for one of a
+ * connection at a time: workers would bring the answers in any order, and three
+ * hundred topics of one member would keep all of them from everybody else.
  */
 #include "api/live_internal.h"
 
@@ -143,6 +147,35 @@ static void free_look(struct catch_up *look)
 
 static void start_look(struct live_sub *sub, bool resume, uint64_t after, bool quiet);
 
+/* Where the log is read on the spot this goes round once for each question, or until a reader
+ * has to take some first. */
+static void answer_next(struct live *live)
+{
+    if (live->answering) return; /* further up */
+    live->answering = true;
+    while (live->answered == NULL) {
+        struct list *link = list_take_first(&live->asked);
+        if (link == NULL) break;
+        struct live_sub *sub = CONTAINER_OF(link, struct live_sub, ask);
+        live->answered = sub;
+        start_look(sub, sub->placed, sub->sub.position, false);
+    }
+    live->answering = false;
+}
+
+/* `sub` has got its answer, or wants none any more. */
+static void end_answer(struct live *live, const struct live_sub *sub)
+{
+    if (live->answered != sub) return;
+    live->answered = NULL;
+    answer_next(live);
+}
+
+void live_stop_answers(struct live *live)
+{
+    live->answering = true;
+}
+
 /* It may be the end of `sub`. */
 static void look_failed(struct catch_up *look, struct live_sub *sub)
 {
@@ -219,6 +252,7 @@ static void finish_look(struct catch_up *look)
         live_send_topic(live, "subscribed", &look->name, head);
     }
     free_look(look);
+    end_answer(live, sub);
     hub_caught_up(&sub->sub, head);
     if (again || subscription_head(&sub->sub) > head) {
         start_look(sub, true, head, true);
@@ -304,7 +338,7 @@ static void on_gap(struct subscription *subscription)
     struct live_sub *sub = CONTAINER_OF(subscription, struct live_sub, sub);
     if (sub->catch_up) {
         sub->catch_up->again = true;
-    } else if (!sub->behind) {
+    } else if (!sub->behind && list_is_empty(&sub->ask)) { /* else it will look anyway */
         start_look(sub, sub->live->kind != LIVE_LEGACY, subscription->position, true);
     }
 }
@@ -316,6 +350,7 @@ static struct live_sub *join(struct live *live, const struct topic_name *name)
     sub->sub.deliver = live->kind == LIVE_LEGACY ? deliver_to_legacy : deliver_to_app;
     sub->sub.gap = on_gap;
     list_init(&sub->link);
+    list_init(&sub->ask);
     list_add_last(&live->subscriptions, &sub->link);
     live->subscription_count++;
     hub_subscribe(live->home->hub_loop, &sub->sub, name);
@@ -337,7 +372,9 @@ void live_unsubscribe(struct live_sub *sub)
     if (sub->catch_up) sub->catch_up->sub = NULL;
     hub_unsubscribe(live->home->hub_loop, &sub->sub);
     list_remove(&sub->link);
+    list_remove(&sub->ask);
     live->subscription_count--;
+    end_answer(live, sub);
     mem_free(sub);
 }
 
@@ -363,7 +400,8 @@ struct live_sub *live_join(struct live *live, const struct topic_name *name, boo
 
 void live_catch_up(struct live_sub *sub)
 {
-    start_look(sub, sub->placed, sub->sub.position, false);
+    list_add_last(&sub->live->asked, &sub->ask);
+    answer_next(sub->live);
 }
 
 void live_subscribe(struct live *live, const struct topic_name *name, bool resume, uint64_t after)

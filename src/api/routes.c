@@ -168,7 +168,7 @@ const struct route routes_table[] = {
 
     /* Live */
     {HTTP_POST_, "/live/ticket", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, live_ticket,
-     "A ticket that opens /live once, within 30 seconds", "", "", "Ticket", 200},
+     "A ticket that opens /live once, within seconds", "", "", "Ticket", 200},
     {HTTP_GET_, "/live", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_ws,
      "WebSocket of everything live; see docs/live.md", "", "ticket:text?", "", 101},
     {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_events,

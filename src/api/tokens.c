@@ -104,13 +104,12 @@ static enum err refused(struct why *why)
     return why_set(why, ERR_UNKNOWN_CALLER, "无法验证凭据 (please sign in again)");
 }
 
-enum err token_confirm(struct call *call, struct why *why)
+enum err token_confirm_caller(struct db *db, struct caller *who, bool *gone_out, struct why *why)
 {
-    struct caller *who = &call->who;
     struct standing standing;
-    enum err err = users_load_standing(call->db, who->user, &standing, why);
-    call->no_account = err == ERR_NOT_FOUND;
-    if (call->no_account) return refused(why);
+    enum err err = users_load_standing(db, who->user, &standing, why);
+    *gone_out = err == ERR_NOT_FOUND;
+    if (*gone_out) return refused(why);
     if (err) return err;
     bool is_resident = standing.role == ROLE_RESIDENT;
     /* Tokens of the older system belong to no session: all of them end at once or none. */
@@ -118,14 +117,20 @@ enum err token_confirm(struct call *call, struct why *why)
     if (standing.banned || is_resident || voided) return refused(why);
     if (who->session) {
         struct session session;
-        err = sessions_load_state(call->db, (struct session_id){who->session}, &session, why);
+        err = sessions_load_state(db, (struct session_id){who->session}, &session, why);
         if (err == ERR_NOT_FOUND) return refused(why);
         if (err) return err;
         if (session.revoked || session.user.value != who->user.value) return refused(why);
     }
     who->role = standing.role;
-    call->confirmed = true;
     return OK;
+}
+
+enum err token_confirm(struct call *call, struct why *why)
+{
+    enum err err = token_confirm_caller(call->db, &call->who, &call->no_account, why);
+    if (!err) call->confirmed = true;
+    return err;
 }
 
 void token_remember(struct token_cache *cache, const struct call *call)

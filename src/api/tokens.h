@@ -24,6 +24,9 @@ void token_recheck(struct token_cache *cache, struct call *call);
 /* Look the session and the account up; on any thread with call->db.
  * ERR_UNKNOWN_CALLER: logged out, banned or gone. */
 MUST_USE enum err token_confirm(struct call *call, struct why *why);
+/* The same without a call, which may end meanwhile; `*gone_out`: there is no such account. */
+MUST_USE enum err token_confirm_caller(struct db *db, struct caller *who, bool *gone_out,
+                                       struct why *why);
 /* What token_confirm() found, for the next request. On the loop. */
 void token_remember(struct token_cache *cache, const struct call *call);
 void token_forget(struct token_cache *cache, const struct hub_notice *notice);

@@ -68,6 +68,7 @@ static enum err fill_posts(void *ctx, struct db *db, struct why *why)
             .content = arena_printf(&filling->arena, "%s (%llu)", text, (unsigned long long)i)};
         struct post post;
         err = talk_post(&act, &draft, &post, why);
+        if (!err) err = act_store(&act, why);
     }
     arena_reset(&filling->arena);
     return err;
@@ -87,6 +88,7 @@ static enum err fill_messages(void *ctx, struct db *db, struct why *why)
                                      .content = str_head(str_of(text), 90)};
         struct message message;
         err = letters_send(&act, &draft, &message, why);
+        if (!err) err = act_store(&act, why);
     }
     arena_reset(&filling->arena);
     return err;

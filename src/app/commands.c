@@ -124,6 +124,41 @@ const struct command commands[] = {
      .values = "",
      .run = run_db,
      .vets = true},
+    {.name = "llm",
+     .usage =
+         "check\nmodels\nchat [--model SITE/MODEL] [--system TEXT] [--usage] [--quiet] QUESTION...\nchat --schema FILE [--model SITE/MODEL] [--system TEXT] QUESTION...",
+     .summary = "language models: what answers, and a question to one",
+     .manual =
+         "  check    every site that is set up: does it answer, and with how many models\n"
+         "  models   every model there is, one line each: SITE/MODEL\n"
+         "  chat     ask, and print the answer while it is written; a lone - as the\n"
+         "           question reads it from standard input\n"
+         "\n"
+         "Nothing but the answer goes to standard output. Without any site set up, LM\n"
+         "Studio (port 1234) and Ollama (port 11434) are looked for on this machine; when\n"
+         "neither answers, the offline engine does, which is no language model.\n"
+         "\n"
+         "Options of chat:\n"
+         "  --model SITE/MODEL  instead of the default (setting llm-model)\n"
+         "  --system TEXT       what the model is told beforehand\n"
+         "  --schema FILE       the answer must be JSON that fits this JSON Schema; when it\n"
+         "                      does not, the model is told what is wrong, once\n"
+         "  --usage             tokens and times, to standard error\n"
+         "  --quiet             do not say that the offline engine answers\n" SETTINGS_PARAGRAPH
+         "\n"
+         "Examples:\n"
+         "  hutong llm check\n"
+         "  hutong llm chat \"What is a hutong?\"\n"
+         "  hutong llm chat --model ollama/qwen3:1.7b - <question.txt\n"
+         "\n"
+         "Keys are read from the environment, .env or the file of the setting\n"
+         "llm-keys-file, never from the command line.\n"
+         "\n"
+         "Exit status: 0 the answer is complete, or a site answers; 1 it is not, or none\n"
+         "does; 2 wrong usage or a wrong setting.\n",
+     .flags = "usage quiet",
+     .values = "model system schema",
+     .run = run_llm},
     {.name = "doctor",
      .usage = "[--SETTING VALUE...]",
      .summary = "check everything and say how to mend it",

@@ -118,6 +118,11 @@ static int read_option(const struct command *command, struct args *args, char **
     if (setting == NULL && !is_word_of(command->values, name)) {
         return usage_error("%s has no option --%s", command->name, kept.at);
     }
+    if (setting && setting->type == SETTING_SECRET) {
+        return usage_error("--%s would show a secret to whoever lists processes; set it in the "
+                           "environment or in .env",
+                           kept.at);
+    }
     if (value == NULL) value = argv[++*at];
     if (value == NULL) return usage_error("--%s needs a value", kept.at);
     if (setting) {

@@ -122,12 +122,14 @@ static enum err seed_posts(struct seeding *seeding, struct db *db, int64_t now_u
         struct post_draft draft = {.content = str_of(post_rows[i].content)};
         struct post post;
         err = talk_post(&act, &draft, &post, why);
+        if (!err) err = act_store(&act, why);
         for (size_t p = 0; p < PERSON_COUNT && !err; p++) {
             if ((p * 7 + i * 3) % 5 > 1 || seeding->people[p].value == author.value) continue;
             struct act liker = act_of(seeding, db, seeding->people[p], at_us + step_us / 3);
             bool liked;
             uint64_t count;
             err = talk_like(&liker, post.id, LIKE_ON, &liked, &count, why);
+            if (!err) err = act_store(&liker, why);
         }
         if (!err && i == 1) {
             struct act answer = act_of(seeding, db, seeding->people[XIAOHONG], at_us + step_us / 2);
@@ -135,6 +137,7 @@ static enum err seed_posts(struct seeding *seeding, struct db *db, int64_t now_u
             err = talk_comment(&answer, post.id,
                                STR("咖啡馆靠窗第二张桌子！ The second table by the window."),
                                &comment, why);
+            if (!err) err = act_store(&answer, why);
         }
     }
     return err;
@@ -159,6 +162,7 @@ static enum err seed_messages(struct seeding *seeding, struct db *db, int64_t no
                                      .content = str_of(rows[i].text)};
         struct message message;
         err = letters_send(&act, &draft, &message, why);
+        if (!err) err = act_store(&act, why);
     }
     return err;
 }

@@ -36,7 +36,7 @@
 #include "store/records.h"
 #include "store/sessions.h"
 
-enum { MAINTAIN_EVERY_S = 60, LOOPS_MAX = 256 };
+enum { LOOPS_MAX = 256 };
 
 struct server_loop {
     struct api_loop home;
@@ -173,13 +173,14 @@ static enum err open_api(struct server *server, struct why *why)
     if (!err) err = open_keyring(s, &api->keyring, why);
     if (!err) err = store_open(s->database, (size_t)s->commit_group_max, &api->store, why);
     if (!err) err = passwords_open(&api->passwords, PASSWORD_COST_OWASP, why);
+    if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;
     files_sweep(s);
     api->hub = hub_new();
     if (s->redis.len > 0) err = redis_open(s->redis, api->hub, &server->redis, why);
     if (err) return err;
     api->rate = api_rate_new(s);
-    api->tickets = tickets_new(100000);
+    api->tickets = tickets_new(100000, s->live_ticket_s * 1000000);
     api->router = api_router_new();
     return open_threads(server, why);
 }
@@ -266,6 +267,7 @@ static void run_maintenance(struct server *server)
         db_close(db);
     }
     if (err) log_warn("maintenance.failed", "reason=\"%s\"", why.text);
+    files_sweep(server->api.settings);
 }
 
 static void block_signals(sigset_t *set)
@@ -279,7 +281,7 @@ static void block_signals(sigset_t *set)
 
 static void wait_for_stop(struct server *server, const sigset_t *signals)
 {
-    struct timespec period = {.tv_sec = MAINTAIN_EVERY_S};
+    struct timespec period = {.tv_sec = server->api.settings->maintenance_s};
     for (;;) {
         int got = sigtimedwait(signals, NULL, &period);
         struct why why;
@@ -334,6 +336,7 @@ static void close_server(struct server *server)
         api_loop_close(&server->loops[i].home);
     }
     mem_free(server->loops);
+    llm_free(api->llm);
     admission_free(server->limits.admission);
     metrics_free(api->metrics);
     router_free(api->router);
@@ -350,6 +353,14 @@ static void raise_file_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Another process has changed the embedded database: one that stops while this one begins, or a
+ * command. It told its own readers and nobody here. On the writer. */
+static void on_others(void *ctx)
+{
+    log_debug("serve.others", "what=\"another process wrote\"");
+    hub_resync(ctx);
 }
 
 static void greet(struct server *server)
@@ -384,6 +395,7 @@ int run_serve(struct args *args)
     block_signals(&signals);
     enum err err = open_server(server, args_option(args, "demo") != NULL, &why);
     if (!err) {
+        store_watch_others(server->api.store, on_others, server->api.hub);
         greet(server);
         wait_for_stop(server, &signals);
         log_info("serve.stopping", "pid=%d", (int)getpid());

@@ -42,15 +42,18 @@ struct tickets {
     struct map members;  /* user → struct member, owned */
     struct list waiting; /* struct ticket, owned; oldest first */
     size_t max;
+    int64_t life_us;
 };
 
-struct tickets *tickets_new(size_t max)
+struct tickets *tickets_new(size_t max, int64_t life_us)
 {
     ASSERT(max > 0);
+    ASSERT(life_us > 0);
     struct tickets *tickets = NEW(struct tickets);
     pthread_mutex_init(&tickets->lock, NULL);
     list_init(&tickets->waiting);
     tickets->max = max;
+    tickets->life_us = life_us;
     return tickets;
 }
 
@@ -134,7 +137,7 @@ enum err ticket_give(struct tickets *tickets, const struct ticket_holder *holder
                                    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     struct ticket *ticket = NEW(struct ticket);
     ticket->holder = *holder;
-    ticket->over_us = now_us + INT64_C(1000000) * TICKET_LIFE_S;
+    ticket->over_us = now_us + tickets->life_us;
     text_hash(str_of(text), ticket->hash);
 
     pthread_mutex_lock(&tickets->lock);

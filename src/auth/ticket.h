@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * auth/ticket.h: a ticket lets its holder in once, within half a minute.
+ * auth/ticket.h: a ticket lets its holder in once, within a short while.
  *
  * A browser cannot send a header with a WebSocket, and a token in a URL ends up
  * in logs and histories. So a signed-in member asks for a ticket by a normal
@@ -19,7 +19,6 @@ struct tickets;
 
 enum {
     TICKET_TEXT_BYTES = 44, /* 43 characters of base64url and a NUL: 256 random bits */
-    TICKET_LIFE_S = 30,
     TICKETS_PER_MEMBER = 8, /* tabs that a browser opens again at once */
 };
 
@@ -30,12 +29,12 @@ struct ticket_holder {
     int role;         /* carried, not looked at */
 };
 
-struct tickets *tickets_new(size_t max);
+struct tickets *tickets_new(size_t max, int64_t life_us);
 void tickets_free(struct tickets *tickets); /* NULL is fine */
 
 /*
- * A new ticket for `holder`, good until now_us + TICKET_LIFE_S. `now_us` is monotonic.
- * ERR_BUSY: `max` tickets of others wait to be used.
+ * A new ticket for `holder`, good until now_us + the life given to tickets_new(). `now_us` is
+ * monotonic. ERR_BUSY: `max` tickets of others wait to be used.
  */
 MUST_USE enum err ticket_give(struct tickets *tickets, const struct ticket_holder *holder,
                               int64_t now_us, char text_out[TICKET_TEXT_BYTES], struct why *why);

@@ -160,6 +160,7 @@ const struct json *json_get(const struct json *object, const char *name)
 
 const struct json *json_first(const struct json *value)
 {
+    if (value == NULL) return NULL;
     enum json_kind kind = json_kind(value);
     return kind == JSON_ARRAY || kind == JSON_OBJECT ? value_of(node(value)->child) : NULL;
 }

@@ -29,6 +29,8 @@ struct settings {
     int64_t body_timeout_s; /* between two pieces of a body */
     int64_t idle_timeout_s; /* keep-alive */
     int64_t drain_timeout_s;
+    int64_t maintenance_s;  /* between two rounds */
+    int64_t ready_writer_s; /* longer without a commit: not ready */
     bool gzip;
     /* Store */
     int64_t commit_group_max;
@@ -53,6 +55,7 @@ struct settings {
     /* Live */
     int64_t live_queue_bytes;
     int64_t live_ping_s;
+    int64_t live_ticket_s;
     struct str live_origins; /* comma-separated; empty: same origin and cors_origins */
     struct str redis;        /* URL of the broker between instances; empty: none */
     /* Files */
@@ -65,6 +68,7 @@ struct settings {
     struct str llm_model;     /* SITE/MODEL; empty: the first site that is set up */
     struct str llm_fallback;  /* SITE or SITE/MODEL, comma-separated */
     struct str llm_sites;     /* NAME=URL of more servers that speak OpenAI's API */
+    struct str llm_record, llm_replay; /* files of answers; empty: none */
     struct str llm_keys_file; /* lines NAME KEY [KEY...]; mode 0600 */
     bool llm_probe;
     int64_t llm_at_once, llm_queue_max;

@@ -206,8 +206,9 @@ enum err accounts_set_profile(struct act *act, const struct profile_change *chan
                             user_out->bio, act->now_us, why);
     if (err) return err;
     struct str fold = arena_printf(act->arena, "user:%llu", (unsigned long long)act->me.value);
-    return act_tell(act, topic_feed(), "user.updated", fold,
-                    shape_user_brief_text(act->arena, &user_out->brief), false, why);
+    act_tell(act, topic_feed(), "user.updated", fold,
+             shape_user_brief_text(act->arena, &user_out->brief), false);
+    return OK;
 }
 
 enum err accounts_set_role(struct act *act, struct user_id user, enum role role, struct why *why)

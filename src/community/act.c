@@ -7,8 +7,8 @@
 struct told {
     struct told *next;
     struct topic_name topic;
-    uint64_t seq;
-    struct str payload, legacy;
+    uint64_t seq; /* 0: not stored yet */
+    struct str fold, payload, legacy;
 };
 
 void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_us,
@@ -17,28 +17,39 @@ void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_u
     *act = (struct act){.db = db, .arena = arena, .now_us = now_us, .me = me, .role = role};
 }
 
-enum err act_tell(struct act *act, struct topic_name topic, const char *kind, struct str fold,
-                  struct str data, bool legacy, struct why *why)
+/* Behind those of the same topic, which keep their order. */
+static void insert(struct act *act, struct told *told)
+{
+    struct told **at = &act->told;
+    while (*at && strcmp((*at)->topic.text, told->topic.text) <= 0) at = &(*at)->next;
+    told->next = *at;
+    *at = told;
+    act->told_count++;
+}
+
+void act_tell(struct act *act, struct topic_name topic, const char *kind, struct str fold,
+              struct str data, bool legacy)
 {
     struct told *told = ARENA_NEW(act->arena, struct told);
     told->topic = topic;
+    told->fold = fold;
     told->payload =
         arena_printf(act->arena, "{\"event\":\"%s\",\"data\":%.*s}", kind, STR_ARGS(data));
     if (legacy) {
         told->legacy =
             arena_printf(act->arena, "{\"type\":\"new_message\",\"data\":%.*s}", STR_ARGS(data));
     }
-    enum err err =
-        events_add(act->db, str_of(topic.text), fold, told->payload, act->now_us, &told->seq, why);
-    if (err) return err;
-    if (act->told_last) {
-        act->told_last->next = told;
-    } else {
-        act->told = told;
+    insert(act, told);
+}
+
+enum err act_store(struct act *act, struct why *why)
+{
+    enum err err = OK;
+    for (struct told *told = act->told; told && !err; told = told->next) {
+        err = events_add(act->db, str_of(told->topic.text), told->fold, told->payload, act->now_us,
+                         &told->seq, why);
     }
-    act->told_last = told;
-    act->told_count++;
-    return OK;
+    return err;
 }
 
 void act_notify(struct act *act, const struct hub_notice *notice)
@@ -54,6 +65,7 @@ void act_publish(struct act *act, struct hub *hub)
     struct event **events = ARENA_ARRAY(act->arena, struct event *, act->told_count);
     size_t count = 0;
     for (struct told *told = act->told; told; told = told->next) {
+        ASSERT(told->seq > 0); /* whoever began the deed stores its events before it commits */
         events[count++] = event_new(&told->topic, told->seq, told->payload, told->legacy);
     }
     hub_publish(hub, events, count);

@@ -3,9 +3,14 @@
  * community/act.h: what every deed of a member needs: a connection inside a
  * transaction, who acts, when, and a place for the events that tell of it.
  *
- * An event is numbered and stored in the deed's own transaction by act_tell();
+ * A deed says by act_tell() what is to be told. When it has done everything
+ * else, act_store() numbers and stores the events in the deed's own transaction;
  * once that is committed, act_publish() hands all of them to the hub. A deed
  * that fails, or whose transaction is taken back, publishes nothing.
+ *
+ * Numbering holds a topic's row until the commit. All topics are numbered last
+ * and in the order of their names, so two deeds that tell the same ones (each
+ * writes to the other) wait for each other once and never in a ring.
  */
 #pragma once
 
@@ -23,7 +28,7 @@ struct act {
     int64_t now_us;
     struct user_id me;
     enum role role;
-    struct told *told, *told_last; /* in `arena` */
+    struct told *told; /* in `arena`, by the name of the topic */
     size_t told_count;
     struct hub_notice notices[ACT_NOTICES_MAX];
     size_t notice_count;
@@ -34,11 +39,13 @@ void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_u
 
 /*
  * Tell a topic. `data` is the JSON of the event's data. `fold`: see
- * store/events.h. `legacy`: also tell the old clients' sockets that listen to
- * this topic, in their form.
+ * store/events.h; it lives as long as the arena. `legacy`: also tell the old
+ * clients' sockets that listen to this topic, in their form.
  */
-MUST_USE enum err act_tell(struct act *act, struct topic_name topic, const char *kind,
-                           struct str fold, struct str data, bool legacy, struct why *why);
+void act_tell(struct act *act, struct topic_name topic, const char *kind, struct str fold,
+              struct str data, bool legacy);
+/* Number and store what was told: the last step before the commit. */
+MUST_USE enum err act_store(struct act *act, struct why *why);
 /* Tell every loop what changes for open sockets (log-out, leaving a group), after the commit. */
 void act_notify(struct act *act, const struct hub_notice *notice);
 /* After the commit, on any thread. */

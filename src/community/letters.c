@@ -26,18 +26,16 @@ static enum err check_addressee(struct act *act, const struct letter_draft *draf
     return why_set(why, ERR_INVALID, "不能给自己发消息 (you cannot write to yourself)");
 }
 
-static enum err tell_message(struct act *act, const struct message *message, struct why *why)
+/* To the group, or to both; old clients hear of what they receive. */
+static void tell_place(struct act *act, const struct message *message, const char *kind,
+                       struct str data, bool legacy)
 {
-    struct str data = shape_message_text(act->arena, message);
     if (message->group.value) {
-        return act_tell(act, topic_group(message->group), "message.created", STR(""), data, false,
-                        why);
+        act_tell(act, topic_group(message->group), kind, STR(""), data, false);
+        return;
     }
-    enum err err =
-        act_tell(act, topic_user(message->receiver), "message.created", STR(""), data, true, why);
-    if (err) return err;
-    return act_tell(act, topic_user(message->sender.id), "message.created", STR(""), data, false,
-                    why);
+    act_tell(act, topic_user(message->receiver), kind, STR(""), data, legacy);
+    act_tell(act, topic_user(message->sender.id), kind, STR(""), data, false);
 }
 
 /* Sent before? Then this is the same message: stored once, told once. ERR_NOT_FOUND: it is new. */
@@ -90,7 +88,9 @@ enum err letters_send(struct act *act, const struct letter_draft *draft,
                                     .content = arena_copy(act->arena, content),
                                     .client_id = client_id,
                                     .created_us = act->now_us};
-    return tell_message(act, message_out, why);
+    tell_place(act, message_out, "message.created", shape_message_text(act->arena, message_out),
+               true);
+    return OK;
 }
 
 enum err letters_remove(struct act *act, struct message_id id, struct why *why)
@@ -104,13 +104,8 @@ enum err letters_remove(struct act *act, struct message_id id, struct why *why)
     if (err) return err;
     struct str data = arena_printf(act->arena, "{\"id\":%llu,\"sender_id\":%llu}",
                                    (unsigned long long)id.value, (unsigned long long)act->me.value);
-    if (message.group.value) {
-        return act_tell(act, topic_group(message.group), "message.deleted", STR(""), data, false,
-                        why);
-    }
-    err = act_tell(act, topic_user(message.receiver), "message.deleted", STR(""), data, false, why);
-    if (err) return err;
-    return act_tell(act, topic_user(act->me), "message.deleted", STR(""), data, false, why);
+    tell_place(act, &message, "message.deleted", data, false);
+    return OK;
 }
 
 enum err letters_read(struct act *act, struct user_id from, struct why *why)
@@ -126,10 +121,10 @@ enum err letters_read(struct act *act, struct user_id from, struct why *why)
                      (unsigned long long)act->me.value, (unsigned long long)from.value,
                      (unsigned long long)side.read_id);
     struct str mine = arena_printf(act->arena, "read:%llu", (unsigned long long)from.value);
-    err = act_tell(act, topic_user(act->me), "message.read", mine, data, false, why);
-    if (err) return err;
+    act_tell(act, topic_user(act->me), "message.read", mine, data, false);
     struct str theirs = arena_printf(act->arena, "read-by:%llu", (unsigned long long)act->me.value);
-    return act_tell(act, topic_user(from), "message.read", theirs, data, false, why);
+    act_tell(act, topic_user(from), "message.read", theirs, data, false);
+    return OK;
 }
 
 /* --- groups --- */
@@ -141,12 +136,12 @@ static struct str group_and_user(struct act *act, struct group_id group, struct 
 }
 
 /* Told to the one it is about too: their other topics don't know the group yet, or any more. */
-static enum err tell_membership(struct act *act, const char *kind, struct group_id group,
-                                struct user_id user, struct why *why)
+static void tell_membership(struct act *act, const char *kind, struct group_id group,
+                            struct user_id user)
 {
     struct str data = group_and_user(act, group, user);
-    enum err err = act_tell(act, topic_group(group), kind, STR(""), data, false, why);
-    return err ? err : act_tell(act, topic_user(user), kind, STR(""), data, false, why);
+    act_tell(act, topic_group(group), kind, STR(""), data, false);
+    act_tell(act, topic_user(user), kind, STR(""), data, false);
 }
 
 static enum err add_member(struct act *act, struct group_id group, struct user_id user,
@@ -163,7 +158,8 @@ static enum err add_member(struct act *act, struct group_id group, struct user_i
     }
     err = groups_add_member(act->db, group, user, act->now_us, why);
     if (err == ERR_CONFLICT) return why_set(why, err, "已在群中 (is in the group already)");
-    return err ? err : tell_membership(act, "group.joined", group, user, why);
+    if (!err) tell_membership(act, "group.joined", group, user);
+    return err;
 }
 
 /* The founder is in already, and who is named twice comes once. */
@@ -207,8 +203,9 @@ static enum err pass_on(struct act *act, const struct group *group, struct user_
     if (group->owner.value != left.value) return OK;
     err = groups_set_owner(act->db, group->id, heir, why);
     if (err) return err;
-    return act_tell(act, topic_group(group->id), "group.owner", STR("owner"),
-                    group_and_user(act, group->id, heir), false, why);
+    act_tell(act, topic_group(group->id), "group.owner", STR("owner"),
+             group_and_user(act, group->id, heir), false);
+    return OK;
 }
 
 enum err groups_remove_from(struct act *act, struct group_id id, struct user_id user,
@@ -224,8 +221,7 @@ enum err groups_remove_from(struct act *act, struct group_id id, struct user_id 
     err = groups_remove_member(act->db, id, user, &was, why);
     if (err) return err;
     if (!was) return why_set(why, ERR_NOT_FOUND, "不在群中 (is not in the group)");
-    err = tell_membership(act, "group.left", id, user, why);
-    if (err) return err;
+    tell_membership(act, "group.left", id, user);
     struct hub_notice notice = {.what = NOTICE_LEFT_TOPIC, .user = user, .topic = topic_group(id)};
     act_notify(act, &notice);
     return pass_on(act, &group, user, why);
@@ -253,7 +249,8 @@ enum err groups_set_name(struct act *act, struct group_id id, struct str raw,
     json_close(&out, '}');
     struct str data = arena_copy(act->arena, buf_str(&buf));
     buf_release(&buf);
-    return act_tell(act, topic_group(id), "group.renamed", STR("name"), data, false, why);
+    act_tell(act, topic_group(id), "group.renamed", STR("name"), data, false);
+    return OK;
 }
 
 enum err groups_mark_read(struct act *act, struct group_id id, struct why *why)
@@ -269,5 +266,6 @@ enum err groups_mark_read(struct act *act, struct group_id id, struct why *why)
                      (unsigned long long)id.value, (unsigned long long)act->me.value,
                      (unsigned long long)group.read_id);
     struct str fold = arena_printf(act->arena, "read-by:%llu", (unsigned long long)act->me.value);
-    return act_tell(act, topic_group(id), "message.read", fold, data, false, why);
+    act_tell(act, topic_group(id), "message.read", fold, data, false);
+    return OK;
 }

@@ -346,6 +346,17 @@ static void request_whole(struct http_connection *connection)
     server->app.whole(server->app.ctx, x);
 }
 
+/* Whoever waits to be asked for the body is asked: not while it could not be taken. */
+static void ask_for_body(struct http_connection *connection)
+{
+    struct http_exchange *x = connection->exchange;
+    if (x == NULL || !x->expects_continue || x->replied) return;
+    if (connection->state != CONNECTION_BODY) return;
+    x->expects_continue = false;
+    struct iovec go = {(char *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25};
+    socket_send(connection->socket, &go, 1);
+}
+
 /* Show a whole head to llhttp and to the application. */
 static void take_head(struct http_connection *connection, const char *bytes, size_t len)
 {
@@ -382,9 +393,8 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
         server->app.whole(server->app.ctx, x);
     } else if (x->sink.piece == NULL && x->content_length > x->body_max) {
         fault(connection, 413, "the body is larger than this address takes");
-    } else if (x->expects_continue) {
-        struct iovec go = {(char *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25};
-        socket_send(connection->socket, &go, 1);
+    } else if (!connection->body_paused) {
+        ask_for_body(connection);
     }
 }
 
@@ -513,6 +523,7 @@ void http_body_resume(struct http_exchange *x)
                  loop_now_us(connection->server->loop) +
                      connection->server->limits.body_timeout_us);
     socket_resume(connection->socket);
+    ask_for_body(connection);
     if (ahead.len > 0) feed(connection, ahead.at, ahead.len);
     buf_release(&ahead);
 }

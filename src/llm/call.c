@@ -18,9 +18,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "http/client.h"
 #include "llm/fault.h"
-#include "llm/site.h"
+#include "llm/loop.h"
 #include "llm/tokens.h"
 
 enum {
@@ -43,13 +42,6 @@ enum call_state {
     CALL_ANSWERING,
     CALL_RESTING,
     CALL_OVER
-};
-
-struct llm_loop {
-    struct llm *llm;
-    struct loop *loop;
-    struct http_client *client;
-    struct list calls;
 };
 
 struct llm_call {
@@ -82,6 +74,10 @@ struct llm_call {
 
     struct buf offline_text;
     size_t offline_at;
+
+    /* With a journal. */
+    char record_key[JOURNAL_KEY_BYTES];
+    struct buf record_text, record_reasoning, record_tools;
 
     int64_t began_us, asked_us, first_us; /* monotonic; first: -1 until it came */
     struct llm_result result;
@@ -189,6 +185,9 @@ static void free_call(struct llm_call *call)
     timer_free(call->timer);
     buf_release(&call->names);
     buf_release(&call->offline_text);
+    buf_release(&call->record_text);
+    buf_release(&call->record_reasoning);
+    buf_release(&call->record_tools);
     arena_release(&call->arena);
     mem_free(call);
 }
@@ -230,6 +229,11 @@ static void tell_end(struct llm_call *call)
     if (call->plan_count > 0) {
         result->site = place_of(call)->site.name;
         result->model = call->plan[call->plan_at].model;
+    }
+    struct journal *journal = call->home->llm->journal;
+    if (journal_records(journal)) {
+        journal_write(journal, call->record_key, buf_str(&call->record_text),
+                      buf_str(&call->record_reasoning), buf_str(&call->record_tools), result);
     }
     bool blames = result->fault != LLM_FAULT_NONE;
     drop_attempt(call, blames ? result->fault : LLM_FAULT_NONE);
@@ -278,15 +282,15 @@ static int64_t pause_ms(const struct llm_call *call, int64_t hint_ms)
     return (int64_t)(random_u64() % (uint64_t)(most + 1));
 }
 
+/* The key rests; is there another that does not? A lone key is asked again, there is no choice. */
 static bool another_key(struct llm_call *call, enum llm_fault fault, int64_t hint_ms)
 {
     struct llm_place *place = place_of(call);
-    if (!llm_fault_rules(fault).next_key || place->site.key_count == 0) return false;
+    if (!llm_fault_rules(fault).next_key || place->site.key_count < 2) return false;
     bool soon = fault == LLM_FAULT_RATE;
-    int64_t park_us = soon ? MAX(hint_ms, 1000) * 1000 : PARK_KEY_US;
+    int64_t park_us = soon ? MAX(hint_ms, 0) * 1000 : PARK_KEY_US;
     gate_park_key(place->gate, call->key, clock_mono_us() + park_us);
-    int key = gate_take_key(place->gate, place->site.key_count, clock_mono_us());
-    return key >= 0;
+    return gate_take_key(place->gate, place->site.key_count, clock_mono_us()) >= 0;
 }
 
 static void recover(struct llm_call *call, enum llm_fault fault, const struct llm_trouble *trouble)
@@ -343,6 +347,7 @@ static void on_text(void *ctx, struct str piece)
     struct llm_call *call = ctx;
     note_piece(call);
     call->said_tokens += (int64_t)tokens_estimate(piece);
+    if (journal_records(call->home->llm->journal)) buf_add_str(&call->record_text, piece);
     if (call->events->text) call->events->text(call->ctx, piece);
 }
 
@@ -351,6 +356,7 @@ static void on_reasoning(void *ctx, struct str piece)
     struct llm_call *call = ctx;
     note_piece(call);
     call->said_tokens += (int64_t)tokens_estimate(piece);
+    if (journal_records(call->home->llm->journal)) buf_add_str(&call->record_reasoning, piece);
     if (call->events->reasoning) call->events->reasoning(call->ctx, piece);
 }
 
@@ -358,6 +364,7 @@ static void on_tool(void *ctx, const struct llm_tool_piece *piece)
 {
     struct llm_call *call = ctx;
     note_piece(call);
+    if (journal_records(call->home->llm->journal)) journal_add_tool(&call->record_tools, piece);
     if (call->events->tool) call->events->tool(call->ctx, piece);
 }
 
@@ -590,6 +597,7 @@ static void say_offline(struct llm_call *call)
     if (to < text.len) timer_start(call->timer, OFFLINE_PIECE_MS, 0);
     bool last = to == text.len;
     if (last) timer_start(call->timer, 0, 0); /* its end comes in a turn of its own */
+    if (journal_records(call->home->llm->journal)) buf_add_str(&call->record_text, piece);
     if (call->events->text) call->events->text(call->ctx, piece);
 }
 
@@ -624,6 +632,43 @@ static void go_on_offline(struct llm_call *call)
     call->result.finish = LLM_FINISH_STOP;
     call->result.usage = (struct llm_usage){0, 0, 0, 0, false}; /* no model read or wrote a token */
     tell_end(call);
+}
+
+/* --- from the journal --- */
+
+static void tell_recorded(struct llm_call *call, const struct json *entry)
+{
+    struct llm_result *result = &call->result;
+    struct str reasoning = journal_reasoning(entry), text = journal_text(entry);
+    call->first_us = clock_mono_us();
+    call->state = CALL_ANSWERING;
+    if (call->events->open) call->events->open(call->ctx, result->site, result->model);
+    if (reasoning.len > 0 && call->events->reasoning && call->state != CALL_OVER) {
+        call->events->reasoning(call->ctx, reasoning);
+    }
+    if (text.len > 0 && call->events->text && call->state != CALL_OVER) {
+        call->events->text(call->ctx, text);
+    }
+    if (call->events->tool && call->state != CALL_OVER) {
+        journal_tools(entry, call->events->tool, call->ctx);
+    }
+}
+
+static void replay(struct llm_call *call)
+{
+    struct llm_result *result = &call->result;
+    const struct json *entry = journal_next(call->home->llm->journal, call->record_key);
+    call->plan_count = 0; /* nobody is asked: site and model are the record's */
+    if (entry == NULL) {
+        result->end = LLM_FAILED;
+        result->fault = LLM_FAULT_SETUP;
+        why_write(&result->why,
+                  "the file of llm-replay has no answer to this; record the run anew");
+    } else {
+        journal_result(entry, result);
+        tell_recorded(call, entry);
+    }
+    if (call->state != CALL_OVER) tell_end(call);
 }
 
 /* --- the gate --- */
@@ -690,6 +735,8 @@ static void go_on(struct turn_hook *hook)
         free_call(call); /* cancelled in this turn */
     } else if (call->plan_count == 0) {
         tell_end(call); /* there is no such site: the sentence is written */
+    } else if (journal_replays(call->home->llm->journal)) {
+        replay(call);
     } else {
         enter_gate(call);
     }
@@ -720,6 +767,10 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
     list_add_last(&home->calls, &call->link);
     buf_init(&call->names, NAME_BODY_MAX);
     copy_request(call, request);
+    buf_init(&call->record_text, LLM_TEXT_MAX);
+    buf_init(&call->record_reasoning, LLM_TEXT_MAX);
+    buf_init(&call->record_tools, LLM_TEXT_MAX);
+    if (home->llm->journal) journal_key(request, call->record_key);
     enum err err = llm_plan(home->llm, &call->arena, call->request.model, request->only_this,
                             call->plan, &call->plan_count, &call->result.why);
     if (err) {
@@ -766,6 +817,7 @@ struct llm_loop *llm_loop_open(struct llm *llm, struct loop *loop)
     home->loop = loop;
     home->client = http_client_open(loop);
     list_init(&home->calls);
+    list_init(&home->listing);
     return home;
 }
 
@@ -780,6 +832,7 @@ void llm_loop_close(struct llm_loop *home)
         /* No turn will end any more; one whose grant is on its way goes with the mailbox. */
         if (!list_is_empty(&call->advance.link)) free_call(call);
     }
+    llm_models_close(home);
     http_client_close(home->client);
     mem_free(home);
 }

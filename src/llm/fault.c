@@ -173,6 +173,8 @@ static enum llm_fault kind_of(int status, const struct said *said)
 {
     enum llm_fault fault = find_word(words, COUNT_OF(words), said->code);
     if (fault == LLM_FAULT_NONE) fault = find_word(words, COUNT_OF(words), said->type);
+    /* "It is your request", says the status, whatever else is said of servers. */
+    if (fault == LLM_FAULT_SERVER && status >= 400 && status < 500) fault = LLM_FAULT_NONE;
     /* A status names its kind only roughly where it stands for "your request was wrong". */
     bool vague = status == 0 || status == 400 || status == 403 || status == 404 || status == 422 ||
                  status == 429 || status >= 500;

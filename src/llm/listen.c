@@ -492,8 +492,8 @@ static void conclude(struct listening *l)
     }
 }
 
-void listen(struct arena *arena, const struct grammar *grammar,
-            const struct offline_request *request, struct rng *rng, struct heard *heard_out)
+void listen_to(struct arena *arena, const struct grammar *grammar,
+               const struct offline_request *request, struct rng *rng, struct heard *heard_out)
 {
     static const struct llm_scene nothing = {.task = LLM_TASK_CHAT, .hour = -1};
     const struct llm_scene *scene = request->scene ? request->scene : &nothing;

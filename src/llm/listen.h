@@ -24,8 +24,8 @@ struct heard {
 };
 
 /* All text in `*heard_out` lives in the arena. `rng` decides which trait, which happening. */
-void listen(struct arena *arena, const struct grammar *grammar,
-            const struct offline_request *request, struct rng *rng, struct heard *heard_out);
+void listen_to(struct arena *arena, const struct grammar *grammar,
+               const struct offline_request *request, struct rng *rng, struct heard *heard_out);
 
 /* Where `word` stands in `text`, whose ASCII letters are small; or text.len. */
 size_t listen_find(struct str text, const struct word *word);

@@ -452,7 +452,7 @@ void offline_write(const struct offline *offline, const struct offline_request *
     bool titled = request->scene && request->scene->task == LLM_TASK_TITLE &&
                   write_title(&arena, offline->grammar, request, &text);
     if (!titled) {
-        listen(&arena, offline->grammar, request, &rng, &heard);
+        listen_to(&arena, offline->grammar, request, &rng, &heard);
         compose(&arena, offline->grammar, &heard, rng, &text);
     }
     buf_add_str(text_out, buf_str(&text));

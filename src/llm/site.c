@@ -364,6 +364,9 @@ enum err llm_open(const struct settings *settings, struct llm **llm_out, struct 
     if (!err) err = add_offline(llm, why);
     if (!err && settings->llm_keys_file.len > 0) err = read_keys(llm, settings->llm_keys_file, why);
     if (!err) err = set_default(llm, settings, why);
+    if (!err) {
+        err = journal_open(settings->llm_record, settings->llm_replay, &llm->journal, why);
+    }
     if (err) {
         llm_free(llm);
         return err;
@@ -376,6 +379,7 @@ void llm_free(struct llm *llm)
 {
     if (llm == NULL) return;
     for (size_t i = 0; i < llm->place_count; i++) gate_free(llm->places[i].gate);
+    journal_close(llm->journal);
     offline_free(llm->offline);
     map_release(&llm->learnt->quirks);
     arena_release(&llm->learnt->arena);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "llm/gate.h"
+#include "llm/journal.h"
 #include "llm/offline.h"
 #include "llm/reader.h"
 
@@ -29,6 +30,7 @@ struct llm {
     struct llm_place places[LLM_SITES_MAX];
     size_t place_count;
     struct str model;          /* the default, SITE/MODEL */
+    struct journal *journal;   /* owned; NULL: none */
     struct offline *offline;   /* owned */
     struct llm_learnt *learnt; /* owned */
 };

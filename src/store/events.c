@@ -23,20 +23,26 @@ static enum err lock_topic(struct db *db, struct str name, struct topic_state *o
     return query_end(q, why);
 }
 
-static enum err next_number(struct db *db, struct str name, struct topic_state *topic,
+/* The statement that adds waits for another that adds the same one, and holds what that made. */
+static enum err lock_or_add(struct db *db, struct str name, struct topic_state *topic,
                             struct why *why)
 {
     bool found;
     enum err err = lock_topic(db, name, topic, &found, why);
+    if (err || found) return err;
+    struct query *q = db_query(db, SQL_TOPIC_ADD);
+    query_str(q, name);
+    err = query_run(q, why);
+    if (!err) err = lock_topic(db, name, topic, &found, why);
+    if (err || found) return err;
+    return why_set(why, ERR_CORRUPT, "a topic is not there after it was added");
+}
+
+static enum err next_number(struct db *db, struct str name, struct topic_state *topic,
+                            struct why *why)
+{
+    enum err err = lock_or_add(db, name, topic, why);
     if (err) return err;
-    if (!found) {
-        struct query *add = db_query(db, SQL_TOPIC_ADD);
-        query_str(add, name);
-        err = query_run(add, why);
-        if (err == ERR_CONFLICT) return why_set(why, ERR_BUSY, "two made the topic at once");
-        if (err) return err;
-        *topic = (struct topic_state){.id = db_last_id(db)};
-    }
     topic->head++;
     struct query *q = db_query(db, SQL_TOPIC_SET_HEAD);
     query_u64(q, topic->head);

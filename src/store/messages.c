@@ -274,10 +274,13 @@ enum err conversations_load(struct db *db, struct user_id user, struct user_id p
 enum err conversations_read(struct db *db, struct user_id user, struct user_id partner,
                             bool *changed_out, struct why *why)
 {
+    /* As whoever writes in it does: the place first, then the sides. */
+    enum err err = lock_place(db, (struct group_id){0}, user, partner, why);
+    if (err) return err;
     struct query *q = db_query(db, SQL_CONVERSATION_READ);
     query_u64(q, user.value);
     query_u64(q, partner.value);
-    enum err err = query_run(q, why);
+    err = query_run(q, why);
     *changed_out = !err && db_changes(db) > 0;
     return err;
 }

@@ -54,6 +54,11 @@ const struct writer_stats *store_writer_stats(const struct store *store)
     return store->writer ? writer_stats(store->writer) : NULL;
 }
 
+void store_watch_others(struct store *store, writer_told *told, void *ctx)
+{
+    if (store->writer) writer_watch_others(store->writer, told, ctx);
+}
+
 enum err store_connect(struct store *store, struct db **db_out, struct why *why)
 {
     return db_open(str_of(store->url), DB_READ, db_out, why);

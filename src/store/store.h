@@ -21,6 +21,13 @@ enum db_kind store_kind(const struct store *store);
 /* NULL for MariaDB. */
 const struct writer_stats *store_writer_stats(const struct store *store);
 
+/*
+ * `told(ctx)` is called on the writer, at most every two seconds, after other processes have
+ * changed the embedded database. It must not wait. MariaDB: never called; instances that share one
+ * tell each other through the broker.
+ */
+void store_watch_others(struct store *store, writer_told *told, void *ctx);
+
 /* A connection for one thread: a loop's (SQLite only) or a worker's. Close with db_close(). */
 MUST_USE enum err store_connect(struct store *store, struct db **db_out, struct why *why);
 

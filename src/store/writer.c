@@ -15,6 +15,8 @@ enum {
     WAL_PAGES_MAX = 16384,
 };
 
+static const int64_t OTHERS_EVERY_US = 2 * 1000000;
+
 struct writer {
     struct db *db;         /* the writer's */
     struct db *checkpoint; /* the checkpointer's */
@@ -23,6 +25,10 @@ struct writer {
     pthread_cond_t wake, wake_checkpoint;
     struct list queue; /* of struct change */
     bool closing, checkpoint_due;
+    writer_told *told; /* under the lock */
+    void *told_ctx;
+    uint64_t version; /* of the database, as others leave it. The writer's own */
+    int64_t looked_us;
     atomic_ullong frames_left;
     struct writer_stats stats;
     pthread_t thread, checkpointer;
@@ -95,8 +101,8 @@ static void clear_results(struct list *group)
     }
 }
 
-/* Apply and commit; every change has its result afterwards. */
-static void run_group(struct writer *writer, struct list *group)
+/* Apply and commit; every change has its result afterwards. False: nothing was committed. */
+static bool run_group(struct writer *writer, struct list *group)
 {
     struct why why = {0};
     clear_results(group);
@@ -109,10 +115,11 @@ static void run_group(struct writer *writer, struct list *group)
         if (!err) err = apply_carefully(writer, group, &why);
     }
     if (!err) err = db_commit(writer->db, &why);
-    if (!err) return;
+    if (!err) return true;
     db_rollback(writer->db);
     log_error("writer.commit", "err=%s reason=\"%s\"", err_name(err), why.text);
     fail_all(group, err, &why);
+    return false;
 }
 
 static void settle(struct writer *writer, struct list *group)
@@ -126,12 +133,16 @@ static void settle(struct writer *writer, struct list *group)
 
 /* --- the thread --- */
 
-static size_t take_group(struct writer *writer, struct list *group)
+/* None when nothing came for a while. False: it is over. */
+static bool take_group(struct writer *writer, struct list *group, size_t *count_out)
 {
     size_t count = 0;
+    int failed = 0;
+    int64_t until_us = clock_mono_us() + OTHERS_EVERY_US;
+    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
     pthread_mutex_lock(&writer->lock);
-    while (list_is_empty(&writer->queue) && !writer->closing) {
-        pthread_cond_wait(&writer->wake, &writer->lock);
+    while (list_is_empty(&writer->queue) && !writer->closing && failed == 0) {
+        failed = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
     }
     while (count < writer->group_max) {
         struct list *link = list_take_first(&writer->queue);
@@ -139,8 +150,10 @@ static size_t take_group(struct writer *writer, struct list *group)
         list_add_last(group, link);
         count++;
     }
+    bool over = writer->closing && count == 0;
     pthread_mutex_unlock(&writer->lock);
-    return count;
+    *count_out = count;
+    return !over;
 }
 
 static void count_group(struct writer *writer, size_t size, int64_t began_us)
@@ -169,20 +182,53 @@ static void checkpoint(struct writer *writer, struct db *db)
     atomic_store(&writer->frames_left, err ? 0 : left);
 }
 
+/* SQLite: changes when another connection has committed, never by our own commits. All of this
+ * process are ours: nothing else in it writes. */
+static enum err load_version(struct db *db, uint64_t *version_out, struct why *why)
+{
+    struct query *q = db_query_text(db, "PRAGMA data_version");
+    *version_out = query_next(q) ? query_get_u64(q, 0) : 0;
+    return query_end(q, why);
+}
+
+static void look_for_others(struct writer *writer)
+{
+    uint64_t version;
+    struct why why;
+    int64_t now_us = clock_mono_us();
+    if (now_us - writer->looked_us < OTHERS_EVERY_US) return;
+    writer->looked_us = now_us;
+    if (load_version(writer->db, &version, &why) != OK || version == writer->version) return;
+    writer->version = version;
+    pthread_mutex_lock(&writer->lock);
+    writer_told *told = writer->told;
+    void *ctx = writer->told_ctx;
+    pthread_mutex_unlock(&writer->lock);
+    if (told) told(ctx);
+}
+
+static void do_group(struct writer *writer, struct list *group, size_t size)
+{
+    struct writer_stats *stats = &writer->stats;
+    int64_t began_us = clock_mono_us();
+    if (atomic_load(&stats->busy_since_us) == 0) atomic_store(&stats->busy_since_us, began_us);
+    bool committed = run_group(writer, group);
+    settle(writer, group);
+    count_group(writer, size, began_us);
+    if (atomic_load(&writer->frames_left) > WAL_PAGES_MAX) checkpoint(writer, writer->db);
+    /* After a failure with nothing behind it there is nobody to wait: the next one will tell. */
+    if (committed || atomic_load(&stats->waiting) == 0) atomic_store(&stats->busy_since_us, 0);
+}
+
 static void *writer_main(void *ctx)
 {
     struct writer *writer = ctx;
     log_context("thread=writer");
     struct list group;
     list_init(&group);
-    for (size_t size; (size = take_group(writer, &group)) > 0;) {
-        int64_t began_us = clock_mono_us();
-        atomic_store(&writer->stats.busy_since_us, began_us);
-        run_group(writer, &group);
-        settle(writer, &group);
-        count_group(writer, size, began_us);
-        if (atomic_load(&writer->frames_left) > WAL_PAGES_MAX) checkpoint(writer, writer->db);
-        atomic_store(&writer->stats.busy_since_us, 0);
+    for (size_t size; take_group(writer, &group, &size);) {
+        if (size > 0) do_group(writer, &group, size);
+        look_for_others(writer);
     }
     return NULL;
 }
@@ -241,10 +287,15 @@ enum err writer_open(struct str url, size_t group_max, struct writer **writer_ou
     writer->group_max = group_max;
     list_init(&writer->queue);
     pthread_mutex_init(&writer->lock, NULL);
-    pthread_cond_init(&writer->wake, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* the clock of clock_mono_us() */
+    pthread_cond_init(&writer->wake, &attr);
+    pthread_condattr_destroy(&attr);
     pthread_cond_init(&writer->wake_checkpoint, NULL);
     enum err err = db_open(url, DB_WRITE, &writer->db, why);
     if (!err) err = db_open(url, DB_WRITE, &writer->checkpoint, why);
+    if (!err) err = load_version(writer->db, &writer->version, why);
     int failed = err ? 0 : start_threads(writer);
     if (failed) err = why_set(why, ERR_IO, "cannot start the writer: %s", strerror(failed));
     if (err) {
@@ -272,6 +323,14 @@ void writer_submit(struct writer *writer, struct change *change)
     bool idle = list_is_empty(&writer->queue);
     list_add_last(&writer->queue, &change->link);
     if (idle) pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+}
+
+void writer_watch_others(struct writer *writer, writer_told *told, void *ctx)
+{
+    pthread_mutex_lock(&writer->lock);
+    writer->told = told;
+    writer->told_ctx = ctx;
     pthread_mutex_unlock(&writer->lock);
 }
 

@@ -40,7 +40,9 @@ enum { WRITER_GROUP_BUCKETS = 8 }; /* 1, 2, up to 4, 8, 16, 32, 64, more */
 struct writer_stats {
     atomic_ullong groups, changes, failed, retried_groups, commit_us_total;
     atomic_ullong group_sizes[WRITER_GROUP_BUCKETS];
-    atomic_llong busy_since_us; /* monotonic; 0: waiting for work */
+    /* Monotonic; 0: waiting for work. Since the first of the changes that wait, or whose commit
+     * failed while others came: a database that refuses group after group is as good as stuck. */
+    atomic_llong busy_since_us;
     atomic_ullong waiting;
 };
 
@@ -52,3 +54,6 @@ void writer_close(struct writer *writer);
 /* Any thread. The queue has no ceiling of its own: each connection has one request in work. */
 void writer_submit(struct writer *writer, struct change *change);
 const struct writer_stats *writer_stats(const struct writer *writer);
+/* See store_watch_others(). */
+typedef void writer_told(void *ctx);
+void writer_watch_others(struct writer *writer, writer_told *told, void *ctx);

@@ -3,6 +3,7 @@
 // Pictures in and out, through the real server.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readdirSync, watch } from 'node:fs';
 import { mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
@@ -11,6 +12,7 @@ import { after, before, describe, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 
 import { startServer } from '../support/server.mjs';
+import { until as asked } from '../support/watch.mjs';
 
 const IMAGE_MAX = 10 * 1024 * 1024;
 const AVATAR_MAX = 2 * 1024 * 1024;
@@ -267,6 +269,18 @@ describe('uploads', () => {
     assert.equal(reply.status, 401);
   });
 
+  test('who_has_logged_out_is_refused_before_the_body_is_sent', async () => {
+    const out = await server.register('gone');
+    // Seen, and confirmed: the log-out must take that back.
+    assert.equal((await server.api('POST', '/files/upload', { token: out.token, body: form(png(9, 9)) })).status, 200);
+    assert.equal((await server.api('POST', '/auth/logout', { token: out.token })).status, 204);
+    const answer = await raw(server,
+      `POST /files/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${out.token}\r\n` +
+      'Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 9000000\r\n' +
+      'Expect: 100-continue\r\n\r\n');
+    assert.match(answer, /^HTTP\/1.1 401 /);
+  });
+
   test('a_picture_with_too_many_pixels_is_refused', async () => {
     const head = Buffer.alloc(13);
     head.writeUInt32BE(30000, 0);
@@ -494,3 +508,51 @@ test('leftovers_of_a_crash_are_swept_at_start', async () => {
   await second.stop({ keepData: false });
   assert.deepEqual(left.sort(), ['images/.b.webp.part', 'images/old.webp', 'tmp/upload-new']);
 });
+
+// Uploads until one has a file half-way there, and ends the server in that moment, as a power cut
+// does. What was left.
+async function killHalfWay(server, token, where, folder) {
+  const half = () => readdirSync(folder).filter((name) => name.endsWith('.part'));
+  let left = [];
+  const watcher = watch(folder, (what, name) => {
+    if (left.length > 0 || !name?.endsWith('.part')) return;
+    process.kill(server.pid, 'SIGSTOP'); // it stands still while we look
+    left = half();
+    process.kill(server.pid, left.length > 0 ? 'SIGKILL' : 'SIGCONT');
+  });
+  try {
+    for (let i = 0; i < 200 && left.length === 0; i++) {
+      await server.api('POST', where, { token, body: form(png(400 + i, 300)) }).catch(() => {});
+    }
+  } finally {
+    watcher.close();
+  }
+  await server.kill(); // has ended by now
+  assert.ok(left.length > 0, 'no upload was ever met half-way');
+  assert.deepEqual(half(), left);
+  return left;
+}
+
+for (const [where, name] of [['/files/upload', 'images'], ['/files/upload/avatar', 'avatars']]) {
+  test(`what_a_kill_leaves_of_an_upload_in_${name}_goes_while_the_next_server_runs`, { timeout: 60_000 }, async () => {
+    const first = await startServer();
+    const { token } = await first.register('lilei');
+    const whole = await first.api('POST', where, { token, body: form(png(200, 200)) });
+    assert.equal(whole.status, 200, whole.text);
+    const folder = path.join(first.dataDir, 'uploads', name);
+    const good = await readdir(folder);
+    const left = await killHalfWay(first, token, where, folder);
+
+    const second = await startServer({ dataDir: first.dataDir, env: { HUTONG_MAINTENANCE_SECONDS: '1' } });
+    // It may still be somebody's, who is about to stop: young ones stay.
+    const there = await readdir(folder);
+    for (const part of left) assert.ok(there.includes(part));
+    const past = new Date(Date.now() - 2 * 3600 * 1000);
+    for (const part of left) await utimes(path.join(folder, part), past, past);
+    await asked(() => readdir(folder), (names) => !names.some((one) => one.endsWith('.part')), { what: name });
+    for (const one of good) assert.ok((await readdir(folder)).includes(one), one);
+    assert.equal((await get(second, whole.body.url)).status, 200);
+    assert.deepEqual(await readdir(path.join(second.dataDir, 'uploads', 'tmp')), []);
+    await second.stop({ keepData: false });
+  });
+}

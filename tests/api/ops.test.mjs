@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { startServer } from '../support/server.mjs';
+import { ON_MARIADB, startServer } from '../support/server.mjs';
 
 const BINARY = process.env.HUTONG_BIN
   ?? fileURLToPath(new URL('../../build/test/hutong', import.meta.url));
@@ -152,11 +152,14 @@ test('metrics are Prometheus text with every family that is promised', async () 
     'hutong_http_request_bytes_total', 'hutong_http_reply_bytes_total', 'hutong_http_connections',
     'hutong_http_accepted_total', 'hutong_http_refused_total', 'hutong_http_upgraded_total',
     'hutong_live_connections', 'hutong_hub_published_total', 'hutong_hub_delivered_total',
-    'hutong_hub_gaps_total', 'hutong_hub_present', 'hutong_writer_waiting',
-    'hutong_writer_group_size', 'hutong_writer_commit_seconds_total', 'hutong_workers_waiting',
+    'hutong_hub_gaps_total', 'hutong_hub_present', 'hutong_workers_waiting',
     'process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_open_fds',
     'process_start_time_seconds', 'hutong_build_info'];
   for (const name of promised) assert.ok(families.get(name)?.samples.length > 0, name);
+  // There is a writer of ours only where the database has none: no figure of it, not one of 0.
+  for (const name of ['hutong_writer_waiting', 'hutong_writer_group_size', 'hutong_writer_commit_seconds_total']) {
+    assert.equal(families.get(name)?.samples.length > 0, !ON_MARIADB, name);
+  }
   const [build] = families.get('hutong_build_info').samples;
   const version = await readFile(new URL('../../VERSION', import.meta.url), 'utf8');
   assert.equal(build.labels.version, version.trim());
@@ -194,9 +197,9 @@ test('changes show in the figures of the writer and the hub', async () => {
   const made = await server.api('POST', '/posts', { token: member.token, json: { content: 'one more' } });
   assert.equal(made.status, 201);
   const now = await metrics();
-  const changes = (families) => families.get('hutong_writer_group_size').samples
+  const changes = (families) => families.get('hutong_writer_group_size')?.samples
     .find((s) => s.name.endsWith('_sum')).value;
-  assert.equal(changes(now) - changes(before), 1);
+  if (!ON_MARIADB) assert.equal(changes(now) - changes(before), 1);
   assert.ok(valueOf(now, 'hutong_hub_published_total') > valueOf(before, 'hutong_hub_published_total'));
 });
 
@@ -218,7 +221,8 @@ test('metrics are refused to whoever came through a proxy, and given to an admin
   assert.equal(stranger.headers.get('content-type'), 'application/problem+json');
   const member = await server.register('nosy');
   assert.equal((await server.api('GET', '/metrics', { headers, token: member.token })).status, 403);
-  await promisify(execFile)(BINARY, ['user', 'role', 'nosy', 'admin', '--data', server.dataDir]);
+  await promisify(execFile)(BINARY, ['user', 'role', 'nosy', 'admin', '--data', server.dataDir],
+    { env: { ...process.env, ...server.env } });
   // Roles are looked up again within a second; logging in makes it at once.
   const login = await server.api('POST', '/auth/login', {
     form: { username: 'nosy', password: member.password },

@@ -123,9 +123,10 @@ test('settings that make no sense are listed, all of them', async (t) => {
     'trusted-proxies': 'proxy',
     'live-origins': 'example.org',
     redis: 'localhost',
-    'jwt-secret': 'changeme',
   };
-  const result = await visit(dir, Object.entries(bad).flatMap(([name, value]) => [`--${name}`, value]));
+  const args = Object.entries(bad).flatMap(([name, value]) => [`--${name}`, value]);
+  bad['jwt-secret'] = 'changeme';
+  const result = await visit(dir, args, { env: { HUTONG_JWT_SECRET: bad['jwt-secret'] } });
   for (const name of Object.keys(bad)) {
     assertFinds(result, 'WRONG', name, /./, new RegExp(`--${name} or HUTONG_`));
   }

@@ -151,10 +151,21 @@ test('a wrong URL or secret is named but not repeated', async () => {
     ['jwt-secret', 's3cr3t', 'at least 16'],
     ['jwt-secret', 'your-secret-key-change-in-production', 'placeholder'],
   ]) {
-    const { status, err } = await hutong(['serve', `--${name}`, value]);
+    const env = name === 'jwt-secret' ? { HUTONG_JWT_SECRET: value } : {};
+    const args = name === 'jwt-secret' ? [] : [`--${name}`, value];
+    const { status, err } = await hutong(['serve', ...args], { env });
     assert.equal(status, 2, name);
     assert.match(err, new RegExp(`^hutong: setting ${name}\\b`));
     assert.ok(err.includes(allowed), err);
+    assert.doesNotMatch(err, /s3cr3t/);
+  }
+});
+
+test('a secret does not belong on the command line, where whoever lists processes reads it', async () => {
+  for (const name of ['jwt-secret', 'openai-key', 'mysql-password']) {
+    const { status, err } = await hutong(['serve', `--${name}`, 's3cr3t']);
+    assert.equal(status, 2);
+    assert.match(err, new RegExp(`^hutong: --${name} would show a secret .* environment or in \\.env`));
     assert.doesNotMatch(err, /s3cr3t/);
   }
 });

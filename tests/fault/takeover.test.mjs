@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { Live } from '../support/live.mjs';
 import { startServer } from '../support/server.mjs';
+import { metric, until } from '../support/watch.mjs';
 import { Wire } from '../support/wire.mjs';
 
 const FRESH = 6; // clients with a connection for each request
@@ -134,4 +136,39 @@ test('a second process takes over the port without a failed request', async (t) 
   }
   for (const [content, id] of load.stored) assert.equal(seen.get(content), id, `"${content}" is lost`);
   await old.stop();
+});
+
+test('what the old process does late reaches the readers of the new one, with nothing to follow', { timeout: 60_000 }, async (t) => {
+  const env = { HUTONG_LIVE_PING: '600' };
+  const old = await startServer({ env });
+  t.after(() => old.kill());
+  const lilei = await old.register('lilei'), ming = await old.register('ming');
+  const fresh = await startServer({ env, dataDir: old.dataDir });
+  t.after(() => fresh.kill());
+  const live = await Live.open(fresh, ming.token);
+  const { id: feed } = await live.subscribe('feed');
+  const { id: me } = await live.subscribe('me');
+  for (let round = 1; round <= 2; round++) {
+    const posted = await old.api('POST', '/posts', { token: lilei.token, json: { content: `late ${round}` } });
+    const sent = await old.api('POST', `/messages/send/${ming.id}`, { token: lilei.token, json: { content: 'late' } });
+    assert.deepEqual([posted.status, sent.status < 300], [201, true]);
+    while (live.events().length < 2 * round) await live.next((m) => m.type === 'event');
+  }
+  await old.stop({ keepData: true });
+  const heard = (topic) => live.events().filter((e) => e.topic === topic).map((e) => e.id);
+  assert.deepEqual([heard('feed'), heard('me')], [[feed + 1, feed + 2], [me + 1, me + 2]]);
+
+  // Alone again: its own changes and checkpoints are no reason to look.
+  const looks = await until(() => metric(fresh, 'hutong_hub_resyncs_total'), (n) => n > 0);
+  const began = performance.now();
+  let posts = 0;
+  while (posts < 150 || performance.now() - began < 5000) {
+    const reply = await fresh.api('POST', '/posts', { token: ming.token, json: { content: `${posts++}` } });
+    assert.equal(reply.status, 201);
+  }
+  assert.ok(await metric(fresh, 'hutong_hub_resyncs_total') - looks <= 1, 'it looks for nothing');
+  while (heard('feed').length < posts + 2) await live.next();
+  assert.deepEqual(heard('feed'), Array.from({ length: posts + 2 }, (_, i) => feed + 1 + i));
+  await live.close();
+  await fresh.stop({ keepData: false });
 });

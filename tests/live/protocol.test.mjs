@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { Live, socketUrl } from '../support/live.mjs';
 import { startServer } from '../support/server.mjs';
+import { until } from '../support/watch.mjs';
 
 const WAIT = { timeout: 30_000 };
 
@@ -415,6 +416,34 @@ describe('opening', () => {
     const live = open(`/live?ticket=${ticket}`);
     assert.equal((await live.next()).user_id, lili.id);
     assert.equal((await open(`/live?ticket=${ticket}`).closed).code, 4002);
+    await live.close();
+  });
+
+  test('a ticket is good for as long as it says, and a young one still is', WAIT, async () => {
+    const brief = await startServer({ env: { HUTONG_LIVE_TICKET_SECONDS: '1' } });
+    const { token } = await brief.register('brief');
+    const get = async () => (await brief.api('POST', '/live/ticket', { token })).body;
+    const old = await get();
+    const late = performance.now() + old.expires_in * 1000;
+    assert.equal(old.expires_in, 1);
+    await until(() => brief.api('GET', '/health'), () => performance.now() > late);
+    const young = await get();
+    const refused = new Live(socketUrl(brief, `/live?ticket=${old.ticket}`));
+    assert.equal((await refused.closed).code, 4002);
+    const live = new Live(socketUrl(brief, `/live?ticket=${young.ticket}`));
+    assert.equal((await live.next()).type, 'hello');
+    await live.close();
+    await brief.stop();
+  });
+
+  test('questions about topics are answered in their order', WAIT, async () => {
+    const live = await Live.open(server, lili.token);
+    const topics = ['me', ...Array.from({ length: 40 }, (_, i) => `post:${i + 1}`), 'group:999999', 'feed'];
+    for (const topic of topics.slice(0, 20)) live.say({ type: 'subscribe', topic });
+    live.say({ type: 'resume', topics: Object.fromEntries(topics.slice(20).map((topic) => [topic, 0])) });
+    const heard = [];
+    while (heard.length < topics.length) heard.push((await live.next((m) => m.type !== 'event')).topic);
+    assert.deepEqual(heard, topics);
     await live.close();
   });
 

@@ -196,6 +196,30 @@ test('more than a thousand events missed, or a position from the future, is a re
   await live.close();
 });
 
+test('what retention has dropped is a reload, what it kept comes whole', { timeout: 60_000 }, async () => {
+  const tidy = await startServer({
+    env: { HUTONG_MAINTENANCE_SECONDS: '1', HUTONG_EVENT_RETENTION: '100', HUTONG_EVENT_RETENTION_HOURS: '1' },
+  });
+  const who = await tidy.register('tidy');
+  for (let i = 0; i < 130; i++) {
+    assert.equal((await tidy.api('POST', '/posts', { token: who.token, json: { content: `${i}` } })).status, 201);
+  }
+  const live = await Live.open(tidy, who.token);
+  const young = await live.subscribe('feed', 0);
+  assert.deepEqual([young.type, young.id], ['subscribed', 130]);
+  await tidy.sql('UPDATE events SET at_us = at_us - 7200000000'); // two hours pass
+  await until(() => tidy.sql("SELECT tail FROM topics WHERE name = 'feed'"), ([{ tail }]) => tail > 0, { what: 'the log' });
+  const kept = live.events().length;
+  assert.deepEqual(await live.ask({ type: 'resume', topics: { feed: 29 } }, (m) => m.type !== 'event'),
+    { type: 'reload', topic: 'feed', id: 130 });
+  assert.equal(live.events().length, kept);
+  assert.deepEqual(await live.ask({ type: 'resume', topics: { feed: 30 } }, (m) => m.type !== 'event'),
+    { type: 'subscribed', topic: 'feed', id: 130 });
+  assert.deepEqual(live.events().slice(kept).map((e) => e.id), Array.from({ length: 100 }, (_, i) => 31 + i));
+  await live.close();
+  await tidy.stop();
+});
+
 test('a position survives a restart of the server', { timeout: 60_000 }, async () => {
   const first = await startServer();
   const who = await first.register('restarted');

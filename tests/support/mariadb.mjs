@@ -11,6 +11,7 @@
 //     await server.stop();
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { access, cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -38,9 +39,12 @@ async function makeTemplate() {
   await exec('flock', [`${TEMPLATE}.lock`, 'sh', '-c', make, 'sh', TEMPLATE]);
 }
 
-const alive = new Set();
+const alive = new Map(); // child → its folder
 process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL');
+  for (const [child, dir] of alive) {
+    child.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
 
 export async function startMariadb() {
@@ -55,8 +59,9 @@ export async function startMariadb() {
     '--innodb-buffer-pool-size=32M', '--innodb-doublewrite=0', '--sync-binlog=0',
     '--performance-schema=0', '--key-buffer-size=1M', ...asRoot,
   ], { stdio: 'ignore' });
-  alive.add(child);
+  alive.set(child, dir);
   child.once('exit', () => alive.delete(child));
+  child.unref(); // a test that fails before it stops us must still come to its end
 
   async function sql(url, text) {
     const name = url ? /@\/([^?]+)/.exec(url)[1] : 'mysql';
@@ -95,6 +100,7 @@ export async function startMariadb() {
     },
     // Its data is thrown away: nothing to save.
     async stop() {
+      child.ref();
       const gone = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
       child.kill('SIGKILL');
       await gone;

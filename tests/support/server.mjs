@@ -35,23 +35,28 @@ for (const name of ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS']) {
   if (process.env[name]) SANITIZERS[name] = process.env[name];
 }
 
-// HUTONG_TEST_STORE=mariadb: every server that is not told its database gets one of a MariaDB that
-// lives as long as a server does.
-const ON_MARIADB = process.env.HUTONG_TEST_STORE === 'mariadb';
-let house; // { mariadb: a promise, users }
+// HUTONG_TEST_STORE=mariadb: every data folder whose server is not told its database has one of a
+// MariaDB that lives as long as such a folder does.
+export const ON_MARIADB = process.env.HUTONG_TEST_STORE === 'mariadb';
+let house; // a promise
+const borrowed = new Map(); // folder → a promise of { mariadb, url }
 
-async function borrowDatabase() {
-  house ??= { mariadb: import('./mariadb.mjs').then((module) => module.startMariadb()), users: 0 };
-  house.users++;
-  const mariadb = await house.mariadb;
+async function newDatabase() {
+  house ??= import('./mariadb.mjs').then((module) => module.startMariadb());
+  const mariadb = await house;
   return { mariadb, url: await mariadb.newDatabase() };
 }
 
-async function returnDatabase() {
-  if (--house.users > 0) return;
-  const { mariadb } = house;
+function borrowDatabase(folder) {
+  if (!borrowed.has(folder)) borrowed.set(folder, newDatabase());
+  return borrowed.get(folder);
+}
+
+async function returnDatabase(folder) {
+  if (!borrowed.delete(folder) || borrowed.size > 0) return;
+  const last = house;
   house = undefined;
-  await (await mariadb).stop();
+  await (await last).stop();
 }
 
 // Rows of mariadb --batch as objects; whole numbers as such, as sqlite3 -json has them.
@@ -94,7 +99,7 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
   const own = dataDir === undefined;
   const data = dataDir ?? (await mkdtemp(path.join(tmpdir(), 'hutong-test-')));
   const binary = process.env.HUTONG_BIN ?? path.join(ROOT, 'build/test/hutong');
-  const database = ON_MARIADB && own && !env.HUTONG_DATABASE ? await borrowDatabase() : undefined;
+  const database = ON_MARIADB && !env.HUTONG_DATABASE ? await borrowDatabase(data) : undefined;
   const store = database ? { HUTONG_DATABASE: database.url } : {};
   const child = spawn(binary, ['serve', '--listen', listen, '--data', data, ...args], {
     cwd: data, // no .env of the developer's
@@ -131,6 +136,8 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
   const server = {
     url,
     dataDir: data,
+    // What names its store to other commands: `--data` alone is not enough on MariaDB.
+    env: store,
     pid: child.pid,
     log: () => log.text,
     // What it said on standard output: the one-time code of an empty community, the ready line.
@@ -157,7 +164,7 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
     // SIGTERM: it must drain, end with 0 and have nothing to complain about.
     async stop({ keepData = !own } = {}) {
       const { code, signal } = await end('SIGTERM');
-      if (database) await returnDatabase();
+      if (!keepData) await returnDatabase(data);
       if (!keepData) await rm(data, { recursive: true, force: true });
       if (code !== 0 || SANITIZER.test(log.text)) {
         throw new Error(`the server ended with ${signal ?? code}\n${log.text}`);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * llm/journal.h: what models answered, written down, and read back in their place.
+ *
+ * A run that is to be repeated records every call (setting llm-record) and is
+ * later answered from the file (llm-replay) without any site being asked. One
+ * line of JSON a call: a key made of all that was asked, and the whole outcome,
+ * failures too. The n-th time the same is asked gives the n-th line with that
+ * key; what the file does not have fails, and never falls back to a model.
+ *
+ * Lines hold what was answered but not what was asked. Written without fsync:
+ * a crash of the machine may lose the last seconds. Any thread.
+ */
+#pragma once
+
+#include "llm/llm.h"
+#include "llm/provider.h"
+
+struct journal;
+
+enum { JOURNAL_KEY_BYTES = 33 };
+
+/* Append to `record`, answer from `replay`; either may be empty, both empty gives NULL.
+ * ERR_INVALID: a line is no record; the sentence has its number. */
+MUST_USE enum err journal_open(struct str record, struct str replay, struct journal **journal_out,
+                               struct why *why);
+void journal_close(struct journal *journal); /* NULL is fine */
+bool journal_records(const struct journal *journal);
+bool journal_replays(const struct journal *journal);
+
+/* 32 hex digits over everything of a request that could change its answer. */
+void journal_key(const struct llm_request *request, char key[JOURNAL_KEY_BYTES]);
+
+/* One outcome. `tools`: pieces as they came, in the form journal_add_tool() makes. */
+void journal_write(struct journal *journal, const char *key, struct str text, struct str reasoning,
+                   struct str tools, const struct llm_result *result);
+void journal_add_tool(struct buf *tools, const struct llm_tool_piece *piece);
+
+/* What was recorded next for the key; NULL: nothing (any more). Good as long as the journal. */
+const struct json *journal_next(struct journal *journal, const char *key);
+/* Its parts, as they were given to journal_write(); strings are good as long as the journal. */
+struct str journal_text(const struct json *entry);
+struct str journal_reasoning(const struct json *entry);
+void journal_tools(const struct json *entry, void (*each)(void *ctx, const struct llm_tool_piece *),
+                   void *ctx);
+void journal_result(const struct json *entry, struct llm_result *result_out);

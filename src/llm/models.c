@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "llm/models.h"
+
+#include "base/mem.h"
+#include "llm/fault.h"
+#include "llm/loop.h"
+
+enum { BODY_MAX = 8 * 1024 * 1024, ASK_US = 10 * 1000000 };
+
+struct listing {
+    struct list link;
+    struct llm_loop *home;
+    struct llm_place *place;
+    llm_models_answer *answer;
+    void *ctx;
+    struct http_fetch *fetch; /* NULL: none, or over */
+    struct turn_hook soon;    /* the answer, when there is nobody to ask */
+    struct deadline deadline;
+    struct buf body;
+    int status;
+};
+
+size_t llm_site_count(const struct llm *llm)
+{
+    return llm->place_count;
+}
+
+struct str llm_default_model(const struct llm *llm)
+{
+    return llm->model;
+}
+
+static void drop(struct listing *listing)
+{
+    if (listing->fetch) http_fetch_cancel(listing->fetch);
+    deadline_clear(&listing->deadline);
+    list_remove(&listing->soon.link);
+    list_remove(&listing->link);
+    buf_release(&listing->body);
+    mem_free(listing);
+}
+
+void llm_models_close(struct llm_loop *home)
+{
+    while (!list_is_empty(&home->listing)) {
+        drop(CONTAINER_OF(home->listing.next, struct listing, link));
+    }
+}
+
+static void count_one(void *ctx, struct str id, int64_t context_tokens)
+{
+    (void)id;
+    (void)context_tokens;
+    ++*(size_t *)ctx;
+}
+
+void llm_models_each(const struct llm_models *models, llm_each_model *each, void *ctx)
+{
+    if (models->offline) {
+        each(ctx, STR("hutong-offline"), -1);
+    } else if (models->body && models->fault == LLM_FAULT_NONE) {
+        models->provider->read_models(models->body, each, ctx);
+    }
+}
+
+/* Tells how it went, and ends. `trouble` may be NULL: the body says. */
+static void tell(struct listing *listing, const struct llm_trouble *trouble)
+{
+    const struct llm_site *site = &listing->place->site;
+    struct llm_models models = {.site = site->name,
+                                .address = site->base,
+                                .offline = llm_is_offline(listing->place),
+                                .provider = site->provider};
+    struct llm_trouble found = {.retry_after_ms = -1};
+    struct json *body = NULL;
+    struct why why;
+    if (trouble) {
+        found = *trouble;
+    } else if (models.offline) {
+        found.fault = LLM_FAULT_NONE;
+    } else if (json_parse(str_trim(buf_str(&listing->body)), &body, NULL, &why) != OK) {
+        found = llm_fault_read_text(listing->status, buf_str(&listing->body));
+    } else if (listing->status != 200) {
+        found = llm_fault_read(listing->status, body);
+    }
+    models.body = body;
+    models.fault = found.fault;
+    if (found.fault != LLM_FAULT_NONE) {
+        llm_fault_sentence(found.fault, site, STR(""), &found, &models.why);
+    }
+    llm_models_each(&models, count_one, &models.count);
+    listing->answer(listing->ctx, &models);
+    json_free(body);
+    drop(listing);
+}
+
+static void on_head(void *ctx, struct http_fetch *fetch, int status)
+{
+    (void)fetch;
+    ((struct listing *)ctx)->status = status;
+}
+
+static void on_piece(void *ctx, struct http_fetch *fetch, struct str bytes)
+{
+    (void)fetch;
+    buf_add_str(&((struct listing *)ctx)->body, bytes);
+}
+
+static void on_done(void *ctx, struct http_fetch *fetch, const struct http_fetch_end *end)
+{
+    struct listing *listing = ctx;
+    struct llm_trouble trouble = {.fault = LLM_FAULT_CONNECTION, .retry_after_ms = -1};
+    (void)fetch;
+    listing->fetch = NULL;
+    tell(listing, end->fault == HTTP_FETCH_OK ? NULL : &trouble);
+}
+
+static void on_late(struct deadline *deadline)
+{
+    struct llm_trouble trouble = {.fault = LLM_FAULT_TIMEOUT, .retry_after_ms = -1};
+    tell(CONTAINER_OF(deadline, struct listing, deadline), &trouble);
+}
+
+static void tell_soon(struct turn_hook *hook)
+{
+    tell(CONTAINER_OF(hook, struct listing, soon), NULL);
+}
+
+static enum err fetch_list(struct listing *listing, struct why *why)
+{
+    static const struct http_fetch_events events = {on_head, on_piece, on_done};
+    struct llm_place *place = listing->place;
+    struct arena arena = {0};
+    struct llm_wire wire = {.arena = &arena, .method = "GET"};
+    buf_init(&wire.body, BODY_MAX);
+    struct llm_request request = llm_request_plain();
+    struct llm_asking asking = {.site = &place->site,
+                                .key =
+                                    place->site.key_count ? place->site.keys[0] : (struct str){0},
+                                .request = &request};
+    enum err err = place->site.provider->write_models(&asking, &wire, why);
+    if (!err) {
+        struct http_fetch_request fetch = {.method = wire.method,
+                                           .url = wire.url,
+                                           .headers = wire.headers,
+                                           .header_count = wire.header_count,
+                                           .connect_ms = place->clocks.connect_ms};
+        listing->fetch = http_fetch_start(listing->home->client, &fetch, &events, listing);
+    }
+    buf_release(&wire.body);
+    arena_release(&arena);
+    return err;
+}
+
+void llm_models_ask(struct llm_loop *home, size_t site, llm_models_answer *answer, void *ctx)
+{
+    ASSERT(site < home->llm->place_count);
+    struct listing *listing = NEW(struct listing);
+    listing->home = home;
+    listing->place = &home->llm->places[site];
+    listing->answer = answer;
+    listing->ctx = ctx;
+    listing->soon.run = tell_soon;
+    listing->deadline.fired = on_late;
+    list_init(&listing->soon.link);
+    list_init(&listing->deadline.link);
+    buf_init(&listing->body, BODY_MAX);
+    list_add_last(&home->listing, &listing->link);
+    struct why why;
+    bool asks = !llm_is_offline(listing->place) && listing->place->site.provider->write_models;
+    if (!asks || fetch_list(listing, &why) != OK) {
+        loop_at_turn_end(home->loop, &listing->soon);
+    } else {
+        deadline_set(home->loop, &listing->deadline, loop_now_us(home->loop) + ASK_US);
+    }
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// `hutong llm` against scripted providers: the answer, and nothing else, on standard output; an exit
+// status that says whether it is complete; retries, keys and fall-backs as the reader sees them.
+import assert from 'node:assert/strict';
+import { chmod, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+
+import { hutong, newFolder } from '../support/command.mjs';
+import { startProvider } from '../support/provider.mjs';
+
+async function provider(t) {
+  const p = await startProvider();
+  t.after(() => p.stop());
+  return p;
+}
+
+const openaiAt = (p, more = {}) => ({ HUTONG_OPENAI_BASE: p.base('openai'), OPENAI_API_KEY: 'sk-test-1', ...more });
+const ask = (env, ...args) => hutong(['llm', 'chat', '--model', 'openai/m', ...args, 'hello'], { env });
+
+test('streams just the answer', async (t) => {
+  const p = await provider(t);
+  p.script([{ deltas: ['你好', ', ', '🏮', ' world'], reasoning: ['let me think'], split: 'bytes' }]);
+  const { status, out, err } = await ask(openaiAt(p));
+  assert.deepEqual([status, out, err], [0, '你好, 🏮 world\n', '']);
+  const asked = await p.request(0);
+  assert.equal(asked.key, 'sk-test-1');
+  assert.equal(asked.body.model, 'm');
+  assert.deepEqual(asked.body.messages, [{ role: 'user', content: 'hello' }]);
+  assert.equal(asked.body.stream, true);
+  assert.equal(asked.headers['accept-encoding'], 'identity');
+});
+
+test('reads the question from standard input and says what was used', async (t) => {
+  const p = await provider(t);
+  p.script([{ deltas: ['yes'], usage: { input: 12, output: 3 } }]);
+  const { status, out, err } = await hutong(
+    ['llm', 'chat', '--model', 'openai/m', '--system', 'be short', '--usage', '-'],
+    { env: openaiAt(p), input: '这是什么？\n' });
+  assert.deepEqual([status, out], [0, 'yes\n']);
+  assert.match(err, /^hutong: openai\/m, 12 \+ 3 tokens, first after \d+ ms, \d+ ms$/m);
+  const { body } = await p.request(0);
+  assert.deepEqual(body.messages, [
+    { role: 'system', content: 'be short' }, { role: 'user', content: '这是什么？' }]);
+});
+
+test('an answer that was cut short is never complete', async (t) => {
+  for (const [script, sentence] of [
+    [{ deltas: ['half'], finish: 'length' }, /length limit/],
+    [{ deltas: ['half'], finish: null, marker: false }, /broke off/],
+    [{ deltas: ['half'], finish: null }, /broke off/],
+    [{ deltas: ['half', 'more'], resetAfter: 1 }, /connection broke/],
+    [{ deltas: ['half', 'more'], endAfter: 1 }, /broke off/],
+    [{ deltas: ['half', 'more'], errorAfter: 1, error: { message: 'boom' } }, /error of its own/],
+    [{ deltas: ['half'], finish: 'filter' }, /content filter/],
+  ]) {
+    const p = await provider(t);
+    p.script([script]);
+    const { status, out, err } = await ask(openaiAt(p));
+    assert.deepEqual([status, out], [1, 'half\n'], JSON.stringify(script));
+    assert.match(err, sentence);
+    assert.equal(p.requests.length, 1, 'nothing is asked again once something was said');
+  }
+});
+
+test('what may pass is tried again before the first word', async (t) => {
+  for (const script of [
+    { status: 429, headers: { 'retry-after': '0' } },
+    { status: 503 },
+    { status: 500 },
+    { html: true },
+    { resetAfter: 'request' },
+    { resetAfter: 'headers' },
+    { deltas: [], finish: 'stop' },
+  ]) {
+    const p = await provider(t);
+    p.script([script, { deltas: ['at last'] }]);
+    const { status, out } = await ask(openaiAt(p));
+    assert.deepEqual([status, out], [0, 'at last\n'], JSON.stringify(script));
+    assert.equal(p.requests.length, 2);
+  }
+});
+
+test('what will not pass is not tried again, and the person is told what to do', async (t) => {
+  for (const [script, sentence] of [
+    [{ status: 401, error: { code: 'invalid_api_key', message: 'Incorrect API key provided: sk-test-1' } }, /does not accept the key/],
+    [{ status: 404, error: { code: 'model_not_found', message: 'no' } }, /has no model m; `hutong llm models`/],
+    [{ status: 429, error: { code: 'insufficient_quota', message: 'pay' } }, /no credit left/],
+    [{ status: 400, error: { code: 'context_length_exceeded', message: 'too long' } }, /more text than m at openai can read/],
+    [{ status: 400, error: { code: 'invalid_request_error', message: 'the moon is wrong' } }, /did not accept the request: the moon is wrong/],
+  ]) {
+    const p = await provider(t);
+    p.script([script]);
+    const { status, out, err } = await ask(openaiAt(p));
+    assert.deepEqual([status, out], [1, ''], JSON.stringify(script));
+    assert.match(err, sentence);
+    assert.doesNotMatch(err, /sk-test/);
+    assert.equal(p.requests.length, 1);
+  }
+});
+
+test('another key is taken when one is refused', async (t) => {
+  const p = await provider(t);
+  p.script([{ status: 401, error: { code: 'invalid_api_key', message: 'no' } }, { deltas: ['ok'] }]);
+  const { status, out } = await ask(openaiAt(p, { OPENAI_API_KEY: 'one,two' }));
+  assert.deepEqual([status, out], [0, 'ok\n']);
+  assert.deepEqual(p.requests.map((r) => r.key), ['one', 'two']);
+});
+
+test('the next site of the fall-back answers', async (t) => {
+  const [first, second] = [await provider(t), await provider(t)];
+  first.always({ status: 401, error: { code: 'invalid_api_key', message: 'no' } });
+  second.script([{ deltas: ['from the second'] }]);
+  const env = openaiAt(first, {
+    HUTONG_LLM_SITES: `lab=${second.base('openai')}`, HUTONG_LLM_FALLBACK: 'lab/other' });
+  const { status, out } = await ask(env);
+  assert.deepEqual([status, out], [0, 'from the second\n']);
+  assert.equal((await second.request(0)).body.model, 'other');
+});
+
+test('a field the server does not know is left out, once and for all', async (t) => {
+  const p = await provider(t);
+  p.script([
+    { status: 400, error: { code: 'unsupported_parameter', message: "Unsupported parameter: 'stream_options'" } },
+    { deltas: ['ok'] }]);
+  const { status, out } = await ask(openaiAt(p));
+  assert.deepEqual([status, out], [0, 'ok\n']);
+  assert.ok((await p.request(0)).body.stream_options);
+  assert.equal((await p.request(1)).body.stream_options, undefined);
+});
+
+test('silence ends in a sentence, not in waiting for ever', async (t) => {
+  const p = await provider(t);
+  p.script([{ deltas: ['a', 'b'], stallAfter: 1 }]);
+  const { status, out, err } = await ask(openaiAt(p, { HUTONG_LLM_IDLE_TIMEOUT: '1' }));
+  assert.deepEqual([status, out], [1, 'a\n']);
+  assert.match(err, /silent for too long/);
+  const asked = await p.request(0);
+  await p.until(() => asked.closedAt);
+});
+
+test('a server that ignores "stream" is read, too', async (t) => {
+  const p = await provider(t);
+  p.script([{ deltas: ['all ', 'at once'], whole: true }]);
+  const { status, out } = await ask(openaiAt(p));
+  assert.deepEqual([status, out], [0, 'all at once\n']);
+});
+
+test('an unnamed model is the first that the server has', async (t) => {
+  const p = await provider(t);
+  p.always({ deltas: ['hi'], models: ['text-embedding-x', 'qwen3-8b'] });
+  const { status, out } = await hutong(['llm', 'chat', 'hello'], { env: { HUTONG_OPENAI_BASE: p.base('openai') } });
+  assert.deepEqual([status, out], [0, 'hi\n']);
+  assert.deepEqual(p.requests.map((r) => [r.kind, r.body?.model]), [['models', undefined], ['chat', 'qwen3-8b']]);
+});
+
+test('check and models say what answers', async (t) => {
+  const p = await provider(t);
+  p.always({ models: ['one', 'two'] });
+  const env = openaiAt(p, { HUTONG_LLM_SITES: 'gone=http://127.0.0.1:9/v1' });
+  const check = await hutong(['llm', 'check'], { env });
+  assert.equal(check.status, 0);
+  assert.match(check.out, /^openai +answers, 2 models +http:/m);
+  assert.match(check.out, /^gone +FAILS: gone cannot be reached/m);
+  assert.match(check.out, /^offline +answers/m);
+  const models = await hutong(['llm', 'models'], { env });
+  assert.match(models.out, /^openai\/one$/m);
+  assert.match(models.out, /^openai\/two$/m);
+});
+
+test('with no model at all the offline engine answers and says what it is', async () => {
+  const { status, out, err } = await hutong(['llm', 'chat', '你好'], { env: { HUTONG_LLM_PROBE: 'off' } });
+  assert.equal(status, 0);
+  assert.match(out, /模型/);
+  assert.match(err, /no language model is set up/);
+});
+
+test('keys come from a file only when nobody else can read it', async (t) => {
+  const p = await provider(t);
+  const dir = await newFolder(t);
+  const file = path.join(dir, 'keys');
+  await writeFile(file, '# keys\nlab k1 k2\n');
+  const env = { HUTONG_LLM_SITES: `lab=${p.base('openai')}`, HUTONG_LLM_KEYS_FILE: file, HUTONG_LLM_MODEL: 'lab/m' };
+  await chmod(file, 0o644);
+  const open = await hutong(['llm', 'chat', 'hello'], { env });
+  assert.equal(open.status, 1);
+  assert.match(open.err, /others can read .* chmod 600/);
+  await chmod(file, 0o600);
+  p.script([{ deltas: ['ok'] }]);
+  const closed = await hutong(['llm', 'chat', 'hello'], { env });
+  assert.deepEqual([closed.status, closed.out], [0, 'ok\n']);
+  assert.equal((await p.request(0)).key, 'k1');
+});
+
+const SCHEMA = {
+  type: 'object', additionalProperties: false, required: ['name', 'age'],
+  properties: { name: { type: 'string' }, age: { type: 'integer', minimum: 0 } },
+};
+
+test('an answer of a wanted shape is taken out of what stands around it', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'schema.json');
+  await writeFile(file, JSON.stringify(SCHEMA));
+  const fenced = 'Of course!\n```json\n{"name":"小明","age":7,}\n```\nAnything else?';
+  p.script([{ deltas: [fenced], whole: true }]);
+  const { status, out, err } = await ask(openaiAt(p), '--schema', file);
+  assert.equal(status, 0, err);
+  assert.deepEqual(JSON.parse(out), { name: '小明', age: 7 });
+  const { body } = await p.request(0);
+  assert.deepEqual(body.response_format.json_schema.schema, SCHEMA);
+});
+
+test('what does not fit is asked for once more, with what was wrong; then it is an error', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'schema.json');
+  await writeFile(file, JSON.stringify(SCHEMA));
+  const wrong = { deltas: ['{"name":"Mei","age":"seven"}'], whole: true };
+  p.script([wrong, { deltas: ['{"name":"Mei","age":7}'], whole: true }]);
+  const mended = await ask(openaiAt(p), '--schema', file);
+  assert.deepEqual(JSON.parse(mended.out), { name: 'Mei', age: 7 });
+  const again = (await p.request(1)).body;
+  assert.equal(again.temperature, 0);
+  assert.deepEqual(again.messages.map((m) => m.role), ['user', 'assistant', 'user']);
+  assert.match(again.messages[2].content, /age must be/);
+  p.script([wrong, wrong]);
+  const failed = await ask(openaiAt(p), '--schema', file);
+  assert.deepEqual([failed.status, failed.out], [1, '']);
+  assert.match(failed.err, /age must be/);
+  assert.equal(p.requests.length, 4);
+});
+
+test('a recorded run is repeated without asking anybody', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'answers');
+  p.script([{ deltas: ['one'] }, { deltas: ['two'], finish: 'length' }]);
+  const env = openaiAt(p, { HUTONG_LLM_RECORD: file });
+  const first = [await ask(env), await ask(env)];
+  assert.deepEqual(first.map((r) => [r.status, r.out]), [[0, 'one\n'], [1, 'two\n']]);
+  const again = openaiAt(p, { HUTONG_LLM_REPLAY: file });
+  assert.deepEqual(await ask(again), first[0]);
+  const other = await hutong(['llm', 'chat', '--model', 'openai/m', 'something else'], { env: again });
+  assert.equal(other.status, 1);
+  assert.match(other.err, /has no answer to this/);
+  assert.equal(p.requests.length, 2);
+  await writeFile(file, '{"key":"x"}\n');
+  const broken = await ask(again);
+  assert.equal(broken.status, 1);
+  assert.match(broken.err, /line 1 of llm-replay is no record/);
+});
