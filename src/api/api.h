@@ -21,9 +21,12 @@
 #include "llm/llm.h"
 #include "store/store.h"
 
+struct gateway;
+struct gateway_loop;
 struct metrics;
 struct token_cache;
 struct feed_cache;
+struct chat_runs;
 struct conversation_cache;
 
 struct api {
@@ -38,8 +41,10 @@ struct api {
     struct tickets *tickets;
     struct router *router;
     struct header_trusted trusted;
-    struct llm *llm; /* language models */
+    struct llm *llm;         /* language models */
+    struct gateway *gateway; /* what programs use of them */
     struct metrics *metrics;
+    struct chat_runs *chat_runs;
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
     atomic_int uploads;     /* under way */
@@ -58,9 +63,13 @@ struct api_loop {
     struct token_cache *tokens;
     struct feed_cache *feed;
     struct llm_loop *llm; /* calls of this loop; NULL once it stops */
+    struct gateway_loop *gateway;
     struct conversation_cache *conversations;
     struct list live; /* open live connections, of struct live (live.c) */
     size_t live_count;
+    struct list chats; /* open sockets of /chat, of struct chat_socket (chat_ws.c) */
+    size_t chat_count;
+    struct list runs;     /* answers under way, of struct chat_run (chat_run.c) */
     atomic_bool draining; /* read on any thread */
     int index;
 };
@@ -72,6 +81,7 @@ enum rate_class {
     RATE_LOGIN_ADDRESS, /* attempts from one address */
     RATE_LOGIN_ACCOUNT, /* attempts on one account */
     RATE_UPLOAD,
+    RATE_CHAT, /* questions to a model */
     RATE_CLASSES
 };
 

@@ -32,6 +32,7 @@ enum access {
     /* Members, who may also say who they are in the query (its `ticket` or `token`), where browsers
      * can't send headers. The handler asks; till then as ACCESS_OPTIONAL. */
     ACCESS_LIVE,
+    ACCESS_KEY, /* programs, with a member's key: the handler asks (api/gateway.h) */
     ACCESS_MEMBER,
     ACCESS_MODERATOR,
     ACCESS_ADMIN
@@ -95,8 +96,10 @@ struct call {
     struct json *body; /* owned; NULL: none, or not read yet */
     struct field_fault faults[CALL_FAULTS_MAX];
     size_t fault_count;
-    struct upload *upload; /* BODY_UPLOAD: what came; see api/files.c */
-    struct act act;        /* LANE_WRITE: ready to use */
+    struct chat_run *run;    /* owned: an answer that was planned and has not begun (api/chats.c) */
+    struct chat_run *joined; /* a reference, for `after` */
+    struct upload *upload;   /* BODY_UPLOAD: what came; see api/files.c */
+    struct act act;          /* LANE_WRITE: ready to use */
 
     /* The dispatcher's own. */
     struct str token;      /* as shown */
@@ -105,9 +108,16 @@ struct call {
     bool no_account;       /* … and is no member (any more) */
     bool allowed_origin;
     struct rate_verdict over_rate; /* with ERR_LIMIT: which limit that was */
-    struct change change;          /* travelling to the writer */
-    struct job job;                /* … or to a worker */
-    struct task back;              /* … and home */
+    /* For programs (ACCESS_KEY): words of OpenAI's errors, NULL: by the error; and whether their
+     * clients had better not try again by themselves. */
+    const char *error_code, *error_type;
+    bool no_retry;
+    void *gateway_own;    /* while a key is looked up */
+    struct change change; /* travelling to the writer */
+    struct job job;       /* … or to a worker */
+    struct task back;     /* … and home */
+    /* … where it goes on there, when the handler has succeeded. NULL: the reply is in `x`. */
+    void (*after)(struct call *call);
     enum err err;
     struct why why;
 };
@@ -127,6 +137,8 @@ void call_no_content(struct call *call);
 typedef enum err call_apply(void *ctx, struct act *act, struct why *why);
 MUST_USE enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why);
 
+/* LANE_LOOP: the reply in call->x is a stream; see http_stream_begin(). */
+void call_begin_stream(struct call *call, struct http_stream_events events);
 /* LANE_LOOP: the reply in call->x is whole, send it. */
 void call_reply(struct call *call);
 /* Reply at once, on the loop, with what an error says. */

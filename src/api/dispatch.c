@@ -13,9 +13,12 @@
  */
 #include "api/api.h"
 
+#include "api/chat.h"
+#include "api/chat_run.h"
 #include "api/conversation_cache.h"
 #include "api/feed_cache.h"
 #include "api/files.h"
+#include "api/gateway.h"
 #include "api/input.h"
 #include "api/live.h"
 #include "api/metrics.h"
@@ -75,6 +78,12 @@ static void send_reply(struct call *call)
     http_reply(x);
 }
 
+void call_begin_stream(struct call *call, struct http_stream_events events)
+{
+    respond_cors(call);
+    http_stream_begin(call->x, events);
+}
+
 void call_reply(struct call *call)
 {
     send_reply(call);
@@ -95,6 +104,10 @@ static void finish(struct call *call)
                   call->route->path, err_name(call->err), call->why.text);
     }
     if (call->err) respond_problem(call, call->err, &call->why);
+    if (!call->err && call->after) {
+        call->after(call); /* takes the exchange over */
+        return;
+    }
     send_reply(call);
 }
 
@@ -120,7 +133,7 @@ static bool bearer(struct call *call, struct str *token_out)
 static enum err identify(struct call *call, struct why *why)
 {
     struct str token;
-    if (call->route->access == ACCESS_ANYONE) return OK;
+    if (call->route->access == ACCESS_ANYONE || call->route->access == ACCESS_KEY) return OK;
     bool shown = bearer(call, &token);
     if (!shown && strangers_may(call)) return OK;
     if (!shown) return why_set(why, ERR_UNKNOWN_CALLER, "Not authenticated");
@@ -138,6 +151,7 @@ static bool may(enum role role, enum access access)
     case ACCESS_ANYONE:
     case ACCESS_OPTIONAL:
     case ACCESS_LIVE:
+    case ACCESS_KEY:
     case ACCESS_MEMBER: return true;
     case ACCESS_MODERATOR: return role == ROLE_MODERATOR || role == ROLE_ADMIN;
     case ACCESS_ADMIN: return role == ROLE_ADMIN;
@@ -510,7 +524,9 @@ static void on_head(void *ctx, struct http_exchange *x)
         refuse_head(call, err);
         return;
     }
-    x->body_max = call->route->body == BODY_NONE ? STRAY_BODY_BYTES : LIMIT_JSON_BYTES;
+    x->body_max = call->route->body == BODY_NONE      ? STRAY_BODY_BYTES
+                  : call->route->access == ACCESS_KEY ? LIMIT_GATEWAY_BYTES
+                                                      : LIMIT_JSON_BYTES;
 }
 
 static void on_whole(void *ctx, struct http_exchange *x)
@@ -529,13 +545,18 @@ static void on_done(void *ctx, struct http_exchange *x)
     if (call == NULL) return;
     json_free(call->body);
     upload_free(call);
+    chat_run_drop(call->run);
     x->own = NULL;
 }
 
 static void on_fault(void *ctx, struct http_exchange *x, const char *sentence)
 {
     (void)ctx;
-    respond_status(x, x->status, sentence);
+    if (call_of(x) && call_of(x)->route && call_of(x)->route->access == ACCESS_KEY) {
+        respond_program(call_of(x), x->status, sentence);
+    } else {
+        respond_status(x, x->status, sentence);
+    }
     if (call_of(x)) respond_cors(call_of(x)); /* else a page in a browser sees a network failure */
 }
 
@@ -571,6 +592,7 @@ struct rate *api_rate_new(const struct settings *settings)
         [RATE_LOGIN_ADDRESS] = per_minute(settings->rate_login),
         [RATE_LOGIN_ACCOUNT] = per_minute(settings->rate_login),
         [RATE_UPLOAD] = per_minute(settings->rate_upload),
+        [RATE_CHAT] = per_minute(settings->rate_chat),
     };
     return rate_new(limits, COUNT_OF(limits), 65536);
 }
@@ -580,6 +602,8 @@ static void on_notice(void *ctx, const struct hub_notice *notice)
     struct api_loop *home = ctx;
     token_forget(home->tokens, notice);
     live_notice(home, notice);
+    gateway_notice(home, notice);
+    chat_notice(home, notice);
 }
 
 enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop, int index,
@@ -587,6 +611,8 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
 {
     *home = (struct api_loop){.api = api, .loop = loop, .index = index};
     list_init(&home->live);
+    list_init(&home->chats);
+    list_init(&home->runs);
     if (store_kind(api->store) == DB_SQLITE) {
         enum err err = store_connect(api->store, &home->db, why);
         if (err) return err;
@@ -594,6 +620,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     home->tokens = token_cache_new();
     home->feed = feed_cache_new();
     home->llm = llm_loop_open(api->llm, loop);
+    home->gateway = gateway_loop_open(home);
     home->conversations = conversation_cache_new();
     home->hub_loop = hub_loop_open(api->hub, loop, on_notice, home);
     metrics_attend(api->metrics, home);
@@ -605,11 +632,15 @@ void api_loop_drain(struct api_loop *home)
     home->draining = true;
     metrics_leave(home->api->metrics, home->index); /* its server may be gone any moment now */
     live_drain(home);
+    chat_drain(home);
+    chat_run_drain(home);
 }
 
 void api_loop_abort(struct api_loop *home)
 {
     live_abort(home);
+    gateway_abort(home);
+    chat_abort(home);
     llm_loop_close(home->llm);
     home->llm = NULL;
     metrics_leave(home->api->metrics, home->index); /* when the loop never served: not drained */
@@ -619,6 +650,7 @@ void api_loop_close(struct api_loop *home)
 {
     token_cache_free(home->tokens);
     feed_cache_free(home->feed);
+    gateway_loop_close(home->gateway);
     conversation_cache_free(home->conversations);
     hub_loop_close(home->hub_loop);
     db_close(home->db);

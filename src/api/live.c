@@ -410,11 +410,10 @@ static struct str protocol_token(const struct http_exchange *x, struct str *item
     return (struct str){0};
 }
 
-/* A browser insists that one of the protocols it offered is chosen. */
-static struct str choose_protocol(const struct http_exchange *x)
+struct str live_choose_protocol(const struct http_exchange *x, struct str ours)
 {
     struct str list = http_find_header(x, STR("sec-websocket-protocol")), item = {0};
-    if (header_list_has(list, STR("hutong.v1"))) return STR("hutong.v1");
+    if (header_list_has(list, ours)) return ours;
     return protocol_token(x, &item).len > 0 ? item : (struct str){0};
 }
 
@@ -423,13 +422,12 @@ static const struct url_param *query_of(struct call *call, const char *name)
     return url_params_find(&call->query, name);
 }
 
-/* Who opens it; the store has not been asked yet. `*code_out`: what to close with otherwise. */
-static bool claim(struct call *call, bool legacy, unsigned *code_out, const char **reason_out)
+bool live_claim(struct call *call, unsigned ways, unsigned *code_out, const char **reason_out)
 {
     struct why why;
     struct str item, token = {0}, header = http_find_header(call->x, STR("authorization"));
-    const struct url_param *ticket = legacy ? NULL : query_of(call, "ticket");
-    const struct url_param *query = legacy ? query_of(call, "token") : NULL;
+    const struct url_param *ticket = ways & LIVE_BY_TICKET ? query_of(call, "ticket") : NULL;
+    const struct url_param *query = ways & LIVE_BY_QUERY ? query_of(call, "token") : NULL;
     if (ticket) {
         struct ticket_holder holder;
         if (ticket_take(call->api->tickets, ticket->value, clock_mono_us(), &holder, &why) == OK) {
@@ -475,7 +473,7 @@ static struct live *accept_ws(struct call *call, bool legacy, const struct calle
     struct ws_options options = {.queue_max = (size_t)settings->live_queue_bytes,
                                  .message_max = LIMIT_WS_MESSAGE_BYTES,
                                  .ping_us = settings->live_ping_s * 1000000,
-                                 .protocol = choose_protocol(call->x)};
+                                 .protocol = live_choose_protocol(call->x, STR("hutong.v1"))};
     struct live *live = live_new(home, legacy ? LIVE_LEGACY : LIVE_APP, who, by_token);
     live->ws = ws_accept(call->x, &options, legacy ? &legacy_owner : &app_owner, live);
     if (live->ws) return live;
@@ -531,7 +529,8 @@ static void go_on(struct call *call)
 
 static void on_confirmed(struct task *task)
 {
-    go_on(CONTAINER_OF(task, struct call, back));
+    struct call *call = CONTAINER_OF(task, struct call, back);
+    call->after(call);
 }
 
 static void confirm_on_worker(struct job *job, void *own)
@@ -542,21 +541,21 @@ static void confirm_on_worker(struct job *job, void *own)
     loop_post(call->home->loop, &call->back);
 }
 
-static void confirm_then_go_on(struct call *call)
+void live_confirm(struct call *call, void (*after)(struct call *call))
 {
+    call->after = after;
     call->back.run = on_confirmed;
     call->job.work = confirm_on_worker;
     if (call->home->db) {
         call->err = token_confirm(call, &call->why);
-        go_on(call);
+        after(call);
     } else if (!workers_submit(call->api->workers, &call->job)) {
         call->err = ERR_BUSY;
-        go_on(call);
+        after(call);
     }
 }
 
-/* RFC 9110, 15.5.22: say which protocol, and RFC 6455, 4.4: which version of it. */
-static void ask_for_upgrade(struct call *call, const struct why *why)
+void live_ask_for_upgrade(struct call *call, const struct why *why)
 {
     respond_status(call->x, 426, why->text);
     http_add_header(call->x, "Upgrade", STR("websocket"));
@@ -570,7 +569,7 @@ static enum err begin_ws(struct call *call, bool legacy, struct why *why)
     unsigned code = 0;
     const char *reason = NULL;
     if (ws_check_request(call->x, why) != OK) {
-        ask_for_upgrade(call, why);
+        live_ask_for_upgrade(call, why);
         return OK;
     }
     if (!legacy && !origin_allowed(call)) {
@@ -578,10 +577,10 @@ static enum err begin_ws(struct call *call, bool legacy, struct why *why)
     }
     if (call->home->draining) {
         refuse_ws(call, legacy, WS_CODE_RESTART, "the server restarts");
-    } else if (!claim(call, legacy, &code, &reason)) {
+    } else if (!live_claim(call, legacy ? LIVE_BY_QUERY : LIVE_BY_TICKET, &code, &reason)) {
         refuse_ws(call, legacy, code, reason);
     } else {
-        confirm_then_go_on(call);
+        live_confirm(call, go_on);
     }
     return OK;
 }
@@ -732,21 +731,22 @@ enum err live_events(struct call *call, struct why *why)
     if (!origin_allowed(call)) {
         return why_set(why, ERR_DENIED, "this page may not open live connections here");
     }
-    if (!claim(call, false, &code, &reason)) {
+    if (!live_claim(call, LIVE_BY_TICKET, &code, &reason)) {
         return why_set(why, ERR_UNKNOWN_CALLER, "%s", reason);
     }
-    confirm_then_go_on(call);
+    live_confirm(call, go_on);
     return OK;
 }
 
 /* --- from outside --- */
 
-static bool is_meant(const struct live *live, const struct hub_notice *notice)
+bool live_is_meant(const struct caller *who, const struct hub_notice *notice)
 {
-    if (live->who.user.value == 0) return false;
-    if (notice->what == NOTICE_SESSION_REVOKED) return live->who.session == notice->session;
-    return live->who.user.value == notice->user.value &&
-           (notice->session == 0 || live->who.session != notice->session);
+    bool of_others = notice->what == NOTICE_LEFT_TOPIC || notice->what == NOTICE_KEY_REVOKED;
+    if (who->user.value == 0 || of_others) return false;
+    if (notice->what == NOTICE_SESSION_REVOKED) return who->session == notice->session;
+    return who->user.value == notice->user.value &&
+           (notice->session == 0 || who->session != notice->session);
 }
 
 static void leave(struct live *live, const struct hub_notice *notice)
@@ -765,7 +765,7 @@ void live_notice(struct api_loop *home, const struct hub_notice *notice)
         struct live *live = CONTAINER_OF(at, struct live, link);
         if (notice->what == NOTICE_LEFT_TOPIC) {
             leave(live, notice);
-        } else if (is_meant(live, notice)) {
+        } else if (live_is_meant(&live->who, notice)) {
             sign_out(live);
         }
     }

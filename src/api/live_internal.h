@@ -70,6 +70,23 @@ void live_send_topic(struct live *live, const char *type, const struct topic_nam
 void live_sign_out_soon(struct live *live);
 void live_send_error(struct live *live, const char *sentence, struct str topic);
 
+/* --- opening a socket, for /chat too --- */
+
+/* Where a token may stand besides the Authorization header and the subprotocol. */
+enum { LIVE_BY_TICKET = 1, LIVE_BY_QUERY = 2 };
+/* Who opens it; the store has not been asked yet. `*code_out`: what to close with otherwise. */
+MUST_USE bool live_claim(struct call *call, unsigned ways, unsigned *code_out,
+                         const char **reason_out);
+/* A browser insists that one of the protocols it offered is chosen: ours, else what the token
+ * stood in. */
+struct str live_choose_protocol(const struct http_exchange *x, struct str ours);
+/* Look the claim up, here or on a worker; then `after` on the loop, with call->err. */
+void live_confirm(struct call *call, void (*after)(struct call *call));
+/* 426. RFC 9110, 15.5.22: say which protocol, and RFC 6455, 4.4: which version of it. */
+void live_ask_for_upgrade(struct call *call, const struct why *why);
+/* The notice ends this log-in. */
+bool live_is_meant(const struct caller *who, const struct hub_notice *notice);
+
 /* "feed", "me", "group:3", "post:9" as a member writes it. */
 MUST_USE bool live_topic_parse(const struct live *live, struct str text,
                                struct topic_name *name_out);

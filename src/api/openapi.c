@@ -59,6 +59,24 @@ static const struct schema schemas[] = {
     {"GroupMember", "user:UserBrief, joined_at:time, read_id:int"},
     {"GroupWithMembers", "group:Group, members:[GroupMember]"},
     {"Ticket", "ticket:text, expires_in:int"},
+    {"ApiKey", "id:id, name:text, last_four:text, requests_per_minute:int?, tokens_per_day:int?, "
+               "models:[Words]?, created_at:time, last_used_at:time?"},
+    {"NewApiKey", "id:id, name:text, last_four:text, requests_per_minute:int?, "
+                  "tokens_per_day:int?, models:[Words]?, created_at:time, last_used_at:time?, "
+                  "key:text"},
+    {"ApiKeys", "items:[ApiKey]"},
+    {"UsageRow", "day:text, key_id:id, key_name:text, user_id:id, username:text, site:text, "
+                 "model:text, requests:int, shared_requests:int, unknown_requests:int, "
+                 "unpriced_requests:int, input_tokens:int, output_tokens:int, cached_tokens:int, "
+                 "estimated_tokens:int, cost_micro:int?"},
+    {"Usage", "items:[UsageRow], more:bool"},
+    {"Chat", "id:id, title:text, model:text, system:text, head:id, created_at:time"},
+    {"Chats", "items:[Chat], next_before:int?"},
+    {"ChatTurn", "id:id, parent:id, role:user|assistant, status:streaming|complete|cut_off|refused|"
+                 "interrupted|failed, content:text, reasoning:text, site:text, model:text, "
+                 "offline:bool, detail:text, input_tokens:int?, output_tokens:int?, "
+                 "estimated:bool, created_at:time"},
+    {"ChatTurns", "items:[ChatTurn], next_after:int?"},
     {"Place", "id:id, name:text, location_type:text?, x:number, y:number, width:number, "
               "height:number, description:text?"},
     {"Places", "items:[Place]"},
@@ -165,8 +183,8 @@ static void put_words(struct json_out *out, struct str words, bool nullable)
 static bool is_word_list(struct str type)
 {
     if (str_find_byte(type, '|') < type.len) return true;
-    /* The two that have one word only. */
-    return str_eq(type, STR("bearer")) || str_eq(type, STR("healthy"));
+    /* Those that have one word only. */
+    return str_eq(type, STR("bearer")) || str_eq(type, STR("healthy")) || str_eq(type, STR("none"));
 }
 
 /* A plain type or a reference, inside an object that is open. False: neither. */

@@ -68,6 +68,38 @@ static void write_problem(struct http_exchange *x, int status, const char *name,
     if (status == 401) http_add_header(x, "WWW-Authenticate", STR("Bearer"));
 }
 
+/* OpenAI's form of an error, for programs. */
+static void write_program_error(struct call *call, int status, struct str message,
+                                const struct why *why)
+{
+    struct http_exchange *x = call->x;
+    const char *type = status == 401   ? "authentication_error"
+                       : status == 403 ? "permission_error"
+                       : status == 429 ? "rate_limit_error"
+                       : status < 500  ? "invalid_request_error"
+                                       : "server_error";
+    const char *code = call->error_code ? call->error_code : why ? why->type : NULL;
+    x->status = status;
+    x->content_type = "application/json";
+    struct json_out out = json_begin(&x->reply);
+    json_open(&out, NULL, '{');
+    json_open(&out, "error", '{');
+    json_put_str(&out, "message", message);
+    json_put_str(&out, "type", str_of(call->error_type ? call->error_type : type));
+    json_put_opt(&out, "param", str_of(why ? why->field : NULL));
+    json_put_opt(&out, "code", str_of(code));
+    json_close(&out, '}');
+    json_close(&out, '}');
+    if (status == 401) http_add_header(x, "WWW-Authenticate", STR("Bearer"));
+    if (call->no_retry) http_add_header(x, "X-Should-Retry", STR("false"));
+}
+
+void respond_program(struct call *call, int status, const char *sentence)
+{
+    http_reset_reply(call->x);
+    write_program_error(call, status, str_of(sentence), NULL);
+}
+
 /* RateLimit-* as in draft-ietf-httpapi-ratelimit-headers-03, Retry-After as in RFC 9110. */
 static void add_rate_headers(struct call *call)
 {
@@ -79,7 +111,8 @@ static void add_rate_headers(struct call *call)
                    {"RateLimit-Limit", verdict->limit},
                    {"RateLimit-Remaining", verdict->remaining},
                    {"RateLimit-Reset", verdict->reset_s}};
-    for (size_t i = 0; i < COUNT_OF(headers); i++) {
+    size_t count = verdict->limit > 0 ? COUNT_OF(headers) : 1;
+    for (size_t i = 0; i < count; i++) {
         http_add_header(call->x, headers[i].name,
                         arena_printf(call->arena, "%u", headers[i].value));
     }
@@ -101,9 +134,15 @@ void respond_problem(struct call *call, enum err err, const struct why *why)
     } else if (status == 500) {
         detail = STR("something went wrong on our side; nothing was changed");
     }
-    write_problem(x, status, name, detail, call, why);
+    if (call->route->access == ACCESS_KEY) {
+        if (err == ERR_INVALID) status = 400; /* as OpenAI has it */
+        write_program_error(call, status, detail, why);
+    } else {
+        write_problem(x, status, name, detail, call, why);
+    }
     if (status == 503) http_add_header(x, "Retry-After", STR("2"));
-    if (status == 429 && call->over_rate.limit > 0) add_rate_headers(call);
+    bool when = call->over_rate.limit > 0 || call->over_rate.retry_after_s > 0;
+    if (status == 429 && when) add_rate_headers(call);
 }
 
 void respond_status(struct http_exchange *x, int status, const char *sentence)

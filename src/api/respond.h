@@ -14,6 +14,8 @@
 void respond_problem(struct call *call, enum err err, const struct why *why);
 /* For requests that never became a call: broken HTTP, no such path. */
 void respond_status(struct http_exchange *x, int status, const char *sentence);
+/* The same for programs, in OpenAI's form. */
+void respond_program(struct call *call, int status, const char *sentence);
 /* Headers that every answer to a browser of an allowed origin needs. */
 void respond_cors(struct call *call);
 bool respond_origin_allowed(const struct api *api, const struct http_exchange *x);

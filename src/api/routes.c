@@ -7,7 +7,9 @@
  * A row: method, path, lane, who may, rate, body, handler, help, fields of the
  * body, of the query, the reply's schema, status of success.
  */
+#include "api/chat.h"
 #include "api/files.h"
+#include "api/gateway.h"
 #include "api/handlers.h"
 #include "api/health.h"
 #include "api/live.h"
@@ -174,6 +176,81 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/live/events", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, live_events,
      "The same events as server-sent events", "", "topics:text?, ticket:text?, last_event_id:text?",
      "text/event-stream", 200},
+
+    /* Keys for programs; see docs/gateway.md */
+    {HTTP_GET_, "/keys", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, keys_get_list,
+     "One's keys for programs", "", "", "ApiKeys", 200},
+    {HTTP_POST_, "/keys", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, keys_post,
+     "Make a key for a program; it is shown this once",
+     "name:text:1-100, requests_per_minute:int?:1-1000000000000, "
+     "tokens_per_day:int?:1-1000000000000, models:[Words]?",
+     "", "NewApiKey", 201},
+    {HTTP_PATCH_, "/keys/{key_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, keys_patch,
+     "Change its name or limits; what is absent stays, null takes a limit away",
+     "name:text?:1-100, requests_per_minute:int?:1-1000000000000, "
+     "tokens_per_day:int?:1-1000000000000, models:[Words]?",
+     "", "ApiKey", 200},
+    {HTTP_DELETE_, "/keys/{key_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, keys_delete,
+     "Revoke a key; what runs with it ends", "", "", "", 204},
+    {HTTP_GET_, "/usage", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, usage_get,
+     "What was used with one's keys, by day, key and model; administrators see everybody's", "",
+     "from:text?, to:text?, user_id:id?", "Usage", 200},
+
+    /* OpenAI's API for programs; see docs/gateway.md */
+    {HTTP_POST_, "/v1/chat/completions", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_JSON, gateway_chat,
+     "Ask a model, whole or streamed, as OpenAI's API has it",
+     "model:text, messages:[object], stream:bool?, stream_options:object?, temperature:number?, "
+     "top_p:number?, presence_penalty:number?, frequency_penalty:number?, max_tokens:int?, "
+     "max_completion_tokens:int?, seed:int?, stop:text?, response_format:object?, tools:[object]?, "
+     "tool_choice:text?, reasoning_effort:none?",
+     "", "application/json", 200},
+
+    {HTTP_POST_, "/v1/embeddings", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_JSON, gateway_embeddings,
+     "Vectors for texts, as OpenAI's API has it",
+     "model:text, input:text, encoding_format:float|base64?, dimensions:int?", "",
+     "application/json", 200},
+    {HTTP_GET_, "/v1/models", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,
+     "The models that the key may ask, as OpenAI's API has it", "", "", "application/json", 200},
+    {HTTP_GET_, "/v1/models/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,
+     "Whether there is that model (its slash as %2F)", "", "", "application/json", 200},
+    {HTTP_GET_, "/v1/models/{site}/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE,
+     gateway_models, "The same with its slash", "", "", "application/json", 200},
+    /* Models */
+    {HTTP_GET_, "/chat", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, chat_ws,
+     "WebSocket to a model: a question in, its answer in pieces out; see docs/chat.md", "",
+     "ticket:text?, token:text?", "", 101},
+
+    {HTTP_GET_, "/chat/conversations", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
+     chats_get_list, "One's conversations with models, newest first", "",
+     "before:id?, limit:int?:1-100", "Chats", 200},
+    {HTTP_POST_, "/chat/conversations", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
+     chats_post, "Begin a conversation",
+     "title:text?:1-200, model:text?:0-200, system:text?:0-32000", "", "Chat", 201},
+    {HTTP_GET_, "/chat/conversations/{chat_id}", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
+     chats_get_one, "One of them", "", "", "Chat", 200},
+    {HTTP_PATCH_, "/chat/conversations/{chat_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
+     chats_patch, "Rename it, choose another model or system prompt",
+     "title:text?:1-200, model:text?:0-200, system:text?:0-32000", "", "Chat", 200},
+    {HTTP_DELETE_, "/chat/conversations/{chat_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE,
+     BODY_NONE, chats_delete, "Delete it with all that was said", "", "", "", 204},
+    {HTTP_GET_, "/chat/conversations/{chat_id}/messages", LANE_READ, ACCESS_MEMBER, RATE_READ,
+     BODY_NONE, chats_get_messages, "What was said, all branches, oldest first", "",
+     "after:id?, limit:int?:1-100", "ChatTurns", 200},
+    {HTTP_POST_, "/chat/conversations/{chat_id}/messages", LANE_WRITE, ACCESS_MEMBER, RATE_CHAT,
+     BODY_JSON, chats_post_message, "Ask; the answer comes as server-sent events (docs/chat.md)",
+     "text:text:1-32000, parent:id?, model:text?:0-200", "", "text/event-stream", 200},
+    {HTTP_GET_, "/chat/conversations/{chat_id}/export", LANE_READ, ACCESS_MEMBER, RATE_READ,
+     BODY_NONE, chats_export, "The line that ends with the newest message, as a file", "",
+     "format:markdown|json?", "text/markdown", 200},
+    {HTTP_GET_, "/chat/conversations/{chat_id}/messages/{turn_id}/stream", LANE_READ, ACCESS_MEMBER,
+     RATE_READ, BODY_NONE, chats_stream, "Hear an answer from its first word, also under way", "",
+     "", "text/event-stream", 200},
+    {HTTP_POST_, "/chat/conversations/{chat_id}/messages/{turn_id}/stop", LANE_READ, ACCESS_MEMBER,
+     RATE_WRITE, BODY_NONE, chats_stop, "End an answer; answered when its end is stored", "", "",
+     "", 204},
+    {HTTP_POST_, "/chat/conversations/{chat_id}/messages/{turn_id}/regenerate", LANE_WRITE,
+     ACCESS_MEMBER, RATE_CHAT, BODY_NONE, chats_regenerate, "Another answer to the same question",
+     "", "", "text/event-stream", 200},
 
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,

@@ -148,7 +148,8 @@ static bool is_meant(const struct seen *seen, const struct hub_notice *notice)
     case NOTICE_USER_REVOKED:
         return seen->who.user.value == notice->user.value &&
                (notice->session == 0 || seen->who.session != notice->session);
-    case NOTICE_LEFT_TOPIC: return false;
+    case NOTICE_LEFT_TOPIC:
+    case NOTICE_KEY_REVOKED: return false;
     }
     return false;
 }

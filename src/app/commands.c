@@ -125,8 +125,8 @@ const struct command commands[] = {
      .run = run_db,
      .vets = true},
     {.name = "llm",
-     .usage =
-         "check\nmodels\nchat [--model SITE/MODEL] [--system TEXT] [--usage] [--quiet] QUESTION...\nchat --schema FILE [--model SITE/MODEL] [--system TEXT] QUESTION...",
+     .usage = "check\nmodels\nchat [--model SITE/MODEL] [--system TEXT] [--usage] [--quiet] "
+              "QUESTION...\nchat --schema FILE [--model SITE/MODEL] [--system TEXT] QUESTION...",
      .summary = "language models: what answers, and a question to one",
      .manual =
          "  check    every site that is set up: does it answer, and with how many models\n"

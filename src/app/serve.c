@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/chat_run.h"
 #include "api/files.h"
+#include "api/gateway.h"
 #include "api/live.h"
 #include "api/metrics.h"
 #include "app/command.h"
@@ -32,6 +34,7 @@
 #include "base/rng.h"
 #include "hub/redis.h"
 #include "io/socket.h"
+#include "store/chats.h"
 #include "store/events.h"
 #include "store/records.h"
 #include "store/sessions.h"
@@ -115,7 +118,8 @@ static void drain_loop(struct server_loop *to, void *ctx)
 
 static void count_open(struct server_loop *to, void *ctx)
 {
-    *(size_t *)ctx += http_server_open_count(to->home.server) + to->home.live_count;
+    *(size_t *)ctx +=
+        http_server_open_count(to->home.server) + to->home.live_count + to->home.chat_count;
 }
 
 static void close_loop(struct server_loop *to, void *ctx)
@@ -163,6 +167,24 @@ static enum err open_threads(struct server *server, struct why *why)
                         &server->api.hashers, why);
 }
 
+static enum err apply_cut_off(void *ctx, struct db *db, struct why *why)
+{
+    (void)ctx;
+    return chat_turns_cut_off(db, STR("the server stopped while it was written"), why);
+}
+
+/* Whoever wrote what is still `streaming` is dead, unless there are other instances. */
+static enum err cut_off_answers(struct api *api, struct why *why)
+{
+    struct db *db;
+    if (api->settings->redis.len > 0) return OK;
+    enum err err = store_connect(api->store, &db, why);
+    if (err) return err;
+    err = store_write(api->store, db, apply_cut_off, NULL, why);
+    db_close(db);
+    return err;
+}
+
 static enum err open_api(struct server *server, struct why *why)
 {
     struct api *api = &server->api;
@@ -176,13 +198,17 @@ static enum err open_api(struct server *server, struct why *why)
     if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;
     files_sweep(s);
+    err = cut_off_answers(api, why);
+    if (err) return err;
+    api->chat_runs = chat_runs_new();
     api->hub = hub_new();
     if (s->redis.len > 0) err = redis_open(s->redis, api->hub, &server->redis, why);
     if (err) return err;
     api->rate = api_rate_new(s);
     api->tickets = tickets_new(100000, s->live_ticket_s * 1000000);
     api->router = api_router_new();
-    return open_threads(server, why);
+    err = open_threads(server, why);
+    return err ? err : gateway_open(s, api->store, api->workers, &api->gateway, why);
 }
 
 static enum err open_loop(struct server *server, size_t index, struct why *why)
@@ -323,6 +349,7 @@ static void close_server(struct server *server)
     /* Nothing new comes in; then those that still work on something bring it back to loops that
      * run; then the loops. */
     on_each_loop(server, close_loop, NULL);
+    if (api->gateway) gateway_flush(api->gateway);
     workers_close(api->workers);
     workers_close(api->hashers);
     store_close(api->store);
@@ -336,6 +363,7 @@ static void close_server(struct server *server)
         api_loop_close(&server->loops[i].home);
     }
     mem_free(server->loops);
+    gateway_free(api->gateway);
     llm_free(api->llm);
     admission_free(server->limits.admission);
     metrics_free(api->metrics);
@@ -344,6 +372,7 @@ static void close_server(struct server *server)
     rate_free(api->rate);
     redis_free(server->redis);
     hub_free(api->hub);
+    chat_runs_free(api->chat_runs);
     keyring_free(api->keyring);
 }
 

@@ -46,3 +46,6 @@ struct message_id {
 struct group_id {
     uint64_t value;
 };
+struct key_id {
+    uint64_t value;
+};

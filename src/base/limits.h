@@ -13,6 +13,8 @@ enum {
     /* One JSON body: the longest text allowed (5,000 code points of 4 bytes, every one escaped as
      * two \uXXXX) is 60 kB. */
     LIMIT_JSON_BYTES = 128 * 1024,
+    /* A program's request to a model: a long conversation with some pictures in base64. */
+    LIMIT_GATEWAY_BYTES = 8 * 1024 * 1024,
     /* Deeper JSON than this is no request of ours, and recursion must end. */
     LIMIT_JSON_DEPTH = 32,
     /* One reply built in memory: 100 posts of 5,000 four-byte characters, escaped. */
@@ -36,6 +38,13 @@ enum {
     LIMIT_GROUP_NAME_MAX = 100,
     LIMIT_GROUP_MEMBERS = 500,
     LIMIT_CLIENT_ID_MAX = 64, /* a UUID and some */
+
+    /* A member's keys for programs: one for each program, and then some. */
+    LIMIT_KEYS = 100,
+    LIMIT_KEY_NAME_MAX = 100,
+    LIMIT_KEY_MODELS = 50,
+    /* "SITE/MODEL": the longest names in use have some 90. */
+    LIMIT_MODEL_BYTES = 200,
 
     LIMIT_PAGE_SIZE = 100,
 

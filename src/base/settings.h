@@ -52,12 +52,16 @@ struct settings {
     int64_t rate_write;
     int64_t rate_login;
     int64_t rate_upload;
+    int64_t rate_chat;
     /* Live */
     int64_t live_queue_bytes;
     int64_t live_ping_s;
     int64_t live_ticket_s;
     struct str live_origins; /* comma-separated; empty: same origin and cors_origins */
     struct str redis;        /* URL of the broker between instances; empty: none */
+    /* Chat */
+    bool chat_open;
+    int64_t chat_linger_s;
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;
@@ -65,15 +69,18 @@ struct settings {
     int64_t image_pixels_max;
     int64_t uploads_at_once;
     /* Models */
-    struct str llm_model;     /* SITE/MODEL; empty: the first site that is set up */
-    struct str llm_fallback;  /* SITE or SITE/MODEL, comma-separated */
-    struct str llm_sites;     /* NAME=URL of more servers that speak OpenAI's API */
+    struct str llm_model;              /* SITE/MODEL; empty: the first site that is set up */
+    struct str llm_fallback;           /* SITE or SITE/MODEL, comma-separated */
+    struct str llm_sites;              /* NAME=URL of more servers that speak OpenAI's API */
     struct str llm_record, llm_replay; /* files of answers; empty: none */
-    struct str llm_keys_file; /* lines NAME KEY [KEY...]; mode 0600 */
+    struct str llm_keys_file;          /* lines NAME KEY [KEY...]; mode 0600 */
     bool llm_probe;
     int64_t llm_at_once, llm_queue_max;
     int64_t llm_connect_s, llm_first_s, llm_idle_s, llm_total_s, llm_queue_s; /* 0: by site */
     int64_t llm_context_tokens;
+    struct str llm_prices; /* MODEL=IN/OUT of a million tokens, comma-separated */
+    bool llm_share, llm_cache;
+    int64_t llm_cache_bytes;
     struct str openai_base, openai_key;
     struct str azure_base, azure_key, azure_version;
     struct str google_base, google_key;

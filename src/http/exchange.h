@@ -109,6 +109,10 @@ void http_add_header(struct http_exchange *x, const char *name, struct str value
 void http_reset_reply(struct http_exchange *x);
 
 void http_reply(struct http_exchange *x);
+/* For an answer that takes its time: `gone` is told when the peer leaves before the reply; reply
+ * nevertheless. A peer that only closes its half counts as gone. http_stream_begin() sets its own
+ * events instead. */
+void http_watch(struct http_exchange *x, struct http_stream_events events);
 
 /* Back-pressure for a sink that cannot take more now. */
 void http_body_pause(struct http_exchange *x);

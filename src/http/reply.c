@@ -248,6 +248,7 @@ void http_reply(struct http_exchange *x)
     struct http_connection *connection = x->connection;
     ASSERT(!x->replied && x->status >= 200);
     x->replied = true;
+    x->stream = (struct http_stream_events){0}; /* of http_watch() */
     if (connection == NULL) {
         exchange_free(server, x);
         return;
@@ -288,6 +289,12 @@ struct blob *http_chunk(struct str bytes)
     if (bytes.len > 0) memcpy(chunk->at + digits, bytes.at, bytes.len);
     memcpy(chunk->at + digits + bytes.len, "\r\n", 2);
     return chunk;
+}
+
+void http_watch(struct http_exchange *x, struct http_stream_events events)
+{
+    ASSERT(!x->replied);
+    x->stream = events;
 }
 
 void http_stream_begin(struct http_exchange *x, struct http_stream_events events)

@@ -544,7 +544,8 @@ static void peer_is_done(struct http_connection *connection)
     struct http_exchange *x = connection->exchange;
     switch (connection->state) {
     case CONNECTION_WORKING:
-        if (x && x->streaming) socket_close(connection->socket); /* nobody waits for its end */
+        /* Nobody waits for its end. */
+        if (x && (x->streaming || x->stream.gone)) socket_close(connection->socket);
         return;
     case CONNECTION_BODY:
         if (x->sink.piece) {
@@ -614,7 +615,9 @@ static void on_closed(void *ctx)
         bool with_app = connection->state == CONNECTION_WORKING && !x->replied;
         if (x->streaming) {
             if (x->stream.gone) x->stream.gone(x->stream.ctx);
-        } else if (!with_app) {
+        } else if (with_app) {
+            if (x->stream.gone) x->stream.gone(x->stream.ctx);
+        } else {
             exchange_free(server, x);
         }
     }

@@ -72,7 +72,8 @@ struct hub_notice {
     enum hub_notice_kind {
         NOTICE_SESSION_REVOKED, /* one log-in ended */
         NOTICE_USER_REVOKED,    /* all log-ins of `user` but `session` (0: all) ended */
-        NOTICE_LEFT_TOPIC       /* `user` may not hear `topic` any more */
+        NOTICE_LEFT_TOPIC,      /* `user` may not hear `topic` any more */
+        NOTICE_KEY_REVOKED      /* the key for programs whose id is `session` */
     } what;
     struct user_id user;
     uint64_t session;

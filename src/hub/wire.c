@@ -10,6 +10,7 @@ static const char *const notice_names[] = {
     [NOTICE_SESSION_REVOKED] = "session",
     [NOTICE_USER_REVOKED] = "user",
     [NOTICE_LEFT_TOPIC] = "left",
+    [NOTICE_KEY_REVOKED] = "key",
 };
 
 /* --- writing --- */
@@ -143,7 +144,8 @@ static bool read_notice(struct arena *arena, const struct json *tree, struct wir
     notice->what = (enum hub_notice_kind)at;
     return read_user(json_get(tree, "user"), &notice->user) &&
            json_as_u64(json_get(tree, "session"), &notice->session) &&
-           (notice->what != NOTICE_SESSION_REVOKED || notice->session > 0) &&
+           ((notice->what != NOTICE_SESSION_REVOKED && notice->what != NOTICE_KEY_REVOKED) ||
+            notice->session > 0) &&
            (notice->what != NOTICE_LEFT_TOPIC ||
             read_topic(json_get(tree, "topic"), &notice->topic));
 }

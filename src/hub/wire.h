@@ -6,7 +6,7 @@
  * drawn when it starts), "kind", and by kind:
  *
  *   event     topic, seq (0: ephemeral), legacy (also for old clients), payload (JSON as a string)
- *   notice    what (session, user, left), user, session, topic (left only)
+ *   notice    what (session, user, left, key), user, session (or the key's id), topic (left only)
  *   present   user, here: a member's first socket came there, or the last one went
  *   here      users: all members with sockets there; every ten seconds
  *   resync    something may have been lost: look into the log; also: say who is here

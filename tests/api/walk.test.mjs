@@ -33,6 +33,10 @@ before(async () => {
   world.message = await make(`/messages/send/${bob.id}`, { content: 'SECRET-letter' }, 200);
   world.group = await make('/groups', { name: 'SECRET-group', members: [bob.id] });
   world.said = await make(`/groups/${world.group.id}/messages`, { content: 'SECRET-talk' });
+  world.key = await make('/keys', { name: 'SECRET-program' });
+  world.chat = await make('/chat/conversations', { title: 'SECRET-chat' });
+  await server.api('POST', `/chat/conversations/${world.chat.id}/messages`, { token: ada.token, json: { text: 'SECRET-question' } });
+  world.turn = assertOk(await server.api('GET', `/chat/conversations/${world.chat.id}/messages`, { token: ada.token })).items[1];
   await server.sql(`UPDATE sessions SET client = 'SECRET-phone' WHERE user_id = ${ada.id}`);
   [world.session] = await server.sql(`SELECT id FROM sessions WHERE user_id = ${ada.id}`);
   assertOk(await server.api('POST', '/auth/logout-all', { token: world.gone.token }), 204);
@@ -50,7 +54,7 @@ async function signIn(name) {
 }
 
 /*
- * who      anyone, optional, live, member, moderator, admin: as the table has it
+ * who      anyone, optional, live, key, member, moderator, admin: as the table has it
  * path     with ada's and bob's ids filled in
  * json     a body that would do what the route is for
  * body     the same as something else
@@ -66,6 +70,11 @@ const ids = {
   group_id: () => world.group.id,
   message_id: () => world.message.id,
   session_id: () => world.session.id,
+  key_id: () => world.key.id,
+  site: () => 'offline',
+  model: () => 'hutong-offline',
+  chat_id: () => world.chat.id,
+  turn_id: () => world.turn.id,
   filename: () => 'nothing.png',
 };
 const proxied = { 'x-forwarded-for': '203.0.113.9' };
@@ -142,13 +151,37 @@ const entries = {
   'GET /live': { who: 'live', wrong: [400, 403, 426] },
   'GET /live/events': { who: 'live', query: () => `?topics=group:${world.group.id}`, wrong: 200, stranger: 401, stream: true },
 
+  'GET /keys': { who: 'member', wrong: 200 },
+  'POST /keys': { who: 'member', json: { name: 'eve alone', user_id: 1 }, wrong: 201 },
+  'PATCH /keys/{key_id}': { who: 'member', json: { name: 'eve renamed it' }, wrong: 404 },
+  'DELETE /keys/{key_id}': { who: 'member', wrong: 404 },
+  'GET /usage': { who: 'member', query: () => `?user_id=${world.ada.id}`, wrong: 403 },
+
+  'POST /v1/chat/completions': { who: 'key', json: { model: 'offline/', messages: [{ role: 'user', content: 'x' }] }, wrong: 401 },
+  'POST /v1/embeddings': { who: 'key', json: { model: 'offline/', input: 'x' }, wrong: 401 },
+  'GET /v1/models': { who: 'key', wrong: 401 },
+  'GET /v1/models/{model}': { who: 'key', wrong: 401 },
+  'GET /v1/models/{site}/{model}': { who: 'key', wrong: 401 },
+  'GET /chat': { who: 'live', wrong: [400, 403, 426] },
+  'GET /chat/conversations': { who: 'member', wrong: 200 },
+  'POST /chat/conversations': { who: 'member', json: { title: 'eve alone', owner_id: 1 }, wrong: 201 },
+  'GET /chat/conversations/{chat_id}': { who: 'member', wrong: 404 },
+  'PATCH /chat/conversations/{chat_id}': { who: 'member', json: { title: 'eve renamed it' }, wrong: 404 },
+  'DELETE /chat/conversations/{chat_id}': { who: 'member', wrong: 404 },
+  'GET /chat/conversations/{chat_id}/messages': { who: 'member', wrong: 404 },
+  'POST /chat/conversations/{chat_id}/messages': { who: 'member', json: { text: 'eve was here' }, wrong: 404 },
+  'GET /chat/conversations/{chat_id}/export': { who: 'member', wrong: 404 },
+  'GET /chat/conversations/{chat_id}/messages/{turn_id}/stream': { who: 'member', wrong: 404 },
+  'POST /chat/conversations/{chat_id}/messages/{turn_id}/stop': { who: 'member', wrong: 404 },
+  'POST /chat/conversations/{chat_id}/messages/{turn_id}/regenerate': { who: 'member', wrong: 404 },
+
   'GET /places': { who: 'anyone', wrong: 200 },
 };
 
 // The rows of src/api/routes.c: method, path, who may.
 async function tableOfRoutes() {
   const source = await readFile(new URL('../../src/api/routes.c', import.meta.url), 'utf8');
-  const rows = [...source.matchAll(/^\s*\{HTTP_([A-Z]+)_, "([^"]+)", LANE_[A-Z]+, ACCESS_([A-Z]+),/gm)];
+  const rows = [...source.matchAll(/^\s*\{HTTP_([A-Z]+)_, "([^"]+)", LANE_[A-Z]+,\s+ACCESS_([A-Z]+),/gm)];
   return new Map(rows.map(([, method, path, who]) => [`${method} ${path}`, who.toLowerCase()]));
 }
 
@@ -169,6 +202,7 @@ function ask(entry, { token, method = entry.method } = {}) {
 function assertNoSecret(reply, name) {
   assert.doesNotMatch(reply.text, /SECRET-/, name);
   assert.doesNotMatch(reply.text, /\$argon2|\$2b\$|password_hash|family_hash|refresh_hash/, name);
+  assert.ok(!reply.text.includes(world.key.key), `${name}: a key`);
   for (const who of ['ada', 'bob', 'mod', 'root']) {
     assert.ok(!reply.text.includes(world[who].token), `${name}: the token of ${who}`);
   }
@@ -189,6 +223,10 @@ async function theirs() {
     `SELECT * FROM messages WHERE sender_id IN (${both})`,
     `SELECT * FROM conversations WHERE user_id IN (${both}) AND partner_id IN (${both})`,
     `SELECT * FROM chat_groups WHERE owner_id IN (${both})`,
+    `SELECT * FROM api_keys WHERE user_id IN (${both})`,
+    `SELECT * FROM llm_usage WHERE user_id IN (${both})`,
+    `SELECT * FROM chats WHERE owner_id IN (${both})`,
+    `SELECT * FROM chat_turns WHERE chat_id = ${world.chat.id}`,
     `SELECT * FROM chat_group_members WHERE group_id = ${world.group.id}`,
   ];
   return server.sqlText(questions.join('; '));
@@ -220,7 +258,12 @@ describe('without a good token', () => {
         `${world.ada.token.slice(0, -4)}AAAA`];
       for (const token of tokens) {
         const reply = await ask(entry, { token });
-        assertProblem(reply, 401);
+        if (entry.who === 'key') {
+          assert.equal(reply.status, 401);
+          assert.equal(reply.body.error.code, 'invalid_api_key');
+        } else {
+          assertProblem(reply, 401);
+        }
         assertNoSecret(reply, entry.name);
       }
       if (entry.method === 'GET') assert.equal((await ask(entry, { method: 'HEAD' })).status, 401);
@@ -288,7 +331,7 @@ describe('with the token of the wrong member', () => {
     const admins = each.filter(({ who }) => who === 'admin');
     assert.ok(admins.length > 0);
     for (const entry of admins) assertProblem(await ask(entry, { token: world.mod.token }), 403);
-    const letters = each.filter(({ route }) => /\{(group_id|message_id|session_id)\}/.test(route));
+    const letters = each.filter(({ route }) => /\{(group_id|message_id|session_id|key_id)\}/.test(route));
     assert.ok(letters.length > 5);
     for (const who of ['mod', 'root']) {
       for (const entry of letters) {

@@ -27,6 +27,8 @@ const QUIET = {
   HUTONG_RATE_WRITE: '0',
   HUTONG_RATE_LOGIN: '0',
   HUTONG_RATE_UPLOAD: '0',
+  HUTONG_RATE_CHAT: '0',
+  HUTONG_LLM_PROBE: 'off', // nobody's model server is part of a test
 };
 
 // As ./dev sets them; by hand, a failed assertion at least tells where it happened.

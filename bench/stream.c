@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * bench/stream.c: many answers that stream through a server, token by token.
+ *
+ * Is both ends: a model provider (OpenAI's events) that gives every open stream
+ * one token each --every-ms, and the readers who asked the server in between.
+ * Each token carries the time at which it was written, so a reader knows how
+ * long it was on the way; what this program needs itself is in that too, which
+ * is why a plain proxy (nginx) is measured with the same program in the same run.
+ *
+ * The provider listens first and writes its port to a file; the caller starts the
+ * server with that address and says where it is on standard input. One thread.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "support/measure.h"
+#include "support/net.h"
+#include "support/options.h"
+#include "support/request.h"
+
+static const char help[] =
+    "Usage: stream --port-file FILE [OPTION...]\n"
+    "Stream answers of an own provider through a server; print one line of JSON.\n"
+    "The provider's port is written to FILE; then one line is read from standard\n"
+    "input, URL PID[,PID...] TOKEN: where to POST, the processes that are measured,\n"
+    "and what is sent as Bearer.\n"
+    "\n"
+    "  --streams N     open at once (2000)\n"
+    "  --every-ms N    between two tokens of a stream (20)\n"
+    "  --seconds N     measured (5), after one of warming up\n"
+    "  --header TEXT   repeatable\n"
+    "  --body TEXT     of the request\n";
+
+enum { EVENTS = 512, TAIL = 32, STAMP = 16 };
+
+static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                           "Transfer-Encoding: chunked\r\n\r\n";
+
+struct peer {
+    int fd;
+    bool upstream; /* a stream of ours to the server; else a reader */
+    bool open;     /* upstream: asked, and gets tokens */
+    bool asked;    /* reader: the request is out */
+    char tail[TAIL];
+    size_t tail_len;
+};
+
+static struct {
+    uint64_t streams, every_ms, seconds;
+    struct request request;
+    struct pids pids;
+    struct str port_file, token;
+    int epoll, listener;
+    struct peer *peers; /* by descriptor */
+    size_t peers_max, open;
+    bool measuring;
+    uint64_t sent, got, broken;
+    struct samples delays;
+} run;
+
+static void watch(int fd, uint32_t what, bool upstream)
+{
+    if ((size_t)fd >= run.peers_max) give_up("stream", "descriptor %d is too high", fd);
+    run.peers[fd] = (struct peer){.fd = fd, .upstream = upstream};
+    struct epoll_event event = {.events = what, .data.fd = fd};
+    epoll_ctl(run.epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void drop(struct peer *peer)
+{
+    if (peer->open) run.open--;
+    if (!peer->upstream) run.broken++;
+    peer->open = false;
+    close(peer->fd);
+}
+
+/* --- the provider --- */
+
+static void accept_all(void)
+{
+    for (;;) {
+        int fd = accept4(run.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) return;
+        watch(fd, EPOLLIN, true);
+    }
+}
+
+static void hear_request(struct peer *peer)
+{
+    char bytes[16384];
+    ssize_t len = recv(peer->fd, bytes, sizeof(bytes), 0);
+    if (len <= 0) {
+        if (len == 0 || errno != EAGAIN) drop(peer);
+        return;
+    }
+    if (peer->open) return;
+    peer->open = true;
+    run.open++;
+    if (send(peer->fd, head, sizeof(head) - 1, MSG_NOSIGNAL) < 0) drop(peer);
+}
+
+static void give_token(struct peer *peer)
+{
+    char data[256], chunk[320];
+    int len = snprintf(data, sizeof(data),
+                       "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\","
+                       "\"created\":1700000000,\"model\":\"m\",\"choices\":[{\"index\":0,"
+                       "\"delta\":{\"content\":\"tk%0*" PRId64 " \"},\"finish_reason\":null}]}\n\n",
+                       STAMP, clock_mono_us());
+    int all = snprintf(chunk, sizeof(chunk), "%x\r\n%s\r\n", (unsigned)len, data);
+    if (send(peer->fd, chunk, (size_t)all, MSG_NOSIGNAL) == all && run.measuring) run.sent++;
+}
+
+static void give_tokens(void)
+{
+    for (size_t fd = 0; fd < run.peers_max; fd++) {
+        struct peer *peer = &run.peers[fd];
+        if (peer->upstream && peer->open) give_token(peer);
+    }
+}
+
+/* --- the readers --- */
+
+static void ask(struct peer *peer)
+{
+    struct buf text;
+    buf_init(&text, 65536);
+    request_write(&text, &run.request, run.token, 0);
+    if (send(peer->fd, text.at, text.len, MSG_NOSIGNAL) != (ssize_t)text.len) drop(peer);
+    buf_release(&text);
+    peer->asked = true;
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = peer->fd};
+    epoll_ctl(run.epoll, EPOLL_CTL_MOD, peer->fd, &event);
+}
+
+static void count_tokens(struct peer *peer, const char *bytes, size_t len)
+{
+    int64_t now = clock_mono_us();
+    const char *at = bytes, *end = bytes + len;
+    while ((at = memmem(at, (size_t)(end - at), "tk", 2)) && end - at >= 2 + STAMP) {
+        char digits[STAMP + 1] = {0};
+        memcpy(digits, at + 2, STAMP);
+        at += 2 + STAMP;
+        if (!run.measuring) continue;
+        run.got++;
+        samples_add(&run.delays, now - strtoll(digits, NULL, 10));
+    }
+    /* What may be the beginning of one waits for the next read. */
+    size_t keep = at ? (size_t)(end - at) : MIN(len, (size_t)1);
+    if (!at && keep && bytes[len - 1] != 't') keep = 0;
+    memcpy(peer->tail, end - keep, keep);
+    peer->tail_len = keep;
+}
+
+static void hear_answer(struct peer *peer)
+{
+    char bytes[TAIL + 16384];
+    memcpy(bytes, peer->tail, peer->tail_len);
+    ssize_t len = recv(peer->fd, bytes + peer->tail_len, 16384, 0);
+    if (len > 0) {
+        count_tokens(peer, bytes, peer->tail_len + (size_t)len);
+    } else if (len == 0 || errno != EAGAIN) {
+        drop(peer);
+    }
+}
+
+/* --- the run --- */
+
+static void turn(int timer)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(run.epoll, events, EVENTS, 1000);
+    for (int i = 0; i < count; i++) {
+        struct peer *peer = &run.peers[events[i].data.fd];
+        uint64_t ticks;
+        if (events[i].data.fd == timer) {
+            if (read(timer, &ticks, sizeof(ticks)) == sizeof(ticks)) give_tokens();
+        } else if (events[i].data.fd == run.listener) {
+            accept_all();
+        } else if (peer->upstream) {
+            hear_request(peer);
+        } else if (!peer->asked) {
+            ask(peer);
+        } else {
+            hear_answer(peer);
+        }
+    }
+}
+
+static void run_until(int timer, int64_t until_us)
+{
+    while (clock_mono_us() < until_us) turn(timer);
+}
+
+static void open_streams(int timer)
+{
+    for (uint64_t i = 0; i < run.streams; i++) {
+        int fd = endpoint_connect(&run.request.to, (unsigned)(i % 8));
+        if (fd < 0) give_up("stream", "cannot connect: %s", strerror(errno));
+        watch(fd, EPOLLOUT, false);
+        if (i % 50 == 49) turn(timer);
+    }
+    int64_t until_us = clock_mono_us() + 30000000;
+    while (run.open < run.streams && clock_mono_us() < until_us) turn(timer);
+    if (run.open < run.streams) {
+        give_up("stream", "only %zu of %" PRIu64 " streams reached the provider", run.open,
+                run.streams);
+    }
+}
+
+static void write_port(uint16_t port)
+{
+    char name[1024];
+    str_copy(name, sizeof(name), run.port_file);
+    FILE *file = fopen(name, "we");
+    if (file == NULL) give_up("stream", "cannot write %s", name);
+    fprintf(file, "%u\n", (unsigned)port);
+    fclose(file);
+    /* Whoever starts the server says where and who it is: "http://127.0.0.1:8000/path 1234". */
+    static char line[1024];
+    if (fgets(line, sizeof(line), stdin) == NULL) give_up("stream", "nobody said go");
+    struct str text = str_trim(str_of(line));
+    struct str url = {0}, pids = {0};
+    str_split(&text, ' ', &url);
+    str_split(&text, ' ', &pids);
+    run.token = text;
+    struct why why;
+    if (endpoint_parse(url, &run.request.to, &why) != OK ||
+        pids_parse(pids, &run.pids, &why) != OK) {
+        give_up("stream", "%s", why.text);
+    }
+}
+
+static void print(int64_t cpu_ns, const struct memory *before, const struct memory *after)
+{
+    struct buf text;
+    buf_init(&text, 4096);
+    struct json_out out = json_begin(&text);
+    json_open(&out, NULL, '{');
+    json_put_u64(&out, "streams", run.streams);
+    json_put_u64(&out, "sent", run.sent);
+    json_put_u64(&out, "got", run.got);
+    json_put_u64(&out, "broken", run.broken);
+    put_ratio(&out, "server_cpu_us_per_token", (double)cpu_ns / 1000, (double)run.got);
+    put_ratio(&out, "bytes_per_stream", (double)(after->private_bytes - before->private_bytes),
+              (double)run.streams);
+    samples_write(&run.delays, &out, "delay_us");
+    json_close(&out, '}');
+    puts(text.at);
+    buf_release(&text);
+}
+
+int main(int argc, char **argv)
+{
+    run.streams = 2000;
+    run.every_ms = 20;
+    run.seconds = 5;
+    run.request.method = STR("POST");
+    const struct option_row rows[] = {
+        ROW_COUNT("streams", &run.streams, 1, 100000),
+        ROW_COUNT("every-ms", &run.every_ms, 1, 10000),
+        ROW_COUNT("seconds", &run.seconds, 1, 600),
+        ROW_TAKE("header", &run.request, option_header),
+        ROW_TEXT("body", &run.request.body),
+        ROW_TEXT("port-file", &run.port_file),
+    };
+    options_read("stream", help, rows, COUNT_OF(rows), argc, argv);
+    struct why why;
+    if (descriptors_raise(run.streams * 2 + 100, &why) != OK) give_up("stream", "%s", why.text);
+    run.peers_max = run.streams * 2 + 1000;
+    run.peers = mem_alloc(run.peers_max * sizeof(*run.peers));
+    run.epoll = epoll_create1(EPOLL_CLOEXEC);
+    uint16_t port;
+    run.listener = listen_any(&port);
+    if (run.listener < 0) give_up("stream", "cannot listen: %s", strerror(errno));
+    watch(run.listener, EPOLLIN, false);
+    write_port(port);
+    if (request_complete(&run.request, true, &why) != OK) give_up("stream", "%s", why.text);
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    struct timespec every = {.tv_sec = (time_t)(run.every_ms / 1000),
+                             .tv_nsec = (long)(run.every_ms % 1000) * 1000000};
+    struct itimerspec spec = {.it_interval = every, .it_value = every};
+    watch(timer, EPOLLIN, false);
+    struct memory before, after;
+    if (memory_read(&run.pids, &before, &why) != OK) give_up("stream", "%s", why.text);
+    open_streams(timer);
+    timerfd_settime(timer, 0, &spec, NULL);
+    run_until(timer, clock_mono_us() + 1000000);
+    int64_t from_ns, to_ns;
+    if (cpu_read(&run.pids, &from_ns, &why) != OK) give_up("stream", "%s", why.text);
+    run.measuring = true;
+    run_until(timer, clock_mono_us() + (int64_t)run.seconds * 1000000);
+    run.measuring = false;
+    if (cpu_read(&run.pids, &to_ns, &why) != OK) give_up("stream", "%s", why.text);
+    if (memory_read(&run.pids, &after, &why) != OK) give_up("stream", "%s", why.text);
+    print(to_ns - from_ns, &before, &after);
+    samples_release(&run.delays);
+    return run.got == 0 || run.broken > 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "api/chat_frames.h"
+
+static struct json_out begin(struct buf *buf, const char *type)
+{
+    buf_reset(buf, 4096);
+    struct json_out out = json_begin(buf);
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "type", str_of(type));
+    return out;
+}
+
+void chat_frame_start(struct buf *buf, struct str site, struct str model)
+{
+    struct json_out out = begin(buf, "start");
+    json_put_str(&out, "site", site);
+    json_put_str(&out, "model", model);
+    /* What no language model wrote is marked as such wherever it is shown. */
+    json_put_bool(&out, "offline", str_eq(site, STR("offline")));
+    json_close(&out, '}');
+}
+
+void chat_frame_piece(struct buf *buf, const char *type, struct str text)
+{
+    struct json_out out = begin(buf, type);
+    json_put_str(&out, "text", text);
+    json_close(&out, '}');
+}
+
+static void put_tokens(struct json_out *out, const char *key, int64_t tokens)
+{
+    if (tokens < 0) {
+        json_put_null(out, key);
+    } else {
+        json_put_i64(out, key, tokens);
+    }
+}
+
+/* Never silently zero: what nobody said is null, and a guess says that it is one. */
+static void put_usage(struct json_out *out, const struct llm_usage *usage)
+{
+    json_open(out, "usage", '{');
+    put_tokens(out, "input", usage->input);
+    put_tokens(out, "output", usage->output);
+    put_tokens(out, "cached", usage->cached);
+    put_tokens(out, "reasoning", usage->reasoning);
+    json_put_bool(out, "estimated", usage->estimated);
+    json_close(out, '}');
+}
+
+void chat_frame_end(struct buf *buf, const struct llm_result *result)
+{
+    bool failed = result->end == LLM_FAILED;
+    struct json_out out = begin(buf, failed ? "error" : "done");
+    if (failed) {
+        json_put_str(&out, "fault", str_of(llm_fault_name(result->fault)));
+    } else {
+        json_put_str(&out, "end", str_of(llm_end_name(result->end)));
+    }
+    if (result->end != LLM_COMPLETE) json_put_str(&out, "detail", str_of(result->why.text));
+    put_usage(&out, &result->usage);
+    json_close(&out, '}');
+}
+
+void chat_frame_interrupted(struct buf *buf, const struct llm_usage *usage)
+{
+    struct json_out out = begin(buf, "interrupted");
+    put_usage(&out, usage);
+    json_close(&out, '}');
+}
+
+void chat_frame_error(struct buf *buf, const char *fault, const char *detail)
+{
+    struct json_out out = begin(buf, "error");
+    json_put_str(&out, "fault", str_of(fault));
+    json_put_str(&out, "detail", str_of(detail));
+    json_close(&out, '}');
+}

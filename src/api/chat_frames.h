@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* api/chat_frames.h: what hutong.chat.v1 says of an answer, as JSON (docs/chat.md). */
+#pragma once
+
+#include "base/json.h"
+#include "llm/llm.h"
+
+/* Each empties the buffer and writes one object. */
+void chat_frame_start(struct buf *buf, struct str site, struct str model);
+/* `type`: "delta" or "reasoning". */
+void chat_frame_piece(struct buf *buf, const char *type, struct str text);
+/* The one last word about an answer that ended by itself: `done` or `error`. */
+void chat_frame_end(struct buf *buf, const struct llm_result *result);
+void chat_frame_interrupted(struct buf *buf, const struct llm_usage *usage);
+void chat_frame_error(struct buf *buf, const char *fault, const char *detail);

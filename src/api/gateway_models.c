@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/gateway_models.c: GET /v1/models: what every site says it has, asked all
+ * at once. The list is kept for a minute on each loop, so that programs that
+ * ask before every call don't make the sites pay for it. A site that does not
+ * answer within ten seconds is left out: the others are good to know.
+ */
+#include "api/gateway_internal.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "community/keys.h"
+#include "llm/models.h"
+
+enum { LIST_BYTES_MAX = 4 * 1024 * 1024 };
+
+static const int64_t KEEP_US = INT64_C(60) * 1000000;
+
+/* Names of a loop's models, "SITE/MODEL" one a line. Lives with the loop. */
+struct models {
+    struct buf names;
+    int64_t until_us; /* monotonic; 0: not known */
+    struct buf coming;
+    size_t missing; /* sites that have not answered; 0: nobody asks */
+    bool failed;    /* one could not be asked: ask again soon */
+    struct list waiting;
+};
+
+/* One request; in its call's arena. */
+struct waiter {
+    struct list link;
+    struct call *call;
+    struct str patterns; /* of its key */
+};
+
+struct models *models_new(void)
+{
+    struct models *models = NEW(struct models);
+    buf_init(&models->names, LIST_BYTES_MAX);
+    buf_init(&models->coming, LIST_BYTES_MAX);
+    list_init(&models->waiting);
+    return models;
+}
+
+void models_free(struct models *models)
+{
+    if (models == NULL) return;
+    ASSERT(list_is_empty(&models->waiting));
+    buf_release(&models->names);
+    buf_release(&models->coming);
+    mem_free(models);
+}
+
+/* --- replies --- */
+
+static void put_model(struct json_out *out, struct str name)
+{
+    json_open(out, NULL, '{');
+    json_put_str(out, "id", name);
+    json_put_str(out, "object", STR("model"));
+    json_put_i64(out, "created", 0); /* nobody says */
+    json_put_str(out, "owned_by", str_head(name, str_find_byte(name, '/')));
+    json_close(out, '}');
+}
+
+static void reply_list(const struct waiter *waiter, struct str names)
+{
+    struct json_out out = call_json(waiter->call);
+    struct str name;
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "object", STR("list"));
+    json_open(&out, "data", '[');
+    while (str_split(&names, '\n', &name)) {
+        if (key_allows(waiter->patterns, name)) put_model(&out, name);
+    }
+    json_close(&out, ']');
+    json_close(&out, '}');
+    call_reply(waiter->call);
+}
+
+static void reply_one(const struct waiter *waiter, struct str names, struct str wanted)
+{
+    struct str name;
+    while (str_split(&names, '\n', &name)) {
+        if (!str_eq(name, wanted) || !key_allows(waiter->patterns, name)) continue;
+        struct json_out out = call_json(waiter->call);
+        put_model(&out, name);
+        call_reply(waiter->call);
+        return;
+    }
+    struct why why;
+    waiter->call->error_code = "model_not_found";
+    enum err err = why_set(&why, ERR_NOT_FOUND, "there is no model %.*s; GET /v1/models lists all",
+                           STR_ARGS(str_head(wanted, LIMIT_MODEL_BYTES)));
+    call_refuse(waiter->call, err, &why);
+}
+
+/* "openai/gpt-4o", in one or two segments of the path, encoded or not. */
+static struct str wanted_model(struct call *call)
+{
+    struct str first, second;
+    struct why why;
+    if (url_segment_decode(call->arena, call->params[0], &first, &why)) return STR("");
+    if (call->params[1].at == NULL) return first;
+    if (url_segment_decode(call->arena, call->params[1], &second, &why)) return STR("");
+    return arena_printf(call->arena, "%.*s/%.*s", STR_ARGS(first), STR_ARGS(second));
+}
+
+static void reply(const struct waiter *waiter, struct str names)
+{
+    if (waiter->call->params[0].at == NULL) {
+        reply_list(waiter, names);
+    } else {
+        reply_one(waiter, names, wanted_model(waiter->call));
+    }
+}
+
+/* --- asking --- */
+
+struct naming {
+    struct models *models;
+    struct str site;
+};
+
+static void add_name(void *ctx, struct str id, int64_t context_tokens)
+{
+    struct naming *naming = ctx;
+    struct buf *to = &naming->models->coming;
+    struct why why;
+    (void)context_tokens;
+    if (model_pattern_check(id, &why)) return; /* no name that could be asked for */
+    if (to->len > 0) buf_add_byte(to, '\n');
+    buf_printf(to, "%.*s/%.*s", STR_ARGS(naming->site), STR_ARGS(id));
+}
+
+static struct str names_of(const struct models *models)
+{
+    return models->names.len ? buf_str(&models->names) : STR("");
+}
+
+static void all_known(struct models *models)
+{
+    struct buf old = models->names;
+    models->names = models->coming;
+    models->coming = old;
+    models->until_us = models->failed ? 0 : clock_mono_us() + KEEP_US;
+    while (!list_is_empty(&models->waiting)) {
+        struct list *first = list_take_first(&models->waiting);
+        reply(CONTAINER_OF(first, struct waiter, link), names_of(models));
+    }
+}
+
+static void on_answer(void *ctx, const struct llm_models *answer)
+{
+    struct models *models = ctx;
+    struct naming naming = {models, answer->site};
+    if (answer->fault != LLM_FAULT_NONE) models->failed = true;
+    llm_models_each(answer, add_name, &naming);
+    if (--models->missing == 0) all_known(models);
+}
+
+static enum err begin_models(struct call *call, const struct api_key *key, struct why *why)
+{
+    struct api_loop *home = call->home;
+    struct models *models = home->gateway->models;
+    enum err err = gateway_admit(call, key, 0, why);
+    if (err) return err;
+    struct waiter *waiter = ARENA_NEW(call->arena, struct waiter);
+    waiter->call = call;
+    waiter->patterns = key->models.at ? arena_copy(call->arena, key->models) : key->models;
+    if (models->until_us > clock_mono_us()) {
+        reply(waiter, names_of(models));
+        return OK;
+    }
+    list_add_last(&models->waiting, &waiter->link);
+    if (models->missing > 0) return OK;
+    models->failed = false;
+    buf_reset(&models->coming, LIST_BYTES_MAX);
+    models->missing = llm_site_count(call->api->llm);
+    for (size_t site = 0; site < llm_site_count(call->api->llm); site++) {
+        llm_models_ask(home->llm, site, on_answer, models);
+    }
+    return OK;
+}
+
+enum err gateway_models(struct call *call, struct why *why)
+{
+    return gateway_with_key(call, begin_models, why);
+}
+
+void models_abort(struct models *models)
+{
+    struct why why;
+    while (!list_is_empty(&models->waiting)) {
+        struct list *first = list_take_first(&models->waiting);
+        why_set(&why, ERR_BUSY, "the server is stopping");
+        call_refuse(CONTAINER_OF(first, struct waiter, link)->call, ERR_BUSY, &why);
+    }
+}

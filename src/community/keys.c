@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "community/keys.h"
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "store/records.h"
+
+static enum err note(struct act *act, const char *action, struct key_id id, struct why *why)
+{
+    struct str text = arena_printf(act->arena, "key:%llu", (unsigned long long)id.value);
+    return audit_add(act->db, act->now_us, act->me, action, text, (struct str){0}, why);
+}
+
+enum err keys_make(struct act *act, struct api_key *key, struct str hash, struct why *why)
+{
+    uint64_t count;
+    enum err err = keys_count(act->db, act->me, &count, why);
+    if (err) return err;
+    if (count >= LIMIT_KEYS) {
+        return why_set(why, ERR_CONFLICT, "you have %d keys already: revoke one first", LIMIT_KEYS);
+    }
+    key->user = act->me;
+    key->created_us = act->now_us;
+    err = keys_add(act->db, key, hash, &key->id, why);
+    return err ? err : note(act, "key.created", key->id, why);
+}
+
+enum err keys_edit(struct act *act, const struct api_key *key, struct why *why)
+{
+    enum err err = keys_change(act->db, key, why);
+    return err ? err : note(act, "key.changed", key->id, why);
+}
+
+enum err keys_end(struct act *act, struct key_id id, struct why *why)
+{
+    enum err err = keys_revoke(act->db, act->me, id, act->now_us, why);
+    if (err) return err;
+    struct hub_notice notice = {.what = NOTICE_KEY_REVOKED, .user = act->me, .session = id.value};
+    act_notify(act, &notice);
+    return note(act, "key.revoked", id, why);
+}
+
+/* --- models --- */
+
+enum err model_pattern_check(struct str pattern, struct why *why)
+{
+    bool fits = pattern.len > 0 && pattern.len <= LIMIT_MODEL_BYTES && utf8_valid(pattern);
+    for (size_t i = 0; i < pattern.len && fits; i++) fits = (unsigned char)pattern.at[i] > ' ';
+    if (fits) return OK;
+    return why_set(why, ERR_INVALID,
+                   "a model is a name of at most %d bytes without blanks; * stands for anything",
+                   LIMIT_MODEL_BYTES);
+}
+
+bool model_pattern_matches(struct str pattern, struct str model)
+{
+    /* Where the last star stood, and how far the name had been read there: on a mismatch that star
+     * takes one byte more. No recursion, at most pattern × name steps. */
+    size_t p = 0, m = 0, star = pattern.len, star_m = 0;
+    while (m < model.len) {
+        if (p < pattern.len && pattern.at[p] == '*') {
+            star = p++;
+            star_m = m;
+        } else if (p < pattern.len && pattern.at[p] == model.at[m]) {
+            p++;
+            m++;
+        } else if (star < pattern.len) {
+            p = star + 1;
+            m = ++star_m;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.at[p] == '*') p++;
+    return p == pattern.len;
+}
+
+bool key_allows(struct str patterns, struct str model)
+{
+    struct str one;
+    if (patterns.at == NULL) return true;
+    while (str_split(&patterns, '\n', &one)) {
+        if (model_pattern_matches(one, model)) return true;
+    }
+    return false;
+}

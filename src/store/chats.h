@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * store/chats.h: conversations of members with a model.
+ *
+ * Turns form a tree by their parents; `head` is the newest. An answer is
+ * `streaming` until its true end is known and stored; one that a dead process
+ * left so is cut off. Lifetimes as in store/users.h.
+ */
+#pragma once
+
+#include "store/users.h"
+
+struct chat {
+    uint64_t id;
+    struct str title, model, system;
+    uint64_t head; /* 0: nothing was said yet */
+    int64_t created_us;
+};
+
+struct chat_turn {
+    uint64_t id, chat, parent; /* parent 0: begins the conversation */
+    bool by_model;
+    struct str status, content, reasoning, site, model, detail;
+    int64_t input_tokens, output_tokens; /* -1: nobody said */
+    bool estimated;
+    int64_t created_us;
+};
+
+typedef void chat_each(void *ctx, const struct chat *chat);
+typedef void chat_turn_each(void *ctx, const struct chat_turn *turn);
+
+MUST_USE enum err chats_add(struct db *db, struct user_id owner, const struct chat *draft,
+                            uint64_t *id_out, struct why *why);
+/* ERR_NOT_FOUND also when it is somebody else's. */
+MUST_USE enum err chats_load(struct db *db, struct arena *arena, struct user_id owner, uint64_t id,
+                             struct chat *chat_out, struct why *why);
+/* The newest first, from before that id (0: from the newest). */
+MUST_USE enum err chats_list(struct db *db, struct user_id owner, uint64_t before, uint64_t limit,
+                             chat_each *each, void *ctx, struct why *why);
+/* Title, model and system prompt. */
+MUST_USE enum err chats_save(struct db *db, const struct chat *chat, struct why *why);
+/* With all its turns. */
+MUST_USE enum err chats_remove(struct db *db, uint64_t id, struct why *why);
+
+/* Something said; it becomes the head. `draft`: chat, parent, by_model, status, content, time. */
+MUST_USE enum err chat_turns_add(struct db *db, const struct chat_turn *draft, uint64_t *id_out,
+                                 struct why *why);
+MUST_USE enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t chat, uint64_t id,
+                                  struct chat_turn *turn_out, struct why *why);
+/* All branches, oldest first. */
+MUST_USE enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, uint64_t limit,
+                                  chat_turn_each *each, void *ctx, struct why *why);
+/* What an answer has become. No turn any more: nothing to do. */
+MUST_USE enum err chat_turns_end(struct db *db, const struct chat_turn *turn, struct why *why);
+/* At start: whoever wrote these is gone. */
+MUST_USE enum err chat_turns_cut_off(struct db *db, struct str detail, struct why *why);

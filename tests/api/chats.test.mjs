@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// /chat/conversations: what a member and a model said, kept; streams that can be rejoined.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { assertOk, assertProblem } from '../support/checks.mjs';
+import { startProvider } from '../support/provider.mjs';
+import { startServer } from '../support/server.mjs';
+
+let provider;
+let server;
+let li;
+let wu;
+const env = () => ({
+  HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model',
+});
+before(async () => {
+  provider = await startProvider();
+  server = await startServer({ env: { ...env(), HUTONG_CHAT_LINGER_SECONDS: '1' } });
+  li = await server.register('li_chats');
+  wu = await server.register('wu_chats');
+});
+after(async () => {
+  await server.stop();
+  await provider.stop();
+});
+
+// A reader of one stream of server-sent events.
+class Stream {
+  static async open(at, method, to, { token, json } = {}) {
+    const stream = new Stream();
+    stream.leave = new AbortController();
+    stream.reply = await fetch(at.url + to, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: json && JSON.stringify(json),
+      signal: AbortSignal.any([stream.leave.signal, AbortSignal.timeout(20_000)]),
+    });
+    assert.equal(stream.reply.status, 200, stream.reply.status === 200 ? '' : await stream.reply.text());
+    stream.reader = stream.reply.body.pipeThrough(new TextDecoderStream()).getReader();
+    stream.events = [];
+    stream.rest = '';
+    return stream;
+  }
+
+  // Everything up to an event that is right, or to the end.
+  async until(right = () => false) {
+    while (!this.events.some(right)) {
+      const { value, done } = await this.reader.read();
+      if (done) return this.events;
+      const blocks = (this.rest + value).split('\n\n');
+      this.rest = blocks.pop();
+      for (const block of blocks) this.events.push(JSON.parse(block.replace(/^data: /, '')));
+    }
+    return this.events;
+  }
+}
+
+const base = '/chat/conversations';
+const isDelta = ({ type }) => type === 'delta';
+const textOf = (events) => events.filter(isDelta).map(({ text }) => text).join('');
+const make = async (json = {}, token = li.token) => assertOk(await server.api('POST', base, { token, json }), 201);
+const ask = (chat, json) => Stream.open(server, 'POST', `${base}/${chat.id}/messages`, { token: li.token, json });
+const turns = async (chat, at = server) => assertOk(await at.api('GET', `${base}/${chat.id}/messages`, { token: li.token })).items;
+
+test('a_question_is_answered_in_a_stream_and_both_are_kept', async () => {
+  provider.script([{ deltas: ['Hel', 'lo'], usage: { input: 7, output: 2 } }]);
+  const chat = await make({ system: 'be kind' });
+  const events = await (await ask(chat, { text: 'Say hello to me' })).until();
+  assert.deepEqual(events.map(({ type }) => type), ['turns', 'start', 'delta', 'delta', 'done']);
+  assert.equal(textOf(events), 'Hello');
+  const [question, answer] = await turns(chat);
+  assert.deepEqual([question.role, question.content, question.parent], ['user', 'Say hello to me', 0]);
+  assert.deepEqual([answer.role, answer.content, answer.status, answer.parent, answer.site, answer.offline],
+    ['assistant', 'Hello', 'complete', question.id, 'openai', false]);
+  assert.deepEqual([answer.input_tokens, answer.output_tokens, answer.estimated], [7, 2, false]);
+  const sent = provider.requests.at(-1).body.messages;
+  assert.deepEqual(sent.map(({ role, content }) => [role, content]), [['system', 'be kind'], ['user', 'Say hello to me']]);
+  assert.equal(assertOk(await server.api('GET', `${base}/${chat.id}`, { token: li.token })).title, 'Say hello to me');
+});
+
+test('conversations_are_listed_in_pages_renamed_exported_and_deleted', async () => {
+  const own = await server.register('own_chats');
+  const made = [];
+  for (let i = 0; i < 3; i++) made.push(await make({ title: `t${i}` }, own.token));
+  const get = (query) => server.api('GET', `${base}${query}`, { token: own.token });
+  const page = assertOk(await get('?limit=2'));
+  assert.deepEqual(page.items.map(({ title }) => title), ['t2', 't1']);
+  const rest = assertOk(await get(`?limit=2&before=${page.next_before}`));
+  assert.deepEqual([rest.items.map(({ title }) => title), rest.next_before], [['t0'], null]);
+  const to = `${base}/${made[0].id}`;
+  assert.equal(assertOk(await server.api('PATCH', to, { token: own.token, json: { title: '新' } })).title, '新');
+  assertProblem(await server.api('PATCH', to, { token: own.token, json: { title: '' } }), 422);
+  provider.script([{ deltas: ['an answer'] }]);
+  await (await Stream.open(server, 'POST', `${to}/messages`, { token: own.token, json: { text: 'why?' } })).until();
+  const markdown = await server.api('GET', `${to}/export`, { token: own.token });
+  assert.equal(markdown.text, '# 新\n\n## Question\n\nwhy?\n\n## Answer\n\nan answer\n');
+  const json = assertOk(await server.api('GET', `${to}/export?format=json`, { token: own.token }));
+  assert.deepEqual(json.messages.map(({ content }) => content), ['why?', 'an answer']);
+  assertOk(await server.api('DELETE', to, { token: own.token }), 204);
+  assertProblem(await server.api('GET', to, { token: own.token }), 404);
+});
+
+test('a_second_device_joins_an_answer_from_its_first_token_and_gets_each_once', async () => {
+  provider.script([{ deltas: ['a', 'b', 'c', 'd'], stallAfter: 2 }]);
+  const at = provider.requests.length;
+  const chat = await make();
+  const first = await ask(chat, { text: 'go' });
+  await first.until(({ text }) => text === 'b');
+  const { answer } = first.events[0];
+  assert.equal(answer.status, 'streaming');
+  const to = `${base}/${chat.id}/messages/${answer.id}/stream`;
+  const others = await Promise.all(Array.from({ length: 6 }, () => Stream.open(server, 'GET', to, { token: li.token })));
+  for (const other of others) await other.until(({ text }) => text === 'b');
+  (await provider.request(at)).resume();
+  const all = await first.until();
+  assert.equal(textOf(all), 'abcd');
+  for (const other of others) assert.deepEqual(await other.until(), all);
+  const late = await (await Stream.open(server, 'GET', to, { token: li.token })).until();
+  assert.deepEqual([late.length, late[0].type, late[0].answer.content], [1, 'stored', 'abcd']);
+  assertProblem(await server.api('GET', to, { token: wu.token }), 404);
+});
+
+test('stop_is_answered_when_the_interrupted_answer_is_stored', async () => {
+  provider.script([{ deltas: ['half', 'never'], stallAfter: 1 }]);
+  const at = provider.requests.length;
+  const chat = await make();
+  const stream = await ask(chat, { text: 'go' });
+  await stream.until(isDelta);
+  const { answer } = stream.events[0];
+  assertProblem(await server.api('POST', `${base}/${chat.id}/messages`, { token: li.token, json: { text: 'again' } }), 409);
+  const to = `${base}/${chat.id}/messages/${answer.id}/stop`;
+  assertProblem(await server.api('POST', to, { token: wu.token }), 404);
+  assertOk(await server.api('POST', to, { token: li.token }), 204);
+  const stored = (await turns(chat))[1];
+  assert.deepEqual([stored.status, stored.content], ['interrupted', 'half']);
+  assert.equal((await stream.until()).at(-1).type, 'interrupted');
+  const asked = await provider.request(at);
+  await provider.until(() => asked.closedAt);
+  assertOk(await server.api('POST', to, { token: li.token }), 204);
+});
+
+test('another_answer_and_an_edited_question_are_branches', async () => {
+  provider.script([{ deltas: ['one'] }, { deltas: ['two'] }, { deltas: ['three'] }]);
+  const chat = await make();
+  await (await ask(chat, { text: 'q' })).until();
+  const [question, one] = await turns(chat);
+  const to = `${base}/${chat.id}/messages/${one.id}/regenerate`;
+  await (await Stream.open(server, 'POST', to, { token: li.token })).until();
+  await (await ask(chat, { text: 'edited', parent: question.parent })).until();
+  const all = await turns(chat);
+  assert.deepEqual(all.map(({ content }) => content), ['q', 'one', 'two', 'edited', 'three']);
+  assert.deepEqual(all.map(({ parent }) => parent), [0, question.id, question.id, 0, all[3].id]);
+  assert.deepEqual(provider.requests.at(-1).body.messages.map(({ content }) => content), ['edited']);
+  for (const parent of ['x', question.id]) {
+    assertProblem(await server.api('POST', `${base}/${chat.id}/messages`, { token: li.token, json: { text: 'q', parent } }), 422);
+  }
+});
+
+test('half_an_answer_is_stored_as_cut_off_and_a_failure_as_failed', async () => {
+  const chat = await make();
+  provider.script([{ deltas: ['a', 'b'], endAfter: 1 }]);
+  const events = await (await ask(chat, { text: 'go' })).until();
+  assert.deepEqual([events.at(-1).type, events.at(-1).end], ['done', 'cut_off']);
+  provider.script([{ status: 401, error: { message: 'no' } }]);
+  assert.equal((await (await ask(chat, { text: 'go on' })).until()).at(-1).type, 'error');
+  const all = await turns(chat);
+  assert.deepEqual(all.map(({ status }) => status), ['complete', 'cut_off', 'complete', 'failed']);
+  assert.ok(all[3].detail.length > 5);
+});
+
+test('an_answer_goes_on_without_readers_and_ends_when_nobody_came_back', async () => {
+  provider.script([{ deltas: ['half', 'never'], stallAfter: 1 }]);
+  const at = provider.requests.length;
+  const chat = await make();
+  const stream = await ask(chat, { text: 'go' });
+  await stream.until(isDelta);
+  stream.leave.abort();
+  const asked = await provider.request(at);
+  await provider.until(() => asked.closedAt);
+  const { id } = (await turns(chat))[1];
+  const to = `${base}/${chat.id}/messages/${id}/stream`;
+  await (await Stream.open(server, 'GET', to, { token: li.token })).until();
+  const stored = (await turns(chat))[1];
+  assert.deepEqual([stored.status, stored.content], ['interrupted', 'half']);
+});
+
+test('a_repeated_question_with_its_Idempotency_Key_is_asked_once', async () => {
+  provider.script([{ deltas: ['once'] }]);
+  const chat = await make();
+  const send = () => server.api('POST', `${base}/${chat.id}/messages`, {
+    token: li.token, json: { text: 'go' }, headers: { 'idempotency-key': `key-${chat.id}` },
+  });
+  await send();
+  const again = assertOk(await send());
+  const all = await turns(chat);
+  assert.equal(all.length, 2);
+  assert.equal(again.answer.id, all[1].id);
+});
+
+for (const signal of ['kill', 'stop']) {
+  test(`after_a_${signal}_in_the_middle_the_answer_is_cut_off_never_complete`, async () => {
+    provider.script([{ deltas: ['half', 'never'], stallAfter: 1 }]);
+    // Given a folder, it is SQLite whatever the others use: who dies gives no database back.
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-chats-'));
+    const first = await startServer({ env: env(), dataDir });
+    const me = await first.register('killed');
+    const chat = assertOk(await first.api('POST', base, { token: me.token, json: {} }), 201);
+    const stream = await Stream.open(first, 'POST', `${base}/${chat.id}/messages`, { token: me.token, json: { text: 'go' } });
+    await stream.until(isDelta);
+    const ended = stream.until().catch(() => {});
+    if (signal === 'kill') {
+      await first.kill();
+    } else {
+      await first.stop({ keepData: true });
+    }
+    await ended;
+    const second = await startServer({ env: env(), dataDir });
+    const { items } = assertOk(await second.api('GET', `${base}/${chat.id}/messages`, { token: me.token }));
+    assert.deepEqual(items.map(({ status }) => status), ['complete', 'cut_off']);
+    if (signal === 'stop') assert.equal(items[1].content, 'half');
+    await second.stop({ keepData: true });
+    await rm(dataDir, { recursive: true, force: true });
+  });
+}

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// OpenAI's API for members' programs, asked with the official `openai` package, before a scripted
+// provider.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import OpenAI from 'openai';
+
+import { assertOk, assertProblem } from '../support/checks.mjs';
+import { startProvider, vectorOf } from '../support/provider.mjs';
+import { startServer } from '../support/server.mjs';
+import { until as askUntil } from '../support/watch.mjs';
+
+// What `ask` gives, as soon as it is something.
+const until = (ask) => askUntil(ask, Boolean);
+
+let provider;
+let server;
+let mei;
+before(async () => {
+  provider = await startProvider();
+  server = await startServer({
+    env: {
+      HUTONG_OPENAI_BASE: provider.base('openai'),
+      OPENAI_API_KEY: 'sk-upstream',
+      HUTONG_LLM_PRICES: 'priced=2/10, other*=1/1',
+    },
+  });
+  mei = await server.register('mei_gateway');
+});
+after(async () => {
+  await server.stop();
+  await provider.stop();
+});
+
+async function makeKey(limits = {}, to = server, who = mei) {
+  const reply = await to.api('POST', '/keys', { token: who.token, json: { name: 'test', ...limits } });
+  return assertOk(reply, 201);
+}
+const client = (key, to = server) => new OpenAI({ apiKey: key.key, baseURL: `${to.url}/v1`, maxRetries: 0 });
+const question = (more = {}) => ({ model: 'openai/m', messages: [{ role: 'user', content: 'hello' }], ...more });
+// Five failures in a row would close the site's circuit.
+async function makeGood(key) {
+  provider.script([{ deltas: ['fine'] }]);
+  await client(key).chat.completions.create(question());
+}
+const last = () => provider.request(provider.requests.length - 1);
+async function rows(key, to = server, who = mei) {
+  const { items } = assertOk(await to.api('GET', '/usage', { token: who.token }));
+  return items.filter(({ key_id }) => key_id === key.id);
+}
+
+test('a whole answer', async () => {
+  const key = await makeKey();
+  provider.script([{ deltas: ['你好', ' world'], usage: { input: 12, output: 3, cached: 4 } }]);
+  const reply = await client(key).chat.completions.create(question({ temperature: 0.5, max_tokens: 77, stop: ['x'], seed: 7, user: 'u1' }));
+  assert.equal(reply.object, 'chat.completion');
+  assert.match(reply.id, /^chatcmpl-/);
+  assert.equal(reply.choices[0].message.content, '你好 world');
+  assert.equal(reply.choices[0].message.role, 'assistant');
+  assert.equal(reply.choices[0].finish_reason, 'stop');
+  assert.deepEqual([reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.total_tokens], [12, 3, 15]);
+  assert.equal(reply.usage.prompt_tokens_details.cached_tokens, 4);
+  assert.equal(reply.usage.estimated, undefined);
+  const { body, key: upstream } = await last();
+  assert.equal(upstream, 'sk-upstream');
+  assert.equal(body.temperature, 0.5);
+  assert.equal(body.max_completion_tokens ?? body.max_tokens, 77);
+  assert.equal(body.seed, 7);
+  assert.deepEqual(body.stop, ['x']);
+});
+
+test('a streamed answer, with usage when it is asked for', async () => {
+  const key = await makeKey();
+  for (const include_usage of [true, false]) {
+    provider.script([{ deltas: ['a', 'b', '🏮'], reasoning: ['hm'], usage: { input: 5, output: 4 } }]);
+    const stream = await client(key).chat.completions.create(question({ stream: true, stream_options: { include_usage } }));
+    const chunks = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    const deltas = chunks.flatMap(({ choices }) => choices);
+    assert.equal(deltas.map(({ delta }) => delta.content ?? '').join(''), 'ab🏮');
+    assert.equal(deltas.map(({ delta }) => delta.reasoning_content ?? '').join(''), 'hm');
+    assert.equal(deltas[0].delta.role, 'assistant');
+    assert.deepEqual(deltas.map(({ finish_reason }) => finish_reason).filter(Boolean), ['stop']);
+    const usage = chunks.filter((chunk) => chunk.usage);
+    assert.equal(usage.length, include_usage ? 1 : 0);
+    if (include_usage) assert.deepEqual([usage[0].usage.prompt_tokens, usage[0].choices], [5, []]);
+  }
+});
+
+test('tools go there and calls come back, whole and streamed', async () => {
+  const key = await makeKey();
+  const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } }];
+  const script = { tools: [{ id: 'call_1', name: 'weather', arguments: '{"city":"北京"}' }], finish: 'tool' };
+  provider.script([script, script, { deltas: ['sunny'] }]);
+  const ask = question({ tools, tool_choice: 'auto' });
+  const whole = await client(key).chat.completions.create(ask);
+  const [call] = whole.choices[0].message.tool_calls;
+  assert.deepEqual([call.id, call.type, call.function.name, JSON.parse(call.function.arguments)],
+    ['call_1', 'function', 'weather', { city: '北京' }]);
+  assert.equal(whole.choices[0].finish_reason, 'tool_calls');
+  assert.equal(whole.choices[0].message.content, null);
+  assert.deepEqual((await last()).body.tools, tools);
+
+  const streamed = await client(key).chat.completions.stream(ask).finalChatCompletion();
+  assert.equal(streamed.choices[0].message.tool_calls[0].function.arguments, '{"city":"北京"}');
+
+  const back = await client(key).chat.completions.create(question({
+    messages: [...ask.messages, whole.choices[0].message, { role: 'tool', tool_call_id: 'call_1', content: '25' }],
+  }));
+  assert.equal(back.choices[0].message.content, 'sunny');
+  const { messages } = (await last()).body;
+  assert.equal(messages[1].tool_calls[0].id, 'call_1');
+  assert.equal(messages[2].tool_call_id, 'call_1');
+});
+
+test('pictures and formats pass through', async () => {
+  const key = await makeKey();
+  provider.script([{ deltas: ['{}'] }]);
+  const content = [{ type: 'text', text: 'what is it?' }, { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }];
+  const response_format = { type: 'json_schema', json_schema: { name: 'thing', schema: { type: 'object' } } };
+  await client(key).chat.completions.create(question({ messages: [{ role: 'user', content }], response_format }));
+  const { body } = await last();
+  assert.deepEqual(body.messages[0].content, content);
+  assert.equal(body.response_format.json_schema.name, 'thing');
+});
+
+test('an answer that was cut short never looks complete', async () => {
+  const key = await makeKey();
+  for (const script of [
+    { deltas: ['half', 'more'], resetAfter: 1 },
+    { deltas: ['half', 'more'], endAfter: 1 },
+    { deltas: ['half'], finish: null, marker: false },
+    { deltas: ['half', 'more'], errorAfter: 1, error: { message: 'boom' } },
+  ]) {
+    provider.script([script]);
+    const stream = await client(key).chat.completions.create(question({ stream: true }));
+    let text = '';
+    const reasons = [];
+    await assert.rejects(async () => {
+      for await (const { choices } of stream) {
+        text += choices[0]?.delta.content ?? '';
+        if (choices[0]?.finish_reason) reasons.push(choices[0].finish_reason);
+      }
+    }, OpenAI.APIError, JSON.stringify(script));
+    assert.equal(text, 'half');
+    assert.deepEqual(reasons, []);
+    await makeGood(key);
+    provider.script([script]);
+    const raw = await server.api('POST', '/v1/chat/completions', { token: key.key, json: question({ stream: true }) });
+    assert.match(raw.text, /"error":\{"message":/);
+    assert.doesNotMatch(raw.text, /\[DONE\]|"finish_reason":"/);
+    await makeGood(key);
+  }
+  provider.script([{ deltas: ['up to the limit'], finish: 'length' }]);
+  const limited = await client(key).chat.completions.create(question({ max_tokens: 3 }));
+  assert.equal(limited.choices[0].finish_reason, 'length');
+});
+
+test('whoever leaves closes the connection to the provider, in every phase', async () => {
+  const key = await makeKey();
+  for (const [stream, script] of [
+    [true, { deltas: ['a', 'b', 'c'], stallAfter: 2 }],
+    [true, { deltas: ['a'], stallAfter: 'request' }],
+    [false, { deltas: ['a'], stallAfter: 'request' }],
+  ]) {
+    provider.script([script]);
+    const before = provider.requests.length;
+    const abort = new AbortController();
+    const asked = client(key).chat.completions.create(question({ stream }), { signal: abort.signal })
+      .then(async (reply) => { if (stream) for await (const _ of reply) { /* until it breaks */ } });
+    asked.catch(() => {});
+    const upstream = await provider.request(before);
+    await provider.until(() => upstream.stalled);
+    abort.abort();
+    await assert.rejects(asked);
+    await provider.until(() => upstream.closedAt);
+  }
+});
+
+test('what cannot be passed on is refused by name', async () => {
+  const key = await makeKey();
+  const wrong = {
+    n: 2, logprobs: true, top_logprobs: 3, logit_bias: { 5: 1 }, audio: {}, modalities: ['audio'],
+    functions: [], function_call: 'auto', prediction: {}, store: true, metadata: { a: 'b' },
+    parallel_tool_calls: false, reasoning_effort: 'high', service_tier: 'flex', top_k: 5,
+    temperature: 3, top_p: -1, max_tokens: 0, stop: ['a', 'b', 'c', 'd', 'e'], seed: -1,
+    response_format: { type: 'xml' }, tools: [{ type: 'web' }], messages: [], model: 7, stream: 'yes',
+    verbosity: 'low', web_search_options: {},
+  };
+  const before = provider.requests.length;
+  for (const [name, value] of Object.entries(wrong)) {
+    const error = await client(key).chat.completions.create(question({ [name]: value })).then(
+      () => assert.fail(`${name} was taken`), (e) => e);
+    assert.equal(error.status, 400, name);
+    assert.equal(error.param, name);
+    assert.equal(error.type, 'invalid_request_error');
+    assert.match(error.message, new RegExp(name));
+  }
+  const named = await server.api('POST', '/v1/chat/completions', { token: key.key, json: question({ messages: [{ role: 'user', content: 'x', name: 'bo' }] }) });
+  assert.equal(named.body.error.param, 'messages[0].name');
+  const broken = await server.api('POST', '/v1/chat/completions', { token: key.key, headers: { 'content-type': 'application/json' }, body: '{"model":' });
+  assert.equal(broken.status, 400);
+  assert.equal(broken.body.error.type, 'invalid_request_error');
+  assert.equal(provider.requests.length, before);
+});
+
+test('no key, no answer', async () => {
+  const bad = [{ key: 'sk-hutong-nobody' }, { key: mei.token }, { key: `sk-hutong-${'A'.repeat(43)}` }];
+  for (const key of bad) {
+    await assert.rejects(client(key).chat.completions.create(question()), (error) => {
+      assert.ok(error instanceof OpenAI.AuthenticationError);
+      assert.equal(error.code, 'invalid_api_key');
+      return true;
+    });
+  }
+  const none = await server.api('POST', '/v1/chat/completions', { json: question() });
+  assert.equal(none.status, 401);
+  assert.match(none.body.error.message, /POST \/keys/);
+});
+
+test('a revoked key opens nothing more, and ends what runs', async () => {
+  const key = await makeKey();
+  const before = provider.requests.length;
+  provider.script([{ deltas: ['a', 'b'], stallAfter: 1 }]);
+  const stream = await client(key).chat.completions.create(question({ stream: true }));
+  const upstream = await provider.request(before);
+  assertOk(await server.api('DELETE', `/keys/${key.id}`, { token: mei.token }), 204);
+  await assert.rejects(async () => { for await (const _ of stream) { /* until it ends */ } }, /revoked/);
+  await provider.until(() => upstream.closedAt);
+  await assert.rejects(client(key).chat.completions.create(question()), OpenAI.AuthenticationError);
+});
+
+test('a key may ask only its models', async () => {
+  const key = await makeKey({ models: ['openai/good*'] });
+  provider.script([{ deltas: ['yes'] }]);
+  const reply = await client(key).chat.completions.create(question({ model: 'openai/good-one' }));
+  assert.equal(reply.choices[0].message.content, 'yes');
+  await assert.rejects(client(key).chat.completions.create(question()), OpenAI.PermissionDeniedError);
+});
+
+test('failures of the provider keep their kind', async () => {
+  const key = await makeKey();
+  for (const [script, status, code] of [
+    [{ status: 401, error: { message: 'bad key' } }, 502, undefined],
+    [{ status: 404, error: { message: 'The model does not exist', code: 'model_not_found' } }, 404, 'model_not_found'],
+    [{ status: 400, error: { message: 'maximum context length is 5', code: 'context_length_exceeded' } }, 400, 'context_length_exceeded'],
+  ]) {
+    provider.script([script]);
+    const error = await client(key).chat.completions.create(question()).then(() => assert.fail('no error'), (e) => e);
+    assert.equal(error.status, status, error.message);
+    if (code) assert.equal(error.code, code);
+    await makeGood(key);
+  }
+});
+
+test('requests a minute are limited, with what to do about it', async () => {
+  const key = await makeKey({ requests_per_minute: 2 });
+  provider.script([{ deltas: ['1'] }, { deltas: ['2'] }]);
+  for (let i = 0; i < 2; i++) await client(key).chat.completions.create(question());
+  await assert.rejects(client(key).chat.completions.create(question()), (error) => {
+    assert.ok(error instanceof OpenAI.RateLimitError);
+    assert.equal(error.code, 'rate_limit_exceeded');
+    const wait = Number(error.headers.get('retry-after'));
+    assert.ok(wait >= 1 && wait <= 30, String(wait));
+    assert.equal(error.headers.get('ratelimit-limit'), '2');
+    return true;
+  });
+});
+
+test('a budget reserves before the call and settles after it', async () => {
+  const key = await makeKey({ tokens_per_day: 1000 });
+  await assert.rejects(client(key).chat.completions.create(question({ max_tokens: 2000 })), (error) => {
+    assert.ok(error instanceof OpenAI.RateLimitError);
+    assert.equal(error.type, 'tokens');
+    assert.equal(error.headers.get('x-should-retry'), 'false');
+    assert.ok(Number(error.headers.get('retry-after')) > 0);
+    return true;
+  });
+  // One that is under way holds what it may take …
+  const before = provider.requests.length;
+  provider.script([{ deltas: ['a'], stallAfter: 'request', usage: { input: 10, output: 20 } }, { deltas: ['b'], usage: { input: 400, output: 100 } }]);
+  const first = client(key).chat.completions.create(question({ max_tokens: 600 }));
+  const upstream = await provider.request(before);
+  await assert.rejects(client(key).chat.completions.create(question({ max_tokens: 600 })), OpenAI.RateLimitError);
+  upstream.resume();
+  assert.equal((await first).usage.total_tokens, 30);
+  // … and gives back what it did not.
+  assert.equal((await client(key).chat.completions.create(question({ max_tokens: 600 }))).usage.total_tokens, 500);
+  await assert.rejects(client(key).chat.completions.create(question({ max_tokens: 600 })), OpenAI.RateLimitError);
+});
+
+test('usage is booked by key, day and model, and unknown is not nothing', async () => {
+  const key = await makeKey();
+  provider.script([
+    { deltas: ['a'], usage: { input: 100, output: 10, cached: 40 } },
+    { deltas: ['some words without any count'], usage: false },
+    { deltas: ['b'], usage: { input: 1, output: 1 } },
+  ]);
+  for (const model of ['openai/priced', 'openai/priced', 'openai/cheap']) await client(key).chat.completions.create(question({ model }));
+  const items = await until(async () => {
+    const found = await rows(key);
+    return found.reduce((sum, { requests }) => sum + requests, 0) === 3 && found;
+  });
+  const priced = items.find(({ model }) => model === 'priced');
+  const cheap = items.find(({ model }) => model === 'cheap');
+  assert.equal(priced.day, new Date().toISOString().slice(0, 10));
+  assert.equal(priced.site, 'openai');
+  assert.deepEqual([priced.requests, priced.unknown_requests, priced.cached_tokens], [2, 1, 40]);
+  assert.ok(priced.estimated_tokens > 5 && priced.input_tokens > 100 && priced.output_tokens > 10);
+  assert.equal(priced.input_tokens + priced.output_tokens, 110 + priced.estimated_tokens);
+  assert.equal(priced.cost_micro, priced.input_tokens * 2 + priced.output_tokens * 10);
+  assert.deepEqual([cheap.input_tokens, cheap.output_tokens, cheap.unknown_requests, cheap.cost_micro], [1, 1, 0, null]);
+  const { items: keys } = assertOk(await server.api('GET', '/keys', { token: mei.token }));
+  assert.ok(keys.find(({ id }) => id === key.id).last_used_at);
+});
+
+test('an aborted stream is booked with what is known of it', async () => {
+  const key = await makeKey();
+  const before = provider.requests.length;
+  provider.script([{ deltas: ['one two three', ' four', ' five'], stallAfter: 2 }]);
+  const stream = await client(key).chat.completions.create(question({ stream: true }));
+  for await (const { choices } of stream) if (choices[0]?.delta.content === ' four') break;
+  const upstream = await provider.request(before);
+  await provider.until(() => upstream.closedAt);
+  const [row] = await until(async () => { const found = await rows(key); return found.length && found; });
+  assert.equal(row.unknown_requests, 1);
+  assert.ok(row.output_tokens >= 3, JSON.stringify(row));
+});
+
+test('usage and budgets outlive a restart', async () => {
+  const env = { HUTONG_OPENAI_BASE: provider.base('openai'), OPENAI_API_KEY: 'k' };
+  let own = await startServer({ env });
+  const bo = await own.register('bo_gateway');
+  const key = await makeKey({ tokens_per_day: 1000 }, own, bo);
+  provider.script([{ deltas: ['x'], usage: { input: 500, output: 300 } }]);
+  await client(key, own).chat.completions.create(question({ max_tokens: 100 }));
+  const { dataDir } = own;
+  await own.stop({ keepData: true });
+  own = await startServer({ env, dataDir });
+  try {
+    assert.equal((await rows(key, own, bo))[0].output_tokens, 300);
+    await assert.rejects(client(key, own).chat.completions.create(question({ max_tokens: 300 })), OpenAI.RateLimitError);
+  } finally {
+    await own.stop({ keepData: false });
+  }
+});
+
+test('with llm-share identical requests share one call; with llm-cache the answer is kept', async () => {
+  const own = await startServer({
+    env: { HUTONG_OPENAI_BASE: provider.base('openai'), OPENAI_API_KEY: 'k', HUTONG_LLM_SHARE: 'on', HUTONG_LLM_CACHE: 'on', HUTONG_LOOPS: '1' },
+  });
+  try {
+    const bo = await own.register('bo_share');
+    const key = await makeKey({}, own, bo);
+    const before = provider.requests.length;
+    provider.script([{ deltas: ['one', ' two', ' three'], stallAfter: 2, usage: { input: 9, output: 9 } }]);
+    const ask = question({ temperature: 0, stream: true });
+    const read = async (stream) => { let text = ''; for await (const { choices } of stream) text += choices[0]?.delta.content ?? ''; return text; };
+    const first = read(await client(key, own).chat.completions.create(ask));
+    const upstream = await provider.request(before);
+    await provider.until(() => upstream.stalled);
+    const late = read(await client(key, own).chat.completions.create(ask)); // hears the past as well
+    const leaver = await client(key, own).chat.completions.create(ask);
+    leaver.controller.abort();
+    upstream.resume();
+    assert.deepEqual(await Promise.all([first, late]), ['one two three', 'one two three']);
+    assert.equal(upstream.closedAt, undefined);
+    const kept = await client(key, own).chat.completions.create(question({ temperature: 0 }));
+    assert.equal(kept.choices[0].message.content, 'one two three');
+    assert.equal(await read(await client(key, own).chat.completions.create(ask)), 'one two three');
+    assert.equal(provider.requests.length, before + 1);
+    const [row] = await until(async () => {
+      const found = await rows(key, own, bo);
+      return found[0]?.requests === 5 && found;
+    });
+    assert.deepEqual([row.shared_requests, row.input_tokens, row.output_tokens], [4, 9, 9]);
+    assert.equal(row.cost_micro, null); // no price is set, and four for nothing do not make it 0
+    provider.script([{ deltas: ['warm'] }, { deltas: ['warmer'] }]);
+    for (const word of ['warm', 'warmer']) {
+      const reply = await client(key, own).chat.completions.create(question({ temperature: 0.1 }));
+      assert.equal(reply.choices[0].message.content, word);
+    }
+  } finally {
+    await own.stop();
+  }
+});
+
+test('the offline engine answers programs too', async () => {
+  const own = await startServer({ env: { HUTONG_LLM_PROBE: 'off' } });
+  try {
+    const key = await makeKey({}, own, await own.register('bo_offline'));
+    const reply = await client(key, own).chat.completions.create(question({ model: 'offline/' }));
+    assert.ok(reply.choices[0].message.content.length > 10);
+    assert.equal(reply.model, 'hutong-offline');
+  } finally {
+    await own.stop();
+  }
+});
+
+test('embeddings, in either encoding, in batches of what the provider takes', async () => {
+  const key = await makeKey();
+  const openai = client(key);
+  const input = ['北京', 'a lantern', 'a lane'];
+  const decoded = await openai.embeddings.create({ model: 'openai/e', input });
+  const plain = await openai.embeddings.create({ model: 'openai/e', input, encoding_format: 'float' });
+  assert.equal(decoded.data.length, 3);
+  for (const [i, { embedding, index }] of plain.data.entries()) {
+    assert.equal(index, i);
+    assert.ok(embedding.length > 1);
+    assert.deepEqual(decoded.data[i].embedding.map(Math.fround), embedding.map(Math.fround));
+    assert.deepEqual(embedding.map(Math.fround), [...vectorOf(input[i])].map(Math.fround));
+  }
+  assert.ok(plain.usage.prompt_tokens > 0);
+  const before = provider.requests.length;
+  const many = await openai.embeddings.create({ model: 'openai/e', input: Array.from({ length: 600 }, (_, i) => `text ${i}`) });
+  assert.deepEqual(many.data[599].embedding.map(Math.fround), [...vectorOf('text 599')].map(Math.fround));
+  assert.deepEqual(provider.requests.slice(before).map(({ body }) => body.input.length), [512, 88]);
+  const [row] = await until(async () => { const found = await rows(key); return found[0]?.requests === 3 && found; });
+  assert.ok(row.input_tokens > 0);
+  assert.equal(row.output_tokens, 0);
+
+  for (const wrong of [{ input: [] }, { input: [1, 2] }, { input: '' }, { encoding_format: 'hex' }, { dimensions: 0 }, { input_type: 'x' }]) {
+    const [name] = Object.keys(wrong);
+    await assert.rejects(openai.embeddings.create({ model: 'openai/e', input: 'x', ...wrong }), { status: 400, param: name });
+  }
+  await assert.rejects(openai.embeddings.create({ model: 'offline/', input: 'x' }), { status: 400 });
+});
+
+test('models are listed, and one is found', async () => {
+  const key = await makeKey();
+  const { data } = await client(key).models.list();
+  const ids = data.map(({ id }) => id);
+  assert.ok(ids.includes('offline/hutong-offline'), ids.join());
+  const theirs = ids.find((id) => id.startsWith('openai/'));
+  assert.ok(theirs, ids.join());
+  assert.deepEqual(await client(key).models.retrieve(theirs), { id: theirs, object: 'model', created: 0, owned_by: 'openai' });
+  const plain = await server.api('GET', `/v1/models/${theirs}`, { token: key.key });
+  assert.equal(assertOk(plain).id, theirs);
+  await assert.rejects(client(key).models.retrieve('openai/none'), OpenAI.NotFoundError);
+  const few = await client(await makeKey({ models: ['offline/*'] })).models.list();
+  assert.deepEqual(few.data.map(({ id }) => id), ['offline/hutong-offline']);
+});
+
+test('other routes take no such key, and v1 no sign-in', async () => {
+  const key = await makeKey();
+  assertProblem(await server.api('GET', '/auth/me', { token: key.key }), 401);
+});
