@@ -37,8 +37,8 @@ void json_free(struct json *tree); /* NULL is fine */
 enum json_kind json_kind(const struct json *value);
 /* Member of an object by exact name; NULL when absent or when `object` is no object or NULL. */
 const struct json *json_get(const struct json *object, const char *name);
-/* Elements of an array or members of an object, in order; NULL at the end, or when there are none:
- * `value` may be NULL. */
+/* Elements of an array or members of an object, in order; NULL at the end. Of NULL, as of a value
+ * that is neither, the first is NULL. */
 const struct json *json_first(const struct json *value);
 const struct json *json_after(const struct json *value);
 const char *json_name(const struct json *member);

@@ -248,3 +248,28 @@ test('a recorded run is repeated without asking anybody', async (t) => {
   assert.equal(broken.status, 1);
   assert.match(broken.err, /line 1 of llm-replay is no record/);
 });
+
+test('every provider answers, by its own name and in its own way', async (t) => {
+  const sites = {
+    openai: (base) => ({ HUTONG_OPENAI_BASE: base, OPENAI_API_KEY: 'k' }),
+    azure: (base) => ({ AZURE_OPENAI_ENDPOINT: base, AZURE_OPENAI_API_KEY: 'k', AZURE_OPENAI_VERSION: '2024-10-21' }),
+    google: (base) => ({ HUTONG_GOOGLE_BASE: base, GOOGLE_API_KEY: 'k' }),
+    anthropic: (base) => ({ ANTHROPIC_BASE_URL: base, ANTHROPIC_API_KEY: 'k' }),
+    ollama: (base) => ({ OLLAMA_HOST: base }),
+    dashscope: (base) => ({ DASHSCOPE_BASE_URL: base, DASHSCOPE_API_KEY: 'k' }),
+  };
+  for (const [site, settings] of Object.entries(sites)) {
+    const p = await provider(t);
+    p.script([{ deltas: ['胡同', ' is ', '🏮'], split: 7, usage: { input: 5, output: 4 } }]);
+    const { status, out, err } = await hutong(
+      ['llm', 'chat', '--model', `${site}/m1`, '--usage', 'hello'], { env: settings(p.base(site)) });
+    assert.deepEqual([status, out], [0, '胡同 is 🏮\n'], `${site}: ${err}`);
+    assert.match(err, new RegExp(`^hutong: ${site}/m1, 5 \\+ 4 tokens, first`, 'm'));
+    const asked = await p.request(0);
+    assert.equal(asked.provider, site);
+    if (site !== 'ollama') assert.equal(asked.key, 'k');
+    p.script([{ deltas: ['half', 'more'], endAfter: 1 }]);
+    const cut = await hutong(['llm', 'chat', '--model', `${site}/m1`, 'hello'], { env: settings(p.base(site)) });
+    assert.deepEqual([cut.status, cut.out], [1, 'half\n'], site);
+  }
+});
