@@ -38,9 +38,10 @@ static enum err read_part(const struct json *item, struct llm_part *part, struct
     *part = (struct llm_part){0};
     if (str_eq(type, STR("image_url"))) return read_picture(item, part, why);
     if (!str_eq(type, STR("text"))) {
+        char word[40];
+        str_copy(word, sizeof(word), type);
         return why_set(why, ERR_INVALID,
-                       "a message has a part of type \"%.40s\"; there are text and image_url",
-                       type.len ? type.at : "");
+                       "a message has a part of type \"%s\"; there are text and image_url", word);
     }
     part->text = llm_json_text(item, "text");
     return OK;

@@ -347,9 +347,9 @@ static void read_finish(struct llm_reader *reader, const struct json *candidate)
         return;
     }
     /* OTHER, LANGUAGE, MALFORMED_FUNCTION_CALL …: it broke; the same may go well next time. */
-    char text[128];
-    snprintf(text, sizeof(text), "the answer stopped for the reason %.60s",
-             reason.at); /* tree strings have a NUL */
+    char word[64], text[128];
+    str_copy(word, sizeof(word), reason);
+    snprintf(text, sizeof(text), "the answer stopped for the reason %s", word);
     llm_read_fault(reader, LLM_FAULT_SERVER, text);
 }
 

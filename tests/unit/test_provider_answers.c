@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include "base/utf8.h"
 #include "hearing.h"
 #include "llm/fault.h"
 #include "recordings.h"
@@ -181,6 +182,27 @@ static void gemini_ends_in_many_ways(void **state)
          .text = "a", .end = LLM_CUT_OFF, .fault = LLM_FAULT_OVERLOAD},
     };
     try_all(&llm_provider_google, 0, examples, COUNT_OF(examples));
+}
+
+static void a_long_reason_is_cut_between_characters(void **state)
+{
+    (void)state;
+    for (size_t before = 0; before < 3; before++) {
+        struct buf stream;
+        struct hearing h;
+        buf_init(&stream, 4096);
+        recording_text(&stream, "data: {'candidates':[{'finishReason':'");
+        for (size_t i = 0; i < before; i++) buf_add_byte(&stream, 'x');
+        for (size_t i = 0; i < 50; i++) buf_add_str(&stream, STR("茶"));
+        recording_text(&stream, "'}]}\r\n\r\n");
+        hear_begin(&h, &llm_provider_google, 0, 200, "text/event-stream", true);
+        hear(&h, buf_str(&stream));
+        hear_end(&h, false);
+        assert_true(utf8_valid(str_of(h.trouble.text)));
+        assert_contains(h.trouble.text, "reason");
+        hear_release(&h);
+        buf_release(&stream);
+    }
 }
 
 #define EVENT(type, more) "event: " type "\ndata: {'type':'" type "'" more "}\n\n"
@@ -454,6 +476,7 @@ int main(void)
         cmocka_unit_test(think_tags_are_found_however_deltas_cut_them),
         cmocka_unit_test(azure_may_withdraw_an_answer_at_its_end),
         cmocka_unit_test(gemini_ends_in_many_ways),
+        cmocka_unit_test(a_long_reason_is_cut_between_characters),
         cmocka_unit_test(anthropic_blocks_may_interleave),
         cmocka_unit_test(an_answer_without_its_beginning_is_opened_all_the_same),
         cmocka_unit_test(ollama_counts_may_be_missing),
