@@ -82,7 +82,8 @@ static void add_mended(struct whole *whole, struct str s, struct buf *to)
 {
     while (s.len > 0) {
         bool cut;
-        size_t bad, len = char_len(s, &cut, &bad);
+        size_t bad = 0,
+               len = char_len(s, &cut, &bad); /* 0: gcc with TSan cannot see that it is set */
         if (len > 0) {
             buf_add(to, s.at, len);
         } else if (!cut) {
