@@ -20,11 +20,11 @@ struct said {
 /* A status may stand in the place of a code, as a number or (Azure) as a string of digits. */
 static void take_number(const struct json *value, struct said *said)
 {
-    int64_t number;
-    struct str digits = {0};
-    if (json_as_str(value, &digits) && !str_to_i64(digits, &number)) return;
-    if (digits.len == 0 && !json_as_i64(value, &number)) return;
-    if (number >= 400 && number < 600) said->status = (int)number;
+    int64_t number = 0;
+    struct str digits;
+    bool known =
+        json_as_str(value, &digits) ? str_to_i64(digits, &number) : json_as_i64(value, &number);
+    if (known && number >= 400 && number < 600) said->status = (int)number;
 }
 
 /* The object that carries code and message, wherever it stands. */
