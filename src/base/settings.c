@@ -105,6 +105,8 @@ const struct setting settings_table[] = {
          "File to which every answer of a model is appended, so that a run can be repeated with llm-replay."),
     TEXT(llm_replay, "llm-replay", "HUTONG_LLM_REPLAY", "",
          "File made by llm-record from which all answers come; no model is asked, and what is not in it fails."),
+    TEXT(llm_quirks, "llm-quirks", "HUTONG_LLM_QUIRKS", "",
+         "What a site does differently, SITE:WORD separated by commas. thinks-inside: its answers begin in the middle of a <think>; no-finish: it never says why it stopped; cumulative: each event repeats all before it; no-usage no-sampling no-schema no-json: what it refuses, where its errors don't teach us."),
     BOOL(llm_probe, "llm-probe", "HUTONG_LLM_PROBE", "on",
          "Without any site set up, look at start for LM Studio (port 1234) and Ollama (port 11434) on this machine."),
     INT(llm_at_once, "llm-at-once", "HUTONG_LLM_AT_ONCE", "0", 0, 100000,

@@ -235,8 +235,7 @@ static void tell_end(struct llm_call *call)
         journal_write(journal, call->record_key, buf_str(&call->record_text),
                       buf_str(&call->record_reasoning), buf_str(&call->record_tools), result);
     }
-    bool blames = result->fault != LLM_FAULT_NONE;
-    drop_attempt(call, blames ? result->fault : LLM_FAULT_NONE);
+    drop_attempt(call, result->fault);
     call->events->end(call->ctx, result);
     free_call(call);
 }
@@ -293,6 +292,16 @@ static bool another_key(struct llm_call *call, enum llm_fault fault, int64_t hin
     return gate_take_key(place->gate, place->site.key_count, clock_mono_us()) >= 0;
 }
 
+/* The model that the site once named is gone there: ask it for another. */
+static bool forget_model(struct llm_call *call, enum llm_fault fault)
+{
+    struct llm_choice *choice = &call->plan[call->plan_at];
+    if (fault != LLM_FAULT_MODEL || !choice->site_named || choice->model.len == 0) return false;
+    llm_learn_model(call->home->llm, choice->place, STR(""));
+    choice->model = STR("");
+    return true;
+}
+
 static void recover(struct llm_call *call, enum llm_fault fault, const struct llm_trouble *trouble)
 {
     struct llm_place *place = place_of(call);
@@ -306,6 +315,8 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
     call->result.retry_after_ms = hint_ms;
     if (fault == LLM_FAULT_TOO_LONG && call->request.shorter && !call->shortened) {
         call->shortened = true;
+        next_turn(call);
+    } else if (call->attempts_here < ATTEMPTS_PER_SITE && forget_model(call, fault)) {
         next_turn(call);
     } else if (trouble && call->attempts_here < ATTEMPTS_PER_SITE &&
                llm_learn(call->home->llm, &place->site, call->plan[call->plan_at].model, trouble)) {
@@ -389,11 +400,6 @@ static void judge(struct llm_call *call, bool broken)
     }
 }
 
-static enum llm_fault fetch_fault(enum http_fetch_fault fault)
-{
-    return fault == HTTP_FETCH_URL ? LLM_FAULT_SETUP : LLM_FAULT_CONNECTION;
-}
-
 /* When to come back, by the head of an error; -1: not said. */
 static int64_t hint_of(struct http_fetch *fetch)
 {
@@ -446,30 +452,26 @@ static void use_first_name(void *ctx, struct str id, int64_t context_tokens)
     if (choice->model.len == 0 && !embeds) choice->model = arena_copy(&call->arena, id);
 }
 
+/* The site says which models it has: the first is remembered for those who come later. */
 static void on_names(struct llm_call *call, const struct http_fetch_end *end)
 {
-    struct llm_trouble trouble = {.retry_after_ms = -1};
+    struct llm_choice *choice = &call->plan[call->plan_at];
+    struct llm_trouble trouble = llm_fetch_trouble(end);
     struct json *body = NULL;
-    struct why why;
-    if (end->fault != HTTP_FETCH_OK) {
-        trouble.fault = fetch_fault(end->fault);
-        str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
-    } else if (json_parse(buf_str(&call->names), &body, NULL, &why) != OK) {
-        trouble = llm_fault_read_text(call->status, buf_str(&call->names));
-    } else if (call->status >= 400) {
-        trouble = llm_fault_read(call->status, body);
-    } else {
-        place_of(call)->site.provider->read_models(body, use_first_name, call);
-        if (call->plan[call->plan_at].model.len == 0) trouble.fault = LLM_FAULT_MODEL;
+    if (trouble.fault == LLM_FAULT_NONE) {
+        trouble = llm_fault_read_body(call->status, buf_str(&call->names), &body);
     }
+    if (body) choice->place->site.provider->read_models(body, use_first_name, call);
+    if (body && choice->model.len == 0) trouble.fault = LLM_FAULT_MODEL;
     json_free(body);
     buf_reset(&call->names, 0);
     if (trouble.fault != LLM_FAULT_NONE) {
         recover(call, trouble.fault, &trouble);
         return;
     }
+    llm_learn_model(call->home->llm, choice->place, choice->model);
     drop_attempt(call, LLM_FAULT_BUSY); /* the place comes again at once */
-    call->attempts_here = 0;
+    call->attempts_here--;              /* that was no question yet */
     next_turn(call);
 }
 
@@ -481,8 +483,7 @@ static void on_done(void *ctx, struct http_fetch *fetch, const struct http_fetch
     if (call->state == CALL_NAMING) {
         on_names(call, end);
     } else if (!call->reading) {
-        struct llm_trouble trouble = {.fault = fetch_fault(end->fault), .retry_after_ms = -1};
-        str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
+        struct llm_trouble trouble = llm_fetch_trouble(end);
         recover(call, trouble.fault, &trouble);
     } else {
         judge(call, end->fault != HTTP_FETCH_OK);
@@ -498,8 +499,7 @@ static void on_deadline(struct deadline *deadline)
     struct llm_call *call = CONTAINER_OF(deadline, struct llm_call, deadline);
     struct llm_trouble trouble = {.fault = LLM_FAULT_TIMEOUT, .retry_after_ms = -1};
     if (call->state == CALL_QUEUED) {
-        /* A grant on its way finds the call over, see on_granted(). */
-        if (!gate_withdraw(place_of(call)->gate, &call->ticket)) return;
+        if (!gate_withdraw(place_of(call)->gate, &call->ticket)) return; /* its turn has come */
         fail(call, LLM_FAULT_BUSY, NULL);
     } else if (call->reading && call->reader.marked_end) {
         judge(call, false);
@@ -521,23 +521,15 @@ static void rest(struct llm_call *call, int64_t for_ms)
 
 static void send_wire(struct llm_call *call, struct llm_wire *wire)
 {
-    struct llm_place *place = place_of(call);
-    if (wire->body.len > 0) {
-        llm_wire_header(wire, "Content-Type", STR("application/json"));
-    }
-    bool streams = call->state == CALL_ASKING && !call->request.whole &&
-                   place->site.provider->framing == LLM_FRAMING_SSE;
-    llm_wire_header(wire, "Accept", streams ? STR("text/event-stream") : STR("application/json"));
-    llm_wire_header(wire, "Accept-Encoding", STR("identity")); /* gzip would hold tokens back */
-    struct http_fetch_request request = {.method = wire->method,
-                                         .url = wire->url,
-                                         .headers = wire->headers,
-                                         .header_count = wire->header_count,
-                                         .body = buf_str(&wire->body),
-                                         .connect_ms = place->clocks.connect_ms};
+    const struct llm_place *place = place_of(call);
+    /* Of an answer in one piece the first byte may be as late as the last. */
+    bool whole = call->state == CALL_ASKING && call->request.whole;
+    bool streams =
+        call->state == CALL_ASKING && !whole && place->site.provider->framing == LLM_FRAMING_SSE;
+    int64_t wait_us = whole ? place->clocks.total_us : place->clocks.first_us;
     call->asked_us = clock_mono_us();
-    deadline_set(call->home->loop, &call->deadline, now_us(call) + place->clocks.first_us);
-    call->fetch = http_fetch_start(call->home->client, &request, &fetch_events, call);
+    deadline_set(call->home->loop, &call->deadline, now_us(call) + wait_us);
+    call->fetch = llm_fetch(call->home, place, wire, streams, &fetch_events, call);
     buf_release(&wire->body);
 }
 
@@ -555,13 +547,21 @@ static enum err write_wire(struct llm_call *call, struct llm_wire *wire, struct 
                                       : site->provider->write_chat(&asking, wire, why);
 }
 
+static void choose_model(struct llm_call *call)
+{
+    struct llm_choice *choice = &call->plan[call->plan_at];
+    if (choice->model.len > 0) return;
+    choice->model = llm_known_model(call->home->llm, choice->place, &call->arena);
+    choice->site_named = choice->place->site.model.len == 0;
+}
+
 static void ask(struct llm_call *call)
 {
     struct llm_place *place = place_of(call);
     const struct llm_site *site = &place->site;
     call->key = gate_take_key(place->gate, site->key_count, clock_mono_us());
-    bool nameless = call->plan[call->plan_at].model.len == 0 && site->model.len == 0;
-    if (call->plan[call->plan_at].model.len == 0) call->plan[call->plan_at].model = site->model;
+    choose_model(call);
+    bool nameless = call->plan[call->plan_at].model.len == 0;
     call->attempts++;
     call->attempts_here++;
     if (site->key_count > 0 && call->key < 0) {
@@ -594,9 +594,8 @@ static void say_offline(struct llm_call *call)
     call->offline_at = to;
     if (call->first_us < 0) call->first_us = clock_mono_us();
     call->state = CALL_ANSWERING;
-    if (to < text.len) timer_start(call->timer, OFFLINE_PIECE_MS, 0);
-    bool last = to == text.len;
-    if (last) timer_start(call->timer, 0, 0); /* its end comes in a turn of its own */
+    /* The end comes in a turn of its own. */
+    timer_start(call->timer, to < text.len ? OFFLINE_PIECE_MS : 0, 0);
     if (journal_records(call->home->llm->journal)) buf_add_str(&call->record_text, piece);
     if (call->events->text) call->events->text(call->ctx, piece);
 }
@@ -733,8 +732,6 @@ static void go_on(struct turn_hook *hook)
     struct llm_call *call = CONTAINER_OF(hook, struct llm_call, advance);
     if (call->state == CALL_OVER) {
         free_call(call); /* cancelled in this turn */
-    } else if (call->plan_count == 0) {
-        tell_end(call); /* there is no such site: the sentence is written */
     } else if (journal_replays(call->home->llm->journal)) {
         replay(call);
     } else {
@@ -771,13 +768,8 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
     buf_init(&call->record_reasoning, LLM_TEXT_MAX);
     buf_init(&call->record_tools, LLM_TEXT_MAX);
     if (home->llm->journal) journal_key(request, call->record_key);
-    enum err err = llm_plan(home->llm, &call->arena, call->request.model, request->only_this,
-                            call->plan, &call->plan_count, &call->result.why);
-    if (err) {
-        call->plan_count = 0;
-        call->result.end = LLM_FAILED;
-        call->result.fault = LLM_FAULT_MODEL;
-    }
+    call->plan_count =
+        llm_plan(home->llm, &call->arena, call->request.model, request->only_this, call->plan);
     loop_at_turn_end(home->loop, &call->advance);
     return call;
 }

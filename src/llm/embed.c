@@ -114,14 +114,12 @@ static void read_body(struct llm_embed *embed)
 {
     struct llm_trouble trouble = {.retry_after_ms = -1};
     struct llm_usage usage = {-1, -1, -1, -1, false};
-    struct json *body = NULL;
+    struct json *body;
     struct why why;
-    if (json_parse(str_trim(buf_str(&embed->body)), &body, NULL, &why) != OK) {
-        trouble = llm_fault_read_text(embed->status, buf_str(&embed->body));
-    } else if (embed->status != 200) {
-        trouble = llm_fault_read(embed->status, body);
-    } else if (embed->choice.place->site.provider->read_embedding(body, embed->batch, on_vector,
-                                                                  embed, &usage, &why) != OK) {
+    trouble = llm_fault_read_body(embed->status, buf_str(&embed->body), &body);
+    if (trouble.fault == LLM_FAULT_NONE &&
+        embed->choice.place->site.provider->read_embedding(body, embed->batch, on_vector, embed,
+                                                           &usage, &why) != OK) {
         trouble.fault = LLM_FAULT_PROTOCOL;
         str_copy(trouble.text, sizeof(trouble.text), str_of(why.text));
     }
@@ -158,13 +156,12 @@ static void on_done(void *ctx, struct http_fetch *fetch, const struct http_fetch
     struct llm_embed *embed = ctx;
     (void)fetch;
     embed->fetch = NULL;
-    if (end->fault == HTTP_FETCH_OK) {
+    struct llm_trouble trouble = llm_fetch_trouble(end);
+    if (trouble.fault == LLM_FAULT_NONE) {
         read_body(embed);
-        return;
+    } else {
+        recover(embed, &trouble);
     }
-    struct llm_trouble trouble = {.fault = LLM_FAULT_CONNECTION, .retry_after_ms = -1};
-    str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
-    recover(embed, &trouble);
 }
 
 /* --- asking --- */
@@ -183,14 +180,7 @@ static enum err send(struct llm_embed *embed, struct llm_wire *wire, struct why 
                                           .dimensions = embed->dimensions};
     enum err err = place->site.provider->write_embedding(&asking, wire, why);
     if (err) return err;
-    llm_wire_header(wire, "Content-Type", STR("application/json"));
-    struct http_fetch_request request = {.method = wire->method,
-                                         .url = wire->url,
-                                         .headers = wire->headers,
-                                         .header_count = wire->header_count,
-                                         .body = buf_str(&wire->body),
-                                         .connect_ms = place->clocks.connect_ms};
-    embed->fetch = http_fetch_start(embed->home->client, &request, &events, embed);
+    embed->fetch = llm_fetch(embed->home, place, wire, false, &events, embed);
     deadline_set(embed->home->loop, &embed->deadline,
                  loop_now_us(embed->home->loop) + place->clocks.first_us);
     return OK;
@@ -286,23 +276,16 @@ static void on_late(struct deadline *deadline)
 static enum err choose(struct llm_embed *embed, struct why *why)
 {
     struct llm_choice plan[LLM_PLAN_MAX];
-    size_t count;
-    struct llm *llm = embed->home->llm;
-    embed->result.fault = LLM_FAULT_MODEL;
-    enum err err = llm_plan(llm, &embed->arena, embed->model, true, plan, &count, why);
-    if (err) return err;
+    (void)llm_plan(embed->home->llm, &embed->arena, embed->model, true, plan);
     embed->choice = plan[0];
     const struct llm_site *site = &plan[0].place->site;
-    size_t slash = str_find_byte(embed->model, '/');
-    bool unnamed = embed->model.len == 0 || slash + 1 == embed->model.len;
-    if (unnamed) embed->choice.model = site->embed_model;
     bool can = !llm_is_offline(plan[0].place) && site->provider->write_embedding;
     if (!can || embed->choice.model.len == 0) {
         embed->result.fault = LLM_FAULT_REQUEST;
-        return why_set(why, ERR_INVALID, "%.*s has no embeddings%s", STR_ARGS(site->name),
-                       can ? " set up: name a model" : "; choose a model of another site");
+        return why_set(why, ERR_INVALID, "%.*s %s", STR_ARGS(site->name),
+                       can ? "has several models: name the one that makes embeddings"
+                           : "has no embeddings; choose a model of another site");
     }
-    embed->result.fault = LLM_FAULT_NONE;
     return OK;
 }
 

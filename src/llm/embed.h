@@ -14,7 +14,7 @@
 struct llm_embed;
 
 struct llm_embed_request {
-    struct str model; /* as llm_request.model; "SITE/": what is set up for embeddings there */
+    struct str model; /* as llm_request.model, and must name one */
     const struct str *texts;
     size_t count; /* at least 1 */
     bool query;

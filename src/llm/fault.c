@@ -330,6 +330,22 @@ struct llm_trouble llm_fault_read_text(int status, struct str body)
     return trouble;
 }
 
+struct llm_trouble llm_fault_read_body(int status, struct str body, struct json **tree_out)
+{
+    struct llm_trouble trouble = {.retry_after_ms = -1};
+    struct json *tree = NULL;
+    struct why why;
+    if (json_parse(str_trim(body), &tree, NULL, &why) != OK) {
+        trouble = llm_fault_read_text(status, body);
+    } else if (status < 200 || status > 299) {
+        trouble = llm_fault_read(status, tree);
+        json_free(tree);
+        tree = NULL;
+    }
+    *tree_out = tree;
+    return trouble;
+}
+
 /* --- what to do, and what to say --- */
 
 struct llm_fault_rules llm_fault_rules(enum llm_fault fault)

@@ -14,6 +14,10 @@ struct llm_trouble llm_fault_read(int status, const struct json *body);
 /* The same for a body that is no JSON: a proxy's page, plain text. */
 struct llm_trouble llm_fault_read_text(int status, struct str body);
 
+/* A body that came whole: LLM_FAULT_NONE when it is JSON with a good status, then `*tree_out` is
+ * the caller's to free; else it is NULL. */
+struct llm_trouble llm_fault_read_body(int status, struct str body, struct json **tree_out);
+
 /* "37s", "1m30s", "17ms", seconds with decimals, an HTTP date; -1: not understood. */
 int64_t llm_retry_after_ms(struct str text, int64_t wall_us);
 

@@ -120,8 +120,7 @@ enum { LLM_STOPS_MAX = 4 };
 
 /* Start from llm_request_plain(). What it points to is copied by llm_start(). */
 struct llm_request {
-    /* "SITE/MODEL", "MODEL" of the default site, "SITE/" for its default model; empty: the default.
-     */
+    /* "SITE/MODEL", "MODEL" of the default site, "SITE" for its own choice; empty: the default. */
     struct str model;
     const struct llm_message *messages;
     size_t message_count;

@@ -13,5 +13,13 @@ struct llm_loop {
     struct list listing; /* of struct listing (models.c) */
 };
 
+/* Send what a provider has written, with the headers all of them share. The wire's body is copied.
+ */
+struct http_fetch *llm_fetch(struct llm_loop *home, const struct llm_place *place,
+                             struct llm_wire *wire, bool streams,
+                             const struct http_fetch_events *events, void *ctx);
+/* Why a fetch did not end well; LLM_FAULT_NONE when it did. */
+struct llm_trouble llm_fetch_trouble(const struct http_fetch_end *end);
+
 /* Drop what asks for models, untold. */
 void llm_models_close(struct llm_loop *home);

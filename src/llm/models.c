@@ -27,7 +27,7 @@ size_t llm_site_count(const struct llm *llm)
 
 struct str llm_default_model(const struct llm *llm)
 {
-    return llm->model;
+    return llm->standard_name;
 }
 
 static void drop(struct listing *listing)
@@ -73,15 +73,10 @@ static void tell(struct listing *listing, const struct llm_trouble *trouble)
                                 .provider = site->provider};
     struct llm_trouble found = {.retry_after_ms = -1};
     struct json *body = NULL;
-    struct why why;
     if (trouble) {
         found = *trouble;
-    } else if (models.offline) {
-        found.fault = LLM_FAULT_NONE;
-    } else if (json_parse(str_trim(buf_str(&listing->body)), &body, NULL, &why) != OK) {
-        found = llm_fault_read_text(listing->status, buf_str(&listing->body));
-    } else if (listing->status != 200) {
-        found = llm_fault_read(listing->status, body);
+    } else if (!models.offline) {
+        found = llm_fault_read_body(listing->status, buf_str(&listing->body), &body);
     }
     models.body = body;
     models.fault = found.fault;
@@ -109,10 +104,10 @@ static void on_piece(void *ctx, struct http_fetch *fetch, struct str bytes)
 static void on_done(void *ctx, struct http_fetch *fetch, const struct http_fetch_end *end)
 {
     struct listing *listing = ctx;
-    struct llm_trouble trouble = {.fault = LLM_FAULT_CONNECTION, .retry_after_ms = -1};
+    struct llm_trouble trouble = llm_fetch_trouble(end);
     (void)fetch;
     listing->fetch = NULL;
-    tell(listing, end->fault == HTTP_FETCH_OK ? NULL : &trouble);
+    tell(listing, trouble.fault == LLM_FAULT_NONE ? NULL : &trouble);
 }
 
 static void on_late(struct deadline *deadline)
@@ -140,12 +135,7 @@ static enum err fetch_list(struct listing *listing, struct why *why)
                                 .request = &request};
     enum err err = place->site.provider->write_models(&asking, &wire, why);
     if (!err) {
-        struct http_fetch_request fetch = {.method = wire.method,
-                                           .url = wire.url,
-                                           .headers = wire.headers,
-                                           .header_count = wire.header_count,
-                                           .connect_ms = place->clocks.connect_ms};
-        listing->fetch = http_fetch_start(listing->home->client, &fetch, &events, listing);
+        listing->fetch = llm_fetch(listing->home, place, &wire, false, &events, listing);
     }
     buf_release(&wire.body);
     arena_release(&arena);

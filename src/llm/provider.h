@@ -42,10 +42,9 @@ enum { LLM_KEYS_MAX = 8, LLM_SITE_HEADERS_MAX = 4 };
 /* A configured provider. Immutable once opened. */
 struct llm_site {
     const struct llm_provider *provider;
-    struct str name;  /* "openai", "lmstudio" … what stands before the slash of a model */
-    struct str base;  /* without a slash at its end */
-    struct str model; /* its default; empty: none */
-    struct str embed_model;
+    struct str name;    /* "openai", "lmstudio" … what stands before the slash of a model */
+    struct str base;    /* without a slash at its end */
+    struct str model;   /* its default; empty: none */
     struct str version; /* Azure: api-version; Anthropic: anthropic-version */
     struct str keys[LLM_KEYS_MAX];
     size_t key_count;
@@ -98,8 +97,6 @@ struct llm_provider {
     const char *name;
     const char *base;         /* default address; NULL: must be configured */
     enum llm_framing framing; /* of its streams */
-    bool needs_key;
-    bool ends_without_marker; /* the end of the body is the end (Gemini, DashScope) */
     size_t embed_max;         /* texts in one call; 0: no embeddings */
     /* ERR_INVALID: the provider has nothing for something that was asked, named in the sentence. */
     enum err (*write_chat)(const struct llm_asking *asking, struct llm_wire *wire, struct why *why);

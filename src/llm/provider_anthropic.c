@@ -473,7 +473,6 @@ const struct llm_provider llm_provider_anthropic = {
     .name = "anthropic",
     .base = "https://api.anthropic.com",
     .framing = LLM_FRAMING_SSE,
-    .needs_key = true,
     .write_chat = write_chat,
     .read_event = read_event,
     .read_whole = read_whole,

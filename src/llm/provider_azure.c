@@ -76,7 +76,6 @@ static enum err write_embedding(const struct llm_embedding_asking *asking, struc
 const struct llm_provider llm_provider_azure = {
     .name = "azure",
     .framing = LLM_FRAMING_SSE,
-    .needs_key = true,
     .embed_max = 512,
     .write_chat = write_chat,
     .read_event = llm_openai_read_event,

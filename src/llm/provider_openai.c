@@ -336,7 +336,6 @@ const struct llm_provider llm_provider_openai = {
     .name = "openai",
     .base = "https://api.openai.com/v1",
     .framing = LLM_FRAMING_SSE,
-    .needs_key = true,
     .embed_max = 512,
     .write_chat = write_chat,
     .read_event = llm_openai_read_event,

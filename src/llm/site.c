@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * llm/site.c: sites out of the settings, in the order in which the first is the
+ * default: hosted ones that have a key, those of llm-sites, model servers of
+ * this machine, and at the end the offline engine, which is always there.
+ */
 #include "llm/site.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "llm/probe.h"
 #include "llm/reader.h"
 
-enum { SECOND_US = 1000000, LOCAL_AT_ONCE = 8, HOSTED_AT_ONCE = 256, KEYS_FILE_BYTES = 64 * 1024 };
+enum {
+    SECOND_US = 1000000,
+    LOCAL_AT_ONCE = 8,
+    HOSTED_AT_ONCE = 256,
+    OFFLINE_AT_ONCE = 100000, /* it costs microseconds */
+    KEYS_FILE_BYTES = 64 * 1024
+};
 
 /* Of the offline site: never called, only compared. */
 static const struct llm_provider offline_provider = {.name = "offline"};
@@ -24,18 +33,42 @@ bool llm_is_offline(const struct llm_place *place)
 
 /* --- making sites --- */
 
+/* The second number of 172.16.0.0/12, or of anything else that begins with 172. */
+static bool is_private_172(struct str host)
+{
+    struct str rest = host, number;
+    uint64_t second;
+    (void)str_split(&rest, '.', &number);
+    return str_eq(number, STR("172")) && str_split(&rest, '.', &number) &&
+           str_to_u64(number, &second) && second >= 16 && second <= 31;
+}
+
 /* 127/8, ::1, localhost and the private ranges of RFC 1918: a machine that may have to load its
  * model before it speaks. Only for time-outs. */
 static bool is_local(struct str base)
 {
-    size_t at = str_find(base, STR("://"));
-    struct str host = str_from(base, at + 3);
-    static const char *const starts[] = {"127.", "localhost", "[::1]",
-                                         "10.",  "192.168.",  "172.16."};
+    struct str host = str_from(base, str_find(base, STR("://")) + 3);
+    static const char *const starts[] = {"127.", "localhost", "[::1]", "10.", "192.168."};
     for (size_t i = 0; i < COUNT_OF(starts); i++) {
         if (str_starts(host, str_of(starts[i]))) return true;
     }
-    return false;
+    return is_private_172(host);
+}
+
+/* What the file of keys has for a site: keys with blanks between, or nothing. */
+static struct str filed_keys(const struct llm *llm, struct str name)
+{
+    struct str rest = llm->filed, line, word;
+    while (str_split(&rest, '\n', &line)) {
+        line = str_trim(line);
+        if (str_split(&line, ' ', &word) && str_eq(word, name)) return str_trim(line);
+    }
+    return (struct str){0};
+}
+
+static bool has_key(const struct llm *llm, const char *name, struct str in_environment)
+{
+    return in_environment.len > 0 || filed_keys(llm, str_of(name)).len > 0;
 }
 
 static void take_keys(struct llm_site *site, struct str keys, char between)
@@ -60,33 +93,25 @@ static struct str usual_model(const char *name)
     return (struct str){0};
 }
 
+/* As set, or what is usual for hosted sites and for local ones. */
+static int64_t usual(int64_t set, bool is_local, int64_t hosted, int64_t local)
+{
+    return set ? set : is_local ? local : hosted;
+}
+
 static void set_clocks(struct llm_place *place, const struct settings *s)
 {
     bool local = place->site.local;
     place->clocks = (struct llm_clocks){
-        .connect_ms = (s->llm_connect_s ? s->llm_connect_s
-                       : local          ? 2
-                                        : 5) *
-                      1000,
-        .first_us = (s->llm_first_s ? s->llm_first_s
-                     : local        ? 300
-                                    : 60) *
-                    SECOND_US,
-        .idle_us = (s->llm_idle_s ? s->llm_idle_s
-                    : local       ? 300
-                                  : 180) *
-                   SECOND_US,
-        .total_us = (s->llm_total_s ? s->llm_total_s
-                     : local        ? 1800
-                                    : 600) *
-                    SECOND_US,
+        .connect_ms = usual(s->llm_connect_s, local, 5, 2) * 1000,
+        .first_us = usual(s->llm_first_s, local, 60, 300) * SECOND_US,
+        .idle_us = usual(s->llm_idle_s, local, 180, 300) * SECOND_US,
+        .total_us = usual(s->llm_total_s, local, 600, 1800) * SECOND_US,
         .queue_us = s->llm_queue_s * SECOND_US,
     };
-    size_t at_once = s->llm_at_once ? (size_t)s->llm_at_once
-                     : local        ? LOCAL_AT_ONCE
-                                    : HOSTED_AT_ONCE;
-    if (llm_is_offline(place)) at_once = 100000; /* it costs microseconds */
-    place->gate = gate_new(at_once, (size_t)s->llm_queue_max);
+    int64_t at_once = usual(s->llm_at_once, local, HOSTED_AT_ONCE, LOCAL_AT_ONCE);
+    if (llm_is_offline(place)) at_once = OFFLINE_AT_ONCE;
+    place->gate = gate_new((size_t)at_once, (size_t)s->llm_queue_max);
 }
 
 static enum err check_base(struct str name, struct str base, struct why *why)
@@ -135,9 +160,10 @@ static enum err add_site(struct llm *llm, const char *name, const struct llm_pro
         .context_tokens = llm->settings->llm_context_tokens,
     };
     /* At an address of one's own only the server knows what it has. */
-    if (base.len == 0 || !str_eq(str_of(name), STR("openai")))
-        place->site.model = usual_model(name);
+    bool own = base.len > 0 && str_eq(str_of(name), STR("openai"));
+    if (!own) place->site.model = usual_model(name);
     take_keys(&place->site, keys, ',');
+    take_keys(&place->site, filed_keys(llm, str_of(name)), ' ');
     set_clocks(place, llm->settings);
     *site_out = &place->site;
     return OK;
@@ -158,15 +184,15 @@ static enum err add_openai(struct llm *llm, const struct settings *s, struct why
     bool own = s->openai_base.len > 0 &&
                str_find(s->openai_base, STR("api.openai.com")) == s->openai_base.len;
     /* The template of the older system has "not-needed" there. */
-    bool key = s->openai_key.len > 0 && !str_eq(s->openai_key, STR("not-needed"));
-    if (!own && !key) return OK;
-    return add_compatible(llm, "openai", s->openai_base, key ? s->openai_key : STR(""),
-                          own ? LLM_QUIRK_MAX_TOKENS : 0, why);
+    bool none = str_eq(s->openai_key, STR("not-needed"));
+    struct str key = none ? STR("") : s->openai_key;
+    if (!own && !has_key(llm, "openai", key)) return OK;
+    return add_compatible(llm, "openai", s->openai_base, key, own ? LLM_QUIRK_MAX_TOKENS : 0, why);
 }
 
 static enum err add_dashscope(struct llm *llm, const struct settings *s, struct why *why)
 {
-    if (s->dashscope_key.len == 0) return OK;
+    if (!has_key(llm, "dashscope", s->dashscope_key)) return OK;
     struct str base = without_slash(s->dashscope_base);
     bool compatible = str_ends(base, STR("/compatible-mode/v1"));
     struct llm_site *site;
@@ -184,7 +210,7 @@ static enum err add_dashscope(struct llm *llm, const struct settings *s, struct 
 
 static enum err add_openrouter(struct llm *llm, const struct settings *s, struct why *why)
 {
-    if (s->openrouter_key.len == 0) return OK;
+    if (!has_key(llm, "openrouter", s->openrouter_key)) return OK;
     struct llm_site *site;
     enum err err = add_site(llm, "openrouter", &llm_provider_openai,
                             STR("https://openrouter.ai/api/v1"), s->openrouter_key, &site, why);
@@ -194,13 +220,12 @@ static enum err add_openrouter(struct llm *llm, const struct settings *s, struct
     return OK;
 }
 
+/* A site of the provider of the same name. */
 static enum err add_plain(struct llm *llm, const char *name, struct str base, struct str key,
-                          bool wanted, struct str version, struct why *why)
+                          struct str version, struct why *why)
 {
-    const struct llm_provider *provider = llm_provider_find(str_of(name));
-    if (!wanted || provider == NULL) return OK;
     struct llm_site *site;
-    enum err err = add_site(llm, name, provider, base, key, &site, why);
+    enum err err = add_site(llm, name, llm_provider_find(str_of(name)), base, key, &site, why);
     if (!err) site->version = version;
     return err;
 }
@@ -209,21 +234,18 @@ static enum err add_hosted(struct llm *llm, const struct settings *s, struct why
 {
     struct str none = {0};
     enum err err = add_openai(llm, s, why);
-    if (!err) {
-        err = add_plain(llm, "azure", s->azure_base, s->azure_key, s->azure_base.len > 0,
-                        s->azure_version, why);
+    if (!err && s->azure_base.len > 0) {
+        err = add_plain(llm, "azure", s->azure_base, s->azure_key, s->azure_version, why);
     }
-    if (!err) {
-        err = add_plain(llm, "google", s->google_base, s->google_key, s->google_key.len > 0, none,
-                        why);
+    if (!err && has_key(llm, "google", s->google_key)) {
+        err = add_plain(llm, "google", s->google_base, s->google_key, none, why);
     }
-    if (!err) {
-        err = add_plain(llm, "anthropic", s->anthropic_base, s->anthropic_key,
-                        s->anthropic_key.len > 0, none, why);
+    if (!err && has_key(llm, "anthropic", s->anthropic_key)) {
+        err = add_plain(llm, "anthropic", s->anthropic_base, s->anthropic_key, none, why);
     }
     if (!err) err = add_dashscope(llm, s, why);
     if (!err) err = add_openrouter(llm, s, why);
-    if (!err && s->deepseek_key.len > 0) {
+    if (!err && has_key(llm, "deepseek", s->deepseek_key)) {
         err = add_compatible(llm, "deepseek", STR("https://api.deepseek.com"), s->deepseek_key,
                              LLM_QUIRK_MAX_TOKENS | LLM_QUIRK_NO_SCHEMA, why);
     }
@@ -264,30 +286,51 @@ static enum err add_local(struct llm *llm, const struct settings *s, struct why 
                              LLM_QUIRK_MAX_TOKENS | LLM_QUIRK_NO_JSON_OBJECT, why);
     }
     if (!err && ollama.len > 0) {
-        err = add_plain(llm, "ollama", ollama_address(llm, ollama), STR(""), true, (struct str){0},
-                        why);
+        err = add_plain(llm, "ollama", ollama_address(llm, ollama), STR(""), STR(""), why);
+    }
+    return err;
+}
+
+/* --- quirks an operator knows of --- */
+
+static enum err set_quirk(struct llm *llm, struct str one, struct why *why)
+{
+    static const struct {
+        const char *word;
+        unsigned quirk;
+    } words[] = {{"thinks-inside", LLM_QUIRK_THINKS_INSIDE},
+                 {"no-finish", LLM_QUIRK_NO_FINISH},
+                 {"cumulative", LLM_QUIRK_CUMULATIVE},
+                 {"no-usage", LLM_QUIRK_NO_USAGE},
+                 {"no-sampling", LLM_QUIRK_NO_SAMPLING},
+                 {"no-schema", LLM_QUIRK_NO_SCHEMA},
+                 {"no-json", LLM_QUIRK_NO_JSON}};
+    size_t colon = str_find_byte(one, ':');
+    struct str word = str_from(one, colon + 1);
+    struct llm_place *place = llm_find_place(llm, str_head(one, colon));
+    for (size_t i = 0; place && i < COUNT_OF(words); i++) {
+        if (!str_eq(word, str_of(words[i].word))) continue;
+        place->site.quirks |= words[i].quirk;
+        return OK;
+    }
+    return why_set(why, ERR_INVALID,
+                   "setting llm-quirks has \"%.*s\"; allowed: SITE:WORD of a site that is set up, "
+                   "WORD one of thinks-inside no-finish cumulative no-usage no-sampling no-schema "
+                   "no-json",
+                   STR_ARGS(one));
+}
+
+static enum err set_quirks(struct llm *llm, const struct settings *s, struct why *why)
+{
+    struct str rest = s->llm_quirks, one;
+    enum err err = OK;
+    while (!err && str_split(&rest, ',', &one)) {
+        if (str_trim(one).len > 0) err = set_quirk(llm, str_trim(one), why);
     }
     return err;
 }
 
 /* --- the file of keys --- */
-
-static enum err use_keys_line(struct llm *llm, struct str line, struct why *why)
-{
-    line = str_trim(line);
-    if (line.len == 0 || line.at[0] == '#') return OK;
-    size_t blank = str_find_byte(line, ' ');
-    struct llm_place *place = llm_find_place(llm, str_head(line, blank));
-    if (place == NULL) {
-        return why_set(why, ERR_INVALID,
-                       "the file of model keys names a site %.*s that is not set "
-                       "up; hosted ones need their key in the environment, others "
-                       "stand in llm-sites",
-                       STR_ARGS(str_head(line, blank)));
-    }
-    take_keys(&place->site, str_from(line, blank), ' ');
-    return OK;
-}
 
 static enum err read_keys(struct llm *llm, struct str path, struct why *why)
 {
@@ -310,23 +353,31 @@ static enum err read_keys(struct llm *llm, struct str path, struct why *why)
     }
     if (len < 0 || len == KEYS_FILE_BYTES) {
         return why_set(why, ERR_INVALID,
-                       "the file of model keys %s cannot be read or is larger "
-                       "than 64 kB",
-                       name);
+                       "the file of model keys %s cannot be read, or is larger than 64 kB", name);
     }
-    struct str rest = {text, (size_t)len}, line;
-    enum err err = OK;
-    while (!err && str_split(&rest, '\n', &line)) err = use_keys_line(llm, line, why);
-    return err;
+    llm->filed = (struct str){text, (size_t)len};
+    return OK;
+}
+
+/* A key for nobody is a mistake somebody wants to hear of. */
+static enum err check_filed(struct llm *llm, struct why *why)
+{
+    struct str rest = llm->filed, line, name;
+    while (str_split(&rest, '\n', &line)) {
+        line = str_trim(line);
+        if (line.len == 0 || line.at[0] == '#') continue;
+        (void)str_split(&line, ' ', &name);
+        if (llm_find_place(llm, name)) continue;
+        return why_set(why, ERR_INVALID,
+                       "the file of model keys has a key for \"%.*s\"; that is none of openai "
+                       "azure google anthropic dashscope openrouter deepseek, nor set up by "
+                       "llm-sites or an address",
+                       STR_ARGS(str_head(name, 60)));
+    }
+    return OK;
 }
 
 /* --- opening --- */
-
-struct llm_learnt {
-    pthread_mutex_t lock;
-    struct arena arena;
-    struct map quirks; /* SITE/MODEL → unsigned, in `arena` */
-};
 
 static enum err add_offline(struct llm *llm, struct why *why)
 {
@@ -337,34 +388,20 @@ static enum err add_offline(struct llm *llm, struct why *why)
     return err;
 }
 
-static enum err set_default(struct llm *llm, const struct settings *s, struct why *why)
-{
-    llm->model = s->llm_model;
-    if (llm->model.len == 0) {
-        llm->model = arena_printf(&llm->arena, "%.*s/", STR_ARGS(llm->places[0].site.name));
-        return OK;
-    }
-    struct llm_choice plan[LLM_PLAN_MAX];
-    size_t count;
-    struct str slash = str_find_byte(llm->model, '/') < llm->model.len ? STR("") : STR("/");
-    if (llm_find_place(llm, llm->model)) {
-        llm->model = arena_printf(&llm->arena, "%.*s%.*s", STR_ARGS(llm->model), STR_ARGS(slash));
-    }
-    return llm_plan(llm, &llm->arena, llm->model, false, plan, &count, why);
-}
-
 enum err llm_open(const struct settings *settings, struct llm **llm_out, struct why *why)
 {
     struct llm *llm = NEW(struct llm);
     llm->settings = settings;
-    llm->learnt = NEW(struct llm_learnt);
-    pthread_mutex_init(&llm->learnt->lock, NULL);
-    enum err err = add_hosted(llm, settings, why);
+    llm->learnt = llm_learnt_new();
+    enum err err = OK;
+    if (settings->llm_keys_file.len > 0) err = read_keys(llm, settings->llm_keys_file, why);
+    if (!err) err = add_hosted(llm, settings, why);
     if (!err) err = add_listed(llm, settings, why);
     if (!err) err = add_local(llm, settings, why);
     if (!err) err = add_offline(llm, why);
-    if (!err && settings->llm_keys_file.len > 0) err = read_keys(llm, settings->llm_keys_file, why);
-    if (!err) err = set_default(llm, settings, why);
+    if (!err) err = check_filed(llm, why);
+    if (!err) err = set_quirks(llm, settings, why);
+    if (!err) err = llm_plan_defaults(llm, why);
     if (!err) {
         err = journal_open(settings->llm_record, settings->llm_replay, &llm->journal, why);
     }
@@ -382,10 +419,7 @@ void llm_free(struct llm *llm)
     for (size_t i = 0; i < llm->place_count; i++) gate_free(llm->places[i].gate);
     journal_close(llm->journal);
     offline_free(llm->offline);
-    map_release(&llm->learnt->quirks);
-    arena_release(&llm->learnt->arena);
-    pthread_mutex_destroy(&llm->learnt->lock);
-    mem_free(llm->learnt);
+    llm_learnt_free(llm->learnt);
     arena_release(&llm->arena);
     mem_free(llm);
 }
@@ -396,127 +430,4 @@ struct llm_place *llm_find_place(struct llm *llm, struct str name)
         if (str_eq(llm->places[i].site.name, name)) return &llm->places[i];
     }
     return NULL;
-}
-
-/* --- what to ask --- */
-
-static enum err no_site(struct llm *llm, struct str name, struct why *why)
-{
-    char names[200] = "";
-    size_t len = 0;
-    for (size_t i = 0; i < llm->place_count && len < sizeof(names); i++) {
-        len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%.*s", i ? ", " : "",
-                                STR_ARGS(llm->places[i].site.name));
-    }
-    return why_set(why, ERR_NOT_FOUND, "there is no model site \"%.60s\"; there are: %s",
-                   arena_copy(&llm->arena, str_head(name, 60)).at, names);
-}
-
-/* "SITE/MODEL" when SITE is one of ours; else all of it is a model of the default site: names of
- * models have slashes too ("openai/gpt-oss-20b" at OpenRouter). */
-static enum err resolve(struct llm *llm, struct arena *arena, struct str model,
-                        struct llm_choice *choice, struct why *why)
-{
-    size_t slash = str_find_byte(model, '/');
-    struct llm_place *place =
-        slash < model.len ? llm_find_place(llm, str_head(model, slash)) : NULL;
-    struct str name = place ? str_from(model, slash + 1) : model;
-    if (place == NULL) {
-        struct str home = str_head(llm->model, str_find_byte(llm->model, '/'));
-        place = llm_find_place(llm, home);
-        if (place == NULL) return no_site(llm, home, why);
-    }
-    choice->place = place;
-    choice->model = arena_copy(arena, name.len > 0 ? name : place->site.model);
-    return OK;
-}
-
-enum err llm_plan(struct llm *llm, struct arena *arena, struct str model, bool only_this,
-                  struct llm_choice plan[LLM_PLAN_MAX], size_t *count_out, struct why *why)
-{
-    *count_out = 0;
-    enum err err = resolve(llm, arena, model.len > 0 ? model : llm->model, &plan[0], why);
-    if (err) return err;
-    size_t count = 1;
-    struct str rest = llm->settings->llm_fallback, one;
-    while (!only_this && count < LLM_PLAN_MAX && str_split(&rest, ',', &one)) {
-        one = str_trim(one);
-        if (one.len == 0) continue;
-        if (llm_find_place(llm, one)) one = arena_printf(arena, "%.*s/", STR_ARGS(one));
-        size_t slash = str_find_byte(one, '/');
-        if (llm_find_place(llm, str_head(one, slash)) == NULL) {
-            return no_site(llm, str_head(one, slash), why);
-        }
-        err = resolve(llm, arena, one, &plan[count], why);
-        if (err) return err;
-        count++;
-    }
-    *count_out = count;
-    return OK;
-}
-
-/* --- quirks that errors teach --- */
-
-static struct str quirks_key(struct arena *arena, const struct llm_site *site, struct str model)
-{
-    return arena_printf(arena, "%.*s/%.*s", STR_ARGS(site->name), STR_ARGS(model));
-}
-
-unsigned llm_quirks(struct llm *llm, const struct llm_site *site, struct str model)
-{
-    struct llm_learnt *learnt = llm->learnt;
-    pthread_mutex_lock(&learnt->lock);
-    unsigned quirks = site->quirks;
-    if (learnt->quirks.count > 0) {
-        struct arena arena = {0};
-        const unsigned *known = map_find(&learnt->quirks, quirks_key(&arena, site, model));
-        if (known) quirks = *known;
-        arena_release(&arena);
-    }
-    pthread_mutex_unlock(&learnt->lock);
-    return quirks;
-}
-
-static bool names(const struct llm_trouble *trouble, const char *word)
-{
-    return strstr(trouble->text, word) != NULL;
-}
-
-/* What the sentence complains of, as the quirk that avoids it. */
-static unsigned quirks_after(unsigned quirks, const struct llm_trouble *trouble)
-{
-    if (names(trouble, "max_completion_tokens") || names(trouble, "max_tokens")) {
-        return quirks ^ LLM_QUIRK_MAX_TOKENS;
-    }
-    if (names(trouble, "stream_options")) return quirks | LLM_QUIRK_NO_USAGE;
-    if (names(trouble, "temperature") || names(trouble, "top_p") || names(trouble, "penalty")) {
-        return quirks | LLM_QUIRK_NO_SAMPLING;
-    }
-    if (names(trouble, "json_schema") || names(trouble, "responseSchema") ||
-        names(trouble, "response_format") || names(trouble, "output_config")) {
-        return quirks | (quirks & LLM_QUIRK_NO_SCHEMA ? LLM_QUIRK_NO_JSON : LLM_QUIRK_NO_SCHEMA);
-    }
-    if (names(trouble, "thinking") || names(trouble, "reasoning_effort")) {
-        return quirks | LLM_QUIRK_NO_THINKING;
-    }
-    return quirks;
-}
-
-bool llm_learn(struct llm *llm, const struct llm_site *site, struct str model,
-               const struct llm_trouble *trouble)
-{
-    if (trouble->fault != LLM_FAULT_REQUEST) return false;
-    unsigned quirks = llm_quirks(llm, site, model), better = quirks_after(quirks, trouble);
-    if (better == quirks) return false;
-    struct llm_learnt *learnt = llm->learnt;
-    pthread_mutex_lock(&learnt->lock);
-    struct str key = quirks_key(&learnt->arena, site, model);
-    unsigned *known = map_find(&learnt->quirks, key);
-    if (known == NULL) {
-        known = ARENA_NEW(&learnt->arena, unsigned);
-        map_add(&learnt->quirks, key, known);
-    }
-    *known = better;
-    pthread_mutex_unlock(&learnt->lock);
-    return true;
 }

@@ -24,34 +24,48 @@ struct llm_place {
     struct llm_clocks clocks;
 };
 
+/* One thing to try: a site and a model of it. */
+struct llm_choice {
+    struct llm_place *place;
+    struct str model; /* empty: the site's own; see llm_known_model() */
+    bool site_named;  /* the site named the model when it was asked */
+};
+
 struct llm {
     struct arena arena; /* names, addresses, keys */
     const struct settings *settings;
+    struct str filed; /* the file of keys */
     struct llm_place places[LLM_SITES_MAX];
     size_t place_count;
-    struct str model;          /* the default, SITE/MODEL */
+    struct llm_choice standard; /* when no model is named */
+    struct str standard_name;   /* the same as SITE/MODEL, or SITE/ */
+    struct llm_choice fallback[LLM_PLAN_MAX - 1];
+    size_t fallback_count;
     struct journal *journal;   /* owned; NULL: none */
     struct offline *offline;   /* owned */
     struct llm_learnt *learnt; /* owned */
 };
 
-/* One thing to try: a site and a model of it. */
-struct llm_choice {
-    struct llm_place *place;
-    struct str model; /* in the arena of llm_plan() */
-};
-
-/*
- * What to ask for a model as requested, in order: itself, then the fall-backs unless `only_this`.
- * ERR_NOT_FOUND: no such site; the sentence names those there are.
- */
-MUST_USE enum err llm_plan(struct llm *llm, struct arena *arena, struct str model, bool only_this,
-                           struct llm_choice plan[LLM_PLAN_MAX], size_t *count_out,
-                           struct why *why);
 struct llm_place *llm_find_place(struct llm *llm, struct str name); /* NULL: none */
 bool llm_is_offline(const struct llm_place *place);
 
-/* Quirks of a model that an error taught us, for as long as the process lives. */
+/* --- plan.c --- */
+
+/* Standard model and fall-backs out of the settings. ERR_NOT_FOUND: a site that is none, the
+ * sentence names those there are. At start. */
+MUST_USE enum err llm_plan_defaults(struct llm *llm, struct why *why);
+/* What to ask for a model as requested, in order: itself, then the fall-backs unless `only_this`.
+ * Gives how many; names are in `arena` or live as long as `llm`. */
+size_t llm_plan(struct llm *llm, struct arena *arena, struct str model, bool only_this,
+                struct llm_choice plan[LLM_PLAN_MAX]);
+
+struct llm_learnt *llm_learnt_new(void);
+void llm_learnt_free(struct llm_learnt *learnt);
+/* The model of a site when none is named: set up, or learnt when it was asked; empty: ask it. */
+struct str llm_known_model(struct llm *llm, const struct llm_place *place, struct arena *arena);
+/* Empty: forget it, it is gone there. */
+void llm_learn_model(struct llm *llm, const struct llm_place *place, struct str model);
+/* Quirks of a model, with those an error taught us, for as long as the process lives. */
 unsigned llm_quirks(struct llm *llm, const struct llm_site *site, struct str model);
 /* True: something new was learnt from it, so asking once more makes sense. */
 bool llm_learn(struct llm *llm, const struct llm_site *site, struct str model,

@@ -273,3 +273,60 @@ test('every provider answers, by its own name and in its own way', async (t) => 
     assert.deepEqual([cut.status, cut.out], [1, 'half\n'], site);
   }
 });
+
+test('the file of keys sets up hosted sites, too, and a key for nobody is a mistake', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'keys');
+  await writeFile(file, 'anthropic k-one k-two\n', { mode: 0o600 });
+  const env = { ANTHROPIC_BASE_URL: p.base('anthropic'), HUTONG_LLM_KEYS_FILE: file };
+  p.script([{ deltas: ['ok'] }]);
+  const { status, out } = await hutong(['llm', 'chat', '--model', 'anthropic/m', 'hello'], { env });
+  assert.deepEqual([status, out], [0, 'ok\n']);
+  assert.equal((await p.request(0)).key, 'k-one');
+  await writeFile(file, 'antropic k\n', { mode: 0o600 });
+  const { status: wrong, err } = await hutong(['llm', 'check'], { env });
+  assert.equal(wrong, 1);
+  assert.match(err, /a key for "antropic"; that is none of openai/);
+});
+
+test('a fall-back or quirk of a site that is none stops the start', async () => {
+  for (const [name, value, sentence] of [
+    ['HUTONG_LLM_FALLBACK', 'offline,nowhere', /no model site "nowhere"; there are: offline/],
+    ['HUTONG_LLM_MODEL', 'nowhere/m', /no model site "nowhere\/m"; there are: offline/],
+    ['HUTONG_LLM_QUIRKS', 'offline:strange', /"offline:strange"; allowed: SITE:WORD/],
+    ['HUTONG_LLM_QUIRKS', 'nowhere:no-json', /"nowhere:no-json"; allowed: SITE:WORD/],
+  ]) {
+    const { status, err } = await hutong(['llm', 'check'], { env: { HUTONG_LLM_PROBE: 'off', [name]: value } });
+    assert.equal(status, 1, name);
+    assert.match(err, sentence);
+  }
+});
+
+test('a site that is known to do it differently is read so', async (t) => {
+  const p = await provider(t);
+  const inside = { deltas: ['hmm, a greeting', '</think>', 'Hello!'] };
+  p.script([inside, inside]);
+  assert.equal((await ask(openaiAt(p))).out, 'hmm, a greeting</think>Hello!\n');
+  assert.equal((await ask(openaiAt(p, { HUTONG_LLM_QUIRKS: 'openai:thinks-inside' }))).out, 'Hello!\n');
+  const silent = { deltas: ['Hello!'], finish: null };
+  p.script([silent, silent]);
+  assert.equal((await ask(openaiAt(p))).status, 1);
+  assert.equal((await ask(openaiAt(p, { HUTONG_LLM_QUIRKS: 'openai:no-finish' }))).status, 0);
+});
+
+test('an answer in one piece has the time of a whole answer', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'schema.json');
+  await writeFile(file, JSON.stringify(SCHEMA));
+  p.script([
+    { deltas: ['{"name":"Mei","age":7}'], whole: true, stallAfter: 'request' },
+    { deltas: ['x'], stallAfter: 'request' },
+  ]);
+  const env = openaiAt(p, { HUTONG_LLM_FIRST_TIMEOUT: '1' });
+  const answered = ask(env, '--schema', file);
+  const asked = await p.request(0);
+  assert.match((await ask(env)).err, /silent for too long/); // begun later, and over
+  assert.equal(asked.closedAt, undefined);
+  asked.resume();
+  assert.equal((await answered).status, 0);
+});

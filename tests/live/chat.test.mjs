@@ -325,3 +325,25 @@ describe('/chat for members only, with a rate', () => {
     await chat.close();
   });
 });
+
+test('a site without a named model is asked once which it has, and again when that is gone', async () => {
+  const local = await startProvider();
+  const server = await startServer({ env: { HUTONG_OPENAI_BASE: local.base('openai') } });
+  local.always({ deltas: ['hi'], models: ['first'] });
+  const chat = await Chat.open(server, { typed: false });
+  for (let i = 0; i < 2; i++) {
+    chat.say('hello');
+    assert.deepEqual(await chat.plainAnswer(), ['hi']);
+  }
+  assert.deepEqual(local.requests.map((r) => r.kind), ['models', 'chat', 'chat']);
+  local.always({ deltas: ['hi'], models: ['second'] });
+  local.script([{ status: 404, error: { code: 'model_not_found', message: 'first was unloaded' } }]);
+  chat.say('hello');
+  assert.deepEqual(await chat.plainAnswer(), ['hi']);
+  assert.deepEqual(local.requests.slice(3).map((r) => [r.kind, r.body?.model]),
+    [['chat', 'first'], ['models', undefined], ['chat', 'second']]);
+  chat.ws.close();
+  await chat.closed;
+  await server.stop();
+  await local.stop();
+});

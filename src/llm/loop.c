@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "llm/loop.h"
+
+struct http_fetch *llm_fetch(struct llm_loop *home, const struct llm_place *place,
+                             struct llm_wire *wire, bool streams,
+                             const struct http_fetch_events *events, void *ctx)
+{
+    if (wire->body.len > 0) llm_wire_header(wire, "Content-Type", STR("application/json"));
+    llm_wire_header(wire, "Accept", streams ? STR("text/event-stream") : STR("application/json"));
+    llm_wire_header(wire, "Accept-Encoding", STR("identity")); /* gzip would hold tokens back */
+    struct http_fetch_request request = {.method = wire->method,
+                                         .url = wire->url,
+                                         .headers = wire->headers,
+                                         .header_count = wire->header_count,
+                                         .body = buf_str(&wire->body),
+                                         .connect_ms = place->clocks.connect_ms};
+    return http_fetch_start(home->client, &request, events, ctx);
+}
+
+struct llm_trouble llm_fetch_trouble(const struct http_fetch_end *end)
+{
+    struct llm_trouble trouble = {.retry_after_ms = -1};
+    if (end->fault == HTTP_FETCH_OK) return trouble;
+    trouble.fault = end->fault == HTTP_FETCH_URL ? LLM_FAULT_SETUP : LLM_FAULT_CONNECTION;
+    str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
+    return trouble;
+}

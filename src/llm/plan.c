@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * llm/plan.c: which site and model are asked for a name, in which order; and
+ * what was learnt about models on the way.
+ */
+#include <pthread.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "llm/site.h"
+
+/* Names of models come from callers; no more of them are remembered than this. */
+enum { LEARNT_MAX = 10000 };
+
+/* --- what to ask --- */
+
+static enum err no_site(const struct llm *llm, struct str name, struct why *why)
+{
+    char names[200] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < llm->place_count && len < sizeof(names); i++) {
+        len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%.*s", i ? ", " : "",
+                                STR_ARGS(llm->places[i].site.name));
+    }
+    return why_set(why, ERR_NOT_FOUND, "there is no model site \"%.*s\"; there are: %s",
+                   STR_ARGS(str_head(name, 60)), names);
+}
+
+/* "SITE" or "SITE/MODEL" when SITE is one of ours; else `place` is NULL. */
+static struct llm_choice split(struct llm *llm, struct str model)
+{
+    size_t slash = str_find_byte(model, '/');
+    return (struct llm_choice){.place = llm_find_place(llm, str_head(model, slash)),
+                               .model = str_from(model, slash + 1)};
+}
+
+enum err llm_plan_defaults(struct llm *llm, struct why *why)
+{
+    struct str rest = llm->settings->llm_fallback, one;
+    struct str model = llm->settings->llm_model;
+    llm->standard = (struct llm_choice){.place = &llm->places[0]};
+    if (model.len > 0) {
+        llm->standard = split(llm, model);
+        if (llm->standard.place == NULL) return no_site(llm, model, why);
+    }
+    llm->standard_name =
+        arena_printf(&llm->arena, "%.*s/%.*s", STR_ARGS(llm->standard.place->site.name),
+                     STR_ARGS(llm->standard.model));
+    while (str_split(&rest, ',', &one)) {
+        one = str_trim(one);
+        if (one.len == 0) continue;
+        struct llm_choice choice = split(llm, one);
+        if (choice.place == NULL) return no_site(llm, one, why);
+        if (llm->fallback_count == LLM_PLAN_MAX - 1) {
+            return why_set(why, ERR_LIMIT, "setting llm-fallback has more than %d sites",
+                           LLM_PLAN_MAX - 1);
+        }
+        llm->fallback[llm->fallback_count++] = choice;
+    }
+    return OK;
+}
+
+/* Names of models have slashes too ("openai/gpt-oss-20b" at OpenRouter): what begins with no site
+ * of ours is a model of the standard one. */
+static struct llm_choice first_choice(struct llm *llm, struct arena *arena, struct str model)
+{
+    if (model.len == 0) return llm->standard;
+    struct llm_choice choice = split(llm, model);
+    if (choice.place == NULL) choice = (struct llm_choice){llm->standard.place, model, false};
+    choice.model = arena_copy(arena, choice.model);
+    return choice;
+}
+
+size_t llm_plan(struct llm *llm, struct arena *arena, struct str model, bool only_this,
+                struct llm_choice plan[LLM_PLAN_MAX])
+{
+    size_t count = 0;
+    plan[count++] = first_choice(llm, arena, model);
+    for (size_t i = 0; i < llm->fallback_count && !only_this; i++) {
+        plan[count++] = llm->fallback[i];
+    }
+    return count;
+}
+
+/* --- what was learnt --- */
+
+struct llm_learnt {
+    pthread_mutex_t lock;
+    struct arena arena;
+    struct map quirks;           /* SITE/MODEL → unsigned, in `arena` */
+    char *models[LLM_SITES_MAX]; /* owned; the first a site named, NULL: not asked */
+};
+
+struct llm_learnt *llm_learnt_new(void)
+{
+    struct llm_learnt *learnt = NEW(struct llm_learnt);
+    pthread_mutex_init(&learnt->lock, NULL);
+    return learnt;
+}
+
+void llm_learnt_free(struct llm_learnt *learnt)
+{
+    for (size_t i = 0; i < COUNT_OF(learnt->models); i++) mem_free(learnt->models[i]);
+    map_release(&learnt->quirks);
+    arena_release(&learnt->arena);
+    pthread_mutex_destroy(&learnt->lock);
+    mem_free(learnt);
+}
+
+static char **model_of(struct llm *llm, const struct llm_place *place)
+{
+    return &llm->learnt->models[place - llm->places];
+}
+
+struct str llm_known_model(struct llm *llm, const struct llm_place *place, struct arena *arena)
+{
+    if (place->site.model.len > 0) return place->site.model;
+    pthread_mutex_lock(&llm->learnt->lock);
+    struct str model = arena_copy(arena, str_of(*model_of(llm, place)));
+    pthread_mutex_unlock(&llm->learnt->lock);
+    return model;
+}
+
+void llm_learn_model(struct llm *llm, const struct llm_place *place, struct str model)
+{
+    struct arena copy = {0};
+    pthread_mutex_lock(&llm->learnt->lock);
+    char **known = model_of(llm, place);
+    mem_free(*known);
+    *known = model.len ? mem_copy_text(arena_copy(&copy, model).at) : NULL;
+    pthread_mutex_unlock(&llm->learnt->lock);
+    arena_release(&copy);
+}
+
+static struct str quirks_key(struct arena *arena, const struct llm_site *site, struct str model)
+{
+    return arena_printf(arena, "%.*s/%.*s", STR_ARGS(site->name), STR_ARGS(model));
+}
+
+unsigned llm_quirks(struct llm *llm, const struct llm_site *site, struct str model)
+{
+    struct llm_learnt *learnt = llm->learnt;
+    pthread_mutex_lock(&learnt->lock);
+    unsigned quirks = site->quirks;
+    if (learnt->quirks.count > 0) {
+        struct arena arena = {0};
+        const unsigned *known = map_find(&learnt->quirks, quirks_key(&arena, site, model));
+        if (known) quirks = *known;
+        arena_release(&arena);
+    }
+    pthread_mutex_unlock(&learnt->lock);
+    return quirks;
+}
+
+static bool names(const struct llm_trouble *trouble, const char *word)
+{
+    return strstr(trouble->text, word) != NULL;
+}
+
+/* What the sentence complains of, as the quirk that avoids it. */
+static unsigned quirks_after(unsigned quirks, const struct llm_trouble *trouble)
+{
+    if (names(trouble, "max_completion_tokens") || names(trouble, "max_tokens")) {
+        return quirks ^ LLM_QUIRK_MAX_TOKENS;
+    }
+    if (names(trouble, "stream_options")) return quirks | LLM_QUIRK_NO_USAGE;
+    if (names(trouble, "temperature") || names(trouble, "top_p") || names(trouble, "penalty")) {
+        return quirks | LLM_QUIRK_NO_SAMPLING;
+    }
+    if (names(trouble, "json_schema") || names(trouble, "responseSchema") ||
+        names(trouble, "response_format") || names(trouble, "output_config")) {
+        return quirks | (quirks & LLM_QUIRK_NO_SCHEMA ? LLM_QUIRK_NO_JSON : LLM_QUIRK_NO_SCHEMA);
+    }
+    if (names(trouble, "thinking") || names(trouble, "reasoning_effort")) {
+        return quirks | LLM_QUIRK_NO_THINKING;
+    }
+    return quirks;
+}
+
+/* Under the lock. */
+static void set_learnt(struct llm_learnt *learnt, const struct llm_site *site, struct str model,
+                       unsigned quirks)
+{
+    struct arena look = {0};
+    unsigned *known = map_find(&learnt->quirks, quirks_key(&look, site, model));
+    arena_release(&look);
+    if (known == NULL && learnt->quirks.count < LEARNT_MAX) {
+        known = ARENA_NEW(&learnt->arena, unsigned);
+        map_add(&learnt->quirks, quirks_key(&learnt->arena, site, model), known);
+    }
+    if (known) *known = quirks;
+}
+
+bool llm_learn(struct llm *llm, const struct llm_site *site, struct str model,
+               const struct llm_trouble *trouble)
+{
+    if (trouble->fault != LLM_FAULT_REQUEST) return false;
+    unsigned quirks = llm_quirks(llm, site, model), better = quirks_after(quirks, trouble);
+    if (better == quirks) return false;
+    pthread_mutex_lock(&llm->learnt->lock);
+    set_learnt(llm->learnt, site, model, better);
+    pthread_mutex_unlock(&llm->learnt->lock);
+    return true;
+}
