@@ -261,9 +261,10 @@ static void start_answer(struct chat_socket *socket, struct str model)
     request.model = model;
     request.messages = messages;
     request.message_count = count;
-    request.shorter = &messages[count - 1]; /* too long: the question alone */
-    request.shorter_count = count > 1 ? 1 : 0;
-    if (count <= 1) request.shorter = NULL;
+    if (count > 1) { /* too long: the question alone */
+        request.shorter = &messages[count - 1];
+        request.shorter_count = 1;
+    }
     request.class = LLM_PERSON;
     socket->call = llm_start(socket->home->llm, &request, &answer_events, socket);
 }

@@ -199,10 +199,7 @@ static void look_up_on_worker(struct job *job, void *own)
 static void come_back(struct task *task)
 {
     struct call *call = CONTAINER_OF(task, struct call, back);
-    if (!call->err)
-        call->err = looked_up(call->gateway_own, &call->why);
-    else if (call->err == ERR_UNKNOWN_CALLER)
-        call->error_code = "invalid_api_key";
+    if (!call->err) call->err = looked_up(call->gateway_own, &call->why);
     if (call->err) call_refuse(call, call->err, &call->why);
 }
 

@@ -15,7 +15,6 @@
 #include "api/gateway_internal.h"
 #include "base/mem.h"
 #include "community/keys.h"
-#include "llm/tokens.h"
 
 enum {
     OUTPUT_TOKENS = 1024, /* reserved where the program set no limit */
@@ -33,7 +32,6 @@ struct flight {
     bool shared;       /* in home->shared */
     bool keep;         /* the answer may be kept */
     bool opened, paused;
-    uint64_t output_estimate;
 };
 
 /* Lives in its call's arena. */
@@ -62,7 +60,6 @@ static void settle(const struct flight *flight, const struct reader *reader,
                              .model = str_of(flight->said->model),
                              .usage = *usage,
                              .input_estimate = reader->input_estimate,
-                             .output_estimate = flight->output_estimate,
                              .shared = shared};
     ledger_settle(reader->call->api->gateway->ledger, &use);
 }
@@ -214,7 +211,11 @@ static void detach(struct reader *reader)
 static void cancel_flight(struct flight *flight, const struct reader *last)
 {
     struct llm_usage usage = llm_cancel(flight->call);
-    settle(flight, last, &usage, false);
+    if (usage.input < 0) { /* it still waited: nobody was asked */
+        ledger_release(last->call->api->gateway->ledger, last->key, last->reserved);
+    } else {
+        settle(flight, last, &usage, false);
+    }
     free_flight(flight);
 }
 
@@ -258,7 +259,6 @@ static void on_open(void *ctx, struct str site, struct str model)
 
 static void say(struct flight *flight, const char *member, struct buf *to, struct str piece)
 {
-    flight->output_estimate += tokens_estimate(piece);
     struct buf events;
     buf_init(&events, EVENT_BYTES_MAX);
     buf_add_str(to, piece);
@@ -283,7 +283,6 @@ static void on_tool(void *ctx, const struct llm_tool_piece *piece)
 {
     struct flight *flight = ctx;
     struct buf events;
-    flight->output_estimate += tokens_estimate(piece->arguments);
     buf_init(&events, EVENT_BYTES_MAX);
     said_add_tool(flight->said, piece);
     said_chunk_tool(flight->said, piece, &events);

@@ -73,7 +73,7 @@ struct said {
     int64_t created_s;
     char site[USAGE_SITE_BYTES], model[USAGE_MODEL_BYTES];
     struct buf text, reasoning;
-    struct said_tool tools[SAID_TOOLS_MAX];
+    struct said_tool *tools; /* owned; most answers have none */
     size_t tool_count;
     enum llm_finish finish;
     bool refused;

@@ -460,35 +460,11 @@ enum err gateway_read_chat(struct call *call, struct chat_asked *asked_out, stru
 
 /* --- the same request or another? --- */
 
-static void add_part(struct buf *to, struct str part)
-{
-    buf_add_u64(to, part.len);
-    buf_add_byte(to, ':');
-    buf_add_str(to, part);
-}
-
 struct str gateway_mark(struct arena *arena, const struct llm_request *request)
 {
     struct buf buf;
     buf_init(&buf, LIMIT_GATEWAY_BYTES * 4);
-    add_part(&buf, request->model);
-    buf_printf(&buf, "%a %a %a %a %lld %lld %d %d %d;", request->temperature, request->top_p,
-               request->presence_penalty, request->frequency_penalty,
-               (long long)request->max_tokens, (long long)request->seed, (int)request->format,
-               (int)request->thinking, (int)request->only_this);
-    for (size_t i = 0; i < request->stop_count; i++) add_part(&buf, request->stops[i]);
-    buf_add_byte(&buf, ';');
-    const struct str parts[] = {request->schema_name, request->schema, request->tools,
-                                request->tool_choice};
-    for (size_t i = 0; i < COUNT_OF(parts); i++) add_part(&buf, parts[i]);
-    for (size_t i = 0; i < request->message_count; i++) {
-        const struct llm_message *message = &request->messages[i];
-        buf_add_byte(&buf, (char)('0' + message->role));
-        add_part(&buf, message->text);
-        add_part(&buf, message->parts);
-        add_part(&buf, message->tool_calls);
-        add_part(&buf, message->tool_call_id);
-    }
+    llm_request_mark(&buf, request);
     struct str mark = arena_copy(arena, buf_str(&buf));
     if (buf.failed) mark.len = 0;
     buf_release(&buf);

@@ -35,12 +35,14 @@ void said_unref(struct said *said)
         buf_release(&said->tools[i].name);
         buf_release(&said->tools[i].arguments);
     }
+    mem_free(said->tools);
     mem_free(said);
 }
 
 size_t said_bytes(const struct said *said)
 {
     size_t bytes = sizeof(*said) + said->text.cap + said->reasoning.cap;
+    if (said->tools) bytes += SAID_TOOLS_MAX * sizeof(*said->tools);
     for (size_t i = 0; i < said->tool_count; i++) {
         const struct said_tool *tool = &said->tools[i];
         bytes += tool->id.cap + tool->name.cap + tool->arguments.cap;
@@ -51,6 +53,7 @@ size_t said_bytes(const struct said *said)
 void said_add_tool(struct said *said, const struct llm_tool_piece *piece)
 {
     if (piece->index < 0 || piece->index >= SAID_TOOLS_MAX) return;
+    if (said->tools == NULL) said->tools = mem_alloc(SAID_TOOLS_MAX * sizeof(*said->tools));
     for (; said->tool_count <= (size_t)piece->index; said->tool_count++) {
         struct said_tool *tool = &said->tools[said->tool_count];
         buf_init(&tool->id, LIMIT_MODEL_BYTES);

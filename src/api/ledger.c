@@ -329,7 +329,7 @@ static struct usage_sums sums_of(const struct ledger *ledger, const struct ledge
     bool unknown = said->input < 0 || said->output < 0;
     sums.unknown = unknown || said->estimated;
     sums.input_tokens = said->input < 0 ? use->input_estimate : (uint64_t)said->input;
-    sums.output_tokens = said->output < 0 ? use->output_estimate : (uint64_t)said->output;
+    sums.output_tokens = (uint64_t)MAX(said->output, 0);
     sums.cached_tokens = said->cached < 0 ? 0 : (uint64_t)said->cached;
     if (said->estimated || said->input < 0) sums.estimated_tokens += sums.input_tokens;
     if (said->estimated || said->output < 0) sums.estimated_tokens += sums.output_tokens;

@@ -49,9 +49,9 @@ struct ledger_use {
     struct key_id key;
     uint64_t reserved;
     struct str site, model;
-    struct llm_usage usage; /* negative: unknown; then the estimates count */
-    uint64_t input_estimate, output_estimate;
-    bool shared; /* answered without asking a provider: costs nothing */
+    struct llm_usage usage;  /* as llm_call estimates it where the provider says nothing … */
+    uint64_t input_estimate; /* … and this where nobody did (embeddings) */
+    bool shared;             /* answered without asking a provider: costs nothing */
 };
 void ledger_settle(struct ledger *ledger, const struct ledger_use *use);
 /* It came to nothing: nobody was asked. */

@@ -116,20 +116,13 @@ struct llm_question *llm_ask(struct llm_loop *home, const struct llm_request *re
     question->home = home;
     question->answered = answered;
     question->ctx = ctx;
-    question->request = *request;
-    question->request.model = arena_copy(arena, request->model);
-    question->request.schema = arena_copy(arena, request->schema);
-    question->request.schema_name =
-        request->schema_name.len ? arena_copy(arena, request->schema_name) : STR("answer");
+    llm_request_copy(arena, request, &question->request);
+    if (request->schema_name.len == 0) question->request.schema_name = STR("answer");
     question->request.format = LLM_FORMAT_SCHEMA;
     question->request.whole = true;
     size_t count = request->message_count;
     question->messages = ARENA_ARRAY(arena, struct llm_message, count + REPAIR_MESSAGES);
-    for (size_t i = 0; i < count; i++) {
-        question->messages[i] =
-            (struct llm_message){.role = request->messages[i].role,
-                                 .text = arena_copy(arena, request->messages[i].text)};
-    }
+    for (size_t i = 0; i < count; i++) question->messages[i] = question->request.messages[i];
     question->request.messages = question->messages;
     struct why why;
     enum err err = json_parse(request->schema, &question->schema, NULL, &why);

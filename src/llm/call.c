@@ -85,65 +85,6 @@ struct llm_call {
 
 static void go_on(struct turn_hook *hook);
 
-/* --- what was asked, kept --- */
-
-static struct llm_message *copy_messages(struct arena *arena, const struct llm_message *from,
-                                         size_t count)
-{
-    struct llm_message *to = ARENA_ARRAY(arena, struct llm_message, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        to[i] = (struct llm_message){.role = from[i].role,
-                                     .text = arena_copy(arena, from[i].text),
-                                     .parts = arena_copy(arena, from[i].parts),
-                                     .tool_calls = arena_copy(arena, from[i].tool_calls),
-                                     .tool_call_id = arena_copy(arena, from[i].tool_call_id)};
-    }
-    return to;
-}
-
-static struct llm_scene *copy_scene(struct arena *arena, const struct llm_scene *from)
-{
-    if (from == NULL) return NULL;
-    struct llm_scene *to = ARENA_NEW(arena, struct llm_scene);
-    *to = (struct llm_scene){.task = from->task,
-                             .language = arena_copy(arena, from->language),
-                             .name = arena_copy(arena, from->name),
-                             .occupation = arena_copy(arena, from->occupation),
-                             .traits = arena_copy(arena, from->traits),
-                             .partner = arena_copy(arena, from->partner),
-                             .mood = arena_copy(arena, from->mood),
-                             .place = arena_copy(arena, from->place),
-                             .topic = arena_copy(arena, from->topic),
-                             .weather = arena_copy(arena, from->weather),
-                             .hour = from->hour};
-    return to;
-}
-
-static void copy_request(struct llm_call *call, const struct llm_request *from)
-{
-    struct arena *arena = &call->arena;
-    struct llm_request *to = &call->request;
-    *to = *from;
-    to->model = arena_copy(arena, from->model);
-    to->messages = copy_messages(arena, from->messages, from->message_count);
-    if (from->shorter) to->shorter = copy_messages(arena, from->shorter, from->shorter_count);
-    for (size_t i = 0; i < from->stop_count; i++) to->stops[i] = arena_copy(arena, from->stops[i]);
-    to->schema_name = arena_copy(arena, from->schema_name);
-    to->schema = arena_copy(arena, from->schema);
-    to->tools = arena_copy(arena, from->tools);
-    to->tool_choice = arena_copy(arena, from->tool_choice);
-    to->scene = copy_scene(arena, from->scene);
-}
-
-struct llm_request llm_request_plain(void)
-{
-    return (struct llm_request){.temperature = LLM_UNSET,
-                                .top_p = LLM_UNSET,
-                                .presence_penalty = LLM_UNSET,
-                                .frequency_penalty = LLM_UNSET,
-                                .seed = -1};
-}
-
 /* --- the end --- */
 
 static struct llm_place *place_of(struct llm_call *call)
@@ -375,6 +316,7 @@ static void on_tool(void *ctx, const struct llm_tool_piece *piece)
 {
     struct llm_call *call = ctx;
     note_piece(call);
+    call->said_tokens += (int64_t)tokens_estimate(piece->arguments);
     if (journal_records(call->home->llm->journal)) journal_add_tool(&call->record_tools, piece);
     if (call->events->tool) call->events->tool(call->ctx, piece);
 }
@@ -763,7 +705,7 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
     list_init(&call->ticket.link);
     list_add_last(&home->calls, &call->link);
     buf_init(&call->names, NAME_BODY_MAX);
-    copy_request(call, request);
+    llm_request_copy(&call->arena, request, &call->request);
     buf_init(&call->record_text, LLM_TEXT_MAX);
     buf_init(&call->record_reasoning, LLM_TEXT_MAX);
     buf_init(&call->record_tools, LLM_TEXT_MAX);

@@ -47,52 +47,14 @@ static void mix(struct key *key, const void *bytes, size_t len)
     }
 }
 
-/* With its length, so that two texts cannot trade a byte. */
-static void mix_text(struct key *key, struct str text)
-{
-    uint64_t len = text.len;
-    mix(key, &len, sizeof(len));
-    mix(key, text.at, text.len);
-}
-
-static void mix_message(struct key *key, const struct llm_message *message)
-{
-    uint32_t role = message->role;
-    mix(key, &role, sizeof(role));
-    mix_text(key, message->text);
-    mix_text(key, message->parts);
-    mix_text(key, message->tool_calls);
-    mix_text(key, message->tool_call_id);
-}
-
-static void mix_scene(struct key *key, const struct llm_scene *scene)
-{
-    if (scene == NULL) return;
-    uint32_t task = scene->task;
-    mix(key, &task, sizeof(task));
-    const struct str texts[] = {scene->language, scene->name,    scene->occupation,
-                                scene->traits,   scene->partner, scene->mood,
-                                scene->place,    scene->topic,   scene->weather};
-    for (size_t i = 0; i < COUNT_OF(texts); i++) mix_text(key, texts[i]);
-    mix(key, &scene->hour, sizeof(scene->hour));
-}
-
 void journal_key(const struct llm_request *request, char text[JOURNAL_KEY_BYTES])
 {
     struct key key = {UINT64_C(0xcbf29ce484222325), UINT64_C(0x9ae16a3b2f90404f)};
-    mix_text(&key, request->model);
-    for (size_t i = 0; i < request->message_count; i++) mix_message(&key, &request->messages[i]);
-    const double numbers[] = {request->temperature, request->top_p, request->presence_penalty,
-                              request->frequency_penalty};
-    mix(&key, numbers, sizeof(numbers));
-    const int64_t counts[] = {request->max_tokens, request->seed, (int64_t)request->format,
-                              (int64_t)request->thinking};
-    mix(&key, counts, sizeof(counts));
-    for (size_t i = 0; i < request->stop_count; i++) mix_text(&key, request->stops[i]);
-    mix_text(&key, request->schema);
-    mix_text(&key, request->tools);
-    mix_text(&key, request->tool_choice);
-    mix_scene(&key, request->scene);
+    struct buf mark;
+    buf_init(&mark, LINE_BYTES_MAX);
+    llm_request_mark(&mark, request);
+    mix(&key, mark.at, mark.len);
+    buf_release(&mark);
     snprintf(text, JOURNAL_KEY_BYTES, "%016llx%016llx", (unsigned long long)key.a,
              (unsigned long long)key.b);
 }

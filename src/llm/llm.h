@@ -20,6 +20,8 @@
  */
 #pragma once
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/settings.h"
 #include "io/loop.h"
@@ -143,6 +145,11 @@ struct llm_request {
 };
 
 struct llm_request llm_request_plain(void);
+/* Everything it points to is in `arena` afterwards. */
+void llm_request_copy(struct arena *arena, const struct llm_request *from, struct llm_request *to);
+/* Append everything that decides on the answer, as bytes: two requests have the same exactly when
+ * they ask the same. Who waits for it, and whether it streams, is not in it. */
+void llm_request_mark(struct buf *to, const struct llm_request *request);
 
 /*
  * Sites out of the settings. `probe`: without any configuration, look for model servers on this

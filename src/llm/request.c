@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* llm/request.c: a request as data: empty, kept, and told apart from others. */
+#include "base/arena.h"
+#include "llm/llm.h"
+
+struct llm_request llm_request_plain(void)
+{
+    return (struct llm_request){.temperature = LLM_UNSET,
+                                .top_p = LLM_UNSET,
+                                .presence_penalty = LLM_UNSET,
+                                .frequency_penalty = LLM_UNSET,
+                                .seed = -1};
+}
+
+/* --- copies --- */
+
+static struct llm_message *copy_messages(struct arena *arena, const struct llm_message *from,
+                                         size_t count)
+{
+    struct llm_message *to = ARENA_ARRAY(arena, struct llm_message, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        to[i] = (struct llm_message){.role = from[i].role,
+                                     .text = arena_copy(arena, from[i].text),
+                                     .parts = arena_copy(arena, from[i].parts),
+                                     .tool_calls = arena_copy(arena, from[i].tool_calls),
+                                     .tool_call_id = arena_copy(arena, from[i].tool_call_id)};
+    }
+    return to;
+}
+
+static struct llm_scene *copy_scene(struct arena *arena, const struct llm_scene *from)
+{
+    if (from == NULL) return NULL;
+    struct llm_scene *to = ARENA_NEW(arena, struct llm_scene);
+    *to = (struct llm_scene){.task = from->task,
+                             .language = arena_copy(arena, from->language),
+                             .name = arena_copy(arena, from->name),
+                             .occupation = arena_copy(arena, from->occupation),
+                             .traits = arena_copy(arena, from->traits),
+                             .partner = arena_copy(arena, from->partner),
+                             .mood = arena_copy(arena, from->mood),
+                             .place = arena_copy(arena, from->place),
+                             .topic = arena_copy(arena, from->topic),
+                             .weather = arena_copy(arena, from->weather),
+                             .hour = from->hour};
+    return to;
+}
+
+void llm_request_copy(struct arena *arena, const struct llm_request *from, struct llm_request *to)
+{
+    *to = *from;
+    to->model = arena_copy(arena, from->model);
+    to->messages = copy_messages(arena, from->messages, from->message_count);
+    if (from->shorter) to->shorter = copy_messages(arena, from->shorter, from->shorter_count);
+    for (size_t i = 0; i < from->stop_count; i++) to->stops[i] = arena_copy(arena, from->stops[i]);
+    to->schema_name = arena_copy(arena, from->schema_name);
+    to->schema = arena_copy(arena, from->schema);
+    to->tools = arena_copy(arena, from->tools);
+    to->tool_choice = arena_copy(arena, from->tool_choice);
+    to->scene = copy_scene(arena, from->scene);
+}
+
+/* --- the same request or another? --- */
+
+/* With its length, so that two texts cannot trade a byte. */
+static void mark_text(struct buf *to, struct str text)
+{
+    buf_add_u64(to, text.len);
+    buf_add_byte(to, ':');
+    buf_add_str(to, text);
+}
+
+static void mark_texts(struct buf *to, const struct str *texts, size_t count)
+{
+    buf_printf(to, ";%zu;", count);
+    for (size_t i = 0; i < count; i++) mark_text(to, texts[i]);
+}
+
+static void mark_message(struct buf *to, const struct llm_message *message)
+{
+    const struct str texts[] = {message->text, message->parts, message->tool_calls,
+                                message->tool_call_id};
+    buf_add_byte(to, (char)('0' + message->role));
+    mark_texts(to, texts, COUNT_OF(texts));
+}
+
+static void mark_scene(struct buf *to, const struct llm_scene *scene)
+{
+    const struct str texts[] = {scene->language, scene->name,    scene->occupation,
+                                scene->traits,   scene->partner, scene->mood,
+                                scene->place,    scene->topic,   scene->weather};
+    buf_printf(to, ";%d %d", (int)scene->task, scene->hour);
+    mark_texts(to, texts, COUNT_OF(texts));
+}
+
+void llm_request_mark(struct buf *to, const struct llm_request *request)
+{
+    const struct str texts[] = {request->model, request->schema_name, request->schema,
+                                request->tools, request->tool_choice};
+    mark_texts(to, texts, COUNT_OF(texts));
+    buf_printf(to, "%a %a %a %a %lld %lld %d %d %d", request->temperature, request->top_p,
+               request->presence_penalty, request->frequency_penalty,
+               (long long)request->max_tokens, (long long)request->seed, (int)request->format,
+               (int)request->thinking, (int)request->only_this);
+    mark_texts(to, request->stops, request->stop_count);
+    for (size_t i = 0; i < request->message_count; i++) mark_message(to, &request->messages[i]);
+    if (request->scene) mark_scene(to, request->scene);
+}
