@@ -329,6 +329,32 @@ test('an aborted stream is booked with what is known of it', async () => {
   assert.ok(row.output_tokens >= 3, JSON.stringify(row));
 });
 
+test('what was given up before it was asked costs nothing', async () => {
+  const own = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_AT_ONCE: '1' } });
+  const bo = await own.register('bo_waits');
+  const [busy, waits] = [await makeKey({}, own, bo), await makeKey({ tokens_per_day: 2000 }, own, bo)];
+  const before = provider.requests.length;
+  provider.script([{ deltas: ['at last'], stallAfter: 'request' }]);
+  const first = client(busy, own).chat.completions.create(question());
+  const upstream = await provider.request(before);
+  const ask = (signal) => client(waits, own).chat.completions.create(question({ max_tokens: 1500 }), { signal });
+  const given = new AbortController();
+  const waiting = ask(given.signal).catch((error) => error);
+  // While it waits its tokens are reserved, so that another one like it is too much.
+  await until(async () => (await ask(AbortSignal.timeout(200)).catch((error) => error)).status === 429);
+  given.abort();
+  await waiting;
+  upstream.resume();
+  assert.equal((await first).choices[0].message.content, 'at last');
+  provider.script([{ deltas: ['and me'], usage: { input: 5, output: 2 } }]);
+  const reply = await until(() => ask().catch(() => undefined)); // its tokens are free again
+  assert.equal(reply.choices[0].message.content, 'and me');
+  const [row] = await until(async () => { const found = await rows(waits, own, bo); return found.length && found; });
+  assert.deepEqual([row.requests, row.input_tokens, row.output_tokens], [1, 5, 2]);
+  assert.equal(provider.requests.length, before + 2);
+  await own.stop();
+});
+
 test('usage and budgets outlive a restart', async () => {
   const env = { HUTONG_OPENAI_BASE: provider.base('openai'), OPENAI_API_KEY: 'k' };
   let own = await startServer({ env });
