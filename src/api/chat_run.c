@@ -332,6 +332,13 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home)
     request.messages = run->messages;
     request.message_count = run->message_count;
     request.class = LLM_PERSON;
+    struct llm_message shorter[2];
+    if (run->message_count > 2) { /* too long: the question alone, and what stands before all */
+        const struct llm_message *first = &run->messages[0];
+        if (first->role == LLM_SYSTEM) shorter[request.shorter_count++] = *first;
+        shorter[request.shorter_count++] = run->messages[run->message_count - 1];
+        request.shorter = shorter;
+    }
     run->call = llm_start(home->llm, &request, &run_events, run);
     deadline_set(home->loop, &run->linger, loop_now_us(home->loop) + 1000000);
 }

@@ -35,8 +35,7 @@ struct http_client {
     struct turn_hook burials;
     struct list fetches;   /* under way */
     struct list cancelled; /* to be buried at the end of the turn */
-    size_t count;
-    bool inside; /* libcurl is on the stack */
+    bool inside;           /* libcurl is on the stack */
     CURL *handles[HANDLES_KEPT];
     size_t handle_count;
 };
@@ -128,7 +127,6 @@ static void bury(struct http_fetch *fetch)
         curl_easy_cleanup(fetch->easy);
     }
     list_remove(&fetch->link);
-    client->count--;
     mem_free(fetch);
 }
 
@@ -284,9 +282,11 @@ static CURL *take_handle(struct http_client *client)
 static void set_up(struct http_fetch *fetch, const struct http_fetch_request *request)
 {
     CURL *easy = fetch->easy;
-    char url[4096];
-    str_copy(url, sizeof(url), request->url);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
+    struct buf url;
+    buf_init(&url, request->url.len);
+    buf_add_str(&url, request->url);
+    curl_easy_setopt(easy, CURLOPT_URL, url.at); /* copied */
+    buf_release(&url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -325,7 +325,6 @@ struct http_fetch *http_fetch_start(struct http_client *client,
     fetch->easy = take_handle(client);
     set_up(fetch, request);
     list_add_last(&client->fetches, &fetch->link);
-    client->count++;
     /* libcurl asks for its timer here and begins in the next turn: no event inside this call. */
     CURLMcode failed = curl_multi_add_handle(client->multi, fetch->easy);
     ASSERT(failed == CURLM_OK);
@@ -359,11 +358,6 @@ struct http_client *http_client_open(struct loop *loop)
     curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
     curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
     return client;
-}
-
-size_t http_client_count(const struct http_client *client)
-{
-    return client->count;
 }
 
 void http_client_close(struct http_client *client)

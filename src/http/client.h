@@ -24,8 +24,6 @@ struct http_fetch;
 struct http_client *http_client_open(struct loop *loop);
 /* Cancels what is under way, without `done`. Before the loop ends. NULL is fine. */
 void http_client_close(struct http_client *client);
-/* Requests under way. */
-size_t http_client_count(const struct http_client *client);
 
 struct http_fetch_request {
     const char *method; /* "GET" … */

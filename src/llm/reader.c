@@ -432,6 +432,7 @@ static void let_go(struct llm_reader *reader)
     if (is_deaf(reader)) return;
     struct think_events to = {pass_text, pass_reasoning, reader};
     struct str rest = whole_finish(&reader->whole_text);
+    if (rest.len == 0 && halves_waits(&reader->halves)) rest = STR("\xef\xbf\xbd"); /* U+FFFD */
     if (rest.len > 0) think_feed(&reader->think, rest, &to);
     think_finish(&reader->think, &to);
     rest = whole_finish(&reader->whole_thought);

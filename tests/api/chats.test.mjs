@@ -227,3 +227,18 @@ for (const signal of ['kill', 'stop']) {
     await rm(dataDir, { recursive: true, force: true });
   });
 }
+
+test('a_conversation_too_long_for_the_model_is_asked_again_with_the_question_alone', async () => {
+  const chat = await make({ system: 'be brief' });
+  const before = provider.requests.length;
+  provider.script([
+    { deltas: ['one'] },
+    { status: 400, error: { code: 'context_length_exceeded', message: 'too long' } },
+    { deltas: ['two'] },
+  ]);
+  await (await ask(chat, { text: 'first' })).until();
+  const stream = await ask(chat, { text: 'second' });
+  assert.equal(textOf(await stream.until()), 'two');
+  assert.deepEqual(provider.requests.slice(before).map((r) => r.body.messages.map((m) => m.content)),
+    [['be brief', 'first'], ['be brief', 'first', 'one', 'second'], ['be brief', 'second']]);
+});

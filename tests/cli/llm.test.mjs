@@ -330,3 +330,14 @@ test('an answer in one piece has the time of a whole answer', async (t) => {
   asked.resume();
   assert.equal((await answered).status, 0);
 });
+
+test('half a character at the very end is told as one that is unreadable', async (t) => {
+  const p = await provider(t);
+  const event = (choice) => `data: {"choices":[${choice}]}\n\n`;
+  p.script([{
+    contentType: 'text/event-stream',
+    body: `${event('{"index":0,"delta":{"content":"hi \\ud83d"}}')}${event('{"index":0,"delta":{},"finish_reason":"stop"}')}data: [DONE]\n\n`,
+  }]);
+  const { status, out } = await ask(openaiAt(p));
+  assert.deepEqual([status, out], [0, 'hi \ufffd\n']);
+});
