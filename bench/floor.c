@@ -102,8 +102,8 @@ static void answer_requests(int fd)
 
 static int serve_http(void)
 {
-    uint16_t port;
-    int listener = listen_any(&port);
+    uint16_t port = 0;
+    int listener = listen_local(&port);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     if (listener < 0 || epoll < 0) give_up("floor", "%s", strerror(errno));
     watch(epoll, listener, EPOLLIN);
@@ -185,8 +185,8 @@ static void wait_for_reader(const struct floor *floor)
 
 static pid_t start(struct floor *floor)
 {
-    uint16_t port;
-    int listener = listen_any(&port), pipe_ends[2];
+    uint16_t port = 0;
+    int listener = listen_local(&port), pipe_ends[2];
     struct endpoint to = {.address = {.sin_family = AF_INET, .sin_port = htons(port)}};
     to.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (listener < 0 || pipe(pipe_ends)) give_up("floor", "%s", strerror(errno));

@@ -8,8 +8,8 @@
  * long it was on the way; what this program needs itself is in that too, which
  * is why a plain proxy (nginx) is measured with the same program in the same run.
  *
- * The provider listens first and writes its port to a file; the caller starts the
- * server with that address and says where it is on standard input. One thread.
+ * The provider's port is named on the command line, because the server under test
+ * must know it before anything is asked. One thread.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,17 +28,18 @@
 #include "support/request.h"
 
 static const char help[] =
-    "Usage: stream --port-file FILE [OPTION...]\n"
+    "Usage: stream --provider-port PORT --url URL [OPTION...]\n"
     "Stream answers of an own provider through a server; print one line of JSON.\n"
-    "The provider's port is written to FILE; then one line is read from standard\n"
-    "input, URL PID[,PID...] TOKEN: where to POST, the processes that are measured,\n"
-    "and what is sent as Bearer.\n"
     "\n"
-    "  --streams N     open at once (2000)\n"
-    "  --every-ms N    between two tokens of a stream (20)\n"
-    "  --seconds N     measured (5), after one of warming up\n"
-    "  --header TEXT   repeatable\n"
-    "  --body TEXT     of the request\n";
+    "  --provider-port PORT  where the provider listens on 127.0.0.1, and the server asks\n"
+    "  --url URL             where to POST\n"
+    "  --header TEXT         repeatable\n"
+    "  --body TEXT           of the request\n"
+    "  --tokens FILE         whose first line is sent as Bearer\n"
+    "  --streams N           open at once (2000)\n"
+    "  --every-ms N          between two tokens of a stream (20)\n"
+    "  --seconds N           measured (5), after one of warming up\n"
+    "  --pid PID[,PID...]    the server's processes; without them no CPU time, no memory\n";
 
 enum { EVENTS = 512, TAIL = 32, STAMP = 16 };
 
@@ -55,10 +56,11 @@ struct peer {
 };
 
 static struct {
-    uint64_t streams, every_ms, seconds;
+    uint64_t streams, every_ms, provider_port;
+    double seconds;
     struct request request;
     struct pids pids;
-    struct str port_file, token;
+    struct tokens tokens;
     int epoll, listener;
     struct peer *peers; /* by descriptor */
     size_t peers_max, open;
@@ -134,7 +136,7 @@ static void ask(struct peer *peer)
 {
     struct buf text;
     buf_init(&text, 65536);
-    request_write(&text, &run.request, run.token, 0);
+    request_write(&text, &run.request, tokens_get(&run.tokens, 0), 0);
     if (send(peer->fd, text.at, text.len, MSG_NOSIGNAL) != (ssize_t)text.len) drop(peer);
     buf_release(&text);
     peer->asked = true;
@@ -217,30 +219,58 @@ static void open_streams(int timer)
     }
 }
 
-static void write_port(uint16_t port)
+struct figures {
+    int64_t cpu_ns, bytes;
+};
+
+static void read_or_give_up(enum err err, const struct why *why)
 {
-    char name[1024];
-    str_copy(name, sizeof(name), run.port_file);
-    FILE *file = fopen(name, "we");
-    if (file == NULL) give_up("stream", "cannot write %s", name);
-    fprintf(file, "%u\n", (unsigned)port);
-    fclose(file);
-    /* Whoever starts the server says where and who it is: "http://127.0.0.1:8000/path 1234". */
-    static char line[1024];
-    if (fgets(line, sizeof(line), stdin) == NULL) give_up("stream", "nobody said go");
-    struct str text = str_trim(str_of(line));
-    struct str url = {0}, pids = {0};
-    str_split(&text, ' ', &url);
-    str_split(&text, ' ', &pids);
-    run.token = text;
-    struct why why;
-    if (endpoint_parse(url, &run.request.to, &why) != OK ||
-        pids_parse(pids, &run.pids, &why) != OK) {
-        give_up("stream", "%s", why.text);
-    }
+    if (err) give_up("stream", "%s", why->text);
 }
 
-static void print(int64_t cpu_ns, const struct memory *before, const struct memory *after)
+static int64_t cpu_ns(void)
+{
+    int64_t ns = 0;
+    struct why why;
+    if (run.pids.len > 0) read_or_give_up(cpu_read(&run.pids, &ns, &why), &why);
+    return ns;
+}
+
+static int64_t memory_bytes(void)
+{
+    struct memory memory = {0};
+    struct why why;
+    if (run.pids.len > 0) read_or_give_up(memory_read(&run.pids, &memory, &why), &why);
+    return memory.private_bytes;
+}
+
+/* Opens, warms up, measures. Memory is read when every stream has had one token and nothing waits.
+ */
+static struct figures measure(int timer)
+{
+    struct figures figures = {.bytes = -memory_bytes()};
+    struct timespec every = {.tv_sec = (time_t)(run.every_ms / 1000),
+                             .tv_nsec = (long)(run.every_ms % 1000) * 1000000};
+    struct itimerspec spec = {.it_interval = every, .it_value = every};
+    open_streams(timer);
+    run.measuring = true;
+    give_tokens();
+    int64_t until_us = clock_mono_us() + 10000000;
+    while (run.got < run.sent && clock_mono_us() < until_us) turn(timer);
+    figures.bytes += memory_bytes();
+    run.measuring = false;
+    run.sent = run.got = run.delays.len = 0;
+    timerfd_settime(timer, 0, &spec, NULL);
+    run_until(timer, clock_mono_us() + 1000000);
+    figures.cpu_ns = -cpu_ns();
+    run.measuring = true;
+    run_until(timer, clock_mono_us() + (int64_t)(run.seconds * 1000000));
+    run.measuring = false;
+    figures.cpu_ns += cpu_ns();
+    return figures;
+}
+
+static void print(const struct figures *figures)
 {
     struct buf text;
     buf_init(&text, 4096);
@@ -250,9 +280,9 @@ static void print(int64_t cpu_ns, const struct memory *before, const struct memo
     json_put_u64(&out, "sent", run.sent);
     json_put_u64(&out, "got", run.got);
     json_put_u64(&out, "broken", run.broken);
-    put_ratio(&out, "server_cpu_us_per_token", (double)cpu_ns / 1000, (double)run.got);
-    put_ratio(&out, "bytes_per_stream", (double)(after->private_bytes - before->private_bytes),
-              (double)run.streams);
+    bool known = run.pids.len > 0;
+    put_ratio(&out, "server_cpu_us", (double)figures->cpu_ns / 1000, known ? (double)run.got : 0);
+    put_ratio(&out, "bytes_each", (double)figures->bytes, known ? (double)run.streams : 0);
     samples_write(&run.delays, &out, "delay_us");
     json_close(&out, '}');
     puts(text.at);
@@ -266,43 +296,35 @@ int main(int argc, char **argv)
     run.seconds = 5;
     run.request.method = STR("POST");
     const struct option_row rows[] = {
-        ROW_COUNT("streams", &run.streams, 1, 100000),
-        ROW_COUNT("every-ms", &run.every_ms, 1, 10000),
-        ROW_COUNT("seconds", &run.seconds, 1, 600),
+        ROW_COUNT("provider-port", &run.provider_port, 1, 65535),
+        ROW_TAKE("url", &run.request.to, option_endpoint),
         ROW_TAKE("header", &run.request, option_header),
         ROW_TEXT("body", &run.request.body),
-        ROW_TEXT("port-file", &run.port_file),
+        ROW_TAKE("tokens", &run.tokens, option_tokens),
+        ROW_COUNT("streams", &run.streams, 1, 100000),
+        ROW_COUNT("every-ms", &run.every_ms, 1, 10000),
+        ROW_DECIMAL("seconds", &run.seconds, 0.01, 600),
+        ROW_TAKE("pid", &run.pids, option_pids),
     };
     options_read("stream", help, rows, COUNT_OF(rows), argc, argv);
     struct why why;
-    if (descriptors_raise(run.streams * 2 + 100, &why) != OK) give_up("stream", "%s", why.text);
+    uint16_t port = (uint16_t)run.provider_port;
+    if (port == 0 || run.request.to.path.len == 0)
+        give_up("stream", "needs --provider-port and --url");
+    read_or_give_up(request_complete(&run.request, run.tokens.len > 0, &why), &why);
+    read_or_give_up(descriptors_raise(run.streams * 2 + 100, &why), &why);
     run.peers_max = run.streams * 2 + 1000;
     run.peers = mem_alloc(run.peers_max * sizeof(*run.peers));
     run.epoll = epoll_create1(EPOLL_CLOEXEC);
-    uint16_t port;
-    run.listener = listen_any(&port);
-    if (run.listener < 0) give_up("stream", "cannot listen: %s", strerror(errno));
-    watch(run.listener, EPOLLIN, false);
-    write_port(port);
-    if (request_complete(&run.request, true, &why) != OK) give_up("stream", "%s", why.text);
+    run.listener = listen_local(&port);
+    if (run.listener < 0) give_up("stream", "cannot listen on port %u: %s", port, strerror(errno));
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    struct timespec every = {.tv_sec = (time_t)(run.every_ms / 1000),
-                             .tv_nsec = (long)(run.every_ms % 1000) * 1000000};
-    struct itimerspec spec = {.it_interval = every, .it_value = every};
+    watch(run.listener, EPOLLIN, false);
     watch(timer, EPOLLIN, false);
-    struct memory before, after;
-    if (memory_read(&run.pids, &before, &why) != OK) give_up("stream", "%s", why.text);
-    open_streams(timer);
-    timerfd_settime(timer, 0, &spec, NULL);
-    run_until(timer, clock_mono_us() + 1000000);
-    int64_t from_ns, to_ns;
-    if (cpu_read(&run.pids, &from_ns, &why) != OK) give_up("stream", "%s", why.text);
-    run.measuring = true;
-    run_until(timer, clock_mono_us() + (int64_t)run.seconds * 1000000);
-    run.measuring = false;
-    if (cpu_read(&run.pids, &to_ns, &why) != OK) give_up("stream", "%s", why.text);
-    if (memory_read(&run.pids, &after, &why) != OK) give_up("stream", "%s", why.text);
-    print(to_ns - from_ns, &before, &after);
+    struct figures figures = measure(timer);
+    print(&figures);
     samples_release(&run.delays);
+    tokens_release(&run.tokens);
+    mem_free(run.peers);
     return run.got == 0 || run.broken > 0;
 }

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as protocol from './protocol.mjs';
-import { adopt, CannotMeasure, startFloor, startHutong, startNginx } from './servers.mjs';
+import { adopt, CannotMeasure, freePort, startFloor, startHutong, startNginx } from './servers.mjs';
 
 function execute(file, args, seconds) {
   return new Promise((done) => {
@@ -38,7 +38,7 @@ function toArgs(options) {
   );
 }
 
-const faults = ['lost', 'missing', 'duplicates', 'strays', 'post_errors', 'buffer_full'];
+const faults = ['broken', 'lost', 'missing', 'duplicates', 'strays', 'post_errors', 'buffer_full'];
 
 export function createContext({ binary, tools, folder, size }) {
   const seeds = new Map();
@@ -74,6 +74,7 @@ export function createContext({ binary, tools, folder, size }) {
     load: (options) => tool('load', null, options),
     fanout: (options) => tool('fanout', null, options),
     floor: (verb, options) => tool('floor', verb, options),
+    stream: (options) => tool('stream', null, options),
 
     // Filled once for all rows. Rows that write get a copy of their own.
     async dataset(wanted, { copy = false } = {}) {
@@ -86,9 +87,10 @@ export function createContext({ binary, tools, folder, size }) {
       return { ...made, data };
     },
 
-    hutong: (data) => startHutong(binary, data, folder),
+    freePort,
+    hutong: (data, environment) => startHutong(binary, data, folder, environment),
     emptyData: () => mkdtemp(path.join(folder, 'empty-')),
-    nginx: () => startNginx(folder),
+    nginx: (options) => startNginx(folder, options),
     floorHttp: () => startFloor(tools),
 
     async version() {

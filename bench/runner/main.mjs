@@ -42,6 +42,7 @@ const fullSize = {
   sockets: 5000,
   rounds: 50,
   idle: 10000,
+  streams: 2000,
 };
 const quickSize = {
   members: 100,
@@ -51,6 +52,7 @@ const quickSize = {
   sockets: 200,
   rounds: 5,
   idle: 300,
+  streams: 100,
 };
 
 function giveUp(sentence) {

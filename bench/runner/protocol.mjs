@@ -10,6 +10,8 @@ export const paths = {
   login: '/auth/login',
   live: '/live?ticket=%t',
   ticket: '/live/ticket',
+  keys: '/keys',
+  chat: '/v1/chat/completions',
 };
 
 // The same list under a question of its own, so that it comes from the store and not from a cache.
@@ -31,6 +33,14 @@ export const eventMarker = 'bench-event-';
 // The post of the durable row: what members write, some 120 bytes, Chinese and English.
 export const postBody =
   '{"content":"Post number %d from the bench: 胡同里的邻居们今天都在做什么？ A line about tea, rain and the market."}';
+
+// A question to a model behind the gateway, on one core, at a provider on that port.
+export const question = '{"model":"openai/m","stream":true,"messages":[{"role":"user","content":"hello"}]}';
+export const modelsAt = (port) => ({
+  HUTONG_OPENAI_BASE: `http://127.0.0.1:${port}/v1`,
+  HUTONG_LLM_AT_ONCE: '100000',
+  HUTONG_LOOPS: '1',
+});
 
 export const formType = 'Content-Type: application/x-www-form-urlencoded';
 

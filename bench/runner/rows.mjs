@@ -5,6 +5,9 @@
 //   once     one run: { key: { measured, reference } } for each line; repeated, medians are quoted
 // Servers that a row started are ended after it.
 
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
 import * as protocol from './protocol.mjs';
 import { CannotMeasure } from './servers.mjs';
 
@@ -423,6 +426,92 @@ const login = {
   },
 };
 
+// ---- streams of models ----
+
+// An API key of the first member, in a file as the tools take it.
+async function makeKey(server, { data, firstToken }) {
+  const token = (await readFile(firstToken, 'utf8')).trim();
+  const response = await fetch(server.url + protocol.paths.keys, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{"name":"bench"}',
+  });
+  if (!response.ok) throw new CannotMeasure(`making a key: status ${response.status}`);
+  const file = path.join(data, 'bench-key');
+  await writeFile(file, `${(await response.json()).key}\n`);
+  return file;
+}
+
+// The tool is provider and readers; a server anew each time, for memory once taken is not given back.
+async function streamed(ctx, streams, start) {
+  const providerPort = await ctx.freePort();
+  const { url, stop, ...more } = await start(providerPort);
+  const result = await ctx.stream({
+    providerPort,
+    url: url + protocol.paths.chat,
+    body: protocol.question,
+    streams,
+    seconds: ctx.size.seconds,
+    ...more,
+  });
+  await stop();
+  return result;
+}
+
+const stream = {
+  name: 'stream',
+  lines: [
+    {
+      key: 'cpu',
+      work: 'relaying a streamed token, 2,000 answers at 50 tokens/s, one loop',
+      aim: '≤ 14',
+      unit: cpu,
+      against: 'nginx as a plain proxy, 1 worker',
+      judge: atMost(14),
+    },
+    {
+      key: 'memory',
+      work: 'the same: memory of an open answer',
+      aim: '≤ 24 kB',
+      unit: 'bytes',
+      against: 'nginx',
+      judge: atMost(24000),
+    },
+    {
+      key: 'delay',
+      work: 'the same with 500 answers: p99 from provider to reader, beyond that without a server',
+      aim: '≤ 1 ms',
+      unit: 'ms',
+      against: 'nginx',
+      judge: atMost(1),
+    },
+  ],
+  prepare: (ctx) => ctx.dataset(community(ctx, ctx.size.postsFew), { copy: true }),
+  async once(ctx, data) {
+    const hutong = async (port) => {
+      const server = await ctx.hutong(data.data, protocol.modelsAt(port));
+      const { url, pids, stop } = server;
+      return { url, stop: () => stop(), pid: pids, tokens: await makeKey(server, data) };
+    };
+    const nginx = async (port) => {
+      const { url, pids, stop } = await ctx.nginx({ workers: 1, upstream: port });
+      return { url, stop, pid: pids };
+    };
+    const nobody = async (port) => ({ url: `http://127.0.0.1:${port}`, stop() {} });
+    const [ours, theirs] = [
+      await streamed(ctx, ctx.size.streams, hutong),
+      await streamed(ctx, ctx.size.streams, nginx),
+    ];
+    const p99 = async (start) => (await streamed(ctx, ctx.size.streams / 4, start)).delay_us.p99 / 1000;
+    const [late, lateNginx, lateAlone] = [await p99(hutong), await p99(nginx), await p99(nobody)];
+    return {
+      cpu: { measured: ours.server_cpu_us, reference: theirs.server_cpu_us },
+      memory: { measured: ours.bytes_each, reference: theirs.bytes_each },
+      delay: { measured: late - lateAlone, reference: lateNginx - lateAlone },
+    };
+  },
+};
+
 export const rows = [
   health,
   feed,
@@ -433,4 +522,5 @@ export const rows = [
   fanoutRow('fanout16', 16, 1.5),
   idle,
   login,
+  stream,
 ];

@@ -85,11 +85,11 @@ function waitForLine(child, pattern, seconds, name, logFile) {
   });
 }
 
-export async function startHutong(binary, data, folder) {
+export async function startHutong(binary, data, folder, environment = {}) {
   const logFile = path.join(await mkdtemp(path.join(folder, 'log-')), 'stderr');
   const log = openSync(logFile, 'a');
   const child = spawn(binary, protocol.serveArgs(data), {
-    env: { ...process.env, ...protocol.environment },
+    env: { ...process.env, ...protocol.environment, ...environment },
     stdio: ['ignore', 'pipe', log],
   });
   closeSync(log);
@@ -105,7 +105,7 @@ export async function startFloor(tools) {
   return Object.assign(server, { url, pids: pid });
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((done, failed) => {
     const server = net.createServer();
     server.once('error', failed);
@@ -116,18 +116,26 @@ function freePort() {
   });
 }
 
-function nginxConf(folder, port) {
+// Answers by itself, or, as a plain streaming proxy, passes on what is asked below /v1.
+function nginxConf(folder, port, { workers = 2, upstream } = {}) {
   const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  return `${process.getuid() === 0 ? 'user root;\n' : ''}worker_processes 2;
+  const proxy = `location /v1 {
+            proxy_pass http://127.0.0.1:${upstream};
+            proxy_http_version 1.1;
+            proxy_buffering off;
+        }`;
+  return `${process.getuid() === 0 ? 'user root;\n' : ''}worker_processes ${workers};
+worker_rlimit_nofile 20000;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
-events { worker_connections 4096; }
+events { worker_connections 10000; }
 http {
     access_log off;
     keepalive_requests 1000000000;
 ${temps.map((name) => `    ${name}_temp_path ${folder}/${name};`).join('\n')}
     server {
-        listen 127.0.0.1:${port};
+        listen 127.0.0.1:${port} backlog=4096;
+        ${upstream ? proxy : ''}
         location / {
             default_type application/json;
             return 200 '{"status":"healthy"}';
@@ -151,9 +159,9 @@ async function answers(url, child) {
 
 const nginxPlaces = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'];
 
-async function spawnNginx(folder, port) {
+async function spawnNginx(folder, port, options) {
   const conf = path.join(folder, 'nginx.conf');
-  await writeFile(conf, nginxConf(folder, port));
+  await writeFile(conf, nginxConf(folder, port, options));
   const args = ['-e', `${folder}/error.log`, '-p', folder, '-c', conf, '-g', 'daemon off;'];
   for (const binary of nginxPlaces) {
     const child = spawn(binary, args, { stdio: 'ignore' });
@@ -172,14 +180,14 @@ async function workersOf(pid) {
   return children.trim().split(/\s+/).join(',');
 }
 
-export async function startNginx(parent) {
+export async function startNginx(parent, options) {
   // nginx cannot choose its own port, and somebody may take the free one first: try again then.
   for (let tries = 0; tries < 5; tries++) {
     const folder = await mkdtemp(path.join(parent, 'nginx-'));
     await mkdir(path.join(folder, 'logs'));
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const server = track(await spawnNginx(folder, port), { name: 'nginx', url });
+    const server = track(await spawnNginx(folder, port, options), { name: 'nginx', url });
     stops.set(server.child, 'SIGTERM');
     if (await answers(url, server.child)) {
       return Object.assign(server, { pids: await workersOf(server.child.pid) });

@@ -66,9 +66,9 @@ int endpoint_connect(const struct endpoint *endpoint, unsigned source)
     return -1;
 }
 
-int listen_any(uint16_t *port_out)
+int listen_local(uint16_t *port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(*port)};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t bytes = sizeof(at);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -80,7 +80,7 @@ int listen_any(uint16_t *port_out)
         errno = saved;
         return -1;
     }
-    *port_out = ntohs(at.sin_port);
+    *port = ntohs(at.sin_port);
     return fd;
 }
 

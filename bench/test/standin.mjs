@@ -3,6 +3,7 @@
 // Stands in for the server where bench/run itself is tried: same commands, same answers, no
 // substance. STANDIN_FAULT names something to do wrong.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { listen } from './wsserver.mjs';
@@ -25,6 +26,17 @@ async function seed() {
   console.log(JSON.stringify({ tokens, login_body: 'username=bench%d&password=secret' }));
 }
 
+// A model's answer, passed on as it comes.
+function relay(response, body) {
+  const asked = http.request(`${process.env.HUTONG_OPENAI_BASE}/chat/completions`, { method: 'POST' });
+  asked.on('response', (answer) => {
+    response.writeHead(answer.statusCode, { 'Content-Type': 'text/event-stream' });
+    answer.pipe(response);
+  });
+  asked.on('error', () => response.destroy());
+  asked.end(body);
+}
+
 async function serve() {
   let posts = Number(await readFile(path.join(values.data, 'posts'), 'utf8').catch(() => '0'));
   let issued = 0;
@@ -40,6 +52,7 @@ async function serve() {
       tickets.add(`t${++issued}`);
       return [200, { ticket: `t${issued}` }];
     },
+    'POST /keys': () => [201, { key: 'token-1' }],
     'POST /posts': (body) => {
       if (fault !== 'forget') posts++;
       const event = JSON.stringify({ type: 'post', content: JSON.parse(body).content });
@@ -51,6 +64,7 @@ async function serve() {
   const { url } = await listen({
     request(request, response, body) {
       const { pathname } = new URL(request.url, 'http://standin');
+      if (pathname.startsWith('/v1/')) return relay(response, body);
       const route = routes[`${request.method} ${pathname}`];
       const allowed = signedIn(request) || (open.includes(pathname) && body === '') ||
         pathname === '/auth/login';
