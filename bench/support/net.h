@@ -22,7 +22,7 @@ MUST_USE enum err endpoint_parse(struct str url, struct endpoint *endpoint_out, 
  */
 int endpoint_connect(const struct endpoint *endpoint, unsigned source);
 
-/* Listens on 127.0.0.1 at that port, 0: one of the kernel's choice, told in `*port`; -1 and errno. */
+/* Listens on 127.0.0.1 at `*port` (0: the kernel chooses and it is told there); -1 and errno. */
 int listen_local(uint16_t *port);
 
 /* 0, or the errno of a connect that has ended. */

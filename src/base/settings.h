@@ -74,7 +74,7 @@ struct settings {
     struct str llm_sites;              /* NAME=URL of more servers that speak OpenAI's API */
     struct str llm_record, llm_replay; /* files of answers; empty: none */
     struct str llm_keys_file;          /* lines NAME KEY [KEY...]; mode 0600 */
-    struct str llm_quirks;    /* SITE:WORD, comma-separated */
+    struct str llm_quirks;             /* SITE:WORD, comma-separated */
     bool llm_probe;
     int64_t llm_at_once, llm_queue_max;
     int64_t llm_connect_s, llm_first_s, llm_idle_s, llm_total_s, llm_queue_s; /* 0: by site */
