@@ -405,6 +405,16 @@ static void push(struct socket *socket, struct blob *given)
     socket->queued += given->len;
 }
 
+/* An empty queue needs no memory outside of the socket. */
+static void shrink_if_empty(struct socket *socket)
+{
+    if (socket->count > 0 || socket->places == socket->inline_places) return;
+    mem_free(socket->places);
+    socket->places = socket->inline_places;
+    socket->cap = INLINE_PLACES;
+    socket->first = 0;
+}
+
 static void pop(struct socket *socket)
 {
     struct blob *blob = *place(socket, 0);
@@ -413,12 +423,7 @@ static void pop(struct socket *socket)
     socket->first = (socket->first + 1) & (socket->cap - 1);
     socket->count--;
     blob_unref(blob);
-    if (socket->count == 0 && socket->places != socket->inline_places) {
-        mem_free(socket->places);
-        socket->places = socket->inline_places;
-        socket->cap = INLINE_PLACES;
-        socket->first = 0;
-    }
+    shrink_if_empty(socket);
 }
 
 /* `len` bytes from the front have left. */
@@ -617,6 +622,7 @@ void socket_unqueue(struct socket *socket)
         socket->queued -= last->len;
         blob_unref(last);
     }
+    shrink_if_empty(socket);
 }
 
 /* --- closing --- */
