@@ -11,6 +11,7 @@
 enum {
     DEADLINE_SLOTS = 128, /* seconds; later ones go round again */
     HOOKS_PER_TURN = 128, /* at about 5 µs a write: well under a millisecond */
+    HEARD_PER_TURN = 64,  /* fewer than the hooks: what comes in may cause a write each */
 };
 
 struct loop {
@@ -24,7 +25,12 @@ struct loop {
     _Atomic(struct task *) mailbox; /* newest first */
     atomic_bool stopping;
     struct list hooks;
+    int heard; /* in this turn */
     struct list deadlines[DEADLINE_SLOTS];
     int64_t now_us, swept_s;
     char read_buffer[LIMIT_READ_BYTES]; /* every read of every socket lands here */
 };
+
+/* A descriptor was ready and its owner has done with it: called last of all in libuv's callback,
+ * because the turn may end here. */
+void loop_heard(struct loop *loop);

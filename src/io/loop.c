@@ -84,11 +84,26 @@ static void on_wake(uv_async_t *wake)
     }
 }
 
-static void on_after_wait(uv_check_t *check)
+static void end_turn(struct loop *loop)
 {
-    struct loop *loop = check->data;
+    loop->heard = 0;
     run_hooks(loop);
     loop->now_us = clock_mono_us();
+}
+
+static void on_after_wait(uv_check_t *check)
+{
+    end_turn(check->data);
+}
+
+/*
+ * libuv hands over all that is ready, a thousand descriptors and more, before the check comes.
+ * A turn is shorter: otherwise the first of a thousand tokens would wait for the last one to be
+ * read, and where they never stop coming more would be read in a turn than its hooks may write.
+ */
+void loop_heard(struct loop *loop)
+{
+    if (++loop->heard == HEARD_PER_TURN) end_turn(loop);
 }
 
 /* What timers wrote before the wait; the rest of a long list has its turn after it. */

@@ -329,25 +329,32 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init(socket->loop->read_buffer, sizeof(socket->loop->read_buffer));
 }
 
-static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+static void hear(struct socket *socket, char *bytes, ssize_t len)
 {
-    struct socket *socket = stream->data;
     if (socket->state == SOCKET_FINISHING && len < 0) {
         socket->ended = true;
         if (socket->count == 0)
             socket_close(socket);
         else
-            uv_read_stop(stream);
+            uv_read_stop((uv_stream_t *)&socket->uv);
     }
     if (socket->state != SOCKET_OPEN) return;
     if (len > 0) {
-        socket->events->data(socket->ctx, buf->base, (size_t)len);
+        socket->events->data(socket->ctx, bytes, (size_t)len);
     } else if (len < 0 && !socket->ended) {
         socket->ended = true;
-        uv_read_stop(stream);
+        uv_read_stop((uv_stream_t *)&socket->uv);
         socket->reading = false;
         socket->events->ended(socket->ctx);
     }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    struct socket *socket = stream->data;
+    struct loop *loop = socket->loop;
+    hear(socket, buf->base, len);
+    if (len != 0) loop_heard(loop); /* 0: nothing was there after all */
 }
 
 void socket_start(struct socket *socket, const struct socket_events *events, void *ctx)

@@ -25,11 +25,13 @@ struct watch *watch_new(struct loop *loop, int fd, watch_ready *ready, void *ctx
 static void on_poll(uv_poll_t *uv, int status, int events)
 {
     struct watch *watch = CONTAINER_OF(uv, struct watch, uv);
+    struct loop *loop = CONTAINER_OF(uv->loop, struct loop, uv);
     int what = 0;
     if (events & UV_READABLE) what |= WATCH_READ;
     if (events & UV_WRITABLE) what |= WATCH_WRITE;
     if (status < 0) what = WATCH_READ | WATCH_WRITE;
     watch->ready(watch->ctx, watch->fd, what);
+    loop_heard(loop);
 }
 
 void watch_for(struct watch *watch, int what)
