@@ -4,6 +4,8 @@
  *
  * Is both ends: a model provider (OpenAI's events) that gives every open stream
  * one token each --every-ms, and the readers who asked the server in between.
+ * Streams do not speak in step, as providers' do not: each millisecond has its
+ * share of them.
  * Each token carries the time at which it was written, so a reader knows how
  * long it was on the way; what this program needs itself is in that too, which
  * is why a plain proxy (nginx) is measured with the same program in the same run.
@@ -65,6 +67,7 @@ static struct {
     struct peer *peers; /* by descriptor */
     size_t peers_max, open;
     bool measuring;
+    uint64_t phase; /* which streams are next: descriptors modulo every_ms */
     uint64_t sent, got, broken;
     struct samples delays;
 } run;
@@ -130,6 +133,19 @@ static void give_tokens(void)
     }
 }
 
+/* The share of the milliseconds that have passed; all of them once, when the last tick is long ago.
+ */
+static void give_share(uint64_t ticks)
+{
+    for (uint64_t left = MIN(ticks, run.every_ms); left > 0; left--) {
+        for (size_t fd = run.phase; fd < run.peers_max; fd += run.every_ms) {
+            struct peer *peer = &run.peers[fd];
+            if (peer->upstream && peer->open) give_token(peer);
+        }
+        run.phase = (run.phase + 1) % run.every_ms;
+    }
+}
+
 /* --- the readers --- */
 
 static void ask(struct peer *peer)
@@ -185,7 +201,7 @@ static void turn(int timer)
         struct peer *peer = &run.peers[events[i].data.fd];
         uint64_t ticks;
         if (events[i].data.fd == timer) {
-            if (read(timer, &ticks, sizeof(ticks)) == sizeof(ticks)) give_tokens();
+            if (read(timer, &ticks, sizeof(ticks)) == sizeof(ticks)) give_share(ticks);
         } else if (events[i].data.fd == run.listener) {
             accept_all();
         } else if (peer->upstream) {
@@ -249,9 +265,8 @@ static int64_t memory_bytes(void)
 static struct figures measure(int timer)
 {
     struct figures figures = {.bytes = -memory_bytes()};
-    struct timespec every = {.tv_sec = (time_t)(run.every_ms / 1000),
-                             .tv_nsec = (long)(run.every_ms % 1000) * 1000000};
-    struct itimerspec spec = {.it_interval = every, .it_value = every};
+    struct timespec ms = {.tv_nsec = 1000000};
+    struct itimerspec spec = {.it_interval = ms, .it_value = ms};
     open_streams(timer);
     run.measuring = true;
     give_tokens();

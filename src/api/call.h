@@ -93,8 +93,8 @@ struct call {
     struct url_target target;
     struct url_params query, form;
     struct str params[ROUTER_PARAMS_MAX];
-    struct json *body; /* owned; NULL: none, or not read yet */
-    struct field_fault faults[CALL_FAULTS_MAX];
+    struct json *body;          /* owned; NULL: none, or not read yet */
+    struct field_fault *faults; /* in the arena; up to CALL_FAULTS_MAX, most calls have none */
     size_t fault_count;
     struct chat_run *run;    /* owned: an answer that was planned and has not begun (api/chats.c) */
     struct chat_run *joined; /* a reference, for `after` */
@@ -112,10 +112,10 @@ struct call {
      * clients had better not try again by themselves. */
     const char *error_code, *error_type;
     bool no_retry;
-    void *gateway_own;    /* while a key is looked up */
-    struct change change; /* travelling to the writer */
-    struct job job;       /* … or to a worker */
-    struct task back;     /* … and home */
+    void *gateway_own;          /* while a key is looked up */
+    struct call_change *change; /* travelling to the writer; in the arena */
+    struct job job;             /* … or to a worker */
+    struct task back;           /* … and home */
     /* … where it goes on there, when the handler has succeeded. NULL: the reply is in `x`. */
     void (*after)(struct call *call);
     enum err err;
@@ -137,7 +137,8 @@ void call_no_content(struct call *call);
 typedef enum err call_apply(void *ctx, struct act *act, struct why *why);
 MUST_USE enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why);
 
-/* LANE_LOOP: the reply in call->x is a stream; see http_stream_begin(). */
+/* LANE_LOOP: the reply in call->x is a stream; see http_stream_begin(). It may take hours: the
+ * request's body is let go. */
 void call_begin_stream(struct call *call, struct http_stream_events events);
 /* LANE_LOOP: the reply in call->x is whole, send it. */
 void call_reply(struct call *call);

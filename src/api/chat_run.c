@@ -9,7 +9,6 @@
 #include <pthread.h>
 
 #include "api/chat_frames.h"
-#include "api/respond.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -456,9 +455,8 @@ void chat_run_join(struct chat_run *run, struct call *call)
     x->content_type = "text/event-stream";
     http_add_header(x, "Cache-Control", STR("no-store"));
     http_add_header(x, "X-Accel-Buffering", STR("no"));
-    respond_cors(call);
-    http_stream_begin(x, (struct http_stream_events){
-                             .drained = on_drained, .gone = on_reader_gone, .ctx = reader});
+    call_begin_stream(call, (struct http_stream_events){
+                                .drained = on_drained, .gone = on_reader_gone, .ctx = reader});
     if (x->connection == NULL) {
         on_reader_gone(reader);
     } else {

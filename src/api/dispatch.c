@@ -81,6 +81,9 @@ static void send_reply(struct call *call)
 void call_begin_stream(struct call *call, struct http_stream_events events)
 {
     respond_cors(call);
+    json_free(call->body);
+    call->body = NULL;
+    buf_release(&call->x->body);
     http_stream_begin(call->x, events);
 }
 
@@ -265,9 +268,15 @@ static enum err handle_once(struct call *call, struct db *db, struct why *why)
 
 /* --- lanes --- */
 
+/* LANE_WRITE; most calls have none. In the call's arena. */
+struct call_change {
+    struct change change;
+    struct call *call;
+};
+
 static enum err apply_call(struct change *change, struct db *db, struct why *why)
 {
-    struct call *call = CONTAINER_OF(change, struct call, change);
+    struct call *call = CONTAINER_OF(change, struct call_change, change)->call;
     http_reset_reply(call->x); /* it may be the second try */
     call->fault_count = 0;
     call->db = db;
@@ -278,11 +287,18 @@ static enum err apply_call(struct change *change, struct db *db, struct why *why
 
 static void settled_call(struct change *change, enum err err, const struct why *why)
 {
-    struct call *call = CONTAINER_OF(change, struct call, change);
+    struct call *call = CONTAINER_OF(change, struct call_change, change)->call;
     call->err = err;
     call->why = *why;
     if (!err) act_publish(&call->act, call->api->hub);
     loop_post(call->home->loop, &call->back);
+}
+
+static struct call_change *change_new(struct call *call)
+{
+    struct call_change *new = ARENA_NEW(call->arena, struct call_change);
+    *new = (struct call_change){{.apply = apply_call, .settled = settled_call}, call};
+    return new;
 }
 
 static void run_read(struct call *call)
@@ -299,7 +315,7 @@ static void work_call(struct job *job, void *own)
     if (call->route->lane == LANE_WRITE) { /* MariaDB */
         call->err = confirm(call, &call->why);
         if (!call->err) {
-            store_settle_here(own, &call->change);
+            store_settle_here(own, &call->change->change);
             return;
         }
     } else {
@@ -326,7 +342,7 @@ static void give_to_writer(struct call *call)
         finish(call);
         return;
     }
-    store_submit(call->api->store, &call->change);
+    store_submit(call->api->store, &call->change->change);
 }
 
 /* A handler that says OK has taken the exchange over: `call` may be gone by then. */
@@ -343,8 +359,6 @@ static void dispatch(struct call *call)
     bool embedded = call->home->db != NULL;
     /* A body may take its time, and a log-out must not wait for it. */
     if (call->confirmed && call->x->has_body) token_recheck(call->home->tokens, call);
-    call->change.apply = apply_call;
-    call->change.settled = settled_call;
     call->back.run = come_back;
     switch (call->route->lane) {
     case LANE_READ:
@@ -357,6 +371,7 @@ static void dispatch(struct call *call)
         finish(call);
         return;
     case LANE_WRITE:
+        call->change = change_new(call);
         if (embedded) {
             give_to_writer(call);
         } else {

@@ -12,6 +12,9 @@ void input_fault(struct call *call, const char *where, const char *field, const 
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    if (call->faults == NULL) {
+        call->faults = ARENA_ARRAY(call->arena, struct field_fault, CALL_FAULTS_MAX);
+    }
     call->faults[call->fault_count++] =
         (struct field_fault){where, field, type, arena_copy(call->arena, str_of(text))};
 }

@@ -699,9 +699,8 @@ static void open_stream(struct call *call)
     x->content_type = "text/event-stream";
     http_add_header(x, "Cache-Control", STR("no-store"));
     http_add_header(x, "X-Accel-Buffering", STR("no"));
-    respond_cors(call);
-    http_stream_begin(
-        x, (struct http_stream_events){.drained = on_drained, .gone = stream_gone, .ctx = live});
+    call_begin_stream(
+        call, (struct http_stream_events){.drained = on_drained, .gone = stream_gone, .ctx = live});
     if (x->connection == NULL) {
         stream_gone(live);
         return;

@@ -6,22 +6,33 @@
 
 #include "base/mem.h"
 
-enum { CHUNK_BYTES = 4096 - 64, ALIGN = alignof(max_align_t) };
+/* Chunks double: what is small stays small. */
+enum { CHUNK_BYTES_FIRST = 576 - 64, CHUNK_BYTES_MAX = 4096 - 64, ALIGN = alignof(max_align_t) };
 
 struct arena_chunk {
     struct arena_chunk *next;
     size_t bytes;
+    size_t step; /* `bytes`, if nothing large had needed more */
     alignas(max_align_t) char space[];
 };
 
-static void add_chunk(struct arena *arena, size_t bytes)
+static void open_chunk(struct arena *arena, struct arena_chunk *chunk)
 {
+    arena->chunks = chunk;
+    arena->at = chunk->space;
+    arena->end = chunk->space + chunk->bytes;
+}
+
+static void add_chunk(struct arena *arena, size_t wanted)
+{
+    const struct arena_chunk *last = arena->chunks;
+    size_t step = last ? MIN(2 * last->step, (size_t)CHUNK_BYTES_MAX) : CHUNK_BYTES_FIRST;
+    size_t bytes = MAX(wanted, step);
     struct arena_chunk *chunk = mem_alloc_raw(sizeof(*chunk) + bytes);
     chunk->next = arena->chunks;
     chunk->bytes = bytes;
-    arena->chunks = chunk;
-    arena->at = chunk->space;
-    arena->end = chunk->space + bytes;
+    chunk->step = step;
+    open_chunk(arena, chunk);
 }
 
 void arena_release(struct arena *arena)
@@ -37,21 +48,16 @@ void arena_release(struct arena *arena)
 
 void arena_reset(struct arena *arena)
 {
-    struct arena_chunk *chunk = arena->chunks;
-    if (chunk == NULL) return;
-    while (chunk->next) {
-        struct arena_chunk *next = chunk->next;
-        mem_free(chunk);
-        chunk = next;
-    }
-    if (chunk->bytes > CHUNK_BYTES) { /* one large request must not stay for ever */
-        mem_free(chunk);
-        *arena = (struct arena){0};
+    struct arena_chunk *newest = arena->chunks;
+    if (newest == NULL) return;
+    if (newest->bytes > CHUNK_BYTES_MAX) { /* one large request must not stay for ever */
+        arena_release(arena);
         return;
     }
-    arena->chunks = chunk;
-    arena->at = chunk->space;
-    arena->end = chunk->space + chunk->bytes;
+    arena->chunks = newest->next;
+    arena_release(arena);
+    newest->next = NULL;
+    open_chunk(arena, newest);
 }
 
 static void *take(struct arena *arena, size_t bytes)
@@ -59,7 +65,7 @@ static void *take(struct arena *arena, size_t bytes)
     size_t wanted = (bytes + ALIGN - 1) & ~((size_t)ALIGN - 1);
     ASSERT(wanted >= bytes);
     if ((size_t)(arena->end - arena->at) < wanted || arena->at == NULL) {
-        add_chunk(arena, MAX(wanted, (size_t)CHUNK_BYTES));
+        add_chunk(arena, wanted);
     }
     void *memory = arena->at;
     arena->at += wanted;

@@ -19,7 +19,7 @@ struct arena {
 
 /* A zeroed struct is a ready, empty arena. */
 void arena_release(struct arena *arena);
-/* Everything handed out is gone; the first chunk is kept for the next use. */
+/* Everything handed out is gone; the newest chunk is kept for the next use. */
 void arena_reset(struct arena *arena);
 
 /* Zeroed, aligned for any type, never NULL. */

@@ -20,9 +20,9 @@
 
 enum {
     HANDLES_KEPT = 64,
-    /* libcurl holds one such buffer for each open request. A token's event has some hundred bytes.
-     */
-    RECEIVE_BYTES = 4 * 1024,
+    /* libcurl holds one such buffer for each open request; a token has some hundred bytes. */
+    RECEIVE_BYTES = 16 * 1024,
+    RECEIVE_BYTES_TRICKLE = 1024,
     HEAD_BYTES_MAX = 64 * 1024,
     CONNECTION_AGE_S = 50, /* most servers close an idle one after 60 s */
     CONNECTIONS_KEPT = 1024,
@@ -292,7 +292,8 @@ static void set_up(struct http_fetch *fetch, const struct http_fetch_request *re
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->message);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+                     request->trickles ? (long)RECEIVE_BYTES_TRICKLE : (long)RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_AGE_S);

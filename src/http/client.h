@@ -32,6 +32,7 @@ struct http_fetch_request {
     size_t header_count;
     struct str body;    /* copied; at == NULL: none */
     int64_t connect_ms; /* name, connection and TLS together */
+    bool trickles;      /* the reply comes in small pieces, for a long time */
 };
 
 /* How it went, when it is over. */

@@ -61,8 +61,8 @@ struct http_exchange {
     /* The request; everything is in `arena`. */
     enum http_method method;
     struct str method_name;
-    struct str target; /* as sent */
-    struct http_header headers[LIMIT_HEADERS];
+    struct str target;           /* as sent */
+    struct http_header *headers; /* in the arena */
     size_t header_count;
     bool has_body; /* announced by Content-Length > 0 or chunked */
     uint64_t content_length;

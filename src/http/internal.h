@@ -47,9 +47,10 @@ struct http_server {
     size_t connection_count;
     struct http_exchange *free_exchanges; /* a few, kept for the next requests */
     size_t free_count;
-    size_t exchanges_out;    /* alive, here or with the application */
-    struct buf head_scratch; /* reply heads are built here */
-    struct buf log_lines;    /* access log of this turn */
+    size_t exchanges_out;                             /* alive, here or with the application */
+    struct http_header header_scratch[LIMIT_HEADERS]; /* heads of requests are read into it */
+    struct buf head_scratch;                          /* reply heads are built here */
+    struct buf log_lines;                             /* access log of this turn */
     struct turn_hook log_hook;
     char date[32];
     int64_t date_s;

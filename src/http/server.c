@@ -366,7 +366,10 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
     connection->chunks = (struct chunk_guard){0};
     llhttp_init(&connection->parser, HTTP_REQUEST, &server->parser_settings);
     connection->parser.data = connection;
+    x->headers = server->header_scratch;
     llhttp_errno_t failed = llhttp_execute(&connection->parser, head.at, head.len);
+    x->headers = ARENA_ARRAY(&x->arena, struct http_header, x->header_count);
+    memcpy(x->headers, server->header_scratch, sizeof(*x->headers) * x->header_count);
     bool whole = failed == HPE_PAUSED || failed == HPE_PAUSED_UPGRADE;
     if (failed != HPE_OK && !whole) {
         bool many = failed == HPE_USER;

@@ -53,7 +53,7 @@ struct llm_call {
     void *ctx;
 
     enum call_state state;
-    struct llm_choice plan[LLM_PLAN_MAX];
+    struct llm_choice *plan; /* in the arena */
     size_t plan_count, plan_at;
     int attempts, attempts_here;
     bool shortened;
@@ -466,12 +466,11 @@ static void send_wire(struct llm_call *call, struct llm_wire *wire)
     const struct llm_place *place = place_of(call);
     /* Of an answer in one piece the first byte may be as late as the last. */
     bool whole = call->state == CALL_ASKING && call->request.whole;
-    bool streams =
-        call->state == CALL_ASKING && !whole && place->site.provider->framing == LLM_FRAMING_SSE;
+    bool streamed = call->state == CALL_ASKING && !whole;
     int64_t wait_us = whole ? place->clocks.total_us : place->clocks.first_us;
     call->asked_us = clock_mono_us();
     deadline_set(call->home->loop, &call->deadline, now_us(call) + wait_us);
-    call->fetch = llm_fetch(call->home, place, wire, streams, &fetch_events, call);
+    call->fetch = llm_fetch(call->home, place, wire, streamed, &fetch_events, call);
     buf_release(&wire->body);
 }
 
@@ -711,7 +710,7 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
     buf_init(&call->record_tools, LLM_TEXT_MAX);
     if (home->llm->journal) journal_key(request, call->record_key);
     call->plan_count =
-        llm_plan(home->llm, &call->arena, call->request.model, request->only_this, call->plan);
+        llm_plan(home->llm, &call->arena, call->request.model, request->only_this, &call->plan);
     loop_at_turn_end(home->loop, &call->advance);
     return call;
 }

@@ -275,8 +275,8 @@ static void on_late(struct deadline *deadline)
 
 static enum err choose(struct llm_embed *embed, struct why *why)
 {
-    struct llm_choice plan[LLM_PLAN_MAX];
-    (void)llm_plan(embed->home->llm, &embed->arena, embed->model, true, plan);
+    struct llm_choice *plan;
+    (void)llm_plan(embed->home->llm, &embed->arena, embed->model, true, &plan);
     embed->choice = plan[0];
     const struct llm_site *site = &plan[0].place->site;
     bool can = !llm_is_offline(plan[0].place) && site->provider->write_embedding;

@@ -2,18 +2,20 @@
 #include "llm/loop.h"
 
 struct http_fetch *llm_fetch(struct llm_loop *home, const struct llm_place *place,
-                             struct llm_wire *wire, bool streams,
+                             struct llm_wire *wire, bool streamed,
                              const struct http_fetch_events *events, void *ctx)
 {
     if (wire->body.len > 0) llm_wire_header(wire, "Content-Type", STR("application/json"));
-    llm_wire_header(wire, "Accept", streams ? STR("text/event-stream") : STR("application/json"));
+    bool trickle = streamed && place->site.provider->framing == LLM_FRAMING_SSE;
+    llm_wire_header(wire, "Accept", trickle ? STR("text/event-stream") : STR("application/json"));
     llm_wire_header(wire, "Accept-Encoding", STR("identity")); /* gzip would hold tokens back */
     struct http_fetch_request request = {.method = wire->method,
                                          .url = wire->url,
                                          .headers = wire->headers,
                                          .header_count = wire->header_count,
                                          .body = buf_str(&wire->body),
-                                         .connect_ms = place->clocks.connect_ms};
+                                         .connect_ms = place->clocks.connect_ms,
+                                         .trickles = streamed};
     return http_fetch_start(home->client, &request, events, ctx);
 }
 

@@ -13,10 +13,10 @@ struct llm_loop {
     struct list listing; /* of struct listing (models.c) */
 };
 
-/* Send what a provider has written, with the headers all of them share. The wire's body is copied.
- */
+/* Send what a provider has written, with the headers all of them share; `streamed`: the reply is
+ * to come in pieces. The wire's body is copied. */
 struct http_fetch *llm_fetch(struct llm_loop *home, const struct llm_place *place,
-                             struct llm_wire *wire, bool streams,
+                             struct llm_wire *wire, bool streamed,
                              const struct http_fetch_events *events, void *ctx);
 /* Why a fetch did not end well; LLM_FAULT_NONE when it did. */
 struct llm_trouble llm_fetch_trouble(const struct http_fetch_end *end);

@@ -72,14 +72,14 @@ static struct llm_choice first_choice(struct llm *llm, struct arena *arena, stru
 }
 
 size_t llm_plan(struct llm *llm, struct arena *arena, struct str model, bool only_this,
-                struct llm_choice plan[LLM_PLAN_MAX])
+                struct llm_choice **plan_out)
 {
-    size_t count = 0;
-    plan[count++] = first_choice(llm, arena, model);
-    for (size_t i = 0; i < llm->fallback_count && !only_this; i++) {
-        plan[count++] = llm->fallback[i];
-    }
-    return count;
+    size_t more = only_this ? 0 : llm->fallback_count;
+    struct llm_choice *plan = ARENA_ARRAY(arena, struct llm_choice, 1 + more);
+    plan[0] = first_choice(llm, arena, model);
+    for (size_t i = 0; i < more; i++) plan[1 + i] = llm->fallback[i];
+    *plan_out = plan;
+    return 1 + more;
 }
 
 /* --- what was learnt --- */

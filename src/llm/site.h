@@ -55,9 +55,9 @@ bool llm_is_offline(const struct llm_place *place);
  * sentence names those there are. At start. */
 MUST_USE enum err llm_plan_defaults(struct llm *llm, struct why *why);
 /* What to ask for a model as requested, in order: itself, then the fall-backs unless `only_this`.
- * Gives how many; names are in `arena` or live as long as `llm`. */
+ * Gives how many; they are in `arena`, names there or as long as `llm`. */
 size_t llm_plan(struct llm *llm, struct arena *arena, struct str model, bool only_this,
-                struct llm_choice plan[LLM_PLAN_MAX]);
+                struct llm_choice **plan_out);
 
 struct llm_learnt *llm_learnt_new(void);
 void llm_learnt_free(struct llm_learnt *learnt);
