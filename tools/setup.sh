@@ -21,7 +21,7 @@ packages() { # SET
     build)
         echo 'gcc make pkg-config git libc6-dev libuv1-dev libllhttp-dev|node-llhttp
             libsqlite3-dev libmariadb-dev libhiredis-dev libcurl4-openssl-dev libcjson-dev
-            libjwt-dev libsodium-dev
+            libjwt-dev libsodium-dev libargon2-dev
             libssl-dev libcrypt-dev libutf8proc-dev libwebp-dev libgif-dev libpng-dev
             libjpeg-dev zlib1g-dev'
         ;;

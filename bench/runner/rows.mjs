@@ -391,7 +391,7 @@ const login = {
       work: 'a log-in',
       aim: '≤ 1.1 × one argon2id',
       unit: cpu,
-      against: 'libsodium, 19 MiB, t=2',
+      against: 'libargon2, 19 MiB, t=2',
       judge: ratioAtMost(1.1),
     },
     {

@@ -2,7 +2,7 @@
 /*
  * auth/password.h: passwords into hashes, and back into a yes or a no.
  *
- * New hashes are argon2id (libsodium) with the cost in `struct passwords`.
+ * New hashes are argon2id (libargon2) with the cost in `struct passwords`.
  * Hashes of imported members may be bcrypt ($2a$, $2b$, $2y$); those are
  * accepted and reported as due for a new hash, as are weaker argon2id ones.
  *
@@ -22,7 +22,7 @@
 
 enum { PASSWORD_HASH_BYTES = 128 /* with the NUL; the longest argon2id text */ };
 
-/* Lanes are always 1: libsodium computes on one thread. */
+/* Lanes are always 1: a worker is one thread. */
 struct password_cost {
     uint64_t passes;
     uint64_t memory_bytes;
@@ -30,7 +30,7 @@ struct password_cost {
 
 /* OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, t=2, p=1. */
 #define PASSWORD_COST_OWASP ((struct password_cost){.passes = 2, .memory_bytes = 19 * 1024 * 1024})
-/* The least that libsodium computes. For tests only. */
+/* The least that argon2 allows. For tests only. */
 #define PASSWORD_COST_TESTS ((struct password_cost){.passes = 1, .memory_bytes = 8 * 1024})
 
 /* Open data. Any thread reads it after passwords_open. */

@@ -81,6 +81,31 @@ static void a_nul_is_refused_in_new_passwords_and_matches_nothing(void **state)
                      ERR_UNKNOWN_CALLER);
 }
 
+/* Made by libsodium, as those of servers before 0.1.0 are. */
+static void argon2id_hashes_of_another_implementation_are_accepted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hash, *password;
+    } rows[] = {
+        {"$argon2id$v=19$m=64,t=2,p=1$C/a1hHwKAX7IPKZF+D/XyQ$l95GKpiGZLr9GbYc7RvWbZ/"
+         "1OxPyyFlkiji78HC19jU",
+         "open sesame"},
+        {"$argon2id$v=19$m=64,t=2,p=1$UMnuG3J+akHwP84aHY+uTw$"
+         "mWeVAMhlDnLvsiUcOdHB7kFAneQ8ZMqmLbDHVXuWY8Y",
+         "密码 pässwörd"},
+        {"$argon2id$v=19$m=64,t=2,p=1$XhFGCu9RLUPH07u8RA0/"
+         "Jg$uScHuo8MnlGK9AAmHob8FeUBrS2YOoVeKYQd8NpvYpU",
+         ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        bool rehash = true;
+        assert_int_equal(verify(rows[i].hash, rows[i].password, &rehash), OK);
+        assert_false(rehash);
+        assert_int_equal(verify(rows[i].hash, "open sesam", &rehash), ERR_UNKNOWN_CALLER);
+    }
+}
+
 /* Made by another implementation: the test vectors of crypt_blowfish; the last at the cost of the
  * old system. */
 static void bcrypt_hashes_of_imported_members_are_accepted_and_due_for_a_new_one(void **state)
@@ -260,6 +285,7 @@ int main(void)
         cmocka_unit_test(a_password_verifies_against_its_own_hash_only),
         cmocka_unit_test(the_same_password_never_has_the_same_hash),
         cmocka_unit_test(a_nul_is_refused_in_new_passwords_and_matches_nothing),
+        cmocka_unit_test(argon2id_hashes_of_another_implementation_are_accepted),
         cmocka_unit_test(bcrypt_hashes_of_imported_members_are_accepted_and_due_for_a_new_one),
         cmocka_unit_test(bcrypt_ignores_what_is_past_72_bytes_and_argon2_does_not),
         cmocka_unit_test(damaged_and_ruinous_hashes_are_the_operators_business),
