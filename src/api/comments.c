@@ -37,11 +37,8 @@ enum err comments_get_list(struct call *call, struct why *why)
     err = comments_list(call->db, &query, put_comment, &page, why);
     json_close(&page.out, ']');
     json_put_u64(&page.out, "total", total);
-    if (page.count == query.limit) {
-        json_put_u64(&page.out, query.before ? "next_before" : "next_after", page.last_id);
-    } else {
-        json_put_null(&page.out, query.before ? "next_before" : "next_after");
-    }
+    shape_cursor(&page.out, query.before ? "next_before" : "next_after", page.count == query.limit,
+                 page.last_id);
     json_close(&page.out, '}');
     return err;
 }

@@ -29,11 +29,7 @@ static enum err write_conversations(struct call *call, const struct conversation
     enum err err = conversations_list(call->db, query->reader, query->before, query->limit,
                                       put_conversation, &page, why);
     json_close(&page.out, ']');
-    if (page.count == query->limit) {
-        json_put_u64(&page.out, "next_before", page.last_id);
-    } else {
-        json_put_null(&page.out, "next_before");
-    }
+    shape_cursor(&page.out, "next_before", page.count == query->limit, page.last_id);
     json_close(&page.out, '}');
     return err;
 }
@@ -111,13 +107,8 @@ static enum err write_messages(struct call *call, const struct messages_query *q
         json_put_raw(out, NULL, page.items[oldest_first ? i : page.count - 1 - i]);
     }
     json_close(out, ']');
-    bool more = page.count == query->limit;
-    const char *key = oldest_first ? "next_after" : "next_before";
-    if (more) {
-        json_put_u64(out, key, oldest_first ? page.newest_id : page.oldest_id);
-    } else {
-        json_put_null(out, key);
-    }
+    shape_cursor(out, oldest_first ? "next_after" : "next_before", page.count == query->limit,
+                 oldest_first ? page.newest_id : page.oldest_id);
     return OK;
 }
 

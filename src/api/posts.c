@@ -33,15 +33,6 @@ static uint64_t last_id(const struct post_page *page)
     return page->marks.count ? page->marks.ids[page->marks.count - 1] : 0;
 }
 
-static void put_cursor(struct json_out *out, const char *key, bool more, uint64_t id)
-{
-    if (more) {
-        json_put_u64(out, key, id);
-    } else {
-        json_put_null(out, key);
-    }
-}
-
 /* The number of the page. */
 static int64_t read_query(struct call *call, struct posts_query *query)
 {
@@ -79,7 +70,7 @@ static enum err write_page(struct call *call, const struct posts_query *query, i
     json_put_i64(&page->out, "page", page_number);
     json_put_u64(&page->out, "page_size", query->limit);
     bool more = page->marks.count == query->limit;
-    put_cursor(&page->out, query->after ? "next_after" : "next_before", more, last_id(page));
+    shape_cursor(&page->out, query->after ? "next_after" : "next_before", more, last_id(page));
     json_close(&page->out, '}');
     return OK;
 }
@@ -166,7 +157,7 @@ enum err search_posts(struct call *call, struct why *why)
     err = posts_search(call->db, call->arena, head, call->who.user, before, limit, put_found_post,
                        &found, why);
     json_close(&out, ']');
-    put_cursor(&out, "next_before", found.count == limit, found.last_id);
+    shape_cursor(&out, "next_before", found.count == limit, found.last_id);
     json_close(&out, '}');
     return err;
 }

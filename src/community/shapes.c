@@ -129,6 +129,15 @@ void shape_group(struct json_out *out, const char *key, const struct group *grou
     json_close(out, '}');
 }
 
+void shape_cursor(struct json_out *out, const char *key, bool more, uint64_t id)
+{
+    if (more) {
+        json_put_u64(out, key, id);
+    } else {
+        json_put_null(out, key);
+    }
+}
+
 static struct str taken(struct arena *arena, struct buf *buf)
 {
     ASSERT(!buf->failed);

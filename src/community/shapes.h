@@ -18,6 +18,8 @@ void shape_comment(struct json_out *out, const char *key, const struct comment *
 void shape_message(struct json_out *out, const char *key, const struct message *message);
 void shape_conversation(struct json_out *out, const struct conversation *conversation);
 void shape_group(struct json_out *out, const char *key, const struct group *group);
+/* Where a list goes on: `id` of its last item, null when there is no `more`. */
+void shape_cursor(struct json_out *out, const char *key, bool more, uint64_t id);
 
 /* The same as a text of its own, in `arena`. */
 struct str shape_user_brief_text(struct arena *arena, const struct user_brief *user);
