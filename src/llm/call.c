@@ -436,13 +436,15 @@ static const struct http_fetch_events fetch_events = {on_head, on_piece, on_done
 
 /* --- asking --- */
 
+static void pass_by(struct llm_call *call, enum llm_fault fault);
+
 static void on_deadline(struct deadline *deadline)
 {
     struct llm_call *call = CONTAINER_OF(deadline, struct llm_call, deadline);
     struct llm_trouble trouble = {.fault = LLM_FAULT_TIMEOUT, .retry_after_ms = -1};
     if (call->state == CALL_QUEUED) {
         if (!gate_withdraw(place_of(call)->gate, &call->ticket)) return; /* its turn has come */
-        fail(call, LLM_FAULT_BUSY, NULL);
+        pass_by(call, LLM_FAULT_BUSY);
     } else if (call->reading && call->reader.marked_end) {
         judge(call, false);
     } else if (call->first_us < 0) {
@@ -624,15 +626,30 @@ static void begin_attempt(struct llm_call *call)
     }
 }
 
+/* This site takes no call now: the next one, or none. */
+static void pass_by(struct llm_call *call, enum llm_fault fault)
+{
+    if (take_next_choice(call)) {
+        next_turn(call);
+    } else {
+        fail(call, fault, NULL);
+    }
+}
+
 static void on_granted(struct gate_ticket *ticket)
 {
     struct llm_call *call = CONTAINER_OF(ticket, struct llm_call, ticket);
     if (call->state == CALL_OVER) { /* cancelled meanwhile */
-        gate_leave(place_of(call)->gate, LLM_FAULT_BUSY, -1, clock_mono_us());
+        if (!ticket->turned_away) {
+            gate_leave(place_of(call)->gate, LLM_FAULT_BUSY, -1, clock_mono_us());
+        }
         free_call(call);
-        return;
+    } else if (ticket->turned_away) {
+        deadline_clear(&call->deadline);
+        pass_by(call, LLM_FAULT_OVERLOAD);
+    } else {
+        begin_attempt(call);
     }
-    begin_attempt(call);
 }
 
 static void enter_gate(struct llm_call *call)
@@ -646,16 +663,9 @@ static void enter_gate(struct llm_call *call)
     case GATE_WAIT:
         deadline_set(call->home->loop, &call->deadline, now_us(call) + place->clocks.queue_us);
         return;
-    case GATE_FULL:
-        if (take_next_choice(call)) break;
-        fail(call, LLM_FAULT_BUSY, NULL);
-        return;
-    case GATE_OPEN:
-        if (take_next_choice(call)) break;
-        fail(call, LLM_FAULT_OVERLOAD, NULL);
-        return;
+    case GATE_FULL: pass_by(call, LLM_FAULT_BUSY); return;
+    case GATE_OPEN: pass_by(call, LLM_FAULT_OVERLOAD); return;
     }
-    next_turn(call);
 }
 
 static void on_timer(void *ctx)

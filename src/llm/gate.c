@@ -66,12 +66,39 @@ void gate_free(struct gate *gate)
 
 /* --- the circuit --- */
 
+static void run_grant(struct task *task)
+{
+    struct gate_ticket *ticket = CONTAINER_OF(task, struct gate_ticket, grant);
+    ticket->granted(ticket);
+}
+
 static bool may_pass(struct gate *gate, int64_t now_us)
 {
     if (gate->circuit == CIRCUIT_CLOSED) return true;
     if (gate->circuit == CIRCUIT_PROBING || now_us < gate->open_until_us) return false;
     gate->circuit = CIRCUIT_PROBING;
     return true;
+}
+
+static void call_ticket(struct gate *gate, struct gate_ticket *ticket, bool turned_away)
+{
+    gate->waiting_count--;
+    ticket->waits = false;
+    ticket->granted_already = true;
+    ticket->turned_away = turned_away;
+    ticket->grant.run = run_grant;
+    loop_post(ticket->loop, &ticket->grant);
+}
+
+/* Who waits would only be told the same a little later, and may have another site to ask. */
+static void turn_all_away(struct gate *gate)
+{
+    for (size_t i = 0; i < LLM_CLASSES; i++) {
+        for (struct list *link; (link = list_take_first(&gate->waiting[i])) != NULL;) {
+            gate->refused++;
+            call_ticket(gate, CONTAINER_OF(link, struct gate_ticket, link), true);
+        }
+    }
 }
 
 static void open_circuit(struct gate *gate, int64_t now_us)
@@ -85,6 +112,7 @@ static void open_circuit(struct gate *gate, int64_t now_us)
     gate->open_until_us =
         now_us + gate->open_for_us + (int64_t)(random_u64() % (uint64_t)(gate->open_for_us / 10));
     gate->in_a_row = gate->window_calls = gate->window_failures = 0;
+    turn_all_away(gate);
 }
 
 static void note_health(struct gate *gate, bool failed, int64_t now_us)
@@ -139,12 +167,6 @@ static void adapt(struct gate *gate, enum llm_fault fault, int64_t first_us, int
 
 /* --- coming and going --- */
 
-static void run_grant(struct task *task)
-{
-    struct gate_ticket *ticket = CONTAINER_OF(task, struct gate_ticket, grant);
-    ticket->granted(ticket);
-}
-
 static struct gate_ticket *take_next(struct gate *gate)
 {
     bool last_first = ++gate->grants % RANK_TURN == 0;
@@ -159,13 +181,8 @@ static struct gate_ticket *take_next(struct gate *gate)
 static void let_in(struct gate *gate)
 {
     while (gate->waiting_count > 0 && (double)(gate->running + 1) <= gate->limit) {
-        struct gate_ticket *ticket = take_next(gate);
-        gate->waiting_count--;
         gate->running++;
-        ticket->waits = false;
-        ticket->granted_already = true;
-        ticket->grant.run = run_grant;
-        loop_post(ticket->loop, &ticket->grant);
+        call_ticket(gate, take_next(gate), false);
     }
 }
 
@@ -174,7 +191,7 @@ enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, enum 
 {
     enum gate_answer answer = GATE_GO;
     pthread_mutex_lock(&gate->lock);
-    ticket->waits = ticket->granted_already = false;
+    ticket->waits = ticket->granted_already = ticket->turned_away = false;
     if (!may_pass(gate, now_us)) {
         answer = GATE_OPEN;
     } else if (gate->waiting_count == 0 && (double)(gate->running + 1) <= gate->limit) {

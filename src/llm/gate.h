@@ -13,8 +13,8 @@
  *   residents, but every eighth place goes to whoever is last in rank, so that
  *   nobody starves;
  * - opens its circuit after five failures in a row, or when more than half of at least 20 in
- *   30 s failed: then nothing is asked for 10 s, doubling to five minutes; afterwards one
- *   call probes;
+ *   30 s failed: then those who wait are turned away and nothing is asked for 10 s, doubling
+ *   to five minutes; afterwards one call probes;
  * - allows one retry for ten first attempts, and ten in reserve: retries must not
  *   make a storm worse;
  * - parks keys that were refused, and takes those that work in turn.
@@ -33,8 +33,10 @@ struct gate_ticket {
     struct list link;
     struct task grant;
     struct loop *loop;
-    /* On the ticket's loop, once, for a ticket that had to wait and was not withdrawn in time. */
+    /* On the ticket's loop, once, for a ticket that had to wait and was not withdrawn in time: the
+     * place is yours, or you were `turned_away`, because the circuit opened meanwhile. */
     void (*granted)(struct gate_ticket *ticket);
+    bool turned_away;
     bool waits, granted_already; /* under the gate's lock */
 };
 
@@ -49,8 +51,7 @@ enum gate_answer {
 };
 enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, enum llm_class class,
                             int64_t now_us);
-/* No longer interested. True: it was taken out. False: the grant is on its way, and the place will
- * be yours when it comes. */
+/* No longer interested. True: it was taken out. False: `granted` is on its way. */
 bool gate_withdraw(struct gate *gate, struct gate_ticket *ticket);
 
 /*

@@ -473,3 +473,31 @@ test('other routes take no such key, and v1 no sign-in', async () => {
   const key = await makeKey();
   assertProblem(await server.api('GET', '/auth/me', { token: key.key }), 401);
 });
+
+test('who has waited too long for a place is answered by the next site', async (t) => {
+  const other = await startProvider();
+  const own = await startServer({
+    env: {
+      HUTONG_OPENAI_BASE: provider.base('openai'),
+      HUTONG_LLM_SITES: `lab=${other.base('openai')}`,
+      HUTONG_LLM_FALLBACK: 'lab/m',
+      HUTONG_LLM_AT_ONCE: '1',
+      HUTONG_LLM_QUEUE_TIMEOUT: '1',
+    },
+  });
+  t.after(async () => {
+    await own.stop();
+    await other.stop();
+  });
+  const who = await own.register('mei_patience');
+  const key = await makeKey({}, own, who);
+  const asked = provider.requests.length;
+  provider.script([{ deltas: ['late'], stallAfter: 'request' }]);
+  other.script([{ deltas: ['here'] }]);
+  const first = client(key, own).chat.completions.create(question());
+  const held = await provider.request(asked);
+  const second = await client(key, own).chat.completions.create(question());
+  assert.equal(second.choices[0].message.content, 'here');
+  held.resume();
+  assert.equal((await first).choices[0].message.content, 'late');
+});

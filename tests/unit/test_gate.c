@@ -187,6 +187,38 @@ static void more_than_half_of_twenty_open_it_and_wrong_keys_do_not_count(void **
     gate_free(gate);
 }
 
+static void on_turned_away(struct gate_ticket *ticket)
+{
+    struct visitor *visitor = CONTAINER_OF(ticket, struct visitor, ticket);
+    assert_true(ticket->turned_away);
+    if (++visitor->queue->granted == 3) loop_stop(visitor->queue->loop);
+}
+
+static void who_waits_when_the_circuit_opens_is_turned_away_at_once(void **state)
+{
+    (void)state;
+    struct why why;
+    struct queue queue = {.gate = gate_new(1, 10)};
+    struct visitor visitors[3];
+    assert_int_equal(loop_open(&queue.loop, &why), OK);
+    fail_times(queue.gate, 4, START);
+    assert_int_equal(enter(queue.gate, START), GATE_GO);
+    for (size_t i = 0; i < COUNT_OF(visitors); i++) {
+        visitors[i] = (struct visitor){.queue = &queue};
+        visitors[i].ticket = ticket_new(queue.loop, on_turned_away);
+        assert_int_equal(gate_enter(queue.gate, &visitors[i].ticket, LLM_PERSON, START), GATE_WAIT);
+    }
+    gate_leave(queue.gate, LLM_FAULT_SERVER, -1, START);
+    assert_int_equal(gate_state(queue.gate).waiting, 0);
+    assert_int_equal(gate_state(queue.gate).running, 0);
+    assert_int_equal(gate_state(queue.gate).refused, 3);
+    assert_false(gate_withdraw(queue.gate, &visitors[0].ticket));
+    loop_run(queue.loop);
+    assert_int_equal(queue.granted, 3);
+    loop_close(queue.loop);
+    gate_free(queue.gate);
+}
+
 /* --- retries and keys --- */
 
 static void retries_are_a_tenth_of_what_is_asked_and_ten_in_reserve(void **state)
@@ -231,6 +263,7 @@ int main(void)
         cmocka_unit_test(
             a_probe_that_fails_doubles_the_pause_and_one_that_is_given_up_says_nothing),
         cmocka_unit_test(more_than_half_of_twenty_open_it_and_wrong_keys_do_not_count),
+        cmocka_unit_test(who_waits_when_the_circuit_opens_is_turned_away_at_once),
         cmocka_unit_test(retries_are_a_tenth_of_what_is_asked_and_ten_in_reserve),
         cmocka_unit_test(keys_take_turns_and_parked_ones_are_left_alone),
     };
