@@ -41,6 +41,11 @@ static void print_model(void *ctx, struct str id, int64_t context_tokens)
     putchar('\n');
 }
 
+static void print_address(struct str address)
+{
+    printf("%s%.*s\n", address.len ? "  " : "", STR_ARGS(address));
+}
+
 static void on_models(void *ctx, const struct llm_models *models)
 {
     struct listing *listing = ctx;
@@ -49,11 +54,12 @@ static void on_models(void *ctx, const struct llm_models *models)
         llm_models_each(models, print_model, &site);
         if (models->fault != LLM_FAULT_NONE) fprintf(stderr, "hutong: %s\n", models->why.text);
     } else if (models->fault == LLM_FAULT_NONE) {
-        printf("%-12.*s answers, %zu model%s  %.*s\n", STR_ARGS(models->site), models->count,
-               models->count == 1 ? "" : "s", STR_ARGS(models->address));
+        printf("%-12.*s answers, %zu model%s", STR_ARGS(models->site), models->count,
+               models->count == 1 ? "" : "s");
+        print_address(models->address);
     } else {
-        printf("%-12.*s FAILS: %s  %.*s\n", STR_ARGS(models->site), models->why.text,
-               STR_ARGS(models->address));
+        printf("%-12.*s FAILS: %s", STR_ARGS(models->site), models->why.text);
+        print_address(models->address);
     }
     if (models->fault == LLM_FAULT_NONE && !models->offline) listing->answering++;
     if (--listing->left == 0) loop_stop(listing->session->loop);
@@ -196,6 +202,7 @@ static int run_chat(struct session *session)
     static const struct llm_events events = {.open = on_open, .text = on_text, .end = on_end};
     struct args *args = session->args;
     struct str question = read_question(args);
+    if (args->word_count < 2) return usage_error("llm chat needs a question, or - to read it");
     if (question.len == 0 || !utf8_valid(question)) {
         return usage_error("llm chat needs a question in UTF-8 of at most 1 MiB");
     }

@@ -201,6 +201,7 @@ void loop_stop(struct loop *loop)
 
 void loop_close(struct loop *loop)
 {
+    if (!atomic_load(&loop->stopping)) loop_stop(loop);
     run_mailbox(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     int busy = uv_loop_close(&loop->uv);

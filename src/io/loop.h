@@ -26,8 +26,8 @@ MUST_USE enum err loop_open(struct loop **loop_out, struct why *why);
 /* Serve until loop_stop(), then until every handle is closed. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop); /* any thread */
-/* After loop_run() has returned, or after loop_stop() when it was never called. Tasks still in the
- * mailbox are run first. */
+/* After loop_run() has returned, or when it was never called. Tasks still in the mailbox are run
+ * first. */
 void loop_close(struct loop *loop);
 
 /*

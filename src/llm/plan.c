@@ -44,8 +44,8 @@ enum err llm_plan_defaults(struct llm *llm, struct why *why)
         if (llm->standard.place == NULL) return no_site(llm, model, why);
     }
     llm->standard_name =
-        arena_printf(&llm->arena, "%.*s/%.*s", STR_ARGS(llm->standard.place->site.name),
-                     STR_ARGS(llm->standard.model));
+        arena_printf(&llm->arena, "%.*s%s%.*s", STR_ARGS(llm->standard.place->site.name),
+                     llm->standard.model.len ? "/" : "", STR_ARGS(llm->standard.model));
     while (str_split(&rest, ',', &one)) {
         one = str_trim(one);
         if (one.len == 0) continue;

@@ -341,3 +341,25 @@ test('half a character at the very end is told as one that is unreadable', async
   const { status, out } = await ask(openaiAt(p));
   assert.deepEqual([status, out], [0, 'hi \ufffd\n']);
 });
+
+test('wrong words end at once with what would be right', async () => {
+  const env = { HUTONG_LLM_PROBE: 'off' };
+  for (const [args, wanted, sentence] of [
+    [['llm'], 2, /needs one of check, models and chat/],
+    [['llm', 'chat'], 2, /needs a question, or - to read it/],
+    [['llm', 'chat', '  '], 2, /needs a question in UTF-8/],
+    [['llm', 'chart', 'x'], 2, /no "chart"; there are check, models and chat/],
+    [['llm', 'chat', '--schema', '/nowhere/schema.json', 'x'], 1, /cannot open \/nowhere\/schema.json/],
+  ]) {
+    const { status, out, err } = await hutong(args, { env });
+    assert.deepEqual([status, out], [wanted, ''], args.join(' '));
+    assert.match(err, sentence);
+  }
+});
+
+test('what answers is said in lines without trailing blanks', async () => {
+  const { status, out } = await hutong(['llm', 'check'], { env: { HUTONG_LLM_PROBE: 'off' } });
+  assert.equal(status, 0);
+  assert.match(out, /^offline +answers, 1 model$/m);
+  assert.match(out, /^Default model: offline$/m);
+});
