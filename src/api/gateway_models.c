@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * api/gateway_models.c: GET /v1/models: what every site says it has, asked all
- * at once. The list is kept for a minute on each loop, so that programs that
- * ask before every call don't make the sites pay for it. A site that does not
- * answer within ten seconds is left out: the others are good to know.
+ * api/gateway_models.c: what every site says it has, asked all at once: for
+ * programs in OpenAI's form (GET /v1/models), for members to choose from
+ * (GET /chat/models). The list is kept for a minute on each loop, so that
+ * programs that ask before every call don't make the sites pay for it. A site
+ * that does not answer within ten seconds is left out: the others are good to know.
  */
 #include "api/gateway_internal.h"
+#include "api/handlers.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "community/keys.h"
@@ -30,6 +32,7 @@ struct waiter {
     struct list link;
     struct call *call;
     struct str patterns; /* of its key */
+    void (*reply)(const struct waiter *waiter, struct str names);
 };
 
 struct models *models_new(void)
@@ -77,21 +80,24 @@ static void reply_list(const struct waiter *waiter, struct str names)
     call_reply(waiter->call);
 }
 
-static void reply_one(const struct waiter *waiter, struct str names, struct str wanted)
+static void reply_choice(const struct waiter *waiter, struct str names)
 {
+    struct json_out out = call_json(waiter->call);
     struct str name;
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "default", llm_default_model(waiter->call->api->llm));
+    json_open(&out, "items", '[');
     while (str_split(&names, '\n', &name)) {
-        if (!str_eq(name, wanted) || !key_allows(waiter->patterns, name)) continue;
-        struct json_out out = call_json(waiter->call);
-        put_model(&out, name);
-        call_reply(waiter->call);
-        return;
+        struct str site = str_head(name, str_find_byte(name, '/'));
+        json_open(&out, NULL, '{');
+        json_put_str(&out, "id", name);
+        json_put_str(&out, "site", site);
+        json_put_bool(&out, "offline", str_eq(site, STR("offline")));
+        json_close(&out, '}');
     }
-    struct why why;
-    waiter->call->error_code = "model_not_found";
-    enum err err = why_set(&why, ERR_NOT_FOUND, "there is no model %.*s; GET /v1/models lists all",
-                           STR_ARGS(str_head(wanted, LIMIT_MODEL_BYTES)));
-    call_refuse(waiter->call, err, &why);
+    json_close(&out, ']');
+    json_close(&out, '}');
+    call_reply(waiter->call);
 }
 
 /* "openai/gpt-4o", in one or two segments of the path, encoded or not. */
@@ -105,13 +111,21 @@ static struct str wanted_model(struct call *call)
     return arena_printf(call->arena, "%.*s/%.*s", STR_ARGS(first), STR_ARGS(second));
 }
 
-static void reply(const struct waiter *waiter, struct str names)
+static void reply_one(const struct waiter *waiter, struct str names)
 {
-    if (waiter->call->params[0].at == NULL) {
-        reply_list(waiter, names);
-    } else {
-        reply_one(waiter, names, wanted_model(waiter->call));
+    struct str name, wanted = wanted_model(waiter->call);
+    while (str_split(&names, '\n', &name)) {
+        if (!str_eq(name, wanted) || !key_allows(waiter->patterns, name)) continue;
+        struct json_out out = call_json(waiter->call);
+        put_model(&out, name);
+        call_reply(waiter->call);
+        return;
     }
+    struct why why;
+    waiter->call->error_code = "model_not_found";
+    enum err err = why_set(&why, ERR_NOT_FOUND, "there is no model %.*s; GET /v1/models lists all",
+                           STR_ARGS(str_head(wanted, LIMIT_MODEL_BYTES)));
+    call_refuse(waiter->call, err, &why);
 }
 
 /* --- asking --- */
@@ -145,7 +159,8 @@ static void all_known(struct models *models)
     models->until_us = models->failed ? 0 : clock_mono_us() + KEEP_US;
     while (!list_is_empty(&models->waiting)) {
         struct list *first = list_take_first(&models->waiting);
-        reply(CONTAINER_OF(first, struct waiter, link), names_of(models));
+        struct waiter *waiter = CONTAINER_OF(first, struct waiter, link);
+        waiter->reply(waiter, names_of(models));
     }
 }
 
@@ -158,33 +173,58 @@ static void on_answer(void *ctx, const struct llm_models *answer)
     if (--models->missing == 0) all_known(models);
 }
 
+static void ask_sites(struct models *models, struct api_loop *home)
+{
+    models->failed = false;
+    buf_reset(&models->coming, LIST_BYTES_MAX);
+    models->missing = llm_site_count(home->api->llm);
+    for (size_t site = 0; site < llm_site_count(home->api->llm); site++) {
+        llm_models_ask(home->llm, site, on_answer, models);
+    }
+}
+
+static void wait_for_names(struct waiter *waiter)
+{
+    struct api_loop *home = waiter->call->home;
+    struct models *models = home->gateway->models;
+    if (models->until_us > clock_mono_us()) {
+        waiter->reply(waiter, names_of(models));
+        return;
+    }
+    list_add_last(&models->waiting, &waiter->link);
+    if (models->missing == 0) ask_sites(models, home);
+}
+
 static enum err begin_models(struct call *call, const struct api_key *key, struct why *why)
 {
-    struct api_loop *home = call->home;
-    struct models *models = home->gateway->models;
     enum err err = gateway_admit(call, key, 0, why);
     if (err) return err;
     struct waiter *waiter = ARENA_NEW(call->arena, struct waiter);
     waiter->call = call;
     waiter->patterns = key->models.at ? arena_copy(call->arena, key->models) : key->models;
-    if (models->until_us > clock_mono_us()) {
-        reply(waiter, names_of(models));
-        return OK;
-    }
-    list_add_last(&models->waiting, &waiter->link);
-    if (models->missing > 0) return OK;
-    models->failed = false;
-    buf_reset(&models->coming, LIST_BYTES_MAX);
-    models->missing = llm_site_count(call->api->llm);
-    for (size_t site = 0; site < llm_site_count(call->api->llm); site++) {
-        llm_models_ask(home->llm, site, on_answer, models);
-    }
+    waiter->reply = call->params[0].at ? reply_one : reply_list;
+    wait_for_names(waiter);
     return OK;
 }
 
 enum err gateway_models(struct call *call, struct why *why)
 {
     return gateway_with_key(call, begin_models, why);
+}
+
+static void begin_choice(struct call *call)
+{
+    struct waiter *waiter = ARENA_NEW(call->arena, struct waiter);
+    waiter->call = call;
+    waiter->reply = reply_choice;
+    wait_for_names(waiter);
+}
+
+enum err chat_models(struct call *call, struct why *why)
+{
+    (void)why;
+    call->after = begin_choice;
+    return OK;
 }
 
 void models_abort(struct models *models)

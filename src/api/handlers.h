@@ -23,6 +23,8 @@ handler groups_get_list, groups_post, groups_get_one, groups_put, groups_get_mes
 handler groups_post_message, groups_post_member, groups_delete_member, groups_post_read;
 /* keys.c */
 handler keys_post, keys_get_list, keys_patch, keys_delete, usage_get;
+/* gateway_models.c */
+handler chat_models;
 /* chats.c */
 handler chats_get_list, chats_post, chats_get_one, chats_patch, chats_delete, chats_get_messages;
 handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_stop;

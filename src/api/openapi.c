@@ -71,6 +71,8 @@ static const struct schema schemas[] = {
                  "estimated_tokens:int, cost_micro:int?"},
     {"Usage", "items:[UsageRow], more:bool"},
     {"Chat", "id:id, title:text, model:text, system:text, head:id, created_at:time"},
+    {"ChatModel", "id:text, site:text, offline:bool"},
+    {"ChatModels", "default:text, items:[ChatModel]"},
     {"Chats", "items:[Chat], next_before:int?"},
     {"ChatTurn", "id:id, parent:id, role:user|assistant, status:streaming|complete|cut_off|refused|"
                  "interrupted|failed, content:text, reasoning:text, site:text, model:text, "

@@ -220,6 +220,9 @@ const struct route routes_table[] = {
      "WebSocket to a model: a question in, its answer in pieces out; see docs/chat.md", "",
      "ticket:text?, token:text?", "", 101},
 
+    {HTTP_GET_, "/chat/models", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, chat_models,
+     "The models to choose from, and which one answers when none is named", "", "", "ChatModels",
+     200},
     {HTTP_GET_, "/chat/conversations", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
      chats_get_list, "One's conversations with models, newest first", "",
      "before:id?, limit:int?:1-100", "Chats", 200},

@@ -242,3 +242,21 @@ test('a_conversation_too_long_for_the_model_is_asked_again_with_the_question_alo
   assert.deepEqual(provider.requests.slice(before).map((r) => r.body.messages.map((m) => m.content)),
     [['be brief', 'first'], ['be brief', 'first', 'one', 'second'], ['be brief', 'second']]);
 });
+
+test('a_member_sees_which_models_there_are_to_choose_from', async (t) => {
+  assertProblem(await server.api('GET', '/chat/models'), 401);
+  const own = await startServer({ env: { ...env(), HUTONG_LOOPS: '1' } });
+  t.after(() => own.stop());
+  const me = await own.register('chooses');
+  provider.script([{ kind: 'models', models: ['qwen3', 'org/model'] }]);
+  const asked = [1, 2].map(() => own.api('GET', '/chat/models', { token: me.token }));
+  for (const reply of await Promise.all(asked)) {
+    const { default: usual, items } = assertOk(reply);
+    assert.equal(usual, 'openai/test-model');
+    assert.deepEqual(items.sort((a, b) => (a.id < b.id ? -1 : 1)), [
+      { id: 'offline/hutong-offline', site: 'offline', offline: true },
+      { id: 'openai/org/model', site: 'openai', offline: false },
+      { id: 'openai/qwen3', site: 'openai', offline: false },
+    ]);
+  }
+});

@@ -163,6 +163,7 @@ const entries = {
   'GET /v1/models/{model}': { who: 'key', wrong: 401 },
   'GET /v1/models/{site}/{model}': { who: 'key', wrong: 401 },
   'GET /chat': { who: 'live', wrong: [400, 403, 426] },
+  'GET /chat/models': { who: 'member', wrong: 200 },
   'GET /chat/conversations': { who: 'member', wrong: 200 },
   'POST /chat/conversations': { who: 'member', json: { title: 'eve alone', owner_id: 1 }, wrong: 201 },
   'GET /chat/conversations/{chat_id}': { who: 'member', wrong: 404 },
