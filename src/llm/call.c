@@ -718,9 +718,11 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
 struct llm_usage llm_cancel(struct llm_call *call)
 {
     ASSERT(call->state != CALL_OVER);
+    /* While it waits, rests or asks for a name, no question is with the provider. */
+    bool asked = call->state == CALL_ASKING || call->state == CALL_ANSWERING;
     struct llm_usage usage =
         call->reading ? call->reader.usage : (struct llm_usage){-1, -1, -1, -1, false};
-    fill_usage(call, &usage);
+    if (asked) fill_usage(call, &usage);
     bool grant_on_its_way = call->state == CALL_QUEUED &&
                             !gate_withdraw(place_of(call)->gate, &call->ticket) &&
                             call->ticket.granted_already;
