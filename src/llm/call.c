@@ -58,6 +58,7 @@ struct llm_call {
     int attempts, attempts_here;
     bool shortened;
     bool has_place; /* at the gate of the present choice */
+    bool paused;    /* by a slow reader */
     int key;
     struct turn_hook advance;
     struct gate_ticket ticket;
@@ -275,16 +276,21 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
 
 /* --- reading --- */
 
+/* Between two pieces. Who is not listened to is not silent. */
+static void set_idle_clock(struct llm_call *call)
+{
+    const struct llm_clocks *clocks = &place_of(call)->clocks;
+    int64_t ends = call->began_us + clocks->total_us, idle = now_us(call) + clocks->idle_us;
+    deadline_set(call->home->loop, &call->deadline, call->paused ? ends : MIN(idle, ends));
+}
+
 static void note_piece(struct llm_call *call)
 {
-    int64_t now = now_us(call);
     if (call->first_us < 0) {
         call->first_us = clock_mono_us();
         call->state = CALL_ANSWERING;
     }
-    int64_t ends = call->began_us + place_of(call)->clocks.total_us;
-    deadline_set(call->home->loop, &call->deadline,
-                 MIN(now + place_of(call)->clocks.idle_us, ends));
+    set_idle_clock(call);
 }
 
 static void on_open(void *ctx, struct str model)
@@ -737,12 +743,19 @@ struct llm_usage llm_cancel(struct llm_call *call)
 
 void llm_pause(struct llm_call *call)
 {
-    if (call->fetch) http_fetch_pause(call->fetch);
+    if (call->fetch == NULL || call->state != CALL_ANSWERING) return;
+    http_fetch_pause(call->fetch);
+    call->paused = true;
+    set_idle_clock(call);
 }
 
 void llm_resume(struct llm_call *call)
 {
-    if (call->fetch) http_fetch_resume(call->fetch);
+    if (!call->paused) return;
+    call->paused = false;
+    if (call->fetch == NULL || call->state != CALL_ANSWERING) return;
+    http_fetch_resume(call->fetch);
+    if (!call->reader.marked_end) set_idle_clock(call);
 }
 
 struct llm_loop *llm_loop_open(struct llm *llm, struct loop *loop)

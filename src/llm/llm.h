@@ -168,7 +168,8 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
 /* The upstream connection closes at the end of this turn; nothing is told any more, and the call is
  * gone. May be called inside an event but `end`. Gives what was used, as far as it is known. */
 struct llm_usage llm_cancel(struct llm_call *call);
-/* A slow reader: stop reading from the provider until resumed. */
+/* A slow reader: stop reading from the provider until resumed, and do not take it for silent
+ * meanwhile. What was read already may still be told; nothing is, inside these. */
 void llm_pause(struct llm_call *call);
 void llm_resume(struct llm_call *call);
 
