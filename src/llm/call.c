@@ -70,8 +70,9 @@ struct llm_call {
     struct llm_reader reader;
     struct buf names; /* NAMING: the list of models */
     int status;
-    int64_t hint_ms;     /* when to come back, by the head; -1: not said */
-    int64_t said_tokens; /* our estimate of what was told */
+    struct str answering; /* the model's name in the answer, or as asked; in the arena */
+    int64_t hint_ms;      /* when to come back, by the head; -1: not said */
+    int64_t said_tokens;  /* our estimate of what was told */
 
     struct buf offline_text;
     size_t offline_at;
@@ -284,26 +285,33 @@ static void set_idle_clock(struct llm_call *call)
     deadline_set(call->home->loop, &call->deadline, call->paused ? ends : MIN(idle, ends));
 }
 
-static void note_piece(struct llm_call *call)
+/* Before each piece. Who answers is told with the first one: until then another may. False: that
+ * made the owner go. */
+static bool note_piece(struct llm_call *call)
 {
-    if (call->first_us < 0) {
+    bool first = call->first_us < 0;
+    if (first) {
         call->first_us = clock_mono_us();
         call->state = CALL_ANSWERING;
     }
     set_idle_clock(call);
+    if (first && call->events->open) {
+        call->events->open(call->ctx, place_of(call)->site.name, call->answering);
+    }
+    return call->state != CALL_OVER;
 }
 
 static void on_open(void *ctx, struct str model)
 {
     struct llm_call *call = ctx;
-    if (model.len == 0) model = call->plan[call->plan_at].model;
-    if (call->events->open) call->events->open(call->ctx, place_of(call)->site.name, model);
+    const struct llm_choice *choice = &call->plan[call->plan_at];
+    call->answering = model.len > 0 ? arena_copy(&call->arena, model) : choice->model;
 }
 
 static void on_text(void *ctx, struct str piece)
 {
     struct llm_call *call = ctx;
-    note_piece(call);
+    if (!note_piece(call)) return;
     call->said_tokens += (int64_t)tokens_estimate(piece);
     if (journal_records(call->home->llm->journal)) buf_add_str(&call->record_text, piece);
     if (call->events->text) call->events->text(call->ctx, piece);
@@ -312,7 +320,7 @@ static void on_text(void *ctx, struct str piece)
 static void on_reasoning(void *ctx, struct str piece)
 {
     struct llm_call *call = ctx;
-    note_piece(call);
+    if (!note_piece(call)) return;
     call->said_tokens += (int64_t)tokens_estimate(piece);
     if (journal_records(call->home->llm->journal)) buf_add_str(&call->record_reasoning, piece);
     if (call->events->reasoning) call->events->reasoning(call->ctx, piece);
@@ -321,7 +329,7 @@ static void on_reasoning(void *ctx, struct str piece)
 static void on_tool(void *ctx, const struct llm_tool_piece *piece)
 {
     struct llm_call *call = ctx;
-    note_piece(call);
+    if (!note_piece(call)) return;
     call->said_tokens += (int64_t)tokens_estimate(piece->arguments);
     if (journal_records(call->home->llm->journal)) journal_add_tool(&call->record_tools, piece);
     if (call->events->tool) call->events->tool(call->ctx, piece);

@@ -101,7 +101,7 @@ struct llm_tool_piece {
 /* Everything is told on the loop of the call; strings are good until the return. NULL: not wanted.
  */
 struct llm_events {
-    void (*open)(void *ctx, struct str site, struct str model); /* the first valid word from it */
+    void (*open)(void *ctx, struct str site, struct str model); /* once, before the first piece */
     void (*text)(void *ctx, struct str piece);                  /* whole characters, never empty */
     void (*reasoning)(void *ctx, struct str piece);
     void (*tool)(void *ctx, const struct llm_tool_piece *piece);

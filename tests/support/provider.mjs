@@ -36,6 +36,9 @@
 //   errorAfter          an error inside the stream (not before 'headers'), in the provider's
 //                       notation, from `error`
 //   rawAfter: [PLACE, bytes]  these bytes in between
+//   cut: { writes, half, how }  behind so many writes of the body, or in the middle of the next one,
+//                       it is over, by 'reset' or by an 'end' in good order; request.cut says that
+//                       it came to that, and request.sent what had been sent
 import { once } from 'node:events';
 import http from 'node:http';
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
@@ -121,16 +124,33 @@ class Asked {
 
 class Answer {
   constructor(asked, response, script) {
-    Object.assign(this, { asked, response, script });
+    Object.assign(this, { asked, response, script, writes: 0 });
   }
 
   get gone() {
     return this.asked.closedAt !== undefined || this.response.destroyed;
   }
 
+  async cutAt(all) {
+    const { cut } = this.script;
+    this.asked.sent ??= '';
+    if (this.writes++ < cut.writes) {
+      this.asked.sent += all.toString('latin1');
+      return;
+    }
+    const half = all.subarray(0, cut.half ? all.length / 2 : 0);
+    this.asked.sent += half.toString('latin1');
+    this.asked.cut = true;
+    if (half.length > 0) await new Promise((done) => { this.response.write(half, done); });
+    if (cut.how === 'end') this.response.end();
+    else this.response.socket?.resetAndDestroy();
+    throw new Gone();
+  }
+
   async write(bytes) {
-    const { split } = this.script;
+    const { split, cut } = this.script;
     const all = Buffer.from(bytes);
+    if (cut) await this.cutAt(all);
     const size = split === 'bytes' ? 1 : split ?? all.length;
     for (let at = 0; at < all.length; at += size) {
       if (this.gone) throw new Gone();
