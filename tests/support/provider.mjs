@@ -23,7 +23,7 @@
 //   reasoningField      of OpenAI's form, 'reasoning_content' if not said
 // How it comes:
 //   split               'bytes', or a number: pieces of so many bytes, each a write of its own
-//   everyMs             pause between pieces
+//   everyMs             pause between pieces · pace: (n) => a promise before piece n + 1
 //   comments: n         signs of life before the first piece · commentsEveryMs: while it stalls
 //   whole: true         one JSON body though a stream was asked for
 //   status, headers, contentType, error: {code, message, details}: a failure (status ≥ 400)
@@ -213,6 +213,7 @@ class Answer {
     await this.at(0, form);
     for (const { bytes, counts } of streamOf(form, this.script)) {
       if (this.script.everyMs) await pause(this.script.everyMs);
+      if (this.script.pace && counts) await this.script.pace(this.asked.pieces);
       await this.write(bytes);
       if (!counts) continue;
       this.asked.pieces++;
