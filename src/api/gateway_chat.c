@@ -19,6 +19,7 @@
 enum {
     OUTPUT_TOKENS = 1024, /* reserved where the program set no limit */
     QUEUE_HIGH = 256 * 1024,
+    QUEUE_HIGH_SHARED = 4 * 1024 * 1024,
     EVENT_BYTES_MAX = 32 * 1024 * 1024
 };
 
@@ -87,22 +88,29 @@ static void write_events(struct reader *reader, const struct buf *events)
     struct flight *flight = reader->flight;
     struct http_exchange *x = reader->call->x;
     http_stream_write(x, buf_str(events));
-    /* One slow reader holds the model back, but not the readers that share it. */
-    bool alone = flight && flight->call && flight->readers.next->next == &flight->readers;
-    if (!alone || flight->paused || http_stream_queued(x) < QUEUE_HIGH) return;
+    if (flight == NULL || flight->call == NULL || flight->paused) return;
+    /* A slow reader holds the model back; those who share it, only when very much waits. */
+    bool alone = flight->readers.next->next == &flight->readers;
+    size_t high = alone ? QUEUE_HIGH : QUEUE_HIGH_SHARED;
+    if (http_stream_queued(x) < high) return;
     http_stream_flush(x);
-    if (http_stream_queued(x) < QUEUE_HIGH) return;
+    if (http_stream_queued(x) < high) return;
     flight->paused = true;
     llm_pause(flight->call);
+}
+
+/* The readers have changed, or one has caught up: who is still too slow will pause it again. */
+static void go_on(struct flight *flight)
+{
+    if (!flight->paused || flight->call == NULL) return;
+    flight->paused = false;
+    llm_resume(flight->call);
 }
 
 static void reader_drained(void *ctx)
 {
     struct reader *reader = ctx;
-    struct flight *flight = reader->flight;
-    if (flight == NULL || !flight->paused || flight->call == NULL) return;
-    flight->paused = false;
-    llm_resume(flight->call);
+    if (reader->flight) go_on(reader->flight);
 }
 
 static void catch_up(struct reader *reader)
@@ -228,6 +236,7 @@ static void leave(struct reader *reader)
     } else {
         static const struct llm_usage nothing = {0};
         settle(flight, reader, &nothing, true); /* those who stay pay */
+        go_on(flight);
     }
 }
 
@@ -347,6 +356,7 @@ static void join(struct flight *flight, struct reader *reader)
 {
     reader->flight = flight;
     list_add_last(&flight->readers, &reader->link);
+    go_on(flight);
     if (reader->stream && flight->opened) {
         catch_up(reader);
     } else {

@@ -32,16 +32,18 @@ struct http_client {
     struct loop *loop;
     CURLM *multi;
     struct timer *timer;
-    struct turn_hook burials;
-    struct list fetches;   /* under way */
-    struct list cancelled; /* to be buried at the end of the turn */
-    bool inside;           /* libcurl is on the stack */
+    struct turn_hook tidying; /* at the end of the turn: goes on with … */
+    struct list fetches;      /* under way */
+    struct list resumed;      /* … these, and buries … */
+    struct list cancelled;    /* … these */
+    bool inside;              /* libcurl is on the stack */
     CURL *handles[HANDLES_KEPT];
     size_t handle_count;
 };
 
 struct http_fetch {
     struct list link;
+    struct list resuming; /* in client->resumed */
     struct http_client *client;
     CURL *easy;
     struct curl_slist *headers;
@@ -127,12 +129,12 @@ static void bury(struct http_fetch *fetch)
         curl_easy_cleanup(fetch->easy);
     }
     list_remove(&fetch->link);
+    list_remove(&fetch->resuming);
     mem_free(fetch);
 }
 
-static void bury_cancelled(struct turn_hook *hook)
+static void bury_cancelled(struct http_client *client)
 {
-    struct http_client *client = CONTAINER_OF(hook, struct http_client, burials);
     struct list *link;
     while ((link = list_take_first(&client->cancelled))) {
         bury(CONTAINER_OF(link, struct http_fetch, link));
@@ -144,9 +146,10 @@ void http_fetch_cancel(struct http_fetch *fetch)
     struct http_client *client = fetch->client;
     if (fetch->cancelled) return;
     fetch->cancelled = true;
+    list_remove(&fetch->resuming);
     list_remove(&fetch->link);
     list_add_last(&client->cancelled, &fetch->link);
-    loop_at_turn_end(client->loop, &client->burials);
+    loop_at_turn_end(client->loop, &client->tidying);
 }
 
 static int status_of(struct http_fetch *fetch)
@@ -242,17 +245,36 @@ void http_fetch_pause(struct http_fetch *fetch)
 {
     /* The next piece is refused; what libcurl has already is kept there. */
     fetch->paused = true;
+    list_remove(&fetch->resuming);
 }
 
 void http_fetch_resume(struct http_fetch *fetch)
 {
-    if (!fetch->paused || fetch->cancelled) return;
-    fetch->paused = false;
-    ASSERT(!fetch->client->inside);
-    fetch->client->inside = true;
-    curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
-    fetch->client->inside = false;
-    find_finished(fetch->client);
+    struct http_client *client = fetch->client;
+    if (!fetch->paused || fetch->cancelled || !list_is_empty(&fetch->resuming)) return;
+    list_add_last(&client->resumed, &fetch->resuming);
+    loop_at_turn_end(client->loop, &client->tidying);
+}
+
+/* What libcurl kept comes inside curl_easy_pause(). */
+static void go_on_reading(struct http_client *client)
+{
+    struct list *link;
+    while ((link = list_take_first(&client->resumed))) {
+        struct http_fetch *fetch = CONTAINER_OF(link, struct http_fetch, resuming);
+        fetch->paused = false;
+        client->inside = true;
+        curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
+        client->inside = false;
+        find_finished(client);
+    }
+}
+
+static void tidy(struct turn_hook *hook)
+{
+    struct http_client *client = CONTAINER_OF(hook, struct http_client, tidying);
+    go_on_reading(client);
+    bury_cancelled(client);
 }
 
 static struct curl_slist *header_list(const struct http_fetch_request *request)
@@ -324,6 +346,7 @@ struct http_fetch *http_fetch_start(struct http_client *client,
     fetch->events = events;
     fetch->ctx = ctx;
     fetch->easy = take_handle(client);
+    list_init(&fetch->resuming);
     set_up(fetch, request);
     list_add_last(&client->fetches, &fetch->link);
     /* libcurl asks for its timer here and begins in the next turn: no event inside this call. */
@@ -349,8 +372,9 @@ struct http_client *http_client_open(struct loop *loop)
     client->multi = curl_multi_init();
     ASSERT(client->multi);
     client->timer = timer_new(loop, on_time, client);
-    list_init(&client->burials.link);
-    client->burials.run = bury_cancelled;
+    list_init(&client->tidying.link);
+    client->tidying.run = tidy;
+    list_init(&client->resumed);
     list_init(&client->fetches);
     list_init(&client->cancelled);
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -365,8 +389,8 @@ void http_client_close(struct http_client *client)
 {
     if (client == NULL) return;
     list_move_all(&client->cancelled, &client->fetches);
-    bury_cancelled(&client->burials);
-    list_remove(&client->burials.link);
+    bury_cancelled(client);
+    list_remove(&client->tidying.link);
     while (client->handle_count > 0) curl_easy_cleanup(client->handles[--client->handle_count]);
     curl_multi_cleanup(client->multi);
     timer_free(client->timer);

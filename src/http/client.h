@@ -68,6 +68,7 @@ struct http_fetch *http_fetch_start(struct http_client *client,
 void http_fetch_cancel(struct http_fetch *fetch);
 /* A header of the reply, from `head` on, or empty; good until `done` returns. */
 struct str http_fetch_header(struct http_fetch *fetch, const char *name);
-/* Stop reading until resumed: back-pressure towards the other server. Not inside `done`. */
+/* Stop reading until resumed: back-pressure towards the other server. Not inside `done`. Reading
+ * goes on at the end of the turn: no event comes inside these. */
 void http_fetch_pause(struct http_fetch *fetch);
 void http_fetch_resume(struct http_fetch *fetch);

@@ -58,6 +58,7 @@ struct llm_call {
     int attempts, attempts_here;
     bool shortened;
     bool has_place; /* at the gate of the present choice */
+    bool paused;    /* by a slow reader */
     int key;
     struct turn_hook advance;
     struct gate_ticket ticket;
@@ -69,8 +70,9 @@ struct llm_call {
     struct llm_reader reader;
     struct buf names; /* NAMING: the list of models */
     int status;
-    int64_t hint_ms;     /* when to come back, by the head; -1: not said */
-    int64_t said_tokens; /* our estimate of what was told */
+    struct str answering; /* the model's name in the answer, or as asked; in the arena */
+    int64_t hint_ms;      /* when to come back, by the head; -1: not said */
+    int64_t said_tokens;  /* our estimate of what was told */
 
     struct buf offline_text;
     size_t offline_at;
@@ -275,29 +277,41 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
 
 /* --- reading --- */
 
-static void note_piece(struct llm_call *call)
+/* Between two pieces. Who is not listened to is not silent. */
+static void set_idle_clock(struct llm_call *call)
 {
-    int64_t now = now_us(call);
-    if (call->first_us < 0) {
+    const struct llm_clocks *clocks = &place_of(call)->clocks;
+    int64_t ends = call->began_us + clocks->total_us, idle = now_us(call) + clocks->idle_us;
+    deadline_set(call->home->loop, &call->deadline, call->paused ? ends : MIN(idle, ends));
+}
+
+/* Before each piece. Who answers is told with the first one: until then another may. False: that
+ * made the owner go. */
+static bool note_piece(struct llm_call *call)
+{
+    bool first = call->first_us < 0;
+    if (first) {
         call->first_us = clock_mono_us();
         call->state = CALL_ANSWERING;
     }
-    int64_t ends = call->began_us + place_of(call)->clocks.total_us;
-    deadline_set(call->home->loop, &call->deadline,
-                 MIN(now + place_of(call)->clocks.idle_us, ends));
+    set_idle_clock(call);
+    if (first && call->events->open) {
+        call->events->open(call->ctx, place_of(call)->site.name, call->answering);
+    }
+    return call->state != CALL_OVER;
 }
 
 static void on_open(void *ctx, struct str model)
 {
     struct llm_call *call = ctx;
-    if (model.len == 0) model = call->plan[call->plan_at].model;
-    if (call->events->open) call->events->open(call->ctx, place_of(call)->site.name, model);
+    const struct llm_choice *choice = &call->plan[call->plan_at];
+    call->answering = model.len > 0 ? arena_copy(&call->arena, model) : choice->model;
 }
 
 static void on_text(void *ctx, struct str piece)
 {
     struct llm_call *call = ctx;
-    note_piece(call);
+    if (!note_piece(call)) return;
     call->said_tokens += (int64_t)tokens_estimate(piece);
     if (journal_records(call->home->llm->journal)) buf_add_str(&call->record_text, piece);
     if (call->events->text) call->events->text(call->ctx, piece);
@@ -306,7 +320,7 @@ static void on_text(void *ctx, struct str piece)
 static void on_reasoning(void *ctx, struct str piece)
 {
     struct llm_call *call = ctx;
-    note_piece(call);
+    if (!note_piece(call)) return;
     call->said_tokens += (int64_t)tokens_estimate(piece);
     if (journal_records(call->home->llm->journal)) buf_add_str(&call->record_reasoning, piece);
     if (call->events->reasoning) call->events->reasoning(call->ctx, piece);
@@ -315,7 +329,7 @@ static void on_reasoning(void *ctx, struct str piece)
 static void on_tool(void *ctx, const struct llm_tool_piece *piece)
 {
     struct llm_call *call = ctx;
-    note_piece(call);
+    if (!note_piece(call)) return;
     call->said_tokens += (int64_t)tokens_estimate(piece->arguments);
     if (journal_records(call->home->llm->journal)) journal_add_tool(&call->record_tools, piece);
     if (call->events->tool) call->events->tool(call->ctx, piece);
@@ -728,9 +742,11 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
 struct llm_usage llm_cancel(struct llm_call *call)
 {
     ASSERT(call->state != CALL_OVER);
+    /* While it waits, rests or asks for a name, no question is with the provider. */
+    bool asked = call->state == CALL_ASKING || call->state == CALL_ANSWERING;
     struct llm_usage usage =
         call->reading ? call->reader.usage : (struct llm_usage){-1, -1, -1, -1, false};
-    fill_usage(call, &usage);
+    if (asked) fill_usage(call, &usage);
     bool grant_on_its_way = call->state == CALL_QUEUED &&
                             !gate_withdraw(place_of(call)->gate, &call->ticket) &&
                             call->ticket.granted_already;
@@ -745,12 +761,19 @@ struct llm_usage llm_cancel(struct llm_call *call)
 
 void llm_pause(struct llm_call *call)
 {
-    if (call->fetch) http_fetch_pause(call->fetch);
+    if (call->fetch == NULL || call->state != CALL_ANSWERING) return;
+    http_fetch_pause(call->fetch);
+    call->paused = true;
+    set_idle_clock(call);
 }
 
 void llm_resume(struct llm_call *call)
 {
-    if (call->fetch) http_fetch_resume(call->fetch);
+    if (!call->paused) return;
+    call->paused = false;
+    if (call->fetch == NULL || call->state != CALL_ANSWERING) return;
+    http_fetch_resume(call->fetch);
+    if (!call->reader.marked_end) set_idle_clock(call);
 }
 
 struct llm_loop *llm_loop_open(struct llm *llm, struct loop *loop)

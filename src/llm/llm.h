@@ -101,7 +101,7 @@ struct llm_tool_piece {
 /* Everything is told on the loop of the call; strings are good until the return. NULL: not wanted.
  */
 struct llm_events {
-    void (*open)(void *ctx, struct str site, struct str model); /* the first valid word from it */
+    void (*open)(void *ctx, struct str site, struct str model); /* once, before the first piece */
     void (*text)(void *ctx, struct str piece);                  /* whole characters, never empty */
     void (*reasoning)(void *ctx, struct str piece);
     void (*tool)(void *ctx, const struct llm_tool_piece *piece);
@@ -168,7 +168,8 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
 /* The upstream connection closes at the end of this turn; nothing is told any more, and the call is
  * gone. May be called inside an event but `end`. Gives what was used, as far as it is known. */
 struct llm_usage llm_cancel(struct llm_call *call);
-/* A slow reader: stop reading from the provider until resumed. */
+/* A slow reader: stop reading from the provider until resumed, and do not take it for silent
+ * meanwhile. What was read already may still be told; nothing is, inside these. */
 void llm_pause(struct llm_call *call);
 void llm_resume(struct llm_call *call);
 

@@ -3,85 +3,11 @@
 // /chat, with npm's `ws` as the browser and a scripted provider as the model: docs/chat.md.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import WebSocket from 'ws';
 
+import { Chat, textOf } from '../support/chat.mjs';
 import { assertOk } from '../support/checks.mjs';
-import { socketUrl } from '../support/live.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
-
-const WAIT_MS = 15_000;
-
-// One connection; `frames` are texts as they came.
-class Chat {
-  frames = [];
-  #at = 0;
-  #wake = () => {};
-
-  constructor(server, { typed = true, query = '', headers } = {}) {
-    this.ws = new WebSocket(socketUrl(server, `/chat${query}`), typed ? ['hutong.chat.v1'] : [], { headers });
-    this.closed = new Promise((told) => this.ws.on('close', (code, reason) => {
-      this.over = true;
-      this.#wake();
-      told({ code, reason: reason.toString() });
-    }));
-    this.ws.on('error', () => {});
-    this.ws.on('message', (bytes) => {
-      this.frames.push(bytes.toString());
-      this.#wake();
-    });
-    this.opened = new Promise((done) => this.ws.on('open', done));
-  }
-
-  static async open(server, options) {
-    const chat = new Chat(server, options);
-    await chat.opened;
-    return chat;
-  }
-
-  say(message) {
-    this.ws.send(typeof message === 'string' ? message : JSON.stringify(message));
-  }
-
-  async next() {
-    const late = Date.now() + WAIT_MS;
-    while (this.#at === this.frames.length) {
-      assert.ok(!this.over, `closed; came: ${this.frames.join('|')}`);
-      assert.ok(Date.now() < late, `nothing more came; came: ${this.frames.join('|')}`);
-      await new Promise((wake) => {
-        this.#wake = wake;
-        setTimeout(wake, 500).unref();
-      });
-    }
-    return this.frames[this.#at++];
-  }
-
-  // Old dialect: the frames up to the blank one, without it.
-  async plainAnswer() {
-    const pieces = [];
-    for (;;) {
-      const piece = await this.next();
-      if (piece.trim() === '') return pieces;
-      pieces.push(piece);
-    }
-  }
-
-  // Frames up to the one of this type, with it.
-  async until(...types) {
-    const seen = [];
-    for (;;) {
-      seen.push(JSON.parse(await this.next()));
-      if (types.includes(seen.at(-1).type)) return seen;
-    }
-  }
-
-  async close() {
-    this.ws.close(1000);
-    await this.closed;
-  }
-}
-
-const textOf = (frames) => frames.filter((f) => f.type === 'delta').map((f) => f.text).join('');
 
 describe('/chat with no model at all', () => {
   let server;

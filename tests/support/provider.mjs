@@ -23,7 +23,7 @@
 //   reasoningField      of OpenAI's form, 'reasoning_content' if not said
 // How it comes:
 //   split               'bytes', or a number: pieces of so many bytes, each a write of its own
-//   everyMs             pause between pieces
+//   everyMs             pause between pieces · pace: (n) => a promise before piece n + 1
 //   comments: n         signs of life before the first piece · commentsEveryMs: while it stalls
 //   whole: true         one JSON body though a stream was asked for
 //   status, headers, contentType, error: {code, message, details}: a failure (status ≥ 400)
@@ -36,6 +36,9 @@
 //   errorAfter          an error inside the stream (not before 'headers'), in the provider's
 //                       notation, from `error`
 //   rawAfter: [PLACE, bytes]  these bytes in between
+//   cut: { writes, half, how }  behind so many writes of the body, or in the middle of the next one,
+//                       it is over, by 'reset' or by an 'end' in good order; request.cut says that
+//                       it came to that, and request.sent what had been sent
 import { once } from 'node:events';
 import http from 'node:http';
 import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
@@ -121,16 +124,33 @@ class Asked {
 
 class Answer {
   constructor(asked, response, script) {
-    Object.assign(this, { asked, response, script });
+    Object.assign(this, { asked, response, script, writes: 0 });
   }
 
   get gone() {
     return this.asked.closedAt !== undefined || this.response.destroyed;
   }
 
+  async cutAt(all) {
+    const { cut } = this.script;
+    this.asked.sent ??= '';
+    if (this.writes++ < cut.writes) {
+      this.asked.sent += all.toString('latin1');
+      return;
+    }
+    const half = all.subarray(0, cut.half ? all.length / 2 : 0);
+    this.asked.sent += half.toString('latin1');
+    this.asked.cut = true;
+    if (half.length > 0) await new Promise((done) => { this.response.write(half, done); });
+    if (cut.how === 'end') this.response.end();
+    else this.response.socket?.resetAndDestroy();
+    throw new Gone();
+  }
+
   async write(bytes) {
-    const { split } = this.script;
+    const { split, cut } = this.script;
     const all = Buffer.from(bytes);
+    if (cut) await this.cutAt(all);
     const size = split === 'bytes' ? 1 : split ?? all.length;
     for (let at = 0; at < all.length; at += size) {
       if (this.gone) throw new Gone();
@@ -193,6 +213,7 @@ class Answer {
     await this.at(0, form);
     for (const { bytes, counts } of streamOf(form, this.script)) {
       if (this.script.everyMs) await pause(this.script.everyMs);
+      if (this.script.pace && counts) await this.script.pace(this.asked.pieces);
       await this.write(bytes);
       if (!counts) continue;
       this.asked.pieces++;
