@@ -49,7 +49,7 @@ static const char help[] =
     "  --first N           running number to begin with (1)\n"
     "  --last N            after this number begin with --first again\n"
     "  --status N          expected status, or class: 2 (default) is 200 to 299\n"
-    "  --expect TEXT       every body must hold this\n"
+    "  --expect TEXT       every body must hold this; %d: the number of its request\n"
     "  --sources N         spread over client addresses 127.0.0.1 to 127.0.0.N (1)\n"
     "  --timeout S         a reply that takes longer is an error (10)\n"
     "  --pid LIST          processes that make up the server, for their CPU time\n"
@@ -90,6 +90,11 @@ static const char *const failure_names[FAIL_COUNT] = {
     [FAIL_CLOSED] = "closed", [FAIL_BROKEN] = "broken", [FAIL_TIMEOUT] = "timeout",
 };
 
+struct sent {
+    int64_t since_us; /* when it was due */
+    uint64_t number;
+};
+
 struct conn {
     int fd; /* -1: none */
     bool connecting, wants_write;
@@ -97,7 +102,7 @@ struct conn {
     struct reply reply;
     struct buf out;
     size_t out_sent;
-    int64_t since_us[PIPELINE_MAX]; /* ring: when each request in flight was due */
+    struct sent sent[PIPELINE_MAX]; /* ring: the requests in flight */
     size_t oldest, in_flight;
 };
 
@@ -106,8 +111,9 @@ enum phase { PHASE_WARMUP, PHASE_MEASURE, PHASE_OVER };
 struct load {
     const struct plan *plan;
     int epoll;
-    struct conn *conns; /* owned */
-    char *read_buffer;  /* owned */
+    struct conn *conns;  /* owned */
+    char *read_buffer;   /* owned */
+    struct buf expected; /* of the reply looked at */
     enum phase phase;
     uint64_t issued, finished; /* since measuring began */
     uint64_t number;           /* of the next request */
@@ -169,11 +175,21 @@ static bool status_fits(const struct plan *plan, int status)
     return plan->status < 10 ? got / 100 == plan->status : got == plan->status;
 }
 
-/* One reply is complete. Failures count during warm-up too: they are never expected. */
-static void count_reply(struct load *load, const struct conn *conn, int64_t since_us,
-                        int64_t now_us)
+static bool body_fits(struct load *load, const struct reply *reply, uint64_t number)
+{
+    if (!load->plan->expect.len) return true;
+    buf_reset(&load->expected, REQUEST_BYTES_MAX);
+    template_write(&load->expected, load->plan->expect, (struct str){0}, number);
+    struct str body = buf_str(&reply->body);
+    return str_find(body, buf_str(&load->expected)) < body.len;
+}
+
+/* The reply to the oldest request is complete. Failures count during warm-up too: they are never
+ * expected. */
+static void count_reply(struct load *load, const struct conn *conn, int64_t now_us)
 {
     const struct reply *reply = &conn->reply;
+    const struct sent *sent = &conn->sent[conn->oldest];
     load->fruitless_connects = 0;
     if (!status_fits(load->plan, reply->status)) {
         if (!load->first_bad_status) {
@@ -181,8 +197,7 @@ static void count_reply(struct load *load, const struct conn *conn, int64_t sinc
             fprintf(stderr, "load: first unexpected status: %d\n", reply->status);
         }
         count_failure(load, FAIL_STATUS, 1);
-    } else if (load->plan->expect.len &&
-               str_find(buf_str(&reply->body), load->plan->expect) >= reply->body.len) {
+    } else if (!body_fits(load, reply, sent->number)) {
         count_failure(load, FAIL_BODY, 1);
     }
     if (load->phase != PHASE_MEASURE) return;
@@ -191,7 +206,7 @@ static void count_reply(struct load *load, const struct conn *conn, int64_t sinc
     load->body_bytes += reply->body_bytes;
     load->body_min = MIN(load->body_min, reply->body_bytes);
     load->body_max = MAX(load->body_max, reply->body_bytes);
-    samples_add(&load->latency, now_us - since_us);
+    samples_add(&load->latency, now_us - sent->since_us);
     if (load->plan->requests && load->finished >= load->plan->requests) end_measuring(load);
 }
 
@@ -265,9 +280,10 @@ static void conn_put_request(struct load *load, struct conn *conn, int64_t since
 {
     const struct plan *plan = load->plan;
     request_write(&conn->out, &plan->request, tokens_get(&plan->tokens, conn->index), load->number);
-    load->number = load->number == plan->last ? plan->first : load->number + 1;
     if (conn->out.failed) give_up("load", "the request is too large");
-    conn->since_us[(conn->oldest + conn->in_flight++) % PIPELINE_MAX] = since_us;
+    conn->sent[(conn->oldest + conn->in_flight++) % PIPELINE_MAX] =
+        (struct sent){since_us, load->number};
+    load->number = load->number == plan->last ? plan->first : load->number + 1;
     load->issued++;
 }
 
@@ -314,7 +330,7 @@ static void conn_take(struct load *load, struct conn *conn, struct str bytes, in
             conn_fail(load, conn, FAIL_BROKEN);
             return;
         }
-        count_reply(load, conn, conn->since_us[conn->oldest], now_us);
+        count_reply(load, conn, now_us);
         conn->oldest = (conn->oldest + 1) % PIPELINE_MAX;
         conn->in_flight--;
         bool closing = conn->reply.close;
@@ -338,7 +354,7 @@ static void conn_on_end(struct load *load, struct conn *conn, int64_t now_us)
         return;
     }
     if (conn->in_flight == 1 && reply_end(&conn->reply) == REPLY_DONE) {
-        count_reply(load, conn, conn->since_us[conn->oldest], now_us);
+        count_reply(load, conn, now_us);
         load->reconnects++;
         conn_renew(load, conn);
         return;
@@ -380,7 +396,7 @@ static void drop_late(struct load *load, int64_t now_us)
     int64_t limit_us = now_us - (int64_t)(load->plan->timeout_seconds * 1e6);
     for (size_t i = 0; i < load->plan->connections; i++) {
         struct conn *conn = &load->conns[i];
-        if (conn->in_flight && conn->since_us[conn->oldest] < limit_us) {
+        if (conn->in_flight && conn->sent[conn->oldest].since_us < limit_us) {
             conn_fail(load, conn, FAIL_TIMEOUT);
         }
     }
@@ -521,6 +537,7 @@ static void load_release(struct load *load)
     close(load->epoll);
     mem_free(load->conns);
     mem_free(load->read_buffer);
+    buf_release(&load->expected);
     samples_release(&load->latency);
 }
 
@@ -531,6 +548,7 @@ int main(int argc, char **argv)
 
     struct load load = {.plan = &plan, .epoll = epoll_create1(EPOLL_CLOEXEC)};
     load.read_buffer = mem_alloc_raw(READ_BYTES);
+    buf_init(&load.expected, REQUEST_BYTES_MAX);
     load.conns = mem_alloc(plan.connections * sizeof(*load.conns));
     for (size_t i = 0; i < plan.connections; i++) {
         load.conns[i].fd = -1;

@@ -10,6 +10,10 @@
  * long it was on the way; what this program needs itself is in that too, which
  * is why a plain proxy (nginx) is measured with the same program in the same run.
  *
+ * With --cancel some readers close their connections, one at a time, while all others
+ * go on: how long until the provider sees that stream, and no other, closed? Who is
+ * whose is told by a "question N" in the body (--body '... question %d ...').
+ *
  * The provider's port is named on the command line, because the server under test
  * must know it before anything is asked. One thread.
  */
@@ -36,29 +40,31 @@ static const char help[] =
     "  --provider-port PORT  where the provider listens on 127.0.0.1, and the server asks\n"
     "  --url URL             where to POST\n"
     "  --header TEXT         repeatable\n"
-    "  --body TEXT           of the request\n"
+    "  --body TEXT           of the request; %d: the number of the stream\n"
     "  --tokens FILE         whose first line is sent as Bearer\n"
     "  --streams N           open at once (2000)\n"
     "  --every-ms N          between two tokens of a stream (20)\n"
     "  --seconds N           measured (5), after one of warming up\n"
+    "  --cancel N            so many are closed by their readers meanwhile, one by one (0)\n"
     "  --pid PID[,PID...]    the server's processes; without them no CPU time, no memory\n";
 
-enum { EVENTS = 512, TAIL = 32, STAMP = 16 };
+enum { EVENTS = 512, TAIL = 32, STAMP = 16, CANCEL_US_MAX = 5000000 };
 
 static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                            "Transfer-Encoding: chunked\r\n\r\n";
 
 struct peer {
     int fd;
-    bool upstream; /* a stream of ours to the server; else a reader */
-    bool open;     /* upstream: asked, and gets tokens */
-    bool asked;    /* reader: the request is out */
+    bool upstream;   /* a stream of ours to the server; else a reader */
+    bool open;       /* upstream: asked, and gets tokens */
+    bool asked;      /* reader: the request is out */
+    uint64_t number; /* of the question, from 1; 0: it said none */
     char tail[TAIL];
     size_t tail_len;
 };
 
 static struct {
-    uint64_t streams, every_ms, provider_port;
+    uint64_t streams, every_ms, cancel, provider_port;
     double seconds;
     struct request request;
     struct pids pids;
@@ -68,8 +74,12 @@ static struct {
     size_t peers_max, open;
     bool measuring;
     uint64_t phase; /* which streams are next: descriptors modulo every_ms */
-    uint64_t sent, got, broken;
+    uint64_t asked, sent, got, broken;
     struct samples delays;
+    uint64_t closing; /* the stream whose reader has gone, until the provider sees it; or 0 */
+    int64_t closed_us;
+    uint64_t lost; /* closed by the reader, and never at the provider */
+    struct samples cancels;
 } run;
 
 static void watch(int fd, uint32_t what, bool upstream)
@@ -83,7 +93,12 @@ static void watch(int fd, uint32_t what, bool upstream)
 static void drop(struct peer *peer)
 {
     if (peer->open) run.open--;
-    if (!peer->upstream) run.broken++;
+    if (peer->upstream && run.closing && peer->number == run.closing) {
+        samples_add(&run.cancels, clock_mono_us() - run.closed_us);
+        run.closing = 0;
+    } else if (!peer->upstream || peer->open) {
+        run.broken++;
+    }
     peer->open = false;
     close(peer->fd);
 }
@@ -109,6 +124,7 @@ static void hear_request(struct peer *peer)
     }
     if (peer->open) return;
     peer->open = true;
+    if (!question_number((struct str){bytes, (size_t)len}, &peer->number)) peer->number = 0;
     run.open++;
     if (send(peer->fd, head, sizeof(head) - 1, MSG_NOSIGNAL) < 0) drop(peer);
 }
@@ -152,7 +168,8 @@ static void ask(struct peer *peer)
 {
     struct buf text;
     buf_init(&text, 65536);
-    request_write(&text, &run.request, tokens_get(&run.tokens, 0), 0);
+    peer->number = ++run.asked;
+    request_write(&text, &run.request, tokens_get(&run.tokens, 0), peer->number);
     if (send(peer->fd, text.at, text.len, MSG_NOSIGNAL) != (ssize_t)text.len) drop(peer);
     buf_release(&text);
     peer->asked = true;
@@ -219,6 +236,31 @@ static void run_until(int timer, int64_t until_us)
     while (clock_mono_us() < until_us) turn(timer);
 }
 
+/* A reader leaves; the run goes on until the provider has seen it. */
+static void cancel_one(int timer, struct peer *reader)
+{
+    run.closing = reader->number;
+    run.closed_us = clock_mono_us();
+    close(reader->fd);
+    while (run.closing && clock_mono_us() < run.closed_us + CANCEL_US_MAX) turn(timer);
+    if (run.closing) run.lost++;
+    run.closing = 0;
+}
+
+/* Evenly over the time there is, so that the server is met at whatever it is doing. */
+static void run_and_cancel(int timer, int64_t until_us)
+{
+    int64_t now_us = clock_mono_us(), each_us = (until_us - now_us) / (int64_t)run.cancel;
+    uint64_t left = run.cancel;
+    for (size_t fd = 0; fd < run.peers_max && left && !run.lost; fd++) {
+        struct peer *reader = &run.peers[fd];
+        if (reader->upstream || !reader->asked) continue;
+        cancel_one(timer, reader);
+        run_until(timer, now_us += each_us);
+        left--;
+    }
+}
+
 static void open_streams(int timer)
 {
     for (uint64_t i = 0; i < run.streams; i++) {
@@ -279,7 +321,9 @@ static struct figures measure(int timer)
     run_until(timer, clock_mono_us() + 1000000);
     figures.cpu_ns = -cpu_ns();
     run.measuring = true;
-    run_until(timer, clock_mono_us() + (int64_t)(run.seconds * 1000000));
+    until_us = clock_mono_us() + (int64_t)(run.seconds * 1000000);
+    if (run.cancel) run_and_cancel(timer, until_us);
+    run_until(timer, until_us);
     run.measuring = false;
     figures.cpu_ns += cpu_ns();
     return figures;
@@ -295,10 +339,13 @@ static void print(const struct figures *figures)
     json_put_u64(&out, "sent", run.sent);
     json_put_u64(&out, "got", run.got);
     json_put_u64(&out, "broken", run.broken);
+    json_put_u64(&out, "cancelled", run.cancels.len);
+    json_put_u64(&out, "lost", run.lost);
     bool known = run.pids.len > 0;
     put_ratio(&out, "server_cpu_us", (double)figures->cpu_ns / 1000, known ? (double)run.got : 0);
     put_ratio(&out, "bytes_each", (double)figures->bytes, known ? (double)run.streams : 0);
     samples_write(&run.delays, &out, "delay_us");
+    samples_write(&run.cancels, &out, "cancel_us");
     json_close(&out, '}');
     puts(text.at);
     buf_release(&text);
@@ -319,6 +366,7 @@ int main(int argc, char **argv)
         ROW_COUNT("streams", &run.streams, 1, 100000),
         ROW_COUNT("every-ms", &run.every_ms, 1, 10000),
         ROW_DECIMAL("seconds", &run.seconds, 0.01, 600),
+        ROW_COUNT("cancel", &run.cancel, 0, 100000),
         ROW_TAKE("pid", &run.pids, option_pids),
     };
     options_read("stream", help, rows, COUNT_OF(rows), argc, argv);
@@ -326,6 +374,7 @@ int main(int argc, char **argv)
     uint16_t port = (uint16_t)run.provider_port;
     if (port == 0 || run.request.to.path.len == 0)
         give_up("stream", "needs --provider-port and --url");
+    if (run.cancel > run.streams) give_up("stream", "--cancel is more than --streams");
     read_or_give_up(request_complete(&run.request, run.tokens.len > 0, &why), &why);
     read_or_give_up(descriptors_raise(run.streams * 2 + 100, &why), &why);
     run.peers_max = run.streams * 2 + 1000;
@@ -339,7 +388,8 @@ int main(int argc, char **argv)
     struct figures figures = measure(timer);
     print(&figures);
     samples_release(&run.delays);
+    samples_release(&run.cancels);
     tokens_release(&run.tokens);
     mem_free(run.peers);
-    return run.got == 0 || run.broken > 0;
+    return run.got == 0 || run.broken > 0 || run.lost > 0;
 }

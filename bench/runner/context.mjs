@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as protocol from './protocol.mjs';
-import { adopt, CannotMeasure, freePort, startFloor, startHutong, startNginx } from './servers.mjs';
+import { adopt, CannotMeasure, freePort, startHutong, startNginx, startTool } from './servers.mjs';
 
 function execute(file, args, seconds) {
   return new Promise((done) => {
@@ -75,6 +75,7 @@ export function createContext({ binary, tools, folder, size }) {
     fanout: (options) => tool('fanout', null, options),
     floor: (verb, options) => tool('floor', verb, options),
     stream: (options) => tool('stream', null, options),
+    first: (options) => tool('first', null, options),
 
     // Filled once for all rows. Rows that write get a copy of their own.
     async dataset(wanted, { copy = false } = {}) {
@@ -91,7 +92,8 @@ export function createContext({ binary, tools, folder, size }) {
     hutong: (data, environment) => startHutong(binary, data, folder, environment),
     emptyData: () => mkdtemp(path.join(folder, 'empty-')),
     nginx: (options) => startNginx(folder, options),
-    floorHttp: () => startFloor(tools),
+    floorHttp: () => startTool(tools, 'floor', 'http'),
+    provider: () => startTool(tools, 'provider'),
 
     async version() {
       const { status, stdout } = await execute(binary, ['--version'], 10);

@@ -34,13 +34,23 @@ export const eventMarker = 'bench-event-';
 export const postBody =
   '{"content":"Post number %d from the bench: 胡同里的邻居们今天都在做什么？ A line about tea, rain and the market."}';
 
-// A question to a model behind the gateway, on one core, at a provider on that port.
-export const question = '{"model":"openai/m","stream":true,"messages":[{"role":"user","content":"hello"}]}';
+// Questions to a model behind the gateway, each with a number of its own. What `provider` answers
+// holds the number, as a whole and as the first word of a stream.
+const asking = (text, more = '') =>
+  `{"model":"openai/m",${more}"messages":[{"role":"user","content":"${text}"}]}`;
+export const question = asking('question %d');
+export const streamedQuestion = asking('question %d', '"stream":true,');
+export const sameQuestion = asking('question 1', '"temperature":0,');
+export const answer = '"answer %d."';
+export const sameAnswer = '"answer 1."';
+
+// A model behind the gateway is at the provider on that port, and all may ask it at once.
 export const modelsAt = (port) => ({
   HUTONG_OPENAI_BASE: `http://127.0.0.1:${port}/v1`,
   HUTONG_LLM_AT_ONCE: '100000',
-  HUTONG_LOOPS: '1',
 });
+export const oneLoop = { HUTONG_LOOPS: '1' };
+export const keepsAnswers = { HUTONG_LLM_CACHE: 'on' };
 
 export const formType = 'Content-Type: application/x-www-form-urlencoded';
 

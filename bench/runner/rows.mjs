@@ -443,20 +443,36 @@ async function makeKey(server, { data, firstToken }) {
 }
 
 // The tool is provider and readers; a server anew each time, for memory once taken is not given back.
-async function streamed(ctx, streams, start) {
+async function streamed(ctx, start, options) {
   const providerPort = await ctx.freePort();
   const { url, stop, ...more } = await start(providerPort);
   const result = await ctx.stream({
     providerPort,
     url: url + protocol.paths.chat,
-    body: protocol.question,
-    streams,
+    body: protocol.streamedQuestion,
     seconds: ctx.size.seconds,
+    ...options,
     ...more,
   });
   await stop();
   return result;
 }
+
+// What can stand between the provider at a port and its readers.
+const between = (ctx, data) => ({
+  async hutong(port) {
+    const server = await ctx.hutong(data.data, { ...protocol.modelsAt(port), ...protocol.oneLoop });
+    const { url, pids, stop } = server;
+    return { url, stop, pid: pids, tokens: await makeKey(server, data) };
+  },
+  async nginx(port) {
+    const { url, pids, stop } = await ctx.nginx({ workers: 1, upstream: port });
+    return { url, stop, pid: pids };
+  },
+  nobody: async (port) => ({ url: `http://127.0.0.1:${port}`, stop() {} }),
+});
+
+const aCopy = (ctx) => ctx.dataset(community(ctx, ctx.size.postsFew), { copy: true });
 
 const stream = {
   name: 'stream',
@@ -486,28 +502,136 @@ const stream = {
       judge: atMost(1),
     },
   ],
-  prepare: (ctx) => ctx.dataset(community(ctx, ctx.size.postsFew), { copy: true }),
+  prepare: aCopy,
   async once(ctx, data) {
-    const hutong = async (port) => {
-      const server = await ctx.hutong(data.data, protocol.modelsAt(port));
-      const { url, pids, stop } = server;
-      return { url, stop: () => stop(), pid: pids, tokens: await makeKey(server, data) };
-    };
-    const nginx = async (port) => {
-      const { url, pids, stop } = await ctx.nginx({ workers: 1, upstream: port });
-      return { url, stop, pid: pids };
-    };
-    const nobody = async (port) => ({ url: `http://127.0.0.1:${port}`, stop() {} });
+    const { hutong, nginx, nobody } = between(ctx, data);
+    const { streams } = ctx.size;
     const [ours, theirs] = [
-      await streamed(ctx, ctx.size.streams, hutong),
-      await streamed(ctx, ctx.size.streams, nginx),
+      await streamed(ctx, hutong, { streams }),
+      await streamed(ctx, nginx, { streams }),
     ];
-    const p99 = async (start) => (await streamed(ctx, ctx.size.streams / 4, start)).delay_us.p99 / 1000;
+    const p99 = async (start) =>
+      (await streamed(ctx, start, { streams: streams / 4 })).delay_us.p99 / 1000;
     const [late, lateNginx, lateAlone] = [await p99(hutong), await p99(nginx), await p99(nobody)];
     return {
       cpu: { measured: ours.server_cpu_us, reference: theirs.server_cpu_us },
       memory: { measured: ours.bytes_each, reference: theirs.bytes_each },
       delay: { measured: late - lateAlone, reference: lateNginx - lateAlone },
+    };
+  },
+};
+
+const cancel = {
+  name: 'cancel',
+  lines: [
+    {
+      key: 'p99',
+      work: 'a reader leaves in mid-answer, 1,000 answers at 50 tokens/s: p99 to the close at the provider',
+      aim: '≤ 5 ms',
+      unit: 'ms',
+      against: 'nginx as a plain proxy, 1 worker',
+      judge: atMost(5),
+    },
+    { key: 'p50', work: 'the same, p50', aim: '–', unit: 'ms', against: 'nginx', judge: forComparison },
+  ],
+  prepare: aCopy,
+  async once(ctx, data) {
+    const { hutong, nginx } = between(ctx, data);
+    const streams = ctx.size.streams / 2;
+    const left = async (start) =>
+      (await streamed(ctx, start, { streams, cancel: streams / 2 })).cancel_us;
+    const [ours, theirs] = [await left(hutong), await left(nginx)];
+    const line = (name) => ({ measured: ours[name] / 1000, reference: theirs[name] / 1000 });
+    return { p99: line('p99'), p50: line('p50') };
+  },
+};
+
+// ---- short answers of models ----
+
+// A provider, and both servers in front of it.
+async function startGateway(ctx, environment) {
+  const data = await aCopy(ctx);
+  const provider = await ctx.provider();
+  const server = await ctx.hutong(data.data, { ...protocol.modelsAt(provider.port), ...environment });
+  const nginx = await ctx.nginx({ upstream: provider.port });
+  return { provider, server, nginx, tokens: await makeKey(server, data) };
+}
+
+const first = {
+  name: 'first',
+  lines: [
+    {
+      key: 'p50',
+      work: 'first token of a streamed answer, one client: p50 of what we add to a direct question',
+      aim: '≤ 0.1 ms',
+      unit: 'ms',
+      against: 'nginx as a plain proxy',
+      judge: atMost(0.1),
+    },
+    {
+      key: 'p99',
+      work: 'the same, p99',
+      aim: '≤ 0.5 ms',
+      unit: 'ms',
+      against: 'nginx',
+      judge: atMost(0.5),
+    },
+  ],
+  prepare: (ctx) => startGateway(ctx),
+  async once(ctx, { provider, server, nginx, tokens }) {
+    const result = await ctx.first({
+      url: [provider, nginx, server].map(({ url }) => url + protocol.paths.chat),
+      body: protocol.streamedQuestion,
+      expect: protocol.answer,
+      tokens,
+      seconds: ctx.size.seconds,
+    });
+    const [, theirs, ours] = result.ways.map((way) => way.added_us);
+    const line = (name) => ({ measured: ours[name] / 1000, reference: theirs[name] / 1000 });
+    return { p50: line('p50'), p99: line('p99') };
+  },
+};
+
+const gateway = {
+  name: 'gateway',
+  lines: [
+    {
+      key: 'rate',
+      work: 'a whole answer of a model, 64 clients, load and provider on the same cores',
+      aim: '≥ 15,000/s',
+      unit: '/s',
+      against: 'nginx as a plain proxy, 2 workers',
+      judge: atLeast(15000),
+    },
+    { key: 'cpu', work: 'the same', aim: '–', unit: cpu, against: 'nginx', judge: forComparison },
+    {
+      key: 'kept',
+      work: 'an answer kept by `llm-cache`, 64 clients',
+      aim: '–',
+      unit: '/s',
+      against: 'asked each time',
+      judge: forComparison,
+    },
+    { key: 'keptCpu', work: 'the same', aim: '–', unit: cpu, against: 'asked each time', judge: forComparison },
+  ],
+  prepare: (ctx) => startGateway(ctx, protocol.keepsAnswers),
+  async once(ctx, { server, nginx, tokens }) {
+    const ask = (at, bodyTemplate, expect) =>
+      measureLoad(ctx, at, {
+        url: at.url + protocol.paths.chat,
+        method: 'POST',
+        bodyTemplate,
+        expect,
+        tokens,
+      });
+    const ours = await ask(server, protocol.question, protocol.answer);
+    const theirs = await ask(nginx, protocol.question, protocol.answer);
+    const kept = await ask(server, protocol.sameQuestion, protocol.sameAnswer);
+    return {
+      rate: { measured: ours.rps, reference: theirs.rps },
+      cpu: { measured: ours.server_cpu_us, reference: theirs.server_cpu_us },
+      kept: { measured: kept.rps, reference: ours.rps },
+      keptCpu: { measured: kept.server_cpu_us, reference: ours.server_cpu_us },
     };
   },
 };
@@ -523,4 +647,7 @@ export const rows = [
   idle,
   login,
   stream,
+  cancel,
+  first,
+  gateway,
 ];

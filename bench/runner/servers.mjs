@@ -98,11 +98,12 @@ export async function startHutong(binary, data, folder, environment = {}) {
   return Object.assign(server, { url, ws: url.replace('http:', 'ws:'), pids: pid });
 }
 
-export async function startFloor(tools) {
-  const child = spawn(path.join(tools, 'floor'), ['http'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const server = track(child, { name: 'floor' });
-  const [, url, pid] = await waitForLine(child, protocol.readyLine, 5, 'floor');
-  return Object.assign(server, { url, pids: pid });
+// A tool that is a server: `floor http`, `provider`.
+export async function startTool(tools, name, ...args) {
+  const child = spawn(path.join(tools, name), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const server = track(child, { name });
+  const [, url, pid] = await waitForLine(child, protocol.readyLine, 5, name);
+  return Object.assign(server, { url, port: Number(new URL(url).port), pids: pid });
 }
 
 export function freePort() {
@@ -119,9 +120,15 @@ export function freePort() {
 // Answers by itself, or, as a plain streaming proxy, passes on what is asked below /v1.
 function nginxConf(folder, port, { workers = 2, upstream } = {}) {
   const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const provider = `upstream provider {
+        server 127.0.0.1:${upstream};
+        keepalive 64;
+        keepalive_requests 1000000000;
+    }`;
   const proxy = `location /v1 {
-            proxy_pass http://127.0.0.1:${upstream};
+            proxy_pass http://provider;
             proxy_http_version 1.1;
+            proxy_set_header Connection "";
             proxy_buffering off;
         }`;
   return `${process.getuid() === 0 ? 'user root;\n' : ''}worker_processes ${workers};
@@ -133,6 +140,7 @@ http {
     access_log off;
     keepalive_requests 1000000000;
 ${temps.map((name) => `    ${name}_temp_path ${folder}/${name};`).join('\n')}
+    ${upstream ? provider : ''}
     server {
         listen 127.0.0.1:${port} backlog=4096;
         ${upstream ? proxy : ''}

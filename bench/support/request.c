@@ -56,6 +56,15 @@ void template_write(struct buf *buf, struct str template, struct str token, uint
     }
 }
 
+bool question_number(struct str text, uint64_t *number_out)
+{
+    const struct str mark = STR("question ");
+    struct str rest = str_from(text, str_find(text, mark) + mark.len);
+    size_t digits = 0;
+    while (digits < rest.len && rest.at[digits] >= '0' && rest.at[digits] <= '9') digits++;
+    return str_to_u64(str_head(rest, digits), number_out);
+}
+
 void request_write(struct buf *buf, const struct request *request, struct str token,
                    uint64_t number)
 {

@@ -27,6 +27,8 @@ MUST_USE enum err request_add_header(struct request *request, struct str header,
 MUST_USE enum err request_complete(struct request *request, bool has_tokens, struct why *why);
 void request_write(struct buf *buf, const struct request *request, struct str token,
                    uint64_t number);
+/* What providers tell questions apart by: the N of "question N" in `text`; false: there is none. */
+MUST_USE bool question_number(struct str text, uint64_t *number_out);
 /* `template` with its marks filled in. */
 void template_write(struct buf *buf, struct str template, struct str token, uint64_t number);
 

@@ -58,6 +58,9 @@ const faults = [
   ['health', 'health', /not measured: load \(1\), body \d+/],
   ['crash', 'health', /not measured: hutong ended with 7/],
   ['forget', 'posts', /answered, \d+ sent, but 0 stored/],
+  ['mumble', 'gateway', /not measured: load \(1\), body \d+/],
+  ['mumble', 'first', /not measured: first \(2\), .*an answer without the expected text/],
+  ['linger', 'cancel', /not measured: stream \(1\), lost 1/],
 ];
 for (const [fault, row, said] of faults) {
   test(`a server with the fault "${fault}" gets no figure`, async () => {
@@ -160,6 +163,14 @@ test('each aim of the table judges at its border', () => {
     ['fanout16', 'time', { measured: 51 }, 'missed'],
     ['idle', 'memory', { measured: 6001 }, 'missed'],
     ['login', 'others', { ratio: 1.51 }, 'missed'],
+    ['stream', 'cpu', { measured: 14 }, 'met'],
+    ['stream', 'memory', { measured: 24001 }, 'missed'],
+    ['cancel', 'p99', { measured: 5 }, 'met'],
+    ['cancel', 'p99', { measured: 5.01 }, 'missed'],
+    ['first', 'p50', { measured: 0.1 }, 'met'],
+    ['first', 'p99', { measured: 0.51 }, 'missed'],
+    ['gateway', 'rate', { measured: 15000 }, 'met'],
+    ['gateway', 'rate', { measured: 14999 }, 'missed'],
   ];
   for (const [row, key, medians, verdict] of cases) {
     assert.equal(judge(row, key, medians), verdict, `${row} ${key} ${JSON.stringify(medians)}`);

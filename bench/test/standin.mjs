@@ -26,13 +26,15 @@ async function seed() {
   console.log(JSON.stringify({ tokens, login_body: 'username=bench%d&password=secret' }));
 }
 
-// A model's answer, passed on as it comes.
+// A model's answer, passed on as it comes; when nobody waits for it any more, it is not asked for.
 function relay(response, body) {
   const asked = http.request(`${process.env.HUTONG_OPENAI_BASE}/chat/completions`, { method: 'POST' });
   asked.on('response', (answer) => {
-    response.writeHead(answer.statusCode, { 'Content-Type': 'text/event-stream' });
-    answer.pipe(response);
+    response.writeHead(answer.statusCode, { 'Content-Type': answer.headers['content-type'] });
+    if (fault !== 'mumble') answer.pipe(response);
+    else answer.resume().on('end', () => response.end('{"answer":"hm"}'));
   });
+  response.on('close', () => fault !== 'linger' && asked.destroy());
   asked.on('error', () => response.destroy());
   asked.end(body);
 }

@@ -2,8 +2,10 @@
 // Do the measuring tools see what is there, and say so? Against servers that behave and servers
 // that do not. Run: node --test bench/test (BENCH_TOOLS: folder of the built tools).
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -55,6 +57,14 @@ async function withRaw(onRequest, use) {
     for (const socket of sockets) socket.destroy();
     await new Promise((done) => server.close(done));
   }
+}
+
+async function freePort() {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  await new Promise((done) => probe.close(done));
+  return port;
 }
 
 const load = (url, ...more) => run('load', '--url', url, '--connections', '4', ...more);
@@ -196,7 +206,7 @@ for (const [what, [answer, kind]] of Object.entries(broken)) {
 }
 
 test('load gives up on a server that is not there', async () => {
-  const { status, stderr } = await load('http://127.0.0.1:1/', '--requests', '1');
+  const { status, stderr } = await load(`http://127.0.0.1:${await freePort()}/`, '--requests', '1');
   assert.equal(status, 2);
   assert.match(stderr, /lost without a reply/);
 });
@@ -433,6 +443,198 @@ test('fanout in idle mode compares memory', async () => {
   });
 });
 
+// ---- models ----
+
+// A tool that serves, until `use` is over. It goes when its standard input is closed.
+async function withTool(args, use) {
+  const child = spawn(path.join(tools, args[0]), args.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const gone = once(child, 'exit');
+  try {
+    const [line] = await once(child.stdout, 'data');
+    return await use(/http:\S+/.exec(line)[0]);
+  } finally {
+    child.stdin.end();
+    assert.deepEqual(await gone, [0, null]);
+  }
+}
+
+const post = (url, body) => fetch(url, { method: 'POST', body: JSON.stringify(body) });
+const asking = (content) => ({ messages: [{ role: 'user', content }] });
+
+test('provider answers a question as a whole or as events, and nothing else', async () => {
+  await withTool(['provider'], async (url) => {
+    const whole = await (await post(url, asking('question 17'))).json();
+    assert.equal(whole.choices[0].message.content, 'answer 17.');
+    const events = await (await post(url, { stream: true, ...asking('question 18') })).text();
+    const said = events.split('\n\n').slice(0, -1).map((event) => event.slice('data: '.length));
+    assert.equal(said.pop(), '[DONE]');
+    const deltas = said.map((event) => JSON.parse(event).choices[0].delta.content ?? '');
+    assert.equal(deltas.join(''), 'answer 18.');
+    assert.equal((await post(url, asking('how are you?'))).status, 400);
+  });
+});
+
+test('provider hears a question that comes in pieces, and the next on the same connection', async () => {
+  await withTool(['provider'], async (url) => {
+    const socket = net.connect(new URL(url).port, '127.0.0.1');
+    let heard = '';
+    socket.setNoDelay(true).on('data', (bytes) => (heard += bytes));
+    for (const number of ['41', '42']) {
+      const text = `POST / HTTP/1.1\r\ncontent-length: 11\r\n\r\nquestion ${number}`;
+      for (const byte of text) await new Promise((done) => socket.write(byte, () => setImmediate(done)));
+      while (!heard.includes(`answer ${number}.`)) await once(socket, 'data');
+    }
+    socket.destroy();
+    assert.equal(heard.split('HTTP/1.1 200').length, 3);
+  });
+});
+
+test('load reports an answer to another question', async () => {
+  let n = 0;
+  const number = (body) => Number(/\d+/.exec(body)[0]);
+  await withServer(
+    { request: (_, response, body) => response.end(`answer ${number(body) + (++n === 7 ? 1 : 0)}.`) },
+    async ({ url }) => {
+      const { status, result } = await load(
+        `${url}/`, '--method', 'POST', '--body-template', 'question %d', '--expect', 'answer %d.',
+        '--requests', '40',
+      );
+      assert.equal(status, 1);
+      assert.deepEqual(result.errors_by_kind, { body: 1 });
+    },
+  );
+});
+
+const first = (...urls) =>
+  run(
+    'first', ...urls.flatMap((url) => ['--url', url]), '--body', '{"stream":true,"q":"question %d"}',
+    '--expect', 'answer %d.', '--seconds', '1', '--warmup', '0.2',
+  );
+
+test('first says what a detour adds, up to the first word and no further', async () => {
+  await withTool(['provider'], async (direct) => {
+    const detour = {
+      async request(_, response, body) {
+        const answer = await (await fetch(direct, { method: 'POST', body })).text();
+        const words = answer.indexOf('."') + 2;
+        await new Promise((done) => setTimeout(done, 10));
+        response.write(answer.slice(0, words));
+        setTimeout(() => response.end(answer.slice(words)), 300);
+      },
+    };
+    await withServer(detour, async ({ url }) => {
+      const { status, result, stderr } = await first(direct, url);
+      assert.equal(status, 0, stderr);
+      assert.ok(result.rounds >= 1);
+      assert.equal(result.ways[0].added_us.max, 0);
+      const { p50 } = result.ways[1].added_us;
+      assert.ok(p50 >= 10000 && p50 < 300000, `${p50} µs`);
+    });
+  });
+});
+
+const wrongAnswers = {
+  'status 503': (response) => ((response.statusCode = 503), response.end('answer')),
+  'an answer without the expected text': (response) => response.end('answer 1.'),
+  'an answer was cut off': (response, right) => {
+    response.write(right);
+    setImmediate(() => response.socket.destroy());
+  },
+  'more came than was asked for': (response, right) => {
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${right.length}\r\n\r\n`;
+    response.socket.write(`${head}${right} and more`);
+  },
+};
+for (const [said, answer] of Object.entries(wrongAnswers)) {
+  test(`first gives no figure: ${said}`, async () => {
+    const right = (body) => `answer ${/question (\d+)/.exec(body)[1]}.`;
+    let n = 0;
+    const request = (_, response, body) =>
+      ++n < 3 ? response.end(right(body)) : answer(response, right(body));
+    await withServer({ request }, async ({ url }) => {
+      const { status, result, stderr } = await first(url);
+      assert.equal(status, 2);
+      assert.equal(result, null);
+      assert.match(stderr, new RegExp(`${said}$`, 'm'));
+    });
+  });
+}
+
+// A relay that asks the provider at a port for each reader; `left` is what it does when one leaves.
+function relay(port, left, passOn = (answer, response) => answer.pipe(response)) {
+  const asked = [];
+  let answers = 0;
+  return {
+    request(_, response, body) {
+      const question = http.request({ port, host: '127.0.0.1', method: 'POST', agent: false });
+      asked.push(question);
+      question.on('response', (answer) => {
+        response.writeHead(200);
+        passOn(answer, response, ++answers);
+      });
+      question.on('error', () => response.destroy());
+      response.on('close', () => left(question, asked));
+      question.end(body);
+    },
+  };
+}
+
+async function streamThrough(handlers, ...more) {
+  const port = await freePort();
+  return withServer(handlers(port), ({ url }) =>
+    run('stream', '--provider-port', String(port), '--url', url, '--body', 'question %d',
+      '--streams', '20', '--seconds', '0.4', ...more));
+}
+
+const leaves = (question) => question.destroy();
+
+test('stream counts the tokens that came and how late they were', async () => {
+  const { status, result, stderr } = await streamThrough((port) => relay(port, leaves));
+  assert.equal(status, 0, stderr);
+  assert.ok(result.got > 200, `${result.got} tokens`); // 20 streams, 50/s, 0.4 s: 400
+  assert.ok(result.delay_us.p50 > 0);
+  assert.equal(result.cancelled, 0);
+});
+
+test('stream reports an answer that breaks off', async () => {
+  const breaks = (answer, response, nth) => {
+    answer.pipe(response);
+    if (nth === 7) setTimeout(() => response.destroy(), 1200);
+  };
+  const { status, result } = await streamThrough((port) => relay(port, leaves, breaks));
+  assert.equal(status, 1);
+  assert.ok(result.broken >= 1);
+});
+
+test('stream sees who stops asking when a reader leaves', async () => {
+  const { status, result, stderr } = await streamThrough((port) => relay(port, leaves), '--cancel', '8');
+  assert.equal(status, 0, stderr);
+  assert.equal(result.cancelled, 8);
+  assert.ok(result.cancel_us.p50 > 0 && result.cancel_us.max < 1e6);
+});
+
+test('stream measures how late that is', async () => {
+  const late = (question) => setTimeout(() => question.destroy(), 100);
+  const { result } = await streamThrough((port) => relay(port, late), '--cancel', '3');
+  assert.equal(result.cancelled, 3);
+  assert.ok(result.cancel_us.p50 >= 100000, `${result.cancel_us.p50} µs`);
+});
+
+test('stream reports who goes on asking for a reader who has left', async () => {
+  const { status, result } = await streamThrough((port) => relay(port, () => {}), '--cancel', '3');
+  assert.equal(status, 1);
+  assert.equal(result.lost, 1);
+  assert.equal(result.cancelled, 0);
+});
+
+test("stream reports who stops another reader's answer", async () => {
+  const another = (question, asked) => asked.at(-1).destroy();
+  const { status, result } = await streamThrough((port) => relay(port, another), '--cancel', '1');
+  assert.equal(status, 1);
+  assert.equal(result.lost, 1);
+  assert.ok(result.broken >= 1);
+});
+
 // ---- floor ----
 
 test('floor sends what it is told', async () => {
@@ -454,6 +656,9 @@ test('tools refuse what they do not understand', async () => {
     ['load'],
     ['fanout', '--url', 'ws://127.0.0.1:1/'],
     ['floor', 'dance'],
+    ['first', '--url', 'http://127.0.0.1:1/'],
+    ['provider', '--nonsense'],
+    ['stream', '--provider-port', '1'],
     ['load', '--url', 'http://127.0.0.1:1/', '--pid', '999999999'],
   ]) {
     const { status, stderr } = await run(...args);

@@ -7,11 +7,23 @@
 
 enum { ARGUMENTS_MAX = 1024 * 1024 };
 
+/* Drawn many at a time: a call of the kernel costs as much as reading a short question. */
+static uint64_t new_id(void)
+{
+    static _Thread_local uint64_t drawn[32];
+    static _Thread_local size_t left;
+    if (left == 0) {
+        random_bytes(drawn, sizeof(drawn));
+        left = COUNT_OF(drawn);
+    }
+    return drawn[--left];
+}
+
 struct said *said_new(void)
 {
     struct said *said = NEW(struct said);
     atomic_init(&said->refs, 1);
-    snprintf(said->id, sizeof(said->id), "chatcmpl-%016llx", (unsigned long long)random_u64());
+    snprintf(said->id, sizeof(said->id), "chatcmpl-%016llx", (unsigned long long)new_id());
     said->created_s = clock_wall_us() / 1000000;
     said->usage = (struct llm_usage){-1, -1, -1, -1, false};
     buf_init(&said->text, LIMIT_REPLY_BYTES / 4);

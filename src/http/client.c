@@ -8,12 +8,14 @@
  * cancelled there is only marked, and buried at the end of the turn.
  *
  * Handles are kept for the next request: making one anew costs ten times more
- * than resetting it.
+ * than resetting it. So are watches, as long as the connection is: epoll need
+ * not hear that it rests, and then that it works again.
  */
 #include "http/client.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "io/watch.h"
@@ -28,6 +30,12 @@ enum {
     CONNECTIONS_KEPT = 1024,
 };
 
+/* A connection that has brought a reply. */
+struct line {
+    struct watch *watch; /* NULL: none with this descriptor */
+    bool resting;        /* libcurl keeps it for the next request */
+};
+
 struct http_client {
     struct loop *loop;
     CURLM *multi;
@@ -39,6 +47,8 @@ struct http_client {
     bool inside;              /* libcurl is on the stack */
     CURL *handles[HANDLES_KEPT];
     size_t handle_count;
+    struct line *lines; /* owned; by descriptor */
+    size_t line_count;
 };
 
 struct http_fetch {
@@ -69,9 +79,21 @@ static void tell_curl(struct http_client *client, curl_socket_t fd, int what)
     find_finished(client);
 }
 
+static struct line *find_line(struct http_client *client, int fd)
+{
+    bool known = (size_t)fd < client->line_count && client->lines[fd].watch;
+    return known ? &client->lines[fd] : NULL;
+}
+
 static void on_ready(void *ctx, int fd, int what)
 {
-    tell_curl(ctx, fd,
+    struct http_client *client = ctx;
+    struct line *line = find_line(client, fd);
+    if (line && line->resting) {
+        watch_for(line->watch, 0); /* closed over there: libcurl looks before it asks again */
+        return;
+    }
+    tell_curl(client, fd,
               ((what & WATCH_READ) ? CURL_CSELECT_IN : 0) |
                   ((what & WATCH_WRITE) ? CURL_CSELECT_OUT : 0));
 }
@@ -81,16 +103,55 @@ static void on_time(void *ctx)
     tell_curl(ctx, CURL_SOCKET_TIMEOUT, 0);
 }
 
+/* A watch lives in `lines` once its connection has brought a reply: those are the ones that libcurl
+ * keeps, and never closes but through on_close(). Until then it hangs on libcurl's own entry. */
+static void rest_line(struct http_client *client, int fd, struct watch *watch)
+{
+    if ((size_t)fd >= client->line_count) {
+        size_t count = MAX((size_t)fd + 1, client->line_count * 2);
+        client->lines = mem_resize(client->lines, count * sizeof(*client->lines));
+        memset(client->lines + client->line_count, 0,
+               (count - client->line_count) * sizeof(*client->lines));
+        client->line_count = count;
+    }
+    client->lines[fd] = (struct line){.watch = watch, .resting = true};
+    watch_for(watch, WATCH_READ);
+}
+
+static int on_close(void *ctx, curl_socket_t fd)
+{
+    struct http_client *client = ctx;
+    struct line *line = find_line(client, fd);
+    if (line) {
+        watch_free(line->watch);
+        *line = (struct line){0};
+    }
+    return close(fd);
+}
+
+static void let_go(struct http_client *client, CURL *easy, curl_socket_t fd, struct watch *watch)
+{
+    struct http_fetch *fetch = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &fetch);
+    if (watch == NULL) return;
+    if (find_line(client, fd) || (fetch && fetch->headed)) {
+        rest_line(client, fd, watch);
+    } else {
+        watch_free(watch);
+    }
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *own)
 {
-    (void)easy;
     struct http_client *client = ctx;
-    struct watch *watch = own;
+    struct line *line = find_line(client, fd);
+    struct watch *watch = line ? line->watch : own;
     if (what == CURL_POLL_REMOVE) {
-        watch_free(watch);
-        if (watch) curl_multi_assign(client->multi, fd, NULL);
+        let_go(client, easy, fd, watch);
+        if (own) curl_multi_assign(client->multi, fd, NULL);
         return 0;
     }
+    if (line) line->resting = false;
     if (watch == NULL) {
         watch = watch_new(client->loop, fd, on_ready, client);
         curl_multi_assign(client->multi, fd, watch);
@@ -326,6 +387,8 @@ static void set_up(struct http_fetch *fetch, const struct http_fetch_request *re
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_piece);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, fetch->client);
     fetch->headers = header_list(request);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
     if (request->body.at) {
@@ -392,7 +455,8 @@ void http_client_close(struct http_client *client)
     bury_cancelled(client);
     list_remove(&client->tidying.link);
     while (client->handle_count > 0) curl_easy_cleanup(client->handles[--client->handle_count]);
-    curl_multi_cleanup(client->multi);
+    curl_multi_cleanup(client->multi); /* closes what rested */
     timer_free(client->timer);
+    mem_free(client->lines);
     mem_free(client);
 }

@@ -6,7 +6,7 @@
 
 struct watch {
     uv_poll_t uv;
-    int fd;
+    int fd, what;
     watch_ready *ready;
     void *ctx;
 };
@@ -29,7 +29,10 @@ static void on_poll(uv_poll_t *uv, int status, int events)
     int what = 0;
     if (events & UV_READABLE) what |= WATCH_READ;
     if (events & UV_WRITABLE) what |= WATCH_WRITE;
-    if (status < 0) what = WATCH_READ | WATCH_WRITE;
+    if (status < 0) { /* libuv has stopped it */
+        what = WATCH_READ | WATCH_WRITE;
+        watch->what = 0;
+    }
     watch->ready(watch->ctx, watch->fd, what);
     loop_heard(loop);
 }
@@ -37,6 +40,8 @@ static void on_poll(uv_poll_t *uv, int status, int events)
 void watch_for(struct watch *watch, int what)
 {
     int events = 0;
+    if (what == watch->what) return; /* libuv would leave epoll and come back */
+    watch->what = what;
     if (what & WATCH_READ) events |= UV_READABLE;
     if (what & WATCH_WRITE) events |= UV_WRITABLE;
     if (events == 0) {
