@@ -318,7 +318,7 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home)
 {
     pthread_mutex_lock(&run->lock);
     run->home = home;
-    run->idle_us = loop_now_us(home->loop);
+    if (list_is_empty(&run->readers)) run->idle_us = loop_now_us(home->loop);
     bool stop = run->stop;
     pthread_mutex_unlock(&run->lock);
     list_add_last(&home->runs, &run->link);

@@ -189,6 +189,13 @@ test('an_answer_goes_on_without_readers_and_ends_when_nobody_came_back', async (
   assert.deepEqual([stored.status, stored.content], ['interrupted', 'half']);
 });
 
+test('an_answer_that_is_read_goes_on_for_longer_than_it_would_without_readers', async () => {
+  const deltas = Array.from({ length: 12 }, (_, i) => `${i} `);
+  provider.script([{ deltas, everyMs: 400 }]); // 4.8 s; alone it may go on for one, seen within two more
+  const events = await (await ask(await make(), { text: 'go' })).until();
+  assert.deepEqual([events.at(-1).type, events.at(-1).end, textOf(events)], ['done', 'complete', deltas.join('')]);
+});
+
 test('a_repeated_question_with_its_Idempotency_Key_is_asked_once', async () => {
   provider.script([{ deltas: ['once'] }]);
   const chat = await make();
