@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+static const int64_t SAVE_US = 5 * 1000000; /* between two times that half an answer is stored */
+
 enum { RING_BYTES = 256 * 1024, ANSWER_BYTES = CHAT_ANSWER_BYTES };
 
 /* --- registry --- */
@@ -144,6 +146,7 @@ static void store_end(struct chat_run *run, const char *status, const struct llm
 {
     run->call = NULL;
     deadline_clear(&run->linger);
+    deadline_clear(&run->save);
     str_copy(run->status, sizeof(run->status), str_of(status));
     struct chat_turn *turn = &run->turn;
     turn->status = str_of(run->status);
@@ -171,6 +174,68 @@ static void stop_now(struct chat_run *run, const char *status, const char *detai
     store_end(run, status, &usage);
 }
 
+/* --- half an answer --- */
+
+/* What has come goes to the store now and then, so that a crash takes a few seconds of it and not
+ * all. It stays `streaming`: only the end knows what it is. */
+struct save {
+    struct chat_deed deed;
+    struct chat_run *run;  /* a reference */
+    struct chat_turn turn; /* texts in `arena` */
+    struct arena arena;
+    size_t bytes;
+};
+
+static size_t bytes_said(const struct chat_run *run)
+{
+    return run->answer.len + run->reasoning.len;
+}
+
+static void plan_save(struct chat_run *run)
+{
+    if (run->saving || run->save.at_us) return;
+    deadline_set(run->home->loop, &run->save, loop_now_us(run->home->loop) + SAVE_US);
+}
+
+static void on_saved(struct chat_deed *deed, enum err err)
+{
+    struct save *save = CONTAINER_OF(deed, struct save, deed);
+    struct chat_run *run = save->run;
+    run->saving = false;
+    if (!err) run->saved = save->bytes;
+    if (run->call && bytes_said(run) > run->saved) plan_save(run);
+    arena_release(&save->arena);
+    mem_free(save);
+    chat_run_unref(run);
+}
+
+static enum err apply_save(struct chat_deed *deed, struct why *why)
+{
+    return chat_turns_save(deed->act.db, &CONTAINER_OF(deed, struct save, deed)->turn, why);
+}
+
+static void on_save_due(struct deadline *deadline)
+{
+    struct chat_run *run = CONTAINER_OF(deadline, struct chat_run, save);
+    struct save *save = NEW(struct save);
+    atomic_fetch_add(&run->refs, 1);
+    run->saving = true;
+    save->run = run;
+    save->bytes = bytes_said(run);
+    save->turn = (struct chat_turn){
+        .id = run->turn.id,
+        .content = run->answer.len ? arena_copy(&save->arena, buf_str(&run->answer)) : STR(""),
+        .reasoning =
+            run->reasoning.len ? arena_copy(&save->arena, buf_str(&run->reasoning)) : STR(""),
+        .site = arena_copy(&save->arena, str_of(run->site)),
+        .model = arena_copy(&save->arena, str_of(run->named))};
+    save->deed.owner = run->owner;
+    save->deed.log = "chat.not_saved";
+    save->deed.apply = apply_save;
+    save->deed.done = on_saved;
+    chat_deed_begin(&save->deed, run->home);
+}
+
 /* --- the model speaks --- */
 
 static void on_open(void *ctx, struct str site, struct str model)
@@ -192,6 +257,7 @@ static void tell_piece(struct chat_run *run, struct buf *kept, const char *type,
     buf_add_str(kept, piece);
     add_event(run, buf_str(&run->frame));
     pthread_mutex_unlock(&run->lock);
+    plan_save(run);
 }
 
 static void on_text(void *ctx, struct str piece)
@@ -266,6 +332,8 @@ struct chat_run *chat_run_new(struct api *api, const struct chat_plan *plan)
     list_init(&run->link);
     list_init(&run->linger.link);
     run->linger.fired = on_linger;
+    list_init(&run->save.link);
+    run->save.fired = on_save_due;
     buf_init(&run->ring, RING_BYTES + 16 * ANSWER_BYTES);
     buf_init(&run->answer, ANSWER_BYTES);
     buf_init(&run->reasoning, ANSWER_BYTES);

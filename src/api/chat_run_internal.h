@@ -41,7 +41,9 @@ struct chat_run {
     struct list link; /* in home->runs */
     struct api_loop *home;
     struct llm_call *call;
-    struct deadline linger;
+    struct deadline linger, save;
+    bool saving;  /* what came so far is on its way to the store */
+    size_t saved; /* bytes of it that are there */
     struct buf frame;
     char detail[400], status[16];
     struct chat_deed end;
