@@ -10,13 +10,28 @@ static struct json_out begin(struct buf *buf, const char *type)
     return out;
 }
 
+static void put_who(struct json_out *out, struct str site, struct str model)
+{
+    json_put_str(out, "site", site);
+    json_put_str(out, "model", model);
+    /* What no language model wrote is marked as such wherever it is shown. */
+    json_put_bool(out, "offline", str_eq(site, STR("offline")));
+}
+
 void chat_frame_start(struct buf *buf, struct str site, struct str model)
 {
     struct json_out out = begin(buf, "start");
-    json_put_str(&out, "site", site);
-    json_put_str(&out, "model", model);
-    /* What no language model wrote is marked as such wherever it is shown. */
-    json_put_bool(&out, "offline", str_eq(site, STR("offline")));
+    put_who(&out, site, model);
+    json_close(&out, '}');
+}
+
+void chat_frame_so_far(struct buf *buf, struct str site, struct str model, struct str reasoning,
+                       struct str text)
+{
+    struct json_out out = begin(buf, "so_far");
+    put_who(&out, site, model);
+    json_put_str(&out, "reasoning", reasoning.len ? reasoning : STR(""));
+    json_put_str(&out, "text", text.len ? text : STR(""));
     json_close(&out, '}');
 }
 

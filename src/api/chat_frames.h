@@ -9,6 +9,9 @@
 void chat_frame_start(struct buf *buf, struct str site, struct str model);
 /* `type`: "delta" or "reasoning". */
 void chat_frame_piece(struct buf *buf, const char *type, struct str text);
+/* The whole answer as far as it has come, for who joins in the middle. */
+void chat_frame_so_far(struct buf *buf, struct str site, struct str model, struct str reasoning,
+                       struct str text);
 /* The one last word about an answer that ended by itself: `done` or `error`. */
 void chat_frame_end(struct buf *buf, const struct llm_result *result);
 void chat_frame_interrupted(struct buf *buf, const struct llm_usage *usage);

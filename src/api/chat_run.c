@@ -1,66 +1,17 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * api/chat_run.c: one lock for each run guards its ring and its readers; all
- * else is the home loop's. Readers are woken by a task to their own loop, at
- * most one under way for each, so tokens that come together leave together.
+ * api/chat_run.c: one lock for each run guards its ring, its readers and what
+ * it has said; all else is the home loop's. Who reads is in chat_readers.c.
  */
-#include "api/chat_run.h"
-
-#include <pthread.h>
-
 #include "api/chat_frames.h"
-#include "base/log.h"
-#include "base/map.h"
+#include "api/chat_run_internal.h"
+#include "api/chat_shapes.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
-enum { RING_BYTES = 256 * 1024, ANSWER_BYTES = 1024 * 1024, READER_BYTES = 256 * 1024 };
+static const int64_t SAVE_US = 5 * 1000000; /* between two times that half an answer is stored */
 
-struct chat_runs {
-    pthread_mutex_t lock;
-    struct map by_turn;
-};
-
-struct chat_run {
-    atomic_uint refs;
-    struct api *api;
-    struct chat_turn turn; /* texts point into what follows; set when it ends */
-    struct arena arena;    /* what is asked */
-    struct llm_message *messages;
-    size_t message_count;
-    struct str model;
-
-    pthread_mutex_t lock;
-    struct buf ring;     /* whole events */
-    uint64_t ring_start; /* how much was dropped before it */
-    bool ended, stop;
-    struct list readers;
-    int64_t idle_us; /* since when nobody reads; 0: somebody does */
-
-    /* The home loop's. */
-    struct list link; /* in home->runs */
-    struct api_loop *home;
-    struct llm_call *call;
-    struct deadline linger;
-    struct buf answer, reasoning, frame;
-    char site[100], named[200], detail[400], status[16];
-    struct change change;
-    struct job job;
-    struct task back;
-    enum err err;
-};
-
-/* Lives on its call's loop. */
-struct run_reader {
-    struct list link; /* in run->readers; under its lock */
-    struct task wake;
-    bool posted; /* under the run's lock: the task is on its way */
-    bool gone, waits_for_end;
-    struct chat_run *run; /* a reference */
-    struct call *call;
-    struct http_exchange *x;
-    struct loop *loop;
-    uint64_t at;
-};
+enum { RING_BYTES = 256 * 1024, ANSWER_BYTES = CHAT_ANSWER_BYTES };
 
 /* --- registry --- */
 
@@ -75,8 +26,36 @@ void chat_runs_free(struct chat_runs *runs)
 {
     if (runs == NULL) return;
     map_release(&runs->by_turn);
+    map_release(&runs->by_chat);
     pthread_mutex_destroy(&runs->lock);
     mem_free(runs);
+}
+
+/* Under the registry's lock. */
+static void link_up(struct chat_runs *runs, struct chat_run *run)
+{
+    run->sibling = map_remove(&runs->by_chat, MAP_KEY(&run->turn.chat));
+    map_add(&runs->by_chat, MAP_KEY(&run->turn.chat), run);
+}
+
+static void unlink_run(struct chat_runs *runs, struct chat_run *run)
+{
+    struct chat_run *newest = map_remove(&runs->by_chat, MAP_KEY(&run->turn.chat));
+    struct chat_run **at = &newest;
+    while (*at && *at != run) at = &(*at)->sibling;
+    if (*at) *at = run->sibling;
+    if (newest) map_add(&runs->by_chat, MAP_KEY(&newest->turn.chat), newest);
+}
+
+static void remember(struct chat_run *run)
+{
+    struct chat_runs *runs = run->api->chat_runs;
+    pthread_mutex_lock(&runs->lock);
+    /* One that was planned in a transaction which was taken back has the number no more. */
+    map_remove(&runs->by_turn, MAP_KEY(&run->turn.id));
+    map_add(&runs->by_turn, MAP_KEY(&run->turn.id), run);
+    link_up(runs, run);
+    pthread_mutex_unlock(&runs->lock);
 }
 
 static void forget(struct chat_run *run)
@@ -86,6 +65,7 @@ static void forget(struct chat_run *run)
     if (map_find(&runs->by_turn, MAP_KEY(&run->turn.id)) == run) {
         map_remove(&runs->by_turn, MAP_KEY(&run->turn.id));
     }
+    unlink_run(runs, run);
     pthread_mutex_unlock(&runs->lock);
 }
 
@@ -112,16 +92,6 @@ void chat_run_unref(struct chat_run *run)
 
 /* --- ring --- */
 
-static void wake_readers(struct chat_run *run)
-{
-    for (struct list *at = run->readers.next; at != &run->readers; at = at->next) {
-        struct run_reader *reader = CONTAINER_OF(at, struct run_reader, link);
-        if (reader->posted) continue;
-        reader->posted = true;
-        loop_post(reader->loop, &reader->wake);
-    }
-}
-
 /* The older half goes, at the end of an event. */
 static void make_room(struct chat_run *run)
 {
@@ -132,46 +102,43 @@ static void make_room(struct chat_run *run)
     memmove(run->ring.at, run->ring.at + cut, run->ring.len);
 }
 
-static void tell(struct chat_run *run, struct str json, bool last)
+/* Under the lock. */
+static void add_event(struct chat_run *run, struct str json)
 {
-    pthread_mutex_lock(&run->lock);
     if (run->ring.len > RING_BYTES) make_room(run);
     buf_add_str(&run->ring, STR("data: "));
     buf_add_str(&run->ring, json);
     buf_add_str(&run->ring, STR("\n\n"));
+    chat_run_wake_readers(run);
+}
+
+static void tell(struct chat_run *run, struct str json, bool last)
+{
+    pthread_mutex_lock(&run->lock);
+    add_event(run, json);
     run->ended = last;
-    wake_readers(run);
     pthread_mutex_unlock(&run->lock);
 }
 
 /* --- the end --- */
 
-static void on_stored(struct task *task)
+static void on_stored(struct chat_deed *deed, enum err err)
 {
-    struct chat_run *run = CONTAINER_OF(task, struct chat_run, back);
-    if (run->err) chat_frame_error(&run->frame, "not_stored", "the answer could not be stored");
+    struct chat_run *run = CONTAINER_OF(deed, struct chat_run, end);
+    if (err) chat_frame_error(&run->frame, "not_stored", "the answer could not be stored");
     forget(run);
     tell(run, buf_str(&run->frame), true);
     list_remove(&run->link);
     chat_run_unref(run);
 }
 
-static enum err apply_end(struct change *change, struct db *db, struct why *why)
+static enum err apply_end(struct chat_deed *deed, struct why *why)
 {
-    return chat_turns_end(db, &CONTAINER_OF(change, struct chat_run, change)->turn, why);
-}
-
-static void settled_end(struct change *change, enum err err, const struct why *why)
-{
-    struct chat_run *run = CONTAINER_OF(change, struct chat_run, change);
-    run->err = err;
-    if (err) log_error("chat.not_stored", "err=%s reason=\"%s\"", err_name(err), why->text);
-    loop_post(run->home->loop, &run->back);
-}
-
-static void store_on_worker(struct job *job, void *own)
-{
-    store_settle_here(own, &CONTAINER_OF(job, struct chat_run, job)->change);
+    struct chat_run *run = CONTAINER_OF(deed, struct chat_run, end);
+    bool there;
+    enum err err = chat_turns_end(deed->act.db, &run->turn, &there, why);
+    if (!err && there) chat_tell_answered(&deed->act, &run->turn);
+    return err;
 }
 
 /* run->frame is the last event; it is told when the end is durable. */
@@ -179,6 +146,7 @@ static void store_end(struct chat_run *run, const char *status, const struct llm
 {
     run->call = NULL;
     deadline_clear(&run->linger);
+    deadline_clear(&run->save);
     str_copy(run->status, sizeof(run->status), str_of(status));
     struct chat_turn *turn = &run->turn;
     turn->status = str_of(run->status);
@@ -190,16 +158,11 @@ static void store_end(struct chat_run *run, const char *status, const struct llm
     turn->input_tokens = usage->input;
     turn->output_tokens = usage->output;
     turn->estimated = usage->estimated;
-    run->change.apply = apply_end;
-    run->change.settled = settled_end;
-    run->back.run = on_stored;
-    run->job.work = store_on_worker;
-    if (run->home->db) {
-        store_submit(run->api->store, &run->change);
-    } else if (!workers_submit(run->api->workers, &run->job)) {
-        struct why why;
-        settled_end(&run->change, why_set(&why, ERR_BUSY, "too much waits for a worker"), &why);
-    }
+    run->end.owner = run->owner;
+    run->end.log = "chat.not_stored";
+    run->end.apply = apply_end;
+    run->end.done = on_stored;
+    chat_deed_begin(&run->end, run->home);
 }
 
 static void stop_now(struct chat_run *run, const char *status, const char *detail)
@@ -211,35 +174,106 @@ static void stop_now(struct chat_run *run, const char *status, const char *detai
     store_end(run, status, &usage);
 }
 
+/* --- half an answer --- */
+
+/* What has come goes to the store now and then, so that a crash takes a few seconds of it and not
+ * all. It stays `streaming`: only the end knows what it is. */
+struct save {
+    struct chat_deed deed;
+    struct chat_run *run;  /* a reference */
+    struct chat_turn turn; /* texts in `arena` */
+    struct arena arena;
+    size_t bytes;
+};
+
+static size_t bytes_said(const struct chat_run *run)
+{
+    return run->answer.len + run->reasoning.len;
+}
+
+static void plan_save(struct chat_run *run)
+{
+    if (run->saving || run->save.at_us) return;
+    deadline_set(run->home->loop, &run->save, loop_now_us(run->home->loop) + SAVE_US);
+}
+
+static void on_saved(struct chat_deed *deed, enum err err)
+{
+    struct save *save = CONTAINER_OF(deed, struct save, deed);
+    struct chat_run *run = save->run;
+    run->saving = false;
+    if (!err) run->saved = save->bytes;
+    if (run->call && bytes_said(run) > run->saved) plan_save(run);
+    arena_release(&save->arena);
+    mem_free(save);
+    chat_run_unref(run);
+}
+
+static enum err apply_save(struct chat_deed *deed, struct why *why)
+{
+    return chat_turns_save(deed->act.db, &CONTAINER_OF(deed, struct save, deed)->turn, why);
+}
+
+static void on_save_due(struct deadline *deadline)
+{
+    struct chat_run *run = CONTAINER_OF(deadline, struct chat_run, save);
+    struct save *save = NEW(struct save);
+    atomic_fetch_add(&run->refs, 1);
+    run->saving = true;
+    save->run = run;
+    save->bytes = bytes_said(run);
+    save->turn = (struct chat_turn){
+        .id = run->turn.id,
+        .content = run->answer.len ? arena_copy(&save->arena, buf_str(&run->answer)) : STR(""),
+        .reasoning =
+            run->reasoning.len ? arena_copy(&save->arena, buf_str(&run->reasoning)) : STR(""),
+        .site = arena_copy(&save->arena, str_of(run->site)),
+        .model = arena_copy(&save->arena, str_of(run->named))};
+    save->deed.owner = run->owner;
+    save->deed.log = "chat.not_saved";
+    save->deed.apply = apply_save;
+    save->deed.done = on_saved;
+    chat_deed_begin(&save->deed, run->home);
+}
+
 /* --- the model speaks --- */
 
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct chat_run *run = ctx;
+    pthread_mutex_lock(&run->lock);
     str_copy(run->site, sizeof(run->site), site);
     str_copy(run->named, sizeof(run->named), model);
+    pthread_mutex_unlock(&run->lock);
     chat_frame_start(&run->frame, site, model);
     tell(run, buf_str(&run->frame), false);
+}
+
+/* Into what is kept and into the ring as one: who joins gets it in one of them. */
+static void tell_piece(struct chat_run *run, struct buf *kept, const char *type, struct str piece)
+{
+    chat_frame_piece(&run->frame, type, piece);
+    pthread_mutex_lock(&run->lock);
+    buf_add_str(kept, piece);
+    add_event(run, buf_str(&run->frame));
+    pthread_mutex_unlock(&run->lock);
+    plan_save(run);
 }
 
 static void on_text(void *ctx, struct str piece)
 {
     struct chat_run *run = ctx;
-    buf_add_str(&run->answer, piece);
-    if (run->answer.failed) {
+    if (run->answer.len + piece.len > ANSWER_BYTES) {
         stop_now(run, "cut_off", "the answer is longer than this server keeps");
-        return;
+    } else {
+        tell_piece(run, &run->answer, "delta", piece);
     }
-    chat_frame_piece(&run->frame, "delta", piece);
-    tell(run, buf_str(&run->frame), false);
 }
 
 static void on_reasoning(void *ctx, struct str piece)
 {
     struct chat_run *run = ctx;
-    buf_add_str(&run->reasoning, piece);
-    chat_frame_piece(&run->frame, "reasoning", piece);
-    tell(run, buf_str(&run->frame), false);
+    tell_piece(run, &run->reasoning, "reasoning", piece);
 }
 
 static void on_end(void *ctx, const struct llm_result *result)
@@ -273,37 +307,39 @@ static void on_linger(struct deadline *deadline)
 
 /* --- life --- */
 
-struct chat_run *chat_run_new(struct api *api, const struct chat *chat, uint64_t turn,
-                              const struct llm_message *messages, size_t count, struct str model,
-                              struct str first)
+static void copy_question(struct chat_run *run, const struct chat_plan *plan)
+{
+    run->model = arena_copy(&run->arena, plan->model);
+    run->messages = ARENA_ARRAY(&run->arena, struct llm_message, plan->count);
+    run->message_count = plan->count;
+    for (size_t i = 0; i < plan->count; i++) {
+        run->messages[i].role = plan->messages[i].role;
+        run->messages[i].text = arena_copy(&run->arena, plan->messages[i].text);
+    }
+}
+
+struct chat_run *chat_run_new(struct api *api, const struct chat_plan *plan)
 {
     struct chat_run *run = NEW(struct chat_run);
     atomic_init(&run->refs, 1);
     run->api = api;
-    run->turn.id = turn;
-    run->turn.chat = chat->id;
-    run->model = arena_copy(&run->arena, model);
-    run->messages = ARENA_ARRAY(&run->arena, struct llm_message, count);
-    run->message_count = count;
-    for (size_t i = 0; i < count; i++) {
-        run->messages[i].role = messages[i].role;
-        run->messages[i].text = arena_copy(&run->arena, messages[i].text);
-    }
+    run->owner = plan->owner;
+    run->turn.id = plan->turn;
+    run->turn.chat = plan->chat;
+    copy_question(run, plan);
     pthread_mutex_init(&run->lock, NULL);
     list_init(&run->readers);
     list_init(&run->link);
     list_init(&run->linger.link);
     run->linger.fired = on_linger;
+    list_init(&run->save.link);
+    run->save.fired = on_save_due;
     buf_init(&run->ring, RING_BYTES + 16 * ANSWER_BYTES);
     buf_init(&run->answer, ANSWER_BYTES);
     buf_init(&run->reasoning, ANSWER_BYTES);
     buf_init(&run->frame, 8 * ANSWER_BYTES);
-    tell(run, first, false);
-    pthread_mutex_lock(&api->chat_runs->lock);
-    /* One that was planned in a transaction which was taken back has the number no more. */
-    map_remove(&api->chat_runs->by_turn, MAP_KEY(&run->turn.id));
-    map_add(&api->chat_runs->by_turn, MAP_KEY(&run->turn.id), run);
-    pthread_mutex_unlock(&api->chat_runs->lock);
+    tell(run, plan->first, false);
+    remember(run);
     return run;
 }
 
@@ -311,6 +347,10 @@ void chat_run_drop(struct chat_run *run)
 {
     if (run == NULL) return;
     forget(run);
+    pthread_mutex_lock(&run->lock);
+    run->ended = true;
+    chat_run_wake_readers(run);
+    pthread_mutex_unlock(&run->lock);
     chat_run_unref(run);
 }
 
@@ -318,7 +358,7 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home)
 {
     pthread_mutex_lock(&run->lock);
     run->home = home;
-    run->idle_us = loop_now_us(home->loop);
+    if (list_is_empty(&run->readers)) run->idle_us = loop_now_us(home->loop);
     bool stop = run->stop;
     pthread_mutex_unlock(&run->lock);
     list_add_last(&home->runs, &run->link);
@@ -350,119 +390,7 @@ void chat_run_drain(struct api_loop *home)
     }
 }
 
-/* --- readers --- */
-
-static void leave(struct run_reader *reader)
-{
-    struct chat_run *run = reader->run;
-    pthread_mutex_lock(&run->lock);
-    list_remove(&reader->link);
-    if (list_is_empty(&run->readers)) run->idle_us = loop_now_us(reader->loop);
-    bool posted = reader->posted;
-    pthread_mutex_unlock(&run->lock);
-    reader->gone = true;
-    if (posted) return; /* its task frees it */
-    chat_run_unref(run);
-    mem_free(reader);
-}
-
-static void on_reader_gone(void *ctx)
-{
-    struct run_reader *reader = ctx;
-    http_stream_end(reader->x, false);
-    leave(reader);
-}
-
-/* What the reader does not have yet, as far as it may wait for it. */
-static bool take_news(struct run_reader *reader, struct buf *news, bool *lost_out)
-{
-    struct chat_run *run = reader->run;
-    pthread_mutex_lock(&run->lock);
-    *lost_out = reader->at < run->ring_start;
-    if (!*lost_out) buf_add_str(news, str_from(buf_str(&run->ring), reader->at - run->ring_start));
-    reader->at = run->ring_start + run->ring.len;
-    bool ended = run->ended;
-    pthread_mutex_unlock(&run->lock);
-    return ended;
-}
-
-static void pump(struct run_reader *reader)
-{
-    struct buf news;
-    bool lost;
-    if (!reader->waits_for_end && http_stream_queued(reader->x) > READER_BYTES) return;
-    buf_init(&news, 32 * ANSWER_BYTES);
-    bool ended = take_news(reader, &news, &lost);
-    if (reader->waits_for_end) {
-        if (ended) {
-            call_no_content(reader->call);
-            call_reply(reader->call);
-            leave(reader);
-        }
-    } else {
-        if (lost) buf_add_str(&news, STR("data: {\"type\":\"reload\"}\n\n"));
-        http_stream_write(reader->x, buf_str(&news));
-        if (ended || lost) {
-            http_stream_end(reader->x, true);
-            leave(reader);
-        }
-    }
-    buf_release(&news);
-}
-
-static void on_wake(struct task *task)
-{
-    struct run_reader *reader = CONTAINER_OF(task, struct run_reader, wake);
-    pthread_mutex_lock(&reader->run->lock);
-    reader->posted = false;
-    pthread_mutex_unlock(&reader->run->lock);
-    if (reader->gone) {
-        chat_run_unref(reader->run);
-        mem_free(reader);
-    } else {
-        pump(reader);
-    }
-}
-
-static void on_drained(void *ctx)
-{
-    pump(ctx);
-}
-
-static struct run_reader *reader_new(struct chat_run *run, struct call *call)
-{
-    struct run_reader *reader = NEW(struct run_reader);
-    atomic_fetch_add(&run->refs, 1);
-    reader->run = run;
-    reader->call = call;
-    reader->x = call->x;
-    reader->loop = call->home->loop;
-    reader->wake.run = on_wake;
-    list_init(&reader->link);
-    pthread_mutex_lock(&run->lock);
-    list_add_last(&run->readers, &reader->link);
-    run->idle_us = 0;
-    pthread_mutex_unlock(&run->lock);
-    return reader;
-}
-
-void chat_run_join(struct chat_run *run, struct call *call)
-{
-    struct http_exchange *x = call->x;
-    struct run_reader *reader = reader_new(run, call);
-    http_reset_reply(x);
-    x->status = 200;
-    x->content_type = "text/event-stream";
-    http_add_header(x, "Cache-Control", STR("no-store"));
-    http_add_header(x, "X-Accel-Buffering", STR("no"));
-    call_begin_stream(call, (struct http_stream_events){
-                                .drained = on_drained, .gone = on_reader_gone, .ctx = reader});
-    if (x->connection == NULL) {
-        on_reader_gone(reader);
-    } else {
-        pump(reader);
-    }
-}
+/* --- stopping --- */
 
 struct stop_errand {
     struct task task;
@@ -477,20 +405,53 @@ static void on_stop(struct task *task)
     mem_free(errand);
 }
 
-void chat_run_stop(struct chat_run *run, struct call *call)
+void chat_run_stop_soon(struct chat_run *run)
 {
-    struct run_reader *reader = reader_new(run, call);
-    reader->waits_for_end = true;
     pthread_mutex_lock(&run->lock);
     run->stop = true;
     struct api_loop *home = run->home;
     pthread_mutex_unlock(&run->lock);
-    if (home) {
-        struct stop_errand *errand = NEW(struct stop_errand);
-        atomic_fetch_add(&run->refs, 1);
-        errand->run = run;
-        errand->task.run = on_stop;
-        loop_post(home->loop, &errand->task);
-    }
-    pump(reader); /* it may have ended */
+    if (home == NULL) return; /* chat_run_begin() will see it */
+    struct stop_errand *errand = NEW(struct stop_errand);
+    atomic_fetch_add(&run->refs, 1);
+    errand->run = run;
+    errand->task.run = on_stop;
+    loop_post(home->loop, &errand->task);
+}
+
+void chat_runs_stop(struct chat_runs *runs, uint64_t chat)
+{
+    pthread_mutex_lock(&runs->lock);
+    struct chat_run *run = map_find(&runs->by_chat, MAP_KEY(&chat));
+    for (; run; run = run->sibling) chat_run_stop_soon(run);
+    pthread_mutex_unlock(&runs->lock);
+}
+
+/* --- after a crash --- */
+
+static void tell_cut_off(void *ctx, const struct chat_turn *turn)
+{
+    chat_tell_answered(ctx, turn);
+}
+
+static enum err apply_cut_off(void *ctx, struct db *db, struct why *why)
+{
+    struct act act;
+    act_init(&act, db, ctx, clock_wall_us(), (struct user_id){0}, ROLE_MEMBER);
+    enum err err = chat_turns_cut_off(db, STR("the server stopped while it was written"),
+                                      tell_cut_off, &act, why);
+    return err ? err : act_store(&act, why);
+}
+
+/* Nobody listens yet: who comes back finds it in the log. */
+enum err chat_runs_cut_off(struct api *api, struct why *why)
+{
+    struct db *db;
+    struct arena arena = {0};
+    enum err err = store_connect(api->store, &db, why);
+    if (err) return err;
+    err = store_write(api->store, db, apply_cut_off, &arena, why);
+    arena_release(&arena);
+    db_close(db);
+    return err;
 }

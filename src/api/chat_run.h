@@ -21,11 +21,20 @@ struct chat_runs; /* those of a process, by their turn */
 
 struct chat_runs *chat_runs_new(void);
 void chat_runs_free(struct chat_runs *runs); /* NULL is fine */
+/* At start, when no other instance is there: whoever wrote what is still `streaming` is dead. */
+MUST_USE enum err chat_runs_cut_off(struct api *api, struct why *why);
 
-/* `first`: the JSON of the first event. Texts are copied. Any thread. */
-struct chat_run *chat_run_new(struct api *api, const struct chat *chat, uint64_t turn,
-                              const struct llm_message *messages, size_t count, struct str model,
-                              struct str first);
+struct chat_plan {
+    struct user_id owner;
+    uint64_t chat, turn;
+    const struct llm_message *messages;
+    size_t count;
+    struct str model;
+    struct str first; /* the JSON of the first event */
+};
+
+/* Texts are copied. Any thread. */
+struct chat_run *chat_run_new(struct api *api, const struct chat_plan *plan);
 void chat_run_drop(struct chat_run *run); /* never begun; NULL is fine */
 /* Takes the caller's reference. On the loop. */
 void chat_run_begin(struct chat_run *run, struct api_loop *home);
@@ -33,6 +42,11 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home);
 /* A reference, or NULL. Any thread. */
 struct chat_run *chat_run_find(struct chat_runs *runs, uint64_t turn);
 void chat_run_unref(struct chat_run *run);
+/* Interrupt it: at once on its loop, or when it begins. Any thread. */
+void chat_run_stop_soon(struct chat_run *run);
+/* … all of a conversation. */
+void chat_runs_stop(struct chat_runs *runs, uint64_t chat);
+
 /* The call's reply becomes the stream. On the call's loop. */
 void chat_run_join(struct chat_run *run, struct call *call);
 /* End the answer; the call is answered 204 when that is stored. On the call's loop. */
@@ -40,3 +54,18 @@ void chat_run_stop(struct chat_run *run, struct call *call);
 
 /* The server stops: what is under way is cut off. On the loop. */
 void chat_run_drain(struct api_loop *home);
+
+/* --- live connections: all answers of a conversation, as they are written; on one loop --- */
+
+struct chat_hearing;
+/* An event without a number, as docs/live.md has it. The text is good until the return; the hearing
+ * must not end inside. */
+typedef void chat_heard(void *ctx, struct str text);
+
+/* Hears nothing until the first chat_hear_new(). */
+struct chat_hearing *chat_hear(struct api_loop *home, uint64_t chat, chat_heard *heard, void *ctx);
+/* Join the answers that it does not hear yet; of each, what was said so far comes first. */
+void chat_hear_new(struct chat_hearing *hearing);
+/* What has been said and is still on its way here, now: before something that must come after. */
+void chat_hear_news(struct chat_hearing *hearing);
+void chat_hear_end(struct chat_hearing *hearing); /* NULL is fine */

@@ -7,54 +7,13 @@
  * An edited question or another answer is a branch: a turn with the same parent.
  */
 #include "api/chat_run.h"
+#include "api/chat_shapes.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "base/utf8.h"
+#include "store/events.h"
 
-enum { CONTEXT_TURNS = 100, CONTEXT_BYTES = 256 * 1024, QUESTION_MAX = 32000, TITLE_CHARS = 60 };
-
-/* --- shapes --- */
-
-static void put_chat(struct json_out *out, const char *key, const struct chat *chat)
-{
-    json_open(out, key, '{');
-    json_put_u64(out, "id", chat->id);
-    json_put_str(out, "title", chat->title);
-    json_put_str(out, "model", chat->model);
-    json_put_str(out, "system", chat->system);
-    json_put_u64(out, "head", chat->head);
-    json_put_time(out, "created_at", chat->created_us);
-    json_close(out, '}');
-}
-
-static void put_tokens(struct json_out *out, const char *key, int64_t tokens)
-{
-    if (tokens < 0) {
-        json_put_null(out, key);
-    } else {
-        json_put_i64(out, key, tokens);
-    }
-}
-
-static void put_turn(struct json_out *out, const char *key, const struct chat_turn *turn)
-{
-    json_open(out, key, '{');
-    json_put_u64(out, "id", turn->id);
-    json_put_u64(out, "parent", turn->parent);
-    json_put_str(out, "role", turn->by_model ? STR("assistant") : STR("user"));
-    json_put_str(out, "status", turn->status);
-    json_put_str(out, "content", turn->content);
-    json_put_str(out, "reasoning", turn->reasoning);
-    json_put_str(out, "site", turn->site);
-    json_put_str(out, "model", turn->model);
-    json_put_bool(out, "offline", str_eq(turn->site, STR("offline")));
-    json_put_str(out, "detail", turn->detail);
-    put_tokens(out, "input_tokens", turn->input_tokens);
-    put_tokens(out, "output_tokens", turn->output_tokens);
-    json_put_bool(out, "estimated", turn->estimated);
-    json_put_time(out, "created_at", turn->created_us);
-    json_close(out, '}');
-}
+enum { CONTEXT_TURNS = 100, CONTEXT_BYTES = 256 * 1024, QUESTION_MAX = 32000 };
 
 /* --- conversations --- */
 
@@ -66,7 +25,7 @@ struct page {
 static void put_chat_item(void *ctx, const struct chat *chat)
 {
     struct page *page = ctx;
-    put_chat(&page->out, NULL, chat);
+    chat_put(&page->out, NULL, chat);
     page->last = chat->id;
     page->count++;
 }
@@ -113,7 +72,7 @@ static enum err read_draft(struct call *call, struct chat *chat, struct why *why
 static enum err answer_chat(struct call *call, const struct chat *chat)
 {
     struct json_out out = call_json(call);
-    put_chat(&out, NULL, chat);
+    chat_put(&out, NULL, chat);
     return OK;
 }
 
@@ -123,7 +82,9 @@ enum err chats_post(struct call *call, struct why *why)
         .title = STR(""), .model = STR(""), .system = STR(""), .created_us = call->act.now_us};
     enum err err = read_draft(call, &chat, why);
     if (!err) err = chats_add(call->db, call->who.user, &chat, &chat.id, why);
-    return err ? err : answer_chat(call, &chat);
+    if (err) return err;
+    chat_tell_updated(&call->act, &chat);
+    return answer_chat(call, &chat);
 }
 
 static enum err load_chat(struct call *call, struct chat *chat_out, struct why *why)
@@ -146,22 +107,36 @@ enum err chats_patch(struct call *call, struct why *why)
     enum err err = load_chat(call, &chat, why);
     if (!err) err = read_draft(call, &chat, why);
     if (!err) err = chats_save(call->db, &chat, why);
-    return err ? err : answer_chat(call, &chat);
+    if (err) return err;
+    chat_tell_updated(&call->act, &chat);
+    return answer_chat(call, &chat);
+}
+
+/* It is durable: nobody needs what is still being written there. */
+static void stop_answers(struct call *call)
+{
+    uint64_t chat;
+    if (str_to_u64(call->params[0], &chat)) chat_runs_stop(call->api->chat_runs, chat);
+    call_reply(call);
 }
 
 enum err chats_delete(struct call *call, struct why *why)
 {
     struct chat chat;
     enum err err = load_chat(call, &chat, why);
+    if (!err) err = events_forget(call->db, str_of(topic_chat(chat.id).text), why);
     if (!err) err = chats_remove(call->db, chat.id, why);
-    if (!err) call_no_content(call);
-    return err;
+    if (err) return err;
+    chat_tell_deleted(&call->act, chat.id);
+    call_no_content(call);
+    call->after = stop_answers;
+    return OK;
 }
 
 static void put_turn_item(void *ctx, const struct chat_turn *turn)
 {
     struct page *page = ctx;
-    put_turn(&page->out, NULL, turn);
+    chat_put_turn(&page->out, NULL, turn);
     page->last = turn->id;
     page->count++;
 }
@@ -238,9 +213,9 @@ enum err chats_export(struct call *call, struct why *why)
     }
     struct json_out out = call_json(call);
     json_open(&out, NULL, '{');
-    put_chat(&out, "conversation", &chat);
+    chat_put(&out, "conversation", &chat);
     json_open(&out, "messages", '[');
-    for (size_t i = line->count; i-- > 0;) put_turn(&out, NULL, &line->turns[i]);
+    for (size_t i = line->count; i-- > 0;) chat_put_turn(&out, NULL, &line->turns[i]);
     json_close(&out, ']');
     json_close(&out, '}');
     return OK;
@@ -296,12 +271,18 @@ static enum err plan_answer(struct call *call, struct chat *chat, uint64_t quest
     struct json_out out = call_json(call);
     json_open(&out, NULL, '{');
     json_put_str(&out, "type", STR("turns"));
-    put_turn(&out, "question", &line->turns[0]);
-    put_turn(&out, "answer", &answer);
+    chat_put_turn(&out, "question", &line->turns[0]);
+    chat_put_turn(&out, "answer", &answer);
     json_close(&out, '}');
-    call->run =
-        chat_run_new(call->api, chat, answer.id, messages, write_messages(chat, line, messages),
-                     model.len ? model : chat->model, buf_str(&call->x->reply));
+    chat_tell_asked(&call->act, &line->turns[0], &answer);
+    struct chat_plan plan = {.owner = call->who.user,
+                             .chat = chat->id,
+                             .turn = answer.id,
+                             .messages = messages,
+                             .count = write_messages(chat, line, messages),
+                             .model = model.len ? model : chat->model,
+                             .first = buf_str(&call->x->reply)};
+    call->run = chat_run_new(call->api, &plan);
     call->after = begin_answer;
     return OK;
 }
@@ -310,14 +291,10 @@ static enum err plan_answer(struct call *call, struct chat *chat, uint64_t quest
 static enum err name_chat(struct call *call, struct chat *chat, struct str text, struct why *why)
 {
     if (chat->title.len) return OK;
-    size_t len = 0, chars = 0;
-    while (len < text.len && chars < TITLE_CHARS && text.at[len] != '\n') {
-        do len++;
-        while (len < text.len && ((unsigned char)text.at[len] & 0xc0) == 0x80);
-        chars++;
-    }
-    chat->title = str_head(text, len);
-    return chats_save(call->db, chat, why);
+    chat->title = chat_first_words(text);
+    enum err err = chats_save(call->db, chat, why);
+    if (!err) chat_tell_updated(&call->act, chat);
+    return err;
 }
 
 /* Where the question goes: `parent`, 0 for a new beginning, else behind the newest. */
@@ -400,7 +377,7 @@ static void write_past(struct call *call, const struct chat_turn *turn)
     out = json_begin(to);
     json_open(&out, NULL, '{');
     json_put_str(&out, "type", STR("stored"));
-    put_turn(&out, "answer", turn);
+    chat_put_turn(&out, "answer", turn);
     json_close(&out, '}');
     buf_add_str(to, STR("\n\n"));
 }

@@ -106,7 +106,7 @@ static void say_subscribe(struct live *live, const struct json *message)
     uint64_t after = 0;
     const struct json *position = json_get(message, "after");
     if (!json_as_str(json_get(message, "topic"), &topic) || !live_topic_parse(live, topic, &name)) {
-        live_send_error(live, "topic must be feed, me, group:ID or post:ID", topic);
+        live_send_error(live, LIVE_TOPICS, topic);
     } else if (position && !json_as_u64(position, &after)) {
         live_send_error(live, "after must be the number of the last event you have", topic);
     } else {
@@ -710,7 +710,7 @@ static void open_stream(struct call *call)
         uint64_t after = 0;
         one = str_trim(one);
         if (!live_topic_parse(live, one, &name)) {
-            live_send_error(live, "topic must be feed, me, group:ID or post:ID", one);
+            live_send_error(live, LIVE_TOPICS, one);
             continue;
         }
         bool resume = find_position(last, one, &after);

@@ -2,6 +2,7 @@
 /* api/live_internal.h: what live.c (connections) and live_topics.c (subscriptions) share. */
 #pragma once
 
+#include "api/chat_run.h"
 #include "api/live.h"
 #include "http/ws.h"
 
@@ -53,10 +54,11 @@ struct live_sub {
     struct list link;
     struct list ask; /* in live->asked, until its log is looked into */
     struct live *live;
-    struct catch_up *catch_up; /* reading the log; NULL: not now */
-    bool placed;               /* `sub.position` means something */
-    bool behind;               /* the rest of the log is sent when the reader has taken some */
-    bool quiet;                /* with `behind`: no answer is owed at the end */
+    struct catch_up *catch_up;    /* reading the log; NULL: not now */
+    bool placed;                  /* `sub.position` means something */
+    bool behind;                  /* the rest of the log is sent when the reader has taken some */
+    bool quiet;                   /* with `behind`: no answer is owed at the end */
+    struct chat_hearing *hearing; /* owned: a conversation's answers as they come; else NULL */
 };
 
 void live_send_text(struct live *live, struct str text);
@@ -87,7 +89,8 @@ void live_ask_for_upgrade(struct call *call, const struct why *why);
 /* The notice ends this log-in. */
 bool live_is_meant(const struct caller *who, const struct hub_notice *notice);
 
-/* "feed", "me", "group:3", "post:9" as a member writes it. */
+#define LIVE_TOPICS "topic must be feed, me, group:ID, post:ID or chat:ID"
+/* "feed", "me", "group:3", "post:9", "chat:4" as a member writes it. */
 MUST_USE bool live_topic_parse(const struct live *live, struct str text,
                                struct topic_name *name_out);
 /*

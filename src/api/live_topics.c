@@ -20,6 +20,7 @@
 #include "api/live_internal.h"
 
 #include "base/mem.h"
+#include "store/chats.h"
 #include "store/events.h"
 #include "store/groups.h"
 #include "store/sessions.h"
@@ -78,7 +79,8 @@ bool live_topic_parse(const struct live *live, struct str text, struct topic_nam
         *name_out = topic_user(live->who.user);
         return true;
     }
-    return parse_numbered(text, "group:", name_out) || parse_numbered(text, "post:", name_out);
+    return parse_numbered(text, "group:", name_out) || parse_numbered(text, "post:", name_out) ||
+           parse_numbered(text, "chat:", name_out);
 }
 
 /* --- reading the log --- */
@@ -94,16 +96,38 @@ static void keep_missed(void *ctx, uint64_t seq, struct str payload)
     look->missed_end = &missed->next;
 }
 
-static enum err check_right(struct catch_up *look, struct db *db, struct why *why)
+/* The number in "group:7", when it is one of that kind. */
+static bool is_numbered(const struct topic_name *name, const char *kind, uint64_t *id_out)
 {
-    struct str name = str_of(look->name.text);
-    struct group_id group;
-    if (!str_starts(name, STR("group:"))) return OK;
-    if (!str_to_u64(str_from(name, 6), &group.value)) return why_set(why, ERR_INVALID, "no topic");
+    struct str text = str_of(name->text), prefix = str_of(kind);
+    return str_starts(text, prefix) && str_to_u64(str_from(text, prefix.len), id_out);
+}
+
+static enum err check_member(struct catch_up *look, struct db *db, struct group_id group,
+                             struct why *why)
+{
     bool member;
     enum err err = groups_is_member(db, group, look->reader, &member, why);
     if (err || member) return err;
     return why_set(why, ERR_DENIED, "no such group, or you are not in it");
+}
+
+static enum err check_owner(struct catch_up *look, struct db *db, uint64_t id, struct why *why)
+{
+    struct chat chat;
+    enum err err = chats_load(db, &look->arena, look->reader, id, &chat, why);
+    if (err != ERR_NOT_FOUND) return err;
+    return why_set(why, ERR_DENIED, "no such conversation, or it is not yours");
+}
+
+static enum err check_right(struct catch_up *look, struct db *db, struct why *why)
+{
+    uint64_t id;
+    if (is_numbered(&look->name, "group:", &id)) {
+        return check_member(look, db, (struct group_id){id}, why);
+    }
+    if (is_numbered(&look->name, "chat:", &id)) return check_owner(look, db, id, why);
+    return OK;
 }
 
 /* Between instances the notice of a log-out can be lost; whoever looks again notices it here. */
@@ -196,6 +220,7 @@ static bool send_missed(struct live_sub *sub, const struct catch_up *look)
     size_t enough = (size_t)live->home->api->settings->live_queue_bytes / 2;
     for (const struct missed *m = look->missed; m; m = m->next) {
         sub->sub.position = m->seq;
+        if (sub->hearing) chat_hear_news(sub->hearing);
         live_send_text(live, m->text);
         if (m->next && live_waiting(live) > enough) return false;
     }
@@ -224,6 +249,22 @@ void live_go_on(struct live *live)
         sub->behind = false;
         start_look(sub, true, sub->sub.position, sub->quiet);
     }
+}
+
+static void on_piece(void *ctx, struct str text)
+{
+    const struct live_sub *sub = ctx;
+    live_send_text(sub->live, text);
+}
+
+/* What is written in a conversation right now, of which the log knows the questions only. */
+static void hear_answers(struct live_sub *sub)
+{
+    uint64_t chat;
+    if (sub->hearing == NULL && is_numbered(subscription_topic(&sub->sub), "chat:", &chat)) {
+        sub->hearing = chat_hear(sub->live->home, chat, on_piece, sub);
+    }
+    if (sub->hearing) chat_hear_new(sub->hearing);
 }
 
 /* Back on the loop. */
@@ -258,6 +299,7 @@ static void finish_look(struct catch_up *look)
         start_look(sub, true, head, true);
     } else {
         sub->sub.paused = false;
+        hear_answers(sub);
     }
 }
 
@@ -320,11 +362,13 @@ static void deliver_to_app(struct subscription *subscription, struct event *even
 {
     struct live_sub *sub = CONTAINER_OF(subscription, struct live_sub, sub);
     struct live *live = sub->live;
+    if (sub->hearing) chat_hear_news(sub->hearing); /* the event may be the end of what it brings */
     if (live->ws) {
         ws_send(live->ws, event->frame);
     } else {
         live_send_text(live, event->text);
     }
+    if (sub->hearing) chat_hear_new(sub->hearing); /* … or a question: its answer begins */
 }
 
 static void deliver_to_legacy(struct subscription *subscription, struct event *event)
@@ -370,6 +414,7 @@ void live_unsubscribe(struct live_sub *sub)
 {
     struct live *live = sub->live;
     if (sub->catch_up) sub->catch_up->sub = NULL;
+    chat_hear_end(sub->hearing);
     hub_unsubscribe(live->home->hub_loop, &sub->sub);
     list_remove(&sub->link);
     list_remove(&sub->ask);

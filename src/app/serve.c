@@ -167,24 +167,6 @@ static enum err open_threads(struct server *server, struct why *why)
                         &server->api.hashers, why);
 }
 
-static enum err apply_cut_off(void *ctx, struct db *db, struct why *why)
-{
-    (void)ctx;
-    return chat_turns_cut_off(db, STR("the server stopped while it was written"), why);
-}
-
-/* Whoever wrote what is still `streaming` is dead, unless there are other instances. */
-static enum err cut_off_answers(struct api *api, struct why *why)
-{
-    struct db *db;
-    if (api->settings->redis.len > 0) return OK;
-    enum err err = store_connect(api->store, &db, why);
-    if (err) return err;
-    err = store_write(api->store, db, apply_cut_off, NULL, why);
-    db_close(db);
-    return err;
-}
-
 static enum err open_api(struct server *server, struct why *why)
 {
     struct api *api = &server->api;
@@ -198,7 +180,7 @@ static enum err open_api(struct server *server, struct why *why)
     if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;
     files_sweep(s);
-    err = cut_off_answers(api, why);
+    if (s->redis.len == 0) err = chat_runs_cut_off(api, why); /* else others may be writing */
     if (err) return err;
     api->chat_runs = chat_runs_new();
     api->hub = hub_new();

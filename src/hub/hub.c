@@ -85,6 +85,11 @@ struct topic_name topic_post(struct post_id id)
     return topic_numbered("post", id.value);
 }
 
+struct topic_name topic_chat(uint64_t id)
+{
+    return topic_numbered("chat", id);
+}
+
 struct topic_name topic_presence(struct user_id id)
 {
     return topic_numbered("presence", id.value);

@@ -2,7 +2,7 @@
 /*
  * hub/hub.h: who hears of what.
  *
- * A topic is a name: feed, user:7, group:3, post:9. Stored events of a topic
+ * A topic is a name: feed, user:7, group:3, post:9, chat:4. Stored events of a topic
  * are numbered 1, 2, 3 … without gaps (store/events.h) and are published here
  * after the commit that numbered them. Ephemeral ones (typing, presence) have
  * the number 0 and are not kept anywhere.
@@ -42,6 +42,7 @@ struct topic_name topic_feed(void);
 struct topic_name topic_user(struct user_id id);
 struct topic_name topic_group(struct group_id id);
 struct topic_name topic_post(struct post_id id);
+struct topic_name topic_chat(uint64_t id); /* a conversation with a model */
 struct topic_name topic_presence(struct user_id id);
 /* What a member calls it: their own user:ID is "me". */
 struct str topic_public_name(const struct topic_name *name);

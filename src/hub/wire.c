@@ -82,7 +82,7 @@ static bool read_user(const struct json *value, struct user_id *user_out)
 /* feed, or one of the kinds with an id. */
 static bool read_topic(const struct json *value, struct topic_name *topic_out)
 {
-    static const char *const kinds[] = {"user", "group", "post", "presence"};
+    static const char *const kinds[] = {"user", "group", "post", "chat", "presence"};
     struct str text, kind, id;
     uint64_t number;
     unsigned at;

@@ -66,6 +66,18 @@ enum err chats_save(struct db *db, const struct chat *chat, struct why *why)
     return query_run(q, why);
 }
 
+enum err chats_entitle(struct db *db, uint64_t id, struct str from, struct str to,
+                       bool *changed_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_CHAT_ENTITLE);
+    query_str(q, to);
+    query_u64(q, id);
+    query_str(q, from);
+    enum err err = query_run(q, why);
+    *changed_out = !err && db_changes(db) > 0;
+    return err;
+}
+
 enum err chats_remove(struct db *db, uint64_t id, struct why *why)
 {
     struct query *q = db_query(db, SQL_CHAT_DELETE);
@@ -173,7 +185,19 @@ static void bind_tokens(struct query *q, int64_t tokens)
     }
 }
 
-enum err chat_turns_end(struct db *db, const struct chat_turn *turn, struct why *why)
+enum err chat_turns_save(struct db *db, const struct chat_turn *turn, struct why *why)
+{
+    struct query *q = db_query(db, SQL_TURN_SAVE);
+    query_str(q, turn->content);
+    query_str(q, turn->reasoning);
+    query_str(q, turn->site);
+    query_str(q, turn->model);
+    query_u64(q, turn->id);
+    return query_run(q, why);
+}
+
+enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there_out,
+                        struct why *why)
 {
     struct query *q = db_query(db, SQL_TURN_END);
     query_str(q, turn->status);
@@ -186,12 +210,24 @@ enum err chat_turns_end(struct db *db, const struct chat_turn *turn, struct why 
     bind_tokens(q, turn->output_tokens);
     query_i64(q, turn->estimated);
     query_u64(q, turn->id);
-    return query_run(q, why);
+    enum err err = query_run(q, why);
+    *there_out = !err && db_changes(db) > 0;
+    return err;
 }
 
-enum err chat_turns_cut_off(struct db *db, struct str detail, struct why *why)
+enum err chat_turns_cut_off(struct db *db, struct str detail, chat_turn_each *each, void *ctx,
+                            struct why *why)
 {
-    struct query *q = db_query(db, SQL_TURNS_CUT_OFF);
+    struct query *q = db_query(db, SQL_TURNS_STREAMING);
+    while (query_next(q)) {
+        struct chat_turn turn = read_turn(q);
+        turn.status = STR("cut_off");
+        turn.detail = detail;
+        each(ctx, &turn);
+    }
+    enum err err = query_end(q, why);
+    if (err) return err;
+    q = db_query(db, SQL_TURNS_CUT_OFF);
     query_str(q, detail);
     return query_run(q, why);
 }

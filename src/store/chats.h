@@ -39,6 +39,9 @@ MUST_USE enum err chats_list(struct db *db, struct user_id owner, uint64_t befor
                              chat_each *each, void *ctx, struct why *why);
 /* Title, model and system prompt. */
 MUST_USE enum err chats_save(struct db *db, const struct chat *chat, struct why *why);
+/* Another title, if it still has that one; `*changed_out`: it had. */
+MUST_USE enum err chats_entitle(struct db *db, uint64_t id, struct str from, struct str to,
+                                bool *changed_out, struct why *why);
 /* With all its turns. */
 MUST_USE enum err chats_remove(struct db *db, uint64_t id, struct why *why);
 
@@ -50,7 +53,12 @@ MUST_USE enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t c
 /* All branches, oldest first. */
 MUST_USE enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, uint64_t limit,
                                   chat_turn_each *each, void *ctx, struct why *why);
-/* What an answer has become. No turn any more: nothing to do. */
-MUST_USE enum err chat_turns_end(struct db *db, const struct chat_turn *turn, struct why *why);
-/* At start: whoever wrote these is gone. */
-MUST_USE enum err chat_turns_cut_off(struct db *db, struct str detail, struct why *why);
+/* What came of an answer so far: words, site and model. Nothing when it has ended. */
+MUST_USE enum err chat_turns_save(struct db *db, const struct chat_turn *turn, struct why *why);
+/* What an answer has become. `*there_out` false: it was deleted meanwhile, nothing is changed. */
+MUST_USE enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there_out,
+                                 struct why *why);
+/* At start: whoever wrote these is gone. `each` gets them as they are then; it must not ask `db`.
+ */
+MUST_USE enum err chat_turns_cut_off(struct db *db, struct str detail, chat_turn_each *each,
+                                     void *ctx, struct why *why);

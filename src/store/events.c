@@ -74,6 +74,23 @@ enum err events_add(struct db *db, struct str name, struct str fold, struct str 
     return err;
 }
 
+enum err events_forget(struct db *db, struct str name, struct why *why)
+{
+    struct topic_state topic;
+    bool found;
+    enum err err = lock_topic(db, name, &topic, &found, why);
+    if (err || !found) return err;
+    struct query *q = db_query(db, SQL_EVENTS_TRIM);
+    query_u64(q, topic.id);
+    query_u64(q, topic.head);
+    err = query_run(q, why);
+    if (err) return err;
+    q = db_query(db, SQL_TOPIC_SET_TAIL);
+    query_u64(q, topic.head);
+    query_u64(q, topic.id);
+    return query_run(q, why);
+}
+
 enum err topics_remove(struct db *db, struct str name, struct why *why)
 {
     struct query *q = db_query(db, SQL_TOPIC_REMOVE);

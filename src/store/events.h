@@ -22,6 +22,8 @@ MUST_USE enum err topics_load(struct db *db, struct str name, struct topic_state
 /* Number and store an event. `payload` is JSON. `fold` empty: none. */
 MUST_USE enum err events_add(struct db *db, struct str topic, struct str fold, struct str payload,
                              int64_t now_us, uint64_t *seq_out, struct why *why);
+/* Its events go, its numbers go on: who comes back from before must load anew. */
+MUST_USE enum err events_forget(struct db *db, struct str name, struct why *why);
 /* The topic and its events go: what it told of is gone. */
 MUST_USE enum err topics_remove(struct db *db, struct str name, struct why *why);
 

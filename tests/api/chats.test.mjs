@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 import { assertOk, assertProblem } from '../support/checks.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
+import { until } from '../support/watch.mjs';
 
 let provider;
 let server;
@@ -189,6 +190,13 @@ test('an_answer_goes_on_without_readers_and_ends_when_nobody_came_back', async (
   assert.deepEqual([stored.status, stored.content], ['interrupted', 'half']);
 });
 
+test('an_answer_that_is_read_goes_on_for_longer_than_it_would_without_readers', async () => {
+  const deltas = Array.from({ length: 12 }, (_, i) => `${i} `);
+  provider.script([{ deltas, everyMs: 400 }]); // 4.8 s; alone it may go on for one, seen within two more
+  const events = await (await ask(await make(), { text: 'go' })).until();
+  assert.deepEqual([events.at(-1).type, events.at(-1).end, textOf(events)], ['done', 'complete', deltas.join('')]);
+});
+
 test('a_repeated_question_with_its_Idempotency_Key_is_asked_once', async () => {
   provider.script([{ deltas: ['once'] }]);
   const chat = await make();
@@ -204,7 +212,7 @@ test('a_repeated_question_with_its_Idempotency_Key_is_asked_once', async () => {
 
 for (const signal of ['kill', 'stop']) {
   test(`after_a_${signal}_in_the_middle_the_answer_is_cut_off_never_complete`, async () => {
-    provider.script([{ deltas: ['half', 'never'], stallAfter: 1 }]);
+    provider.script([{ deltas: ['half', 'never'], reasoning: ['hm'], stallAfter: 2 }]);
     // Given a folder, it is SQLite whatever the others use: who dies gives no database back.
     const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-chats-'));
     const first = await startServer({ env: env(), dataDir });
@@ -213,16 +221,20 @@ for (const signal of ['kill', 'stop']) {
     const stream = await Stream.open(first, 'POST', `${base}/${chat.id}/messages`, { token: me.token, json: { text: 'go' } });
     await stream.until(isDelta);
     const ended = stream.until().catch(() => {});
+    const kept = async (at) => assertOk(await at.api('GET', `${base}/${chat.id}/messages`, { token: me.token })).items;
     if (signal === 'kill') {
+      // Stored every five seconds or so, and not the end of it.
+      const [, half] = await until(() => kept(first), ([, { content }]) => content !== '');
+      assert.deepEqual([half.status, half.content, half.reasoning, half.site], ['streaming', 'half', 'hm', 'openai']);
       await first.kill();
     } else {
       await first.stop({ keepData: true });
     }
     await ended;
     const second = await startServer({ env: env(), dataDir });
-    const { items } = assertOk(await second.api('GET', `${base}/${chat.id}/messages`, { token: me.token }));
-    assert.deepEqual(items.map(({ status }) => status), ['complete', 'cut_off']);
-    if (signal === 'stop') assert.equal(items[1].content, 'half');
+    const [question, answer] = await kept(second);
+    assert.deepEqual([question.status, answer.status], ['complete', 'cut_off']);
+    assert.deepEqual([answer.content, answer.reasoning, answer.site], ['half', 'hm', 'openai']);
     await second.stop({ keepData: true });
     await rm(dataDir, { recursive: true, force: true });
   });

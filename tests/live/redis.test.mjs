@@ -101,6 +101,22 @@ test('typing is told across instances', { timeout: 60_000 }, async () => {
   await Promise.all([reader.close(), writer.close()]);
 });
 
+test('a conversation is followed at another instance, but for the pieces of its answers', { timeout: 60_000 }, async () => {
+  const reader = await Live.open(b, lili.token);
+  const chat = (await a.api('POST', '/chat/conversations', { token: lili.token, json: {} })).body;
+  const topic = `chat:${chat.id}`;
+  await reader.subscribe(topic);
+  const asked = await a.api('POST', `/chat/conversations/${chat.id}/messages`, { token: lili.token, json: { text: 'hello' } });
+  assert.equal(asked.status, 200, asked.text);
+  const { question, answer } = (await reader.event('chat.asked')).data;
+  assert.equal(question.content, 'hello');
+  const end = (await reader.event('chat.answered')).data;
+  assert.deepEqual([end.turn, end.status, end.offline], [answer.id, 'complete', true]);
+  await reader.settle();
+  assert.deepEqual(reader.events('chat.piece'), []);
+  await reader.close();
+});
+
 test('a log-out at one instance closes the sockets at the other within a second', { timeout: 60_000 }, async () => {
   const wang = await a.register('wang');
   const live = await Live.open(b, wang.token), old = await Live.openLegacy(b, wang.token);

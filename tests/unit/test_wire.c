@@ -156,6 +156,7 @@ static const struct {
     enum err err;
 } strange[] = {
     {EVENT_OF("\"feed\"", "1", "false", "\"" PAYLOAD "\""), OK},
+    {EVENT_OF("\"chat:7\"", "1", "false", "\"" PAYLOAD "\""), OK},
     {EVENT_OF("\"feed\"", "1", "false", "\"" PAYLOAD "\"") "x", ERR_INVALID},
     {EVENT_OF("\"feed\"", "-1", "false", "\"" PAYLOAD "\""), ERR_INVALID},
     {EVENT_OF("\"feed\"", "\"1\"", "false", "\"" PAYLOAD "\""), ERR_INVALID},
