@@ -312,8 +312,8 @@ void http_stream_begin(struct http_exchange *x, struct http_stream_events events
     struct http_server *server = x->server;
     deadline_set(server->loop, &connection->deadline,
                  loop_now_us(server->loop) + HTTP_WRITE_TIMEOUT_US);
-    socket_send(connection->socket,
-                &(struct iovec){server->head_scratch.at, server->head_scratch.len}, 1);
+    /* At the end of the turn, with the first of the body if that is there already. */
+    socket_queue_give(connection->socket, blob_copy(buf_str(&server->head_scratch)));
 }
 
 void http_stream_write(struct http_exchange *x, struct str bytes)
