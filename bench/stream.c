@@ -48,7 +48,7 @@ static const char help[] =
     "  --cancel N            so many are closed by their readers meanwhile, one by one (0)\n"
     "  --pid PID[,PID...]    the server's processes; without them no CPU time, no memory\n";
 
-enum { EVENTS = 512, TAIL = 32, STAMP = 16, CANCEL_US_MAX = 5000000 };
+enum { EVENTS = 512, TAIL = 32, STAMP = 16, CANCEL_US_MAX = 10000000 };
 
 static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                            "Transfer-Encoding: chunked\r\n\r\n";
