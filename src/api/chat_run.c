@@ -3,6 +3,8 @@
  * api/chat_run.c: one lock for each run guards its ring, its readers and what
  * it has said; all else is the home loop's. Who reads is in chat_readers.c.
  */
+#include "api/chat_run.h"
+
 #include "api/chat_frames.h"
 #include "api/chat_run_internal.h"
 #include "api/chat_shapes.h"
