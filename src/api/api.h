@@ -70,6 +70,7 @@ struct api_loop {
     struct list chats; /* open sockets of /chat, of struct chat_socket (chat_ws.c) */
     size_t chat_count;
     struct list runs;     /* answers under way, of struct chat_run (chat_run.c) */
+    struct list titles;   /* being asked for, of struct chat_title (chat_title.c) */
     atomic_bool draining; /* read on any thread */
     int index;
 };

@@ -3,9 +3,12 @@
  * api/chat_run.c: one lock for each run guards its ring, its readers and what
  * it has said; all else is the home loop's. Who reads is in chat_readers.c.
  */
+#include "api/chat_run.h"
+
 #include "api/chat_frames.h"
 #include "api/chat_run_internal.h"
 #include "api/chat_shapes.h"
+#include "api/chat_title.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -122,12 +125,27 @@ static void tell(struct chat_run *run, struct str json, bool last)
 
 /* --- the end --- */
 
+/* The offline engine has no opinion on titles. */
+static void ask_for_title(struct chat_run *run)
+{
+    if (run->title.len == 0 || !str_eq(run->turn.status, STR("complete"))) return;
+    if (str_eq(run->turn.site, STR("offline"))) return;
+    struct chat_entitled chat = {.owner = run->owner,
+                                 .chat = run->turn.chat,
+                                 .title = run->title,
+                                 .model = run->model,
+                                 .question = run->messages[run->message_count - 1].text,
+                                 .answer = run->turn.content};
+    chat_title_ask(run->home, &chat);
+}
+
 static void on_stored(struct chat_deed *deed, enum err err)
 {
     struct chat_run *run = CONTAINER_OF(deed, struct chat_run, end);
     if (err) chat_frame_error(&run->frame, "not_stored", "the answer could not be stored");
     forget(run);
     tell(run, buf_str(&run->frame), true);
+    if (!err) ask_for_title(run);
     list_remove(&run->link);
     chat_run_unref(run);
 }
@@ -310,6 +328,7 @@ static void on_linger(struct deadline *deadline)
 static void copy_question(struct chat_run *run, const struct chat_plan *plan)
 {
     run->model = arena_copy(&run->arena, plan->model);
+    run->title = arena_copy(&run->arena, plan->title);
     run->messages = ARENA_ARRAY(&run->arena, struct llm_message, plan->count);
     run->message_count = plan->count;
     for (size_t i = 0; i < plan->count; i++) {

@@ -25,7 +25,7 @@ struct chat_run {
     struct arena arena;       /* what is asked */
     struct llm_message *messages;
     size_t message_count;
-    struct str model;
+    struct str model, title;
 
     pthread_mutex_t lock;
     struct buf ring;     /* whole events */

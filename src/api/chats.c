@@ -248,6 +248,21 @@ static size_t write_messages(const struct chat *chat, const struct line *line,
     return count;
 }
 
+/* Nobody has named it, and no answer in this line has been asked for a name: the first words of
+ * the question stand there. A member who chose just these is taken for one who did not. */
+static struct str title_to_better(const struct chat *chat, const struct line *line)
+{
+    const struct chat_turn *first = &line->turns[line->count - 1];
+    if (first->parent != 0 || !str_eq(chat->title, chat_first_words(first->content))) {
+        return STR("");
+    }
+    for (size_t i = 0; i < line->count; i++) {
+        const struct chat_turn *turn = &line->turns[i];
+        if (turn->by_model && str_eq(turn->status, STR("complete"))) return STR("");
+    }
+    return chat->title;
+}
+
 /* Store the empty answer to `question` and plan it. The reply as it stands then is what an
  * Idempotency-Key gives again: the ids. */
 static enum err plan_answer(struct call *call, struct chat *chat, uint64_t question,
@@ -281,7 +296,8 @@ static enum err plan_answer(struct call *call, struct chat *chat, uint64_t quest
                              .messages = messages,
                              .count = write_messages(chat, line, messages),
                              .model = model.len ? model : chat->model,
-                             .first = buf_str(&call->x->reply)};
+                             .first = buf_str(&call->x->reply),
+                             .title = title_to_better(chat, line)};
     call->run = chat_run_new(call->api, &plan);
     call->after = begin_answer;
     return OK;

@@ -15,6 +15,7 @@
 
 #include "api/chat.h"
 #include "api/chat_run.h"
+#include "api/chat_title.h"
 #include "api/conversation_cache.h"
 #include "api/feed_cache.h"
 #include "api/files.h"
@@ -628,6 +629,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     list_init(&home->live);
     list_init(&home->chats);
     list_init(&home->runs);
+    list_init(&home->titles);
     if (store_kind(api->store) == DB_SQLITE) {
         enum err err = store_connect(api->store, &home->db, why);
         if (err) return err;
@@ -649,6 +651,7 @@ void api_loop_drain(struct api_loop *home)
     live_drain(home);
     chat_drain(home);
     chat_run_drain(home);
+    chat_title_drain(home);
 }
 
 void api_loop_abort(struct api_loop *home)

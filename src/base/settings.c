@@ -87,6 +87,8 @@ const struct setting settings_table[] = {
          "Whether strangers may ask the model over /chat, as clients of the older chat server do; off: members only."),
     INT(chat_linger_s, "chat-linger-seconds", "HUTONG_CHAT_LINGER_SECONDS", "120", 0, 86400,
         "Seconds an answer in a conversation goes on when nobody reads it any more."),
+    BOOL(chat_titles, "chat-titles", "HUTONG_CHAT_TITLES", "on",
+         "Whether the model that gave the first answer of a conversation is asked for its title too; off: the first words of the question."),
     TEXT(upload_dir, "upload-dir", "HUTONG_UPLOAD_DIR UPLOAD_DIR", "", "Folder for pictures; default DATA/uploads."),
     INT(image_bytes_max, "image-bytes-max", "HUTONG_IMAGE_BYTES_MAX", "10485760", 1024, 1073741824, "Largest picture, in bytes."),
     INT(avatar_bytes_max, "avatar-bytes-max", "HUTONG_AVATAR_BYTES_MAX", "2097152", 1024, 1073741824, "Largest avatar, in bytes."),

@@ -62,6 +62,7 @@ struct settings {
     /* Chat */
     bool chat_open;
     int64_t chat_linger_s;
+    bool chat_titles;
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

@@ -18,6 +18,7 @@ let li;
 let wu;
 const env = () => ({
   HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model',
+  HUTONG_CHAT_TITLES: 'off', // scripts are for answers; titles: tests/live/titles.test.mjs
 });
 before(async () => {
   provider = await startProvider();

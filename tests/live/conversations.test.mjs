@@ -20,6 +20,7 @@ let li;
 let wu;
 const env = () => ({
   HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LOOPS: '3',
+  HUTONG_CHAT_TITLES: 'off',
 });
 before(async () => {
   provider = await startProvider();
