@@ -124,8 +124,8 @@ class Browser {
     await settle();
   }
 
-  hears() {
-    return this.chat.until('delta');
+  async hears() {
+    if (!this.chat.frames.some((frame) => frame.includes('"delta"'))) await this.chat.until('delta');
   }
 
   async leave() {
