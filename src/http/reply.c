@@ -291,10 +291,17 @@ struct blob *http_chunk(struct str bytes)
     return chunk;
 }
 
+/* The peer closed its half while a worker had the exchange: `gone` comes in a turn of its own. */
+static void close_if_left(struct http_exchange *x)
+{
+    if (x->connection && x->connection->peer_done) socket_close(x->connection->socket);
+}
+
 void http_watch(struct http_exchange *x, struct http_stream_events events)
 {
     ASSERT(!x->replied);
     x->stream = events;
+    close_if_left(x);
 }
 
 void http_stream_begin(struct http_exchange *x, struct http_stream_events events)
@@ -314,6 +321,7 @@ void http_stream_begin(struct http_exchange *x, struct http_stream_events events
                  loop_now_us(server->loop) + HTTP_WRITE_TIMEOUT_US);
     /* At the end of the turn, with the first of the body if that is there already. */
     socket_queue_give(connection->socket, blob_copy(buf_str(&server->head_scratch)));
+    close_if_left(x);
 }
 
 void http_stream_write(struct http_exchange *x, struct str bytes)

@@ -5,12 +5,14 @@
 // it tries again. The site takes one request at a time here, so that each next answer proves that
 // the place is free. One loop: what a client did before another's round trip has been heard then.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
 import { Chat, textOf } from '../support/chat.mjs';
 import { assertOk } from '../support/checks.mjs';
+import { startMariadb } from '../support/mariadb.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/watch.mjs';
@@ -122,8 +124,8 @@ class Browser {
     await settle();
   }
 
-  hears() {
-    return this.chat.until('delta');
+  async hears() {
+    if (!this.chat.frames.some((frame) => frame.includes('"delta"'))) await this.chat.until('delta');
   }
 
   async leave() {
@@ -274,4 +276,36 @@ test('what was given up before a question was under way costs nothing', async ()
   assertOk(await server.api('POST', '/v1/chat/completions', { token: key, json: { model: 'openai/m', messages: [{ role: 'user', content: 'mine' }] } }));
   const rows = await until(async () => assertOk(await server.api('GET', '/usage', { token: mei.token })).items.filter(({ key_id }) => key_id === id), (items) => items.some(({ model }) => model === 'm'));
   assert.deepEqual(rows.map((row) => [row.model, row.requests, row.input_tokens, row.output_tokens]), [['m', 1, 5, 2]]);
+});
+
+test('while its key is looked up (MariaDB, where a worker does that)', async () => {
+  const mariadb = await startMariadb();
+  const url = await mariadb.newDatabase();
+  const first = server;
+  server = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LOOPS: '1', HUTONG_DATABASE: url } });
+  const ours = key;
+  const session = spawn('mariadb', ['--no-defaults', '-uroot', '--batch', '--unbuffered',
+    `--socket=${mariadb.socket}`, /@\/([^?]+)/.exec(url)[1]], { stdio: ['pipe', 'pipe', 'inherit'] });
+  try {
+    const { token } = await server.register('mei_maria');
+    key = assertOk(await server.api('POST', '/keys', { token, json: { name: 'k' } }), 201).key;
+    session.stdin.write("LOCK TABLES api_keys WRITE;\nSELECT 'locked';\n");
+    await once(session.stdout, 'data', patience());
+    const one = new Program(true);
+    await one.ask('openai/m', 'left before it was known');
+    await one.leave();
+    provider.script([{ deltas: ['next'] }]);
+    const next = server.api('POST', '/v1/chat/completions', { token: key, json: { model: 'openai/m', messages: [{ role: 'user', content: 'mine' }] } });
+    await settle();
+    session.stdin.end('UNLOCK TABLES;\n');
+    assert.equal(assertOk(await next).choices[0].message.content, 'next');
+    await settle();
+    assert.deepEqual(provider.requests.map(({ body }) => body.messages.at(-1).content), ['mine']);
+  } finally {
+    session.stdin.end();
+    await server.stop();
+    await mariadb.stop();
+    server = first;
+    key = ours;
+  }
 });

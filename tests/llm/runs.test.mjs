@@ -74,6 +74,12 @@ const words = (count, size) => Array.from({ length: count }, (_, i) => `[${i}]${
 const textOf = (events) => events.filter(({ type }) => type === 'delta').map(({ text }) => text).join('');
 const stored = async (chat) => assertOk(await server.api('GET', `${base}/${chat.id}/messages`, { token: li.token })).items[1];
 
+// For the provider: goes on behind every 500th piece only when that reader has it.
+function paceOf(readerOf) {
+  const heard = (n) => readerOf()?.reply.lastIndexOf(`[${n}]`) >= 0;
+  return (n) => n % 500 === 1 && until(() => heard(n - 1) || server.api('GET', '/health'), (seen) => seen === true);
+}
+
 async function begin(script) {
   const at = provider.requests.length;
   provider.script([script]);
@@ -98,11 +104,13 @@ test('who joins late gets everything from the first word, on any loop', async ()
 });
 
 test('who joins when the beginning is no longer held is told to reload', async () => {
-  const deltas = words(1000, 600);
-  const { chat, reader, asked, stream } = await begin({ deltas, stallAfter: 900 });
+  const deltas = words(3000, 200);
+  let first;
+  const { chat, reader, asked, stream } = await begin({ deltas, stallAfter: 2900, pace: paceOf(() => first) });
+  first = reader;
   const whole = reader.all();
   await provider.until(() => asked.stalled);
-  await until(() => reader.reply.includes('[899]') || server.api('GET', '/health'), (seen) => seen === true);
+  await until(() => reader.reply.includes('[2899]') || server.api('GET', '/health'), (seen) => seen === true);
   const late = await (await Reader.open('GET', stream)).all();
   assert.deepEqual(late, [{ type: 'reload' }]);
   asked.resume();
@@ -115,8 +123,7 @@ test('a reader who falls behind the ring is told to reload, and holds nobody bac
   // frame.
   const deltas = Array.from({ length: 25_000 }, (_, i) => `[${i}]${'\u0001'.repeat(30)}`);
   let quick;
-  const heard = (n) => quick && quick.reply.lastIndexOf(`[${n}]`) >= 0;
-  const pace = (n) => n % 500 === 1 && until(() => heard(n - 1) || server.api('GET', '/health'), (seen) => seen === true);
+  const pace = paceOf(() => quick);
   const { chat, reader: slow, asked, stream } = await begin({ deltas, pace });
   quick = await Reader.open('GET', stream);
   const whole = await quick.all();
