@@ -417,6 +417,9 @@ int run_serve(struct args *args)
 {
     struct why why;
     sigset_t signals;
+    if (args->word_count > 0) {
+        return usage_error("serve takes options only, and not \"%s\"", args->words[0]);
+    }
     struct server *server = NEW(struct server);
     server->api.settings = &args->settings;
     server->reserved_fd = -1;
