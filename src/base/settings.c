@@ -38,7 +38,7 @@ const struct setting settings_table[] = {
     INT(head_timeout_s, "head-timeout", "HUTONG_HEAD_TIMEOUT", "15", 1, 3600,
         "Seconds a client has for the head of a request and the first byte of its body."),
     INT(body_timeout_s, "body-timeout", "HUTONG_BODY_TIMEOUT", "15", 1, 3600,
-        "Seconds between two pieces of a body."),
+        "Seconds between two pieces of a body; all of it has these and one more for every 500 bytes."),
     INT(idle_timeout_s, "idle-timeout", "HUTONG_IDLE_TIMEOUT", "75", 1, 86400,
         "Seconds a connection may wait for its next request."),
     INT(drain_timeout_s, "drain-timeout", "HUTONG_DRAIN_TIMEOUT", "10", 0, 3600,
