@@ -345,6 +345,7 @@ static void drain(struct server *server, const sigset_t *signals)
 static void close_server(struct server *server)
 {
     struct api *api = &server->api;
+    bool stored = api->store != NULL;
     close_reserved(server);
     /* Nothing new comes in; then those that still work on something bring it back to loops that
      * run; then the loops. */
@@ -362,6 +363,7 @@ static void close_server(struct server *server)
         loop_close(server->loops[i].loop);
         api_loop_close(&server->loops[i].home);
     }
+    if (stored) store_tidy(api->settings->database);
     mem_free(server->loops);
     gateway_free(api->gateway);
     llm_free(api->llm);

@@ -85,6 +85,15 @@ describe('SIGTERM', () => {
     rmSync(server.dataDir, { recursive: true });
   });
 
+  test('the database is one file afterwards, so that whoever copies it has it all', async (t) => {
+    const server = await started(t);
+    await server.register('lilei');
+    assert.ok(readdirSync(server.dataDir).includes('hutong.db-wal'));
+    await server.stop({ keepData: true });
+    assert.deepEqual(readdirSync(server.dataDir).sort(), ['hutong.db', 'keys.json', 'uploads']);
+    assert.match(await server.sqlText('SELECT username FROM users'), /lilei/);
+  });
+
   test('a connection that says nothing does not hold it up', async (t) => {
     const server = await started(t, { env: { HUTONG_DRAIN_TIMEOUT: '60' } });
     const silent = await Wire.open(server.port);
