@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "http/internal.h"
+#include "http/url.h"
 
 enum { FREE_EXCHANGES_MAX = 64, KEEP_BODY_BYTES = 32 * 1024, LINGER_MS = 5000 };
 
@@ -302,7 +303,13 @@ static const char *understand_head(struct http_connection *connection, struct ht
     for (size_t i = 0; i < x->header_count; i++) {
         struct str name = x->headers[i].name, value = x->headers[i].value;
         if (name.len == 0) return "a header without a name";
-        if (str_eq_nocase(name, STR("host"))) hosts++;
+        if (str_eq_nocase(name, STR("host"))) {
+            struct url_host host;
+            /* RFC 9112, 3.2; nothing is what one says of a target without an authority. */
+            if (value.len > 0 && !url_host_parse(value, &host))
+                return "the Host header names no host";
+            hosts++;
+        }
         if (str_eq_nocase(name, STR("transfer-encoding"))) {
             codings++;
             only_chunked = str_eq_nocase(value, STR("chunked"));
