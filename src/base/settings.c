@@ -157,6 +157,10 @@ const struct setting settings_table[] = {
     {"mysql-password", "MYSQL_PASSWORD", SETTING_SECRET, AT(mysql_password), "", 0, 0, NULL, "Its password."},
     TEXT(mysql_database, "mysql-database", "MYSQL_DATABASE", "ai_community", "Its name."),
     TEXT(api_host, "api-host", "API_HOST", "", "Older name of the host part of listen."),
+    {"jwt-algorithm", "JWT_ALGORITHM", SETTING_CHOICE, AT(jwt_algorithm), "HS256", 0, 0, "HS256",
+     "How tokens are signed; there is one way."},
+    {"upload-url-prefix", "UPLOAD_URL_PREFIX", SETTING_CHOICE, AT(upload_url_prefix), "/files", 0, 0, "/files",
+     "Where pictures are served; other places never worked, the older program only said so in its answers."},
     INT(api_port, "api-port", "API_PORT", "8000", 0, 65535, "Older name of the port part of listen."),
 };
 /* clang-format on */

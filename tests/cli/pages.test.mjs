@@ -8,7 +8,7 @@ import { test } from 'node:test';
 
 import { hutong, newFolder } from '../support/command.mjs';
 
-const COMMANDS = ['serve', 'user', 'resident', 'db', 'doctor', 'settings'];
+const COMMANDS = ['serve', 'user', 'resident', 'db', 'llm', 'doctor', 'settings'];
 const COLUMNS = 79;
 
 function assertFits(text) {
@@ -105,6 +105,8 @@ const WRONG = [
   ['mysql-port', '99999', 'MYSQL_PORT', 'from 1 to 65535'],
   ['gzip', 'perhaps', 'HUTONG_GZIP', 'on or off'],
   ['log-level', 'loud', 'HUTONG_LOG_LEVEL', 'error warn info debug'],
+  ['jwt-algorithm', 'RS256', 'JWT_ALGORITHM', 'allowed: HS256'],
+  ['upload-url-prefix', 'https://cdn.example/files', 'UPLOAD_URL_PREFIX', 'allowed: /files'],
   ['listen', '127.0.0.1', 'HUTONG_LISTEN', 'HOST:PORT'],
   ['listen', '127.0.0.1:70000', 'HUTONG_LISTEN', 'a port from 0 to 65535'],
   ['listen', '::1:8000', 'HUTONG_LISTEN', '[::1]:8000'],
