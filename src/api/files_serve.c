@@ -94,6 +94,9 @@ static void add_headers(struct call *call, struct str name, int64_t modified_us)
     http_add_header(x, "X-Content-Type-Options", STR("nosniff"));
     http_add_header(x, "Content-Security-Policy", STR("default-src 'none'"));
     http_add_header(x, "Content-Disposition", STR("inline"));
+    /* A browser keeps it for a year: what it got for an <img> must not answer a script of another
+     * origin, which needs leave. With leave respond_cors() says the same. */
+    if (!call->allowed_origin) http_add_header(x, "Vary", STR("Origin"));
 }
 
 /* The open file becomes the reply, or the part of it that was asked for. */

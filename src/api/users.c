@@ -52,7 +52,6 @@ enum err users_put_me(struct call *call, struct why *why)
                                     .bio = input_str(call, "bio", false)};
     /* null leaves things unchanged, as it always did; an empty text takes them away. */
     change.clear_avatar = change.avatar_path.at && change.avatar_path.len == 0;
-    change.clear_bio = change.bio.at && change.bio.len == 0;
     if (change.clear_avatar) change.avatar_path.at = NULL;
     struct user user;
     err = input_check(call, why);

@@ -125,8 +125,9 @@ const struct command commands[] = {
      .run = run_db,
      .vets = true},
     {.name = "llm",
-     .usage = "check\nmodels\nchat [--model SITE/MODEL] [--system TEXT] [--usage] [--quiet] "
-              "QUESTION...\nchat --schema FILE [--model SITE/MODEL] [--system TEXT] QUESTION...",
+     .usage = "check\n"
+              "models\n"
+              "chat [OPTION...] QUESTION...",
      .summary = "language models: what answers, and a question to one",
      .manual =
          "  check    every site that is set up: does it answer, and with how many models\n"
@@ -141,8 +142,8 @@ const struct command commands[] = {
          "Options of chat:\n"
          "  --model SITE/MODEL  instead of the default (setting llm-model)\n"
          "  --system TEXT       what the model is told beforehand\n"
-         "  --schema FILE       the answer must be JSON that fits this JSON Schema; when it\n"
-         "                      does not, the model is told what is wrong, once\n"
+         "  --schema FILE       the answer must be JSON that fits this JSON Schema; when\n"
+         "                      it does not, the model is told what is wrong, once\n"
          "  --usage             tokens and times, to standard error\n"
          "  --quiet             do not say that the offline engine answers\n" SETTINGS_PARAGRAPH
          "\n"

@@ -177,12 +177,35 @@ static const char *version_note(struct errand *errand)
     return err ? why->text : "up to date";
 }
 
+/* Any program's SQLite file begins as our backups do. Others than those are told off elsewhere. */
+static bool is_foreign(struct errand *errand, const char *path)
+{
+    struct db *db = NULL;
+    struct why why;
+    if (db_open(arena_printf(errand->arena, "sqlite:%s", path), DB_LOOK, &db, &why)) return false;
+    struct query *q = db_query_text(
+        db,
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'");
+    bool missing = query_next(q) && query_get_u64(q, 0) == 0;
+    bool foreign = query_end(q, &why) == OK && missing;
+    db_close(db);
+    return foreign;
+}
+
+static int tell_foreign(const char *path)
+{
+    struct why why;
+    why_set(&why, ERR_CORRUPT, "%s is no backup of a community", path);
+    return fail(&why);
+}
+
 static int restore(struct errand *errand, const char *path)
 {
     struct backup_info info;
     struct why why;
     struct progress progress = {.what = "restoring"};
     int64_t began_us = clock_mono_us();
+    if (is_foreign(errand, path)) return tell_foreign(path);
     enum err err = open_data_folder(&errand->args->settings, &why);
     if (!err) err = backup_restore(path, errand->url, &info, &why, tell, &progress);
     progress_end(&progress);
@@ -202,6 +225,7 @@ static int check_file(struct errand *errand, const char *path)
     int64_t began_us = clock_mono_us();
     enum err err = backup_check(path, &info, &why);
     if (err) return fail(&why);
+    if (info.kind == DB_SQLITE && is_foreign(errand, path)) return tell_foreign(path);
     field("backup", path);
     field("of", kind_name(info.kind));
     field("holds", describe(errand->arena, &info));

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "app/page.h"
+#include "app/seed.h"
 #include "app/vet.h"
 #include "api/health.h"
 #include "auth/keyring.h"
+#include "auth/password.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/inspect.h"
@@ -408,6 +410,36 @@ static void check_people(struct visit *visit)
     }
 }
 
+/* A community that began with --demo and went on: its members' password is in the manual. */
+static bool has_demo_password(struct visit *visit)
+{
+    struct passwords passwords;
+    struct why why;
+    bool known = false, rehash;
+    if (passwords_open(&passwords, PASSWORD_COST_OWASP, &why)) return false;
+    struct query *q = db_query_text(visit->db, "SELECT password_hash FROM users WHERE username_key"
+                                               " IN ('demo_lan', 'demo_tom') AND is_ai = 0");
+    while (query_next(q) && !known) {
+        known = password_verify(&passwords, query_get_str(q, 0), str_of(seed_demo_password),
+                                &rehash, &why) == OK;
+    }
+    return query_end(q, &why) == OK && known;
+}
+
+static void check_demo(struct visit *visit)
+{
+    const char *host, *port;
+    struct why why;
+    if (!visit->has_schema || !has_demo_password(visit)) return;
+    bool near = vet_address(visit->arena, visit->settings->listen, &host, &port, &why) == OK &&
+                host[0] != '\0' && is_near(host);
+    visit_tell(visit, near ? FINDING_WARN : FINDING_WRONG, "demo members",
+               "log in as each of them and change it (PUT /auth/password), or begin anew in "
+               "another folder, without --demo",
+               "everybody knows the password of demo_lan or demo_tom%s",
+               near ? "; fine while only this machine can ask" : "");
+}
+
 /* --- the machine --- */
 
 static void check_files(struct visit *visit)
@@ -473,9 +505,10 @@ static void summarize(const struct visit *visit)
 int run_doctor(struct args *args)
 {
     static void (*const checks[])(struct visit * visit) = {
-        check_settings, check_data,     check_space,  check_file_system, check_keys,
-        check_uploads,  check_database, check_schema, check_soundness,   check_password,
-        check_people,   doctor_port,    check_files,  check_clock,       doctor_redis,
+        check_settings,  check_data,     check_space,    check_file_system,
+        check_keys,      check_uploads,  check_database, check_schema,
+        check_soundness, check_password, check_people,   check_demo,
+        doctor_port,     check_files,    check_clock,    doctor_redis,
     };
     if (args->word_count > 0) return usage_error("doctor takes settings only");
     struct visit visit = {

@@ -33,7 +33,9 @@ static enum err make_folder(struct str path, struct why *why)
             return why_set(why, ERR_IO, "cannot make the folder %s: %s", part, strerror(errno));
         }
     }
-    return OK;
+    struct stat info; /* a start must not succeed with a file where the pictures should go */
+    if (stat(path.at, &info) == 0 && S_ISDIR(info.st_mode)) return OK;
+    return why_set(why, ERR_IO, "%s is no folder", path.at);
 }
 
 enum err open_data_folder(const struct settings *settings, struct why *why)

@@ -41,7 +41,7 @@ static const struct person_row person_rows[] = {
     [LAN] = {"demo_lan", "阿兰", "住在胡同口，养了一只橘猫。", NULL, false},
     [TOM] = {"demo_tom", "Tom", "New in the lane. Learning Chinese, slowly.", NULL, false},
 };
-static const char demo_password[] = "hutong-demo";
+const char seed_demo_password[] = "hutong-demo";
 
 static const struct post_row {
     int author;
@@ -198,13 +198,13 @@ enum err seed_demo(struct api *api, struct why *why)
     if (err) return err;
     if (empty) {
         struct seeding seeding = {.api = api};
-        err = password_hash(&api->passwords, str_of(demo_password), seeding.hash, why);
+        err = password_hash(&api->passwords, str_of(seed_demo_password), seeding.hash, why);
         if (!err) err = store_write(api->store, db, apply_seed, &seeding, why);
         arena_release(&seeding.arena);
     }
     db_close(db);
     if (err) return err;
-    printf("Demo community: log in as demo_lan or demo_tom, password %s\n", demo_password);
+    printf("Demo community: log in as demo_lan or demo_tom, password %s\n", seed_demo_password);
     return OK;
 }
 

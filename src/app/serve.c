@@ -327,6 +327,7 @@ static void drain(struct server *server, const sigset_t *signals)
 static void close_server(struct server *server)
 {
     struct api *api = &server->api;
+    bool stored = api->store != NULL;
     close_reserved(server);
     /* Nothing new comes in; then those that still work on something bring it back to loops that
      * run; then the loops. */
@@ -344,6 +345,7 @@ static void close_server(struct server *server)
         loop_close(server->loops[i].loop);
         api_loop_close(&server->loops[i].home);
     }
+    if (stored) store_tidy(api->settings->database);
     mem_free(server->loops);
     gateway_free(api->gateway);
     llm_free(api->llm);
@@ -399,6 +401,9 @@ int run_serve(struct args *args)
 {
     struct why why;
     sigset_t signals;
+    if (args->word_count > 0) {
+        return usage_error("serve takes options only, and not \"%s\"", args->words[0]);
+    }
     struct server *server = NEW(struct server);
     server->api.settings = &args->settings;
     server->reserved_fd = -1;

@@ -74,6 +74,13 @@ static enum err check_listen(const struct settings *settings, struct why *why)
     return err;
 }
 
+static enum err check_data(const struct settings *settings, struct why *why)
+{
+    if (settings->data_dir.len > 0) return OK;
+    return why_set(why, ERR_INVALID,
+                   "\"\" is no folder; allowed: the path of one, like ./data or /var/lib/hutong");
+}
+
 static enum err check_database(const struct settings *settings, struct why *why)
 {
     struct arena arena = {0};
@@ -140,8 +147,13 @@ static enum err check_secret(const struct settings *settings, struct why *why)
 }
 
 const struct vet vets[] = {
-    {"listen", check_listen},           {"database", check_database}, {"cors-origins", check_cors},
-    {"trusted-proxies", check_proxies}, {"live-origins", check_live}, {"redis", check_redis},
+    {"listen", check_listen},
+    {"data", check_data},
+    {"database", check_database},
+    {"cors-origins", check_cors},
+    {"trusted-proxies", check_proxies},
+    {"live-origins", check_live},
+    {"redis", check_redis},
     {"jwt-secret", check_secret},
 };
 const size_t vets_count = COUNT_OF(vets);

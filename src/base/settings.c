@@ -38,7 +38,7 @@ const struct setting settings_table[] = {
     INT(head_timeout_s, "head-timeout", "HUTONG_HEAD_TIMEOUT", "15", 1, 3600,
         "Seconds a client has for the head of a request and the first byte of its body."),
     INT(body_timeout_s, "body-timeout", "HUTONG_BODY_TIMEOUT", "15", 1, 3600,
-        "Seconds between two pieces of a body."),
+        "Seconds between two pieces of a body; all of it has these and one more for every 500 bytes."),
     INT(idle_timeout_s, "idle-timeout", "HUTONG_IDLE_TIMEOUT", "75", 1, 86400,
         "Seconds a connection may wait for its next request."),
     INT(drain_timeout_s, "drain-timeout", "HUTONG_DRAIN_TIMEOUT", "10", 0, 3600,
@@ -159,6 +159,10 @@ const struct setting settings_table[] = {
     {"mysql-password", "MYSQL_PASSWORD", SETTING_SECRET, AT(mysql_password), "", 0, 0, NULL, "Its password."},
     TEXT(mysql_database, "mysql-database", "MYSQL_DATABASE", "ai_community", "Its name."),
     TEXT(api_host, "api-host", "API_HOST", "", "Older name of the host part of listen."),
+    {"jwt-algorithm", "JWT_ALGORITHM", SETTING_CHOICE, AT(jwt_algorithm), "HS256", 0, 0, "HS256",
+     "How tokens are signed; there is one way."},
+    {"upload-url-prefix", "UPLOAD_URL_PREFIX", SETTING_CHOICE, AT(upload_url_prefix), "/files", 0, 0, "/files",
+     "Where pictures are served; other places never worked, the older program only said so in its answers."},
     INT(api_port, "api-port", "API_PORT", "8000", 0, 65535, "Older name of the port part of listen."),
 };
 /* clang-format on */

@@ -94,6 +94,8 @@ struct settings {
     struct str mysql_host, mysql_user, mysql_password, mysql_database;
     int64_t mysql_port;
     struct str api_host;
+    /* Names that are read so that another value than ours is not passed over */
+    struct str jwt_algorithm, upload_url_prefix;
     int64_t api_port;
 };
 

@@ -189,10 +189,11 @@ static enum err check_profile(const struct profile_change *change, struct user *
         err = picture_path_check("avatar_path", change->avatar_path, why);
         user->brief.avatar_path = change->avatar_path;
     }
-    if (!err && change->bio.at)
+    if (!err && change->bio.at) {
         err = text_check("bio", change->bio, 0, LIMIT_BIO_MAX, &user->bio, why);
+        if (user->bio.len == 0) user->bio = (struct str){0}; /* an empty one is none */
+    }
     if (change->clear_avatar) user->brief.avatar_path = (struct str){0};
-    if (change->clear_bio) user->bio = (struct str){0};
     return err;
 }
 

@@ -63,7 +63,7 @@ MUST_USE enum err accounts_set_password(struct act *act, struct str hash, uint64
 /* .at NULL keeps what is there. */
 struct profile_change {
     struct str nickname, avatar_path, bio;
-    bool clear_avatar, clear_bio;
+    bool clear_avatar;
 };
 MUST_USE enum err accounts_set_profile(struct act *act, const struct profile_change *change,
                                        struct user *user_out, struct why *why);

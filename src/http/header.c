@@ -459,7 +459,9 @@ enum err header_trusted_parse(struct str list, struct header_trusted *trusted_ou
             return why_set(why, ERR_INVALID, "more than %d trusted proxies", HEADER_NETS_MAX);
         }
         if (!net_read(item, &found.nets[found.count])) {
-            return why_set(why, ERR_INVALID, "\"%.*s\" is neither an address nor a network",
+            return why_set(why, ERR_INVALID,
+                           "\"%.*s\" is neither an address nor a network; allowed: "
+                           "addresses like 127.0.0.1 and networks like 10.0.0.0/8",
                            STR_ARGS(item));
         }
         found.count++;

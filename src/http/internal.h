@@ -10,6 +10,8 @@
 
 /* A reader that takes no byte of a reply for this long is dropped. */
 #define HTTP_WRITE_TIMEOUT_US (INT64_C(60) * 1000000)
+/* Bytes a second that a body must keep up on the whole; the slowest telephone lines do. */
+#define HTTP_BODY_PACE 500
 
 enum connection_state {
     CONNECTION_IDLE,    /* between requests */
@@ -28,7 +30,8 @@ struct http_connection {
     struct chunk_guard chunks; /* of the body that is coming */
     struct buf ahead;          /* bytes that came before we could use them */
     struct deadline deadline;
-    struct list link; /* in server->connections */
+    int64_t body_due_us; /* when the body that is coming must be here; see feed_body() */
+    struct list link;    /* in server->connections */
     enum connection_state state;
     bool body_paused, feeding;
     bool peer_done; /* the peer has closed its half: what it asked before still gets its reply */

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "http/internal.h"
+#include "http/url.h"
 
 enum { FREE_EXCHANGES_MAX = 64, KEEP_BODY_BYTES = 32 * 1024, LINGER_MS = 5000 };
 
@@ -302,7 +303,13 @@ static const char *understand_head(struct http_connection *connection, struct ht
     for (size_t i = 0; i < x->header_count; i++) {
         struct str name = x->headers[i].name, value = x->headers[i].value;
         if (name.len == 0) return "a header without a name";
-        if (str_eq_nocase(name, STR("host"))) hosts++;
+        if (str_eq_nocase(name, STR("host"))) {
+            struct url_host host;
+            /* RFC 9112, 3.2; nothing is what one says of a target without an authority. */
+            if (value.len > 0 && !url_host_parse(value, &host))
+                return "the Host header names no host";
+            hosts++;
+        }
         if (str_eq_nocase(name, STR("transfer-encoding"))) {
             codings++;
             only_chunked = str_eq_nocase(value, STR("chunked"));
@@ -388,6 +395,7 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
         connection_set_state(connection, CONNECTION_WORKING);
     } else {
         connection->state = CONNECTION_BODY; /* keeps the deadline of the head */
+        connection->body_due_us = 0;
     }
     server->app.head(server->app.ctx, x);
     if (connection->exchange != x || x->replied) return;
@@ -442,12 +450,21 @@ static size_t feed_head(struct http_connection *connection, const char *bytes, s
     return SIZE_MAX; /* all of it */
 }
 
-static size_t feed_body(struct http_connection *connection, const char *bytes, size_t len)
+/* Each piece buys time, but a byte now and then does not keep a connection for days. */
+static void extend_body_time(struct http_connection *connection, size_t len)
 {
     struct http_server *server = connection->server;
-    llhttp_t *parser = &connection->parser;
+    int64_t now_us = loop_now_us(server->loop), pause_us = server->limits.body_timeout_us;
+    if (connection->body_due_us == 0) connection->body_due_us = now_us + pause_us;
+    connection->body_due_us += (int64_t)len * 1000000 / HTTP_BODY_PACE;
     deadline_set(server->loop, &connection->deadline,
-                 loop_now_us(server->loop) + server->limits.body_timeout_us);
+                 MIN(now_us + pause_us, connection->body_due_us));
+}
+
+static size_t feed_body(struct http_connection *connection, const char *bytes, size_t len)
+{
+    llhttp_t *parser = &connection->parser;
+    extend_body_time(connection, len);
     bool chunked = (parser->flags & F_CHUNKED) != 0;
     bool framed = !chunked || chunk_guard_look(&connection->chunks, bytes, len);
     llhttp_errno_t failed = framed ? llhttp_execute(parser, bytes, len) : HPE_INVALID_CHUNK_SIZE;
@@ -522,9 +539,11 @@ void http_body_resume(struct http_exchange *x)
     connection->body_paused = false;
     struct buf ahead = connection->ahead;
     buf_init(&connection->ahead, LIMIT_READ_AHEAD_BYTES + LIMIT_READ_BYTES);
-    deadline_set(connection->server->loop, &connection->deadline,
-                 loop_now_us(connection->server->loop) +
-                     connection->server->limits.body_timeout_us);
+    /* Our pause was not the peer's. */
+    int64_t due_us =
+        loop_now_us(connection->server->loop) + connection->server->limits.body_timeout_us;
+    connection->body_due_us = MAX(connection->body_due_us, due_us);
+    deadline_set(connection->server->loop, &connection->deadline, due_us);
     socket_resume(connection->socket);
     ask_for_body(connection);
     if (ahead.len > 0) feed(connection, ahead.at, ahead.len);

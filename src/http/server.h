@@ -9,7 +9,8 @@
  *
  * A slow client holds a connection at most head_timeout from the first byte of
  * a request to the first byte of its body; every further piece of the body has
- * body_timeout; a reader that takes no byte of a reply for 60 s is dropped.
+ * body_timeout, and all of it that plus a second for each HTTP_BODY_PACE bytes;
+ * a reader that takes no byte of a reply for 60 s is dropped.
  *
  * llhttp is behind this and nowhere else. TLS and HTTP/2 are a proxy's work.
  */

@@ -12,7 +12,11 @@ static struct group read_group(struct query *q)
                           .messages_count = query_get_u64(q, 5),
                           .unread_count = query_get_u64(q, 6),
                           .members_count = query_get_u64(q, 7),
-                          .read_id = query_get_u64(q, 8)};
+                          .read_id = query_get_u64(q, 8),
+                          .last_id = {query_get_u64(q, 9)},
+                          .last_content = query_get_str(q, 10),
+                          .last_created_us = query_get_i64(q, 11),
+                          .last_sender = {query_get_u64(q, 12)}};
 }
 
 enum err groups_add(struct db *db, struct str name, struct str type, struct user_id owner,
@@ -44,6 +48,7 @@ enum err groups_load(struct db *db, struct arena *arena, struct group_id id, str
         *group_out = read_group(q);
         group_out->name = arena_copy(arena, group_out->name);
         group_out->type = arena_copy(arena, group_out->type);
+        group_out->last_content = arena_copy(arena, group_out->last_content);
     }
     enum err err = query_end(q, why);
     return err || found ? err : not_found(why);
@@ -58,10 +63,6 @@ enum err groups_list(struct db *db, struct user_id member, uint64_t after, uint6
     query_u64(q, limit);
     while (query_next(q)) {
         struct group group = read_group(q);
-        group.last_id.value = query_get_u64(q, 9);
-        group.last_content = query_get_str(q, 10);
-        group.last_created_us = query_get_i64(q, 11);
-        group.last_sender.value = query_get_u64(q, 12);
         each(ctx, &group);
     }
     return query_end(q, why);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "store/migrate.h"
@@ -42,6 +43,17 @@ void store_close(struct store *store)
     writer_close(store->writer);
     mem_free(store->url);
     mem_free(store);
+}
+
+void store_tidy(struct str url)
+{
+    struct db *db = NULL;
+    struct why why;
+    if (!str_starts(url, STR("sqlite:"))) return;
+    /* What the last one to close does, if it may write. */
+    if (db_open(url, DB_MAINTAIN, &db, &why) != OK)
+        log_warn("store.tidy", "reason=\"%s\"", why.text);
+    db_close(db);
 }
 
 enum db_kind store_kind(const struct store *store)

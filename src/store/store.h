@@ -17,6 +17,12 @@ struct store;
 MUST_USE enum err store_open(struct str url, size_t group_max, struct store **store_out,
                              struct why *why);
 void store_close(struct store *store); /* NULL is fine */
+/*
+ * After everything of a store is closed: SQLite's log goes into the database file, and away. The
+ * readers of the loops close last, and they may not do it. Leaves a database alone that another
+ * process has open, and a log that cannot be moved (it is read at the next start).
+ */
+void store_tidy(struct str url);
 enum db_kind store_kind(const struct store *store);
 /* NULL for MariaDB. */
 const struct writer_stats *store_writer_stats(const struct store *store);

@@ -118,6 +118,7 @@ describe('uploads', () => {
       assert.equal(file.headers['content-type'], 'image/webp');
       assert.equal(file.headers['cache-control'], 'public, max-age=31536000, immutable');
       assert.equal(file.headers['x-content-type-options'], 'nosniff');
+      assert.equal(file.headers.vary, 'Origin', 'what a cache got for an <img> is no answer for a script');
       assert.equal(file.headers['content-security-policy'], "default-src 'none'");
       assert.equal(file.headers['content-disposition'], 'inline');
       assert.equal(file.headers['accept-ranges'], 'bytes');

@@ -510,6 +510,8 @@ describe('a group', () => {
     assert.deepEqual(items.map(({ name }) => name), ['g1', 'g2', 'g3']);
     assert.deepEqual(items[0].last_message, { id: said.id, sender_id: b.id, content: 'last word', created_at: said.created_at });
     assert.equal(items[1].last_message, null);
+    const one = assertOk(await get(`/groups/${items[0].id}`, a)).group;
+    assert.deepEqual(one, items[0], 'one by itself is the same');
     assert.deepEqual(assertOk(await get('/groups', b)).items.map(({ name }) => name), ['g1', 'g3']);
     assert.deepEqual(assertOk(await get(`/groups?limit=1&after=${made[0].id}`, a)).items.map(({ name }) => name), ['g2']);
     assertOk(await remove(b, said.id), 204);

@@ -253,6 +253,14 @@ test('a token in the query reaches no log, also when it comes without TLS', asyn
   assert.ok(!(await nginx.log()).includes(token));
 });
 
+test('the WebSocket to a model passes', async () => {
+  const socket = new WebSocket(`wss://127.0.0.1:${nginx.ports.tls}/chat`, { ca: nginx.ca, servername: HOST, headers: { host: HOST } });
+  await once(socket, 'open');
+  socket.close();
+  const [code] = await once(socket, 'close');
+  assert.equal(code, 1005);
+});
+
 test('the live WebSocket passes', async () => {
   const member = await server.register('nginx_live');
   const socket = new WebSocket(`wss://127.0.0.1:${nginx.ports.tls}/live`,

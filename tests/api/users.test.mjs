@@ -90,6 +90,7 @@ describe('a profile', () => {
       assert.deepEqual(assertOk(await change(nothing)), first);
     }
     assert.equal(assertOk(await change({ bio: 'other' })).nickname, '阿达');
+    assert.equal(assertOk(await change({ bio: ' \n\u3000' })).bio, null, 'blanks are none');
     const cleared = assertOk(await change({ bio: '', avatar_path: '' }));
     assert.deepEqual([cleared.bio, cleared.avatar_path, cleared.nickname], [null, null, '阿达']);
     assert.deepEqual(assertOk(await get(`/users/${ada.id}`)), cleared);

@@ -245,6 +245,15 @@ test('a backup goes back into its own engine only', async (t) => {
   await fails(['db', 'restore', b, '--data', path.join(dir, 'new')], /is a backup of MariaDB/);
 });
 
+test('the database of another program is no backup', async (t) => {
+  const dir = await newFolder(t);
+  const other = path.join(dir, 'other.db');
+  await exec('sqlite3', [other, 'CREATE TABLE pictures (id INTEGER PRIMARY KEY)']);
+  await fails(['db', 'check', other], /is no backup of a community/);
+  await fails(['db', 'restore', other, '--data', path.join(dir, 'd')], /is no backup of a community/);
+  assert.deepEqual(await readdir(dir), ['other.db']);
+});
+
 test('the log of a database that was taken away stops a restore', async (t) => {
   const dir = await newFolder(t);
   const data = path.join(dir, 'one');

@@ -274,6 +274,29 @@ test('says who could become administrator while there is none', async (t) => {
     /1 member, and no administrator, while anyone may register/, /hutong user role NAME admin/);
 });
 
+test('finds demo members whose password everybody knows', async (t) => {
+  const dir = await newFolder(t);
+  const data = path.join(dir, 'd');
+  await mkdir(data, { mode: 0o700 });
+  const first = await startServer({ dataDir: data, args: ['--demo'] });
+  await first.stop({ keepData: true });
+  assertFinds(await visit(dir), 'warn', 'demo members',
+    /password of demo_lan or demo_tom; fine while only this/, /PUT \/auth\/password/);
+  const open = ['--listen', '0.0.0.0:0'];
+  assertFinds(await visit(dir, open), 'WRONG', 'demo members', /everybody knows/, /PUT \/auth\/password/);
+
+  const server = await startServer({ dataDir: data });
+  for (const username of ['demo_lan', 'demo_tom']) {
+    const { body } = await server.api('POST', '/auth/login', { form: { username, password: 'hutong-demo' } });
+    const changed = await server.api('PUT', '/auth/password', {
+      token: body.access_token, json: { old_password: 'hutong-demo', new_password: 'nobody knows' },
+    });
+    assert.equal(changed.status, 204);
+  }
+  await server.stop({ keepData: true });
+  assert.equal((await visit(dir, open)).found['demo members'], undefined);
+});
+
 test('finds too few open files for the connections', async (t) => {
   const dir = await newFolder(t);
   const through = ['prlimit', '--nofile=400:400', '--'];

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 
 import { hutong, newFolder } from '../support/command.mjs';
 
-const COMMANDS = ['serve', 'user', 'resident', 'db', 'doctor', 'settings'];
+const COMMANDS = ['serve', 'user', 'resident', 'db', 'llm', 'doctor', 'settings'];
 const COLUMNS = 79;
 
 function assertFits(text) {
@@ -53,6 +53,8 @@ test('wrong usage is status 2 and a sentence on standard error', async () => {
     [['db', 'status', 'x'], 'takes nothing behind it'],
     [['doctor', 'x'], 'doctor takes settings only'],
     [['settings', 'x'], 'settings takes settings only'],
+    [['serve', 'x'], 'serve takes options only, and not "x"'],
+    [['serve', '-demo'], 'serve takes options only, and not "-demo"'],
   ];
   for (const [args, sentence] of cases) {
     const { status, err } = await hutong(args);
@@ -103,10 +105,12 @@ const WRONG = [
   ['mysql-port', '99999', 'MYSQL_PORT', 'from 1 to 65535'],
   ['gzip', 'perhaps', 'HUTONG_GZIP', 'on or off'],
   ['log-level', 'loud', 'HUTONG_LOG_LEVEL', 'error warn info debug'],
+  ['jwt-algorithm', 'RS256', 'JWT_ALGORITHM', 'allowed: HS256'],
+  ['upload-url-prefix', 'https://cdn.example/files', 'UPLOAD_URL_PREFIX', 'allowed: /files'],
   ['listen', '127.0.0.1', 'HUTONG_LISTEN', 'HOST:PORT'],
   ['listen', '127.0.0.1:70000', 'HUTONG_LISTEN', 'a port from 0 to 65535'],
   ['listen', '::1:8000', 'HUTONG_LISTEN', '[::1]:8000'],
-  ['trusted-proxies', '10.0.0.300', 'HUTONG_TRUSTED_PROXIES', 'an address'],
+  ['trusted-proxies', '10.0.0.300', 'HUTONG_TRUSTED_PROXIES', 'allowed: addresses like 127.0.0.1'],
   ['cors-origins', 'example.org', 'FRONTEND_URL', 'https://HOST'],
   ['cors-origins', 'https://example.org/', 'FRONTEND_URL', 'nothing behind it'],
   ['live-origins', 'https://a.example,*', 'HUTONG_LIVE_ORIGINS', 'https://HOST'],
@@ -128,6 +132,16 @@ test('a wrong setting stops the server with its name, its value and what is allo
       assert.match(err, new RegExp(`^hutong: setting ${name}\\b`));
       assert.ok(err.includes(`"${bad}"`) && err.includes(allowed), err);
     }
+  }
+  assert.deepEqual(await readdir(cwd), []);
+});
+
+test('no data folder is a wrong setting, not the root of the machine', async (t) => {
+  const cwd = await newFolder(t);
+  for (const command of ['serve', 'user']) {
+    const { status, err } = await hutong([command, '--data', ''], { cwd });
+    assert.equal(status, 2);
+    assert.match(err, /^hutong: setting data: "" is no folder; allowed: /);
   }
   assert.deepEqual(await readdir(cwd), []);
 });
@@ -176,6 +190,8 @@ test('a folder or log file that cannot be made is a sentence, too', async (t) =>
   await mkdir(path.join(cwd, 'folder'));
   for (const [args, sentence] of [
     [['--data', 'file/d'], 'cannot make the folder file/d'],
+    [['--data', 'file'], 'file is no folder'],
+    [['--data', 'd', '--upload-dir', 'file'], 'file is no folder'],
     [['--data', 'd', '--log-file', 'folder'], 'folder'],
   ]) {
     const { status, err } = await hutong(['serve', '--listen', '127.0.0.1:0', ...args], { cwd });

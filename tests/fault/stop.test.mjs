@@ -85,6 +85,15 @@ describe('SIGTERM', () => {
     rmSync(server.dataDir, { recursive: true });
   });
 
+  test('the database is one file afterwards, so that whoever copies it has it all', async (t) => {
+    const server = await started(t);
+    await server.register('lilei');
+    assert.ok(readdirSync(server.dataDir).includes('hutong.db-wal'));
+    await server.stop({ keepData: true });
+    assert.deepEqual(readdirSync(server.dataDir).sort(), ['hutong.db', 'keys.json', 'uploads']);
+    assert.match(await server.sqlText('SELECT username FROM users'), /lilei/);
+  });
+
   test('a connection that says nothing does not hold it up', async (t) => {
     const server = await started(t, { env: { HUTONG_DRAIN_TIMEOUT: '60' } });
     const silent = await Wire.open(server.port);
@@ -202,7 +211,7 @@ describe('a server that cannot start says why in one sentence', () => {
     as: 65534, prepare: ({ folder }) => { chmodSync(folder, 0o555); }, expected: /cannot make the folder .*data: Permission denied/,
   }));
   test('the data folder is a file', (t) => refuses(t, {
-    prepare: ({ data }) => { writeFileSync(data, ''); }, expected: /cannot .*data.*: (Not a directory|File exists)/,
+    prepare: ({ data }) => { writeFileSync(data, ''); }, expected: /data is no folder/,
   }));
   test('the keys may be read by others', (t) => refuses(t, {
     prepare: async (place) => { await used(place); chmodSync(path.join(place.data, 'keys.json'), 0o644); },

@@ -76,6 +76,32 @@ describe('slow clients', { concurrency: true }, () => {
     peer.destroy();
   });
 
+  test('a body that trickles in is ended with 408, however long it could go on', WAIT, async () => {
+    const peer = await RawHttp.connect(server.url);
+    const head = jsonPost(li.token, 'x'.repeat(20_000)).slice(0, -20_000);
+    const { reply, end, seconds } = await trickle(peer, head, 'x');
+    assert.equal(reply?.status, 408);
+    assert.equal(end, null);
+    assert.ok(seconds < 6, `${seconds} s`);
+  });
+
+  test('a body that comes slowly but surely is taken', WAIT, async () => {
+    const peer = await RawHttp.connect(server.url);
+    const body = JSON.stringify({ content: 'slow', unknown: 'x'.repeat(12_000) });
+    const began = Date.now();
+    await peer.write(jsonPost(li.token, body).slice(0, -body.length));
+    const timer = setInterval(() => {
+      peer.socket.write(body.slice(sent, sent + 400));
+      sent += 400;
+    }, 100);
+    let sent = 0;
+    const reply = await peer.reply();
+    clearInterval(timer);
+    assert.equal(reply?.status, 201);
+    assert.ok(Date.now() - began > 2000, 'longer than the pause that a body may make');
+    peer.destroy();
+  });
+
   test('a client that says nothing is let go without a word', WAIT, async () => {
     const peer = await RawHttp.connect(server.url);
     assert.equal(await peer.reply(), null);
