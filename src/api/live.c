@@ -620,16 +620,16 @@ enum err live_ticket(struct call *call, struct why *why)
  */
 static void put_positions(struct live *live, struct buf *buf)
 {
-    buf_add_str(buf, STR("id: "));
     bool first = true;
     for (struct list *at = live->subscriptions.next; at != &live->subscriptions; at = at->next) {
         struct live_sub *sub = CONTAINER_OF(at, struct live_sub, link);
         if (!sub->placed) continue;
         struct str name = topic_public_name(subscription_topic(&sub->sub));
-        buf_printf(buf, "%s%.*s=%llu", first ? "" : ";", STR_ARGS(name),
+        buf_printf(buf, "%s%.*s=%llu", first ? "id: " : ";", STR_ARGS(name),
                    (unsigned long long)sub->sub.position);
         first = false;
     }
+    if (!first) buf_add_byte(buf, '\n'); /* an empty id would make a browser forget its own */
 }
 
 static bool stream_has_room(struct live *live, size_t len)
@@ -646,7 +646,7 @@ static void send_stream_event(struct live *live, struct str text)
     if (live->cut) return;
     buf_init(&buf, LIMIT_REPLY_BYTES);
     put_positions(live, &buf);
-    buf_add_str(&buf, STR("\ndata: "));
+    buf_add_str(&buf, STR("data: "));
     buf_add_str(&buf, text); /* JSON of ours: no line ends in it */
     buf_add_str(&buf, STR("\n\n"));
     if (!stream_has_room(live, buf.len)) {

@@ -272,7 +272,9 @@ static enum err say_refused(MYSQL *handle, const struct db_url *url, struct why 
         return why_set(why, ERR_IO,
                        "the database server does not speak TLS, and the URL asks it to");
     }
-    return why_set(why, ERR_IO, "no connection to the database server: %s", mysql_error(handle));
+    return why_set(why, ERR_IO,
+                   "no connection to the database server at %s:%u (setting database): %s",
+                   url->host, url->port, mysql_error(handle));
 }
 
 /* A fresh connection in `m`, which has none. */

@@ -50,9 +50,9 @@ class Stream {
     const blocks = (this.#rest + text).split('\n\n');
     this.#rest = blocks.pop();
     for (const block of blocks) {
-      const match = /^id: ([^\n]*)\ndata: ([^\n]*)$/.exec(block);
+      const match = /^(?:id: ([^\n]+)\n)?data: ([^\n]*)$/.exec(block); // an empty id would wipe the last one
       assert.ok(match, `no event: ${block}`);
-      this.lastId = match[1];
+      this.lastId = match[1] ?? this.lastId;
       this.messages.push({ ...JSON.parse(match[2]), lastId: match[1] });
     }
     this.#wake();
