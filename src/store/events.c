@@ -91,13 +91,6 @@ enum err events_forget(struct db *db, struct str name, struct why *why)
     return query_run(q, why);
 }
 
-enum err topics_remove(struct db *db, struct str name, struct why *why)
-{
-    struct query *q = db_query(db, SQL_TOPIC_REMOVE);
-    query_str(q, name);
-    return query_run(q, why);
-}
-
 enum err events_after(struct db *db, uint64_t topic_id, uint64_t seq, uint64_t limit,
                       event_each *each, void *ctx, struct why *why)
 {

@@ -24,8 +24,6 @@ MUST_USE enum err events_add(struct db *db, struct str topic, struct str fold, s
                              int64_t now_us, uint64_t *seq_out, struct why *why);
 /* Its events go, its numbers go on: who comes back from before must load anew. */
 MUST_USE enum err events_forget(struct db *db, struct str name, struct why *why);
-/* The topic and its events go: what it told of is gone. */
-MUST_USE enum err topics_remove(struct db *db, struct str name, struct why *why);
 
 typedef void event_each(void *ctx, uint64_t seq, struct str payload);
 MUST_USE enum err events_after(struct db *db, uint64_t topic_id, uint64_t seq, uint64_t limit,

@@ -99,18 +99,21 @@ static void a_folded_event_replaces_the_one_before(struct database *d)
     assert_int_equal(state_of(d, "feed").tail, 0);
 }
 
-static void a_topic_goes_with_its_events(struct database *d)
+static void what_is_forgotten_leaves_its_numbers_behind(struct database *d)
 {
     house_open(d);
     struct why why;
-    tell(d, "post:1", "", "a");
+    tell(d, "chat:1", "", "a");
+    tell(d, "chat:1", "", "b");
+    tell(d, "feed", "", "stays");
     change_begin(d);
-    must(topics_remove(d->db, STR("post:1"), &why), &why);
-    must(topics_remove(d->db, STR("post:1"), &why), &why); /* gone is gone */
+    must(events_forget(d->db, STR("chat:1"), &why), &why);
+    must(events_forget(d->db, STR("chat:2"), &why), &why); /* of which nobody has told anything */
     change_end(d);
-    assert_int_equal(state_of(d, "post:1").id, 0);
-    assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM events"), 0);
-    assert_int_equal(tell(d, "post:1", "", "b"), 1);
+    assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM events"), 1);
+    assert_int_equal(state_of(d, "chat:1").head, 2);
+    assert_int_equal(state_of(d, "chat:1").tail, 2);
+    assert_int_equal(tell(d, "chat:1", "", "c"), 3);
 }
 
 static void trim(struct database *d, uint64_t keep, int64_t before_us)
@@ -476,7 +479,7 @@ int main(void)
         DATABASE_TEST(each_topic_numbers_from_one_without_gaps),
         DATABASE_TEST(a_number_that_was_taken_back_is_given_again),
         DATABASE_TEST(a_folded_event_replaces_the_one_before),
-        DATABASE_TEST(a_topic_goes_with_its_events),
+        DATABASE_TEST(what_is_forgotten_leaves_its_numbers_behind),
         DATABASE_TEST(old_events_beyond_the_kept_ones_are_dropped),
         DATABASE_TEST(every_topic_is_trimmed_however_many_there_are),
         DATABASE_TEST_MARIADB(numbers_have_no_gap_and_no_twin),
