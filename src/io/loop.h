@@ -23,7 +23,7 @@ struct task {
 };
 
 MUST_USE enum err loop_open(struct loop **loop_out, struct why *why);
-/* Serve until loop_stop(), then until every handle is closed. */
+/* Serve until loop_stop(), then until every socket and timer is closed. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop); /* any thread */
 /* After loop_run() has returned, or when it was never called. Tasks still in the mailbox are run

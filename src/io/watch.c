@@ -19,6 +19,7 @@ struct watch *watch_new(struct loop *loop, int fd, watch_ready *ready, void *ctx
     watch->ctx = ctx;
     int failed = uv_poll_init(&loop->uv, &watch->uv, fd);
     ASSERT(failed == 0); /* only for what epoll cannot watch: files */
+    uv_unref((uv_handle_t *)&watch->uv);
     return watch;
 }
 

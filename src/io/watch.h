@@ -4,7 +4,7 @@
  *
  * For libraries that do their own reading and writing and want a loop to tell
  * them when (libcurl). On the thread of the loop. Stop watching a descriptor
- * before its owner closes it.
+ * before its owner closes it. A watch does not keep a loop from ending.
  */
 #pragma once
 
