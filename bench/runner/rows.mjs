@@ -7,6 +7,7 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import * as protocol from './protocol.mjs';
 import { CannotMeasure } from './servers.mjs';
@@ -195,6 +196,16 @@ async function countPosts(server) {
   return (await response.json()).total;
 }
 
+// What was in flight when a load ended is stored a moment later: the count that stays.
+async function countSettledPosts(server) {
+  for (let last = -1; ; ) {
+    const count = await countPosts(server);
+    if (count === last) return count;
+    last = count;
+    await pause(100);
+  }
+}
+
 // Numbers for marks and bodies never come twice on one data set.
 function takeNumbers(state, result) {
   state.first = result.next_number;
@@ -219,7 +230,7 @@ const posts = {
   },
   async once(ctx, state) {
     const { data, server, first } = state;
-    const before = await countPosts(server);
+    const before = await countSettledPosts(server);
     const result = takeNumbers(
       state,
       await measureLoad(ctx, server, {
@@ -230,7 +241,7 @@ const posts = {
         first,
       }),
     );
-    const stored = (await countPosts(server)) - before;
+    const stored = (await countSettledPosts(server)) - before;
     const sent = result.next_number - first;
     // Measured ones were answered; those of the warm-up and the last in flight may be more.
     if (stored < result.requests || stored > sent) {
