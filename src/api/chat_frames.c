@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "api/chat_frames.h"
 
+#include "api/chat_shapes.h"
+
 static struct json_out begin(struct buf *buf, const char *type)
 {
     buf_reset(buf, 4096);
@@ -42,23 +44,14 @@ void chat_frame_piece(struct buf *buf, const char *type, struct str text)
     json_close(&out, '}');
 }
 
-static void put_tokens(struct json_out *out, const char *key, int64_t tokens)
-{
-    if (tokens < 0) {
-        json_put_null(out, key);
-    } else {
-        json_put_i64(out, key, tokens);
-    }
-}
-
 /* Never silently zero: what nobody said is null, and a guess says that it is one. */
 static void put_usage(struct json_out *out, const struct llm_usage *usage)
 {
     json_open(out, "usage", '{');
-    put_tokens(out, "input", usage->input);
-    put_tokens(out, "output", usage->output);
-    put_tokens(out, "cached", usage->cached);
-    put_tokens(out, "reasoning", usage->reasoning);
+    chat_put_tokens(out, "input", usage->input);
+    chat_put_tokens(out, "output", usage->output);
+    chat_put_tokens(out, "cached", usage->cached);
+    chat_put_tokens(out, "reasoning", usage->reasoning);
     json_put_bool(out, "estimated", usage->estimated);
     json_close(out, '}');
 }

@@ -18,7 +18,7 @@ void chat_put(struct json_out *out, const char *key, const struct chat *chat)
     json_close(out, '}');
 }
 
-static void put_tokens(struct json_out *out, const char *key, int64_t tokens)
+void chat_put_tokens(struct json_out *out, const char *key, int64_t tokens)
 {
     if (tokens < 0) {
         json_put_null(out, key);
@@ -33,8 +33,8 @@ static void put_end(struct json_out *out, const struct chat_turn *turn)
     json_put_str(out, "model", turn->model);
     json_put_bool(out, "offline", str_eq(turn->site, STR("offline")));
     json_put_str(out, "detail", turn->detail);
-    put_tokens(out, "input_tokens", turn->input_tokens);
-    put_tokens(out, "output_tokens", turn->output_tokens);
+    chat_put_tokens(out, "input_tokens", turn->input_tokens);
+    chat_put_tokens(out, "output_tokens", turn->output_tokens);
     json_put_bool(out, "estimated", turn->estimated);
 }
 

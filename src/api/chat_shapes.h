@@ -13,6 +13,8 @@
 
 void chat_put(struct json_out *out, const char *key, const struct chat *chat);
 void chat_put_turn(struct json_out *out, const char *key, const struct chat_turn *turn);
+/* A number of tokens; null when it is -1: nobody said. */
+void chat_put_tokens(struct json_out *out, const char *key, int64_t tokens);
 
 /* chat.asked, chat.answered, chat.updated, chat.deleted: docs/live.md. act->me owns it. */
 void chat_tell_asked(struct act *act, const struct chat_turn *question,

@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/input.h"
 #include "base/utf8.h"
+#include "community/shapes.h"
 #include "store/events.h"
 
 enum { CONTEXT_TURNS = 100, CONTEXT_BYTES = 256 * 1024, QUESTION_MAX = 32000 };
@@ -33,11 +34,7 @@ static void put_chat_item(void *ctx, const struct chat *chat)
 static void end_page(struct page *page, const char *key, uint64_t limit)
 {
     json_close(&page->out, ']');
-    if (page->count == limit) {
-        json_put_u64(&page->out, key, page->last);
-    } else {
-        json_put_null(&page->out, key);
-    }
+    shape_cursor(&page->out, key, page->count == limit, page->last);
     json_close(&page->out, '}');
 }
 
