@@ -15,7 +15,7 @@ enum err service_index(struct call *call, struct why *why)
     return OK;
 }
 
-static void put_place(void *ctx, const struct place *place)
+static void put_place(void *ctx, const struct location *place)
 {
     struct json_out *out = ctx;
     json_open(out, NULL, '{');
@@ -35,7 +35,7 @@ enum err places_get(struct call *call, struct why *why)
     struct json_out out = call_json(call);
     json_open(&out, NULL, '{');
     json_open(&out, "items", '[');
-    enum err err = places_list(call->db, put_place, &out, why);
+    enum err err = locations_list(call->db, put_place, &out, why);
     json_close(&out, ']');
     json_close(&out, '}');
     return err;

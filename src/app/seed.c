@@ -79,14 +79,14 @@ static enum err seed_places(struct db *db, struct why *why)
     enum err err = OK;
     for (size_t i = 0; i < COUNT_OF(place_rows) && !err; i++) {
         const struct place_row *row = &place_rows[i];
-        struct place place = {.name = str_of(row->name),
-                              .type = str_of(row->type),
-                              .description = str_of(row->description),
-                              .x = row->x,
-                              .y = row->y,
-                              .width = row->width,
-                              .height = row->height};
-        err = places_add(db, &place, why);
+        struct location place = {.name = str_of(row->name),
+                                 .type = str_of(row->type),
+                                 .description = str_of(row->description),
+                                 .x = row->x,
+                                 .y = row->y,
+                                 .width = row->width,
+                                 .height = row->height};
+        err = locations_add(db, &place, why);
     }
     return err;
 }

@@ -83,7 +83,7 @@ enum err audit_add(struct db *db, int64_t now_us, struct user_id actor, const ch
     return query_run(q, why);
 }
 
-enum err places_add(struct db *db, const struct place *place, struct why *why)
+enum err locations_add(struct db *db, const struct location *place, struct why *why)
 {
     struct query *q = db_query(db, SQL_PLACE_ADD);
     query_str(q, place->name);
@@ -96,18 +96,18 @@ enum err places_add(struct db *db, const struct place *place, struct why *why)
     return query_run(q, why);
 }
 
-enum err places_list(struct db *db, place_each *each, void *ctx, struct why *why)
+enum err locations_list(struct db *db, location_each *each, void *ctx, struct why *why)
 {
     struct query *q = db_query(db, SQL_PLACES_ALL);
     while (query_next(q)) {
-        struct place place = {.id = query_get_u64(q, 0),
-                              .name = query_get_str(q, 1),
-                              .type = query_get_str(q, 2),
-                              .x = query_get_double(q, 3),
-                              .y = query_get_double(q, 4),
-                              .width = query_get_double(q, 5),
-                              .height = query_get_double(q, 6),
-                              .description = query_get_str(q, 7)};
+        struct location place = {.id = query_get_u64(q, 0),
+                                 .name = query_get_str(q, 1),
+                                 .type = query_get_str(q, 2),
+                                 .x = query_get_double(q, 3),
+                                 .y = query_get_double(q, 4),
+                                 .width = query_get_double(q, 5),
+                                 .height = query_get_double(q, 6),
+                                 .description = query_get_str(q, 7)};
         each(ctx, &place);
     }
     return query_end(q, why);

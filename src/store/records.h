@@ -39,11 +39,11 @@ MUST_USE enum err idempotent_purge(struct db *db, int64_t before_us, struct why 
 MUST_USE enum err audit_add(struct db *db, int64_t now_us, struct user_id actor, const char *action,
                             struct str target, struct str address, struct why *why);
 
-struct place {
+struct location {
     uint64_t id;
     struct str name, type, description;
     double x, y, width, height;
 };
-MUST_USE enum err places_add(struct db *db, const struct place *place, struct why *why);
-typedef void place_each(void *ctx, const struct place *place);
-MUST_USE enum err places_list(struct db *db, place_each *each, void *ctx, struct why *why);
+MUST_USE enum err locations_add(struct db *db, const struct location *place, struct why *why);
+typedef void location_each(void *ctx, const struct location *place);
+MUST_USE enum err locations_list(struct db *db, location_each *each, void *ctx, struct why *why);

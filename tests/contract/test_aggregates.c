@@ -474,7 +474,7 @@ static void an_answer_is_kept_under_its_key(struct database *d)
     assert_int_equal(idempotent_load(d->db, &d->arena, mei, STR("k"), &found, &why), ERR_NOT_FOUND);
 }
 
-static void see_place(void *ctx, const struct place *place)
+static void see_place(void *ctx, const struct location *place)
 {
     assert_true(place->x == 10.25 && place->y == -3.5);
     seen_add(ctx, place->name);
@@ -486,7 +486,7 @@ static void audit_and_places_take_what_may_be_missing(struct database *d)
     struct why why;
     struct user_id mei = house_user(d, "mei");
     const struct str none = {0};
-    const struct place places[] = {
+    const struct location places[] = {
         {.name = STR("咖啡馆"),
          .type = STR("cafe"),
          .x = 10.25,
@@ -499,11 +499,12 @@ static void audit_and_places_take_what_may_be_missing(struct database *d)
     must(audit_add(d->db, 1, mei, "login", none, STR("192.0.2.1"), &why), &why);
     must(audit_add(d->db, 2, (struct user_id){0}, "login.failed", STR("somebody"), none, &why),
          &why);
-    for (size_t i = 0; i < COUNT_OF(places); i++) must(places_add(d->db, &places[i], &why), &why);
+    for (size_t i = 0; i < COUNT_OF(places); i++)
+        must(locations_add(d->db, &places[i], &why), &why);
     change_end(d);
     assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM audit WHERE actor_id IS NULL"), 1);
     struct seen seen = {0};
-    must(places_list(d->db, see_place, &seen, &why), &why);
+    must(locations_list(d->db, see_place, &seen, &why), &why);
     assert_seen(&seen, "咖啡馆 Park");
     /* The account goes, what it did stays on record. */
     must_run(d->db, "DELETE FROM users");

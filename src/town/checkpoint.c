@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * town/checkpoint.c: a town to bytes and back, and its hash.
+ *
+ * Everything a town knows stands in flat arrays, so a checkpoint is those arrays
+ * one after the other behind a head that says how many of each. It is for this
+ * program on this kind of machine: the head holds a version and the sizes of
+ * what is written, and one that does not fit is refused. What arrives is from
+ * our own store, and is checked for its shape and not for its sense.
+ */
+#include "base/mem.h"
+#include "town/internal.h"
+
+enum { CHECKPOINT_VERSION = 1 };
+
+struct checkpoint {
+    char magic[8];
+    uint32_t version, residents, quarters;
+    uint16_t resident_bytes, memory_bytes, place_bytes, question_bytes;
+    struct town_settings settings;
+    int32_t now;
+    uint32_t feed_head;
+    struct sky sky;
+};
+
+struct quarter_head {
+    uint32_t count, places, seats, questions, asked, pad;
+    uint64_t effect_count, effect_hash;
+    struct town_tally tally;
+};
+
+static const char magic[8] = {'h', 'u', 't', 'o', 'w', 'n', '\r', '\n'};
+
+static struct checkpoint head_of(const struct town *town)
+{
+    struct checkpoint head;
+    memset(&head, 0, sizeof(head)); /* the padding too: equal towns give equal bytes */
+    memcpy(head.magic, magic, sizeof(magic));
+    head.version = CHECKPOINT_VERSION;
+    head.residents = town->residents;
+    head.quarters = town->quarters;
+    head.resident_bytes = sizeof(struct resident);
+    head.memory_bytes = sizeof(struct memory);
+    head.place_bytes = sizeof(struct place);
+    head.question_bytes = sizeof(struct question);
+    head.settings = town->settings;
+    head.now = town->now;
+    head.feed_head = town->feed.head;
+    head.sky = town->sky;
+    return head;
+}
+
+/* The arrays of a quarter, in the order in which they are written. */
+struct run {
+    void *at;
+    size_t bytes;
+};
+enum { RUNS = 7 };
+
+static void runs_of(const struct quarter *quarter, struct run runs[RUNS])
+{
+    const struct town_settings *settings = quarter->settings;
+    size_t count = quarter->count;
+    const struct places *places = &quarter->places;
+    runs[0] = (struct run){places->place, sizeof(struct place) * places->count};
+    runs[1] = (struct run){places->seat, sizeof(uint32_t) * places->seat_count};
+    runs[2] = (struct run){quarter->resident, sizeof(struct resident) * count};
+    runs[3] = (struct run){quarter->memory, sizeof(struct memory) * count * settings->memory_slots};
+    runs[4] =
+        (struct run){quarter->relation, sizeof(struct relation) * count * settings->relation_slots};
+    runs[5] = (struct run){quarter->thing, sizeof(struct thing) * count * THINGS_MAX};
+    runs[6] = (struct run){quarter->question, sizeof(struct question) * quarter->questions};
+}
+
+static void quarter_write(const struct quarter *quarter, struct buf *buf)
+{
+    struct quarter_head head = {.count = quarter->count,
+                                .places = quarter->places.count,
+                                .seats = quarter->places.seat_count,
+                                .questions = quarter->questions,
+                                .asked = quarter->asked,
+                                .effect_count = quarter->effect_count,
+                                .effect_hash = quarter->effect_hash,
+                                .tally = quarter->tally};
+    buf_add(buf, &head, sizeof(head));
+    struct run runs[RUNS];
+    runs_of(quarter, runs);
+    for (int i = 0; i < RUNS; i++)
+        if (runs[i].bytes) buf_add(buf, runs[i].at, runs[i].bytes);
+    agenda_write(quarter->agenda, buf);
+}
+
+void town_write(const struct town *town, struct buf *buf)
+{
+    struct checkpoint head = head_of(town);
+    buf_add(buf, &head, sizeof(head));
+    buf_add(buf, town->feed.post, sizeof(struct wire_post) * town->feed.slots);
+    for (uint32_t i = 0; i < town->quarters; i++) quarter_write(&town->quarter[i], buf);
+}
+
+/* --- and back --- */
+
+static bool take(struct str *bytes, void *to, size_t len)
+{
+    if (bytes->len < len) return false;
+    if (len) memcpy(to, bytes->at, len);
+    *bytes = str_from(*bytes, len);
+    return true;
+}
+
+static bool quarter_read(struct quarter *quarter, struct str *bytes)
+{
+    struct quarter_head head;
+    if (!take(bytes, &head, sizeof(head))) return false;
+    const struct town_settings *settings = quarter->settings;
+    bool fits = head.count == quarter->count && head.places > 0 && head.places <= PLACES_MAX &&
+                head.seats <= bytes->len / sizeof(uint32_t) && head.questions <= head.count;
+    if (!fits) return false;
+    struct places *places = &quarter->places;
+    *places = (struct places){.count = head.places, .seat_count = head.seats};
+    places->place = mem_alloc(sizeof(struct place) * head.places);
+    places->seat = mem_alloc(sizeof(uint32_t) * head.seats);
+    quarter->resident = mem_alloc(sizeof(struct resident) * head.count);
+    quarter->memory = mem_alloc(sizeof(struct memory) * head.count * settings->memory_slots);
+    quarter->relation = mem_alloc(sizeof(struct relation) * head.count * settings->relation_slots);
+    quarter->thing = mem_alloc(sizeof(struct thing) * head.count * THINGS_MAX);
+    quarter->questions = quarter->questions_max = head.questions;
+    quarter->question = mem_alloc(sizeof(struct question) * head.questions);
+    quarter->asked = head.asked;
+    quarter->effect_count = head.effect_count;
+    quarter->effect_hash = head.effect_hash;
+    quarter->tally = head.tally;
+    struct run runs[RUNS];
+    runs_of(quarter, runs);
+    for (int i = 0; i < RUNS; i++)
+        if (!take(bytes, runs[i].at, runs[i].bytes)) return false;
+    for (uint32_t i = 0; i < head.places; i++) {
+        const struct place *place = &places->place[i];
+        if (place->kind >= PLACE_KIND_COUNT || place->seats_at + place->seats > head.seats)
+            return false;
+    }
+    places_index(places);
+    quarter->agenda = agenda_read(bytes);
+    return quarter->agenda && agenda_count(quarter->agenda) >= head.count;
+}
+
+enum err town_read(struct str bytes, struct town **town_out, struct why *why)
+{
+    struct checkpoint head;
+    if (!take(&bytes, &head, sizeof(head)) || memcmp(head.magic, magic, sizeof(magic)) != 0)
+        return why_set(why, ERR_CORRUPT, "this is no checkpoint of a town");
+    struct town like = {.quarters = head.quarters, .residents = head.residents};
+    struct checkpoint ours = head_of(&like);
+    if (head.version != ours.version || head.resident_bytes != ours.resident_bytes ||
+        head.memory_bytes != ours.memory_bytes || head.place_bytes != ours.place_bytes ||
+        head.question_bytes != ours.question_bytes)
+        return why_set(why, ERR_CORRUPT,
+                       "this checkpoint was written by another version of the program");
+    if (!town_settings_fit(&head.settings) || head.quarters == 0 || head.residents == 0 ||
+        head.residents > TOWN_RESIDENTS_MAX || head.quarters > head.residents)
+        return why_set(why, ERR_CORRUPT, "the head of this checkpoint is damaged");
+
+    struct town *town = town_empty(&head.settings, head.quarters);
+    town->now = head.now;
+    town->sky = head.sky;
+    town->feed.head = head.feed_head;
+    bool fine = take(&bytes, town->feed.post, sizeof(struct wire_post) * town->feed.slots);
+    for (uint32_t i = 0; fine && i < head.quarters; i++) {
+        struct quarter_head next;
+        fine = bytes.len >= sizeof(next);
+        if (!fine) break;
+        memcpy(&next, bytes.at, sizeof(next));
+        fine = next.count > 0 && next.count <= QUARTER_RESIDENTS_MAX &&
+               next.count <= head.residents - town->residents;
+        if (!fine) break;
+        town->first_of[i] = town->residents;
+        town->residents += next.count;
+        quarter_join(town, i);
+        town->quarter[i].count = next.count;
+        fine = quarter_read(&town->quarter[i], &bytes);
+    }
+    town->first_of[head.quarters] = town->residents;
+    if (fine && town->residents == head.residents && bytes.len == 0) {
+        *town_out = town;
+        return OK;
+    }
+    town_free(town);
+    return why_set(why, ERR_CORRUPT, "this checkpoint is damaged or cut short");
+}
+
+/* --- the hash --- */
+
+/* Eight bytes at a time, mixed as effects are. */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
+{
+    const char *at = bytes;
+    while (len > 0) {
+        uint64_t word = 0;
+        size_t step = MIN(len, sizeof(word));
+        memcpy(&word, at, step);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+        at += step;
+        len -= step;
+    }
+    return hash;
+}
+
+uint64_t town_hash(const struct town *town)
+{
+    struct checkpoint head = head_of(town);
+    uint64_t hash = mix(0, &head, sizeof(head));
+    hash = mix(hash, town->feed.post, sizeof(struct wire_post) * town->feed.slots);
+    for (uint32_t i = 0; i < town->quarters; i++) {
+        const struct quarter *quarter = &town->quarter[i];
+        struct run runs[RUNS];
+        runs_of(quarter, runs);
+        for (int j = 0; j < RUNS; j++)
+            if (runs[j].bytes) hash = mix(hash, runs[j].at, runs[j].bytes);
+        hash = mix(hash, &quarter->effect_hash, sizeof(quarter->effect_hash));
+        hash = mix(hash, &quarter->effect_count, sizeof(quarter->effect_count));
+    }
+    return hash;
+}

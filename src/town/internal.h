@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * town/internal.h: one quarter of a town, as the files of this room see it.
+ *
+ *   quarter.c  its agenda, and what happens when an item comes up
+ *   mind.c     what a resident sees, what it could do, and what the rule mind thinks of it
+ *   perform.c  what each deed does when it begins and when it ends
+ *   town.c     quarters together: sky, phone, minutes
+ *   checkpoint.c  all of it to bytes and back
+ *
+ * While a minute runs, a quarter changes nothing but itself and reads nothing but
+ * itself, the sky and the feed; what concerns others is put into its mail.
+ */
+#pragma once
+
+#include "town/agenda.h"
+#include "town/town.h"
+
+/* Kinds of agenda items. */
+enum happening {
+    HAPPEN_DECIDE, /* nothing to do: think of something */
+    HAPPEN_DEED,   /* the end of a deed */
+    HAPPEN_NOTICE, /* the phone: `data` has written */
+};
+
+enum mail_kind { MAIL_POST, MAIL_LIKE, MAIL_COMMENT, MAIL_MESSAGE, MAIL_FOLLOW };
+struct mail {
+    uint32_t from, to, ref;
+    uint8_t kind, subject;
+    int8_t mood;
+    uint8_t pad;
+};
+
+/* What all quarters see and none changes while a minute runs. */
+struct feed {
+    struct wire_post *post; /* owned; slots */
+    uint32_t slots, head;   /* newest serial */
+};
+
+struct quarter {
+    uint32_t number, first, count; /* residents `first` … `first` + `count` - 1 of the town */
+    const struct town_settings *settings;
+    const struct sky *sky;
+    const struct feed *feed;
+    struct agenda *agenda; /* owned, as what follows */
+    struct places places;
+    struct resident *resident;
+    struct memory *memory;
+    struct relation *relation;
+    struct thing *thing;
+    struct question *question; /* open ones, in no order that matters */
+    uint32_t questions, questions_max;
+    struct mail *mail;
+    uint32_t mails, mails_max;
+    struct effect *effect;
+    size_t effects, effects_max;
+    uint64_t effect_count, effect_hash;
+    uint32_t asked; /* numbers of questions */
+    struct town_tally tally;
+};
+
+struct town {
+    struct town_settings settings;
+    int32_t now;
+    uint32_t residents, quarters;
+    struct quarter *quarter; /* owned */
+    uint32_t *first_of;      /* owned; quarters + 1 */
+    struct sky sky;
+    struct feed feed;
+    struct effect *effects; /* owned; of all quarters, once asked for */
+    size_t effects_max;
+};
+
+/* An empty one: settings, room for quarters and the feed. */
+struct town *town_empty(const struct town_settings *settings, uint32_t quarters);
+bool town_settings_fit(const struct town_settings *settings);
+/* Tell a quarter which it is; `first_of` is known. */
+void quarter_join(struct town *town, uint32_t number);
+
+void quarter_init(struct quarter *quarter, const struct quarter_draft *draft);
+void quarter_release(struct quarter *quarter);
+/* A town_job's body: everything up to and including minute `until`. */
+void quarter_run(struct quarter *quarter, int32_t until);
+void quarter_check(const struct quarter *quarter);
+
+/* --- shared by the files of this room --- */
+
+static inline struct resident *resident_at(const struct quarter *quarter, uint32_t local)
+{
+    ASSERT(local < quarter->count);
+    return &quarter->resident[local];
+}
+static inline bool is_neighbour(const struct quarter *quarter, uint32_t who)
+{
+    return who - quarter->first < quarter->count;
+}
+struct memories memories_of(const struct quarter *quarter, uint32_t local);
+struct relations relations_of(const struct quarter *quarter, uint32_t local);
+struct things things_of(const struct quarter *quarter, uint32_t local);
+
+/* An effect of `local`, now; whatever is not set is nobody, nowhere, nothing. */
+struct effect effect_of(const struct quarter *quarter, uint32_t local, enum effect_kind kind);
+void effect_emit(struct quarter *quarter, const struct effect *effect);
+void mail_send(struct quarter *quarter, const struct mail *mail);
+void remember(struct quarter *quarter, uint32_t local, const struct memory *memory);
+
+/* mind.c */
+struct view;
+/* Everything it could do now, and which the rule mind chooses. */
+void mind_decide(struct quarter *quarter, uint32_t local, struct question *question_out);
+/* In the morning. */
+void mind_plan_day(struct quarter *quarter, uint32_t local);
+/* Whether and when it looks at its phone for a message of `from`: in so many minutes. */
+int mind_notice_minutes(struct quarter *quarter, uint32_t local, uint32_t from);
+
+/* perform.c */
+/* Begin an option; it may turn out to be impossible by now: then it waits a little. */
+void deed_begin(struct quarter *quarter, uint32_t local, const struct option *option);
+/* What it does has come to its end, or is broken off. Leaves it idle. */
+void deed_end(struct quarter *quarter, uint32_t local, bool whole);
+/* Break off what it does, and take its end out of the agenda. */
+void deed_interrupt(struct quarter *quarter, uint32_t local);
+
+/* quarter.c */
+void deed_start(struct quarter *quarter, uint32_t local, const struct option *option);
+void answer_take(struct quarter *quarter, uint32_t local, uint32_t choice, uint16_t minutes);
+const struct question *question_find(const struct quarter *quarter, uint32_t who);

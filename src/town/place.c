@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "town/place.h"
+
+#include "base/mem.h"
+
+enum {
+    SQUARE = 50 * UNIT, /* a square's side: as far as a resident sees places */
+    SQUARES_MAX = 256,  /* a side; beyond it the outer squares hold what lies outside */
+};
+
+static const char *const kind_names[PLACE_KIND_COUNT] = {"public",    "commercial", "residential",
+                                                         "workplace", "medical",    "government",
+                                                         "education", "recreation"};
+
+const char *place_kind_name(enum place_kind kind)
+{
+    return kind_names[kind];
+}
+
+bool place_kind_find(struct str name, enum place_kind *kind_out)
+{
+    for (int i = 0; i < PLACE_KIND_COUNT; i++) {
+        if (!str_eq(name, str_of(kind_names[i]))) continue;
+        *kind_out = (enum place_kind)i;
+        return true;
+    }
+    return false;
+}
+
+/* --- the grid --- */
+
+static uint32_t step_of(int32_t from, int32_t at, uint32_t steps)
+{
+    if (at <= from) return 0;
+    uint32_t step = (uint32_t)(at - from) / SQUARE;
+    return MIN(step, steps - 1);
+}
+
+static uint32_t square_of(const struct places *places, const struct place *place)
+{
+    int32_t x, y;
+    place_centre(place, &x, &y);
+    return step_of(places->top, y, places->rows) * places->columns +
+           step_of(places->left, x, places->columns);
+}
+
+static void grid_make(struct places *places)
+{
+    int32_t right = INT32_MIN, bottom = INT32_MIN;
+    places->left = places->top = INT32_MAX;
+    for (uint32_t i = 0; i < places->count; i++) {
+        int32_t x, y;
+        place_centre(&places->place[i], &x, &y);
+        places->left = MIN(places->left, x);
+        places->top = MIN(places->top, y);
+        right = MAX(right, x);
+        bottom = MAX(bottom, y);
+    }
+    places->columns = MIN((uint32_t)(right - places->left) / SQUARE + 1, (uint32_t)SQUARES_MAX);
+    places->rows = MIN((uint32_t)(bottom - places->top) / SQUARE + 1, (uint32_t)SQUARES_MAX);
+
+    /* Counted, added up, filled backwards: each square's places end up in their order. */
+    uint32_t squares = places->columns * places->rows;
+    places->square = mem_alloc(sizeof(uint32_t) * (squares + 1));
+    places->in_square = mem_alloc(sizeof(uint16_t) * places->count);
+    for (uint32_t i = 0; i < places->count; i++)
+        places->square[square_of(places, &places->place[i])]++;
+    for (uint32_t i = 1; i <= squares; i++) places->square[i] += places->square[i - 1];
+    for (uint32_t i = places->count; i-- > 0;)
+        places->in_square[--places->square[square_of(places, &places->place[i])]] = (uint16_t)i;
+}
+
+static void kinds_make(struct places *places)
+{
+    places->of_kind = mem_alloc(sizeof(uint16_t) * places->count);
+    uint32_t at = 0;
+    for (int kind = 0; kind < PLACE_KIND_COUNT; kind++) {
+        places->kind_from[kind] = at;
+        for (uint32_t i = 0; i < places->count; i++)
+            if (places->place[i].kind == kind) places->of_kind[at++] = (uint16_t)i;
+    }
+    places->kind_from[PLACE_KIND_COUNT] = at;
+}
+
+void places_index(struct places *places)
+{
+    grid_make(places);
+    kinds_make(places);
+}
+
+void places_init(struct places *places, const struct place *drafts, uint32_t count)
+{
+    ASSERT(count > 0 && count <= PLACES_MAX);
+    *places = (struct places){.count = count};
+    places->place = mem_alloc(sizeof(struct place) * count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct place *place = &places->place[i];
+        *place = drafts[i];
+        ASSERT(place->kind < PLACE_KIND_COUNT && place->seats > 0 && place->seats <= SEATS_MAX);
+        ASSERT(place->open_min <= MINUTES_PER_DAY && place->close_min <= MINUTES_PER_DAY);
+        place->here = place->kept = 0;
+        place->seats_at = places->seat_count;
+        places->seat_count += place->seats;
+    }
+    places->seat = mem_alloc(sizeof(uint32_t) * places->seat_count);
+    places_index(places);
+}
+
+void places_release(struct places *places)
+{
+    mem_free(places->place);
+    mem_free(places->seat);
+    mem_free(places->square);
+    mem_free(places->in_square);
+    mem_free(places->of_kind);
+    *places = (struct places){0};
+}
+
+/* --- hours and distances --- */
+
+bool place_is_open(const struct place *place, int32_t at)
+{
+    if (place->open_min == 0 && place->close_min == MINUTES_PER_DAY) return true;
+    int now = minute_of_day(at);
+    if (place->open_min < place->close_min) return now >= place->open_min && now < place->close_min;
+    return now >= place->open_min || now < place->close_min;
+}
+
+void place_centre(const struct place *place, int32_t *x_out, int32_t *y_out)
+{
+    *x_out = place->x + place->width / 2;
+    *y_out = place->y + place->height / 2;
+}
+
+/* The whole part of the square root, by Newton's method. */
+static uint32_t square_root(uint64_t of)
+{
+    if (of < 2) return (uint32_t)of;
+    uint64_t root = UINT64_C(1) << (64 - __builtin_clzll(of) + 1) / 2;
+    for (;;) {
+        uint64_t next = (root + of / root) / 2;
+        if (next >= root) return (uint32_t)root;
+        root = next;
+    }
+}
+
+static uint64_t far_squared(const struct place *place, int32_t x, int32_t y)
+{
+    int32_t cx, cy;
+    place_centre(place, &cx, &cy);
+    int64_t dx = (int64_t)cx - x, dy = (int64_t)cy - y;
+    return (uint64_t)(dx * dx + dy * dy);
+}
+
+int32_t place_distance(const struct place *a, const struct place *b)
+{
+    int32_t x, y;
+    place_centre(b, &x, &y);
+    return (int32_t)square_root(far_squared(a, x, y));
+}
+
+int32_t distance_between(int32_t ax, int32_t ay, int32_t bx, int32_t by)
+{
+    int64_t dx = (int64_t)ax - bx, dy = (int64_t)ay - by;
+    return (int32_t)square_root((uint64_t)(dx * dx + dy * dy));
+}
+
+void place_spot(const struct place *place, uint32_t seat, int32_t *x_out, int32_t *y_out)
+{
+    /* Fractions of 2^32: 1/p and 1/p² with p³ = p + 1. */
+    uint32_t along = UINT32_C(3242174889) * (seat + 1), across = UINT32_C(2447445414) * (seat + 1);
+    *x_out = place->x + (int32_t)((uint64_t)place->width * along >> 32);
+    *y_out = place->y + (int32_t)((uint64_t)place->height * across >> 32);
+}
+
+int walk_minutes(int32_t distance)
+{
+    return MAX(distance / (UNIT * WALK_UNITS_PER_MINUTE), 1);
+}
+
+/* --- going in and out --- */
+
+enum entry place_entry(const struct place *place, int32_t at, bool dweller)
+{
+    if (dweller) return ENTRY_FINE;
+    if (!place_is_open(place, at)) return ENTRY_CLOSED;
+    return place->here + place->kept < place->seats ? ENTRY_FINE : ENTRY_FULL;
+}
+
+uint16_t place_enter(struct places *places, uint16_t number, uint32_t who, bool dweller)
+{
+    struct place *place = &places->place[number];
+    ASSERT(place->here < place->seats);
+    if (dweller) {
+        ASSERT(place->kept > 0);
+        place->kept--;
+    }
+    places->seat[place->seats_at + place->here] = who;
+    return place->here++;
+}
+
+uint32_t place_leave(struct places *places, uint16_t number, uint16_t seat, bool dweller)
+{
+    struct place *place = &places->place[number];
+    ASSERT(seat < place->here);
+    uint32_t *seats = &places->seat[place->seats_at];
+    if (dweller) place->kept++;
+    uint16_t last = --place->here;
+    uint32_t moved = seats[last];
+    seats[last] = 0;
+    if (seat == last) return UINT32_MAX;
+    seats[seat] = moved;
+    return moved;
+}
+
+void place_keep_seat(struct places *places, uint16_t number)
+{
+    struct place *place = &places->place[number];
+    ASSERT(place->here + place->kept < place->seats);
+    place->kept++;
+}
+
+/* --- what is near --- */
+
+struct nearest {
+    uint16_t *found;
+    uint64_t *far;
+    size_t count, max;
+};
+
+/* Kept sorted; `max` is small. */
+static void nearest_add(struct nearest *nearest, uint16_t place, uint64_t far)
+{
+    size_t at = nearest->count;
+    while (at > 0 && (nearest->far[at - 1] > far ||
+                      (nearest->far[at - 1] == far && nearest->found[at - 1] > place)))
+        at--;
+    if (at == nearest->max) return;
+    if (nearest->count < nearest->max) nearest->count++;
+    for (size_t i = nearest->count - 1; i > at; i--) {
+        nearest->found[i] = nearest->found[i - 1];
+        nearest->far[i] = nearest->far[i - 1];
+    }
+    nearest->found[at] = place;
+    nearest->far[at] = far;
+}
+
+enum { NEAR_MAX = 64 };
+
+size_t places_near(const struct places *places, int32_t x, int32_t y, int32_t radius,
+                   uint16_t *found_out, size_t max)
+{
+    ASSERT(max > 0 && max <= NEAR_MAX && radius >= 0);
+    uint64_t far[NEAR_MAX];
+    struct nearest nearest = {found_out, far, 0, max};
+    uint32_t first_column = step_of(places->left, x - radius, places->columns);
+    uint32_t last_column = step_of(places->left, x + radius, places->columns);
+    uint32_t first_row = step_of(places->top, y - radius, places->rows);
+    uint32_t last_row = step_of(places->top, y + radius, places->rows);
+    uint64_t bound = (uint64_t)radius * (uint64_t)radius;
+    for (uint32_t row = first_row; row <= last_row; row++) {
+        uint32_t from = places->square[row * places->columns + first_column];
+        uint32_t until = places->square[row * places->columns + last_column + 1];
+        for (uint32_t i = from; i < until; i++) {
+            uint64_t d = far_squared(&places->place[places->in_square[i]], x, y);
+            if (d <= bound) nearest_add(&nearest, places->in_square[i], d);
+        }
+    }
+    return nearest.count;
+}
+
+uint16_t places_nearest(const struct places *places, int32_t x, int32_t y, enum place_kind kind)
+{
+    uint16_t best = NOWHERE;
+    uint64_t best_far = UINT64_MAX;
+    for (uint32_t i = 0; i < places->count; i++) {
+        if (places->place[i].kind != kind) continue;
+        uint64_t far = far_squared(&places->place[i], x, y);
+        if (far >= best_far) continue;
+        best = (uint16_t)i;
+        best_far = far;
+    }
+    return best;
+}
+
+uint16_t places_at(const struct places *places, int32_t x, int32_t y)
+{
+    for (uint32_t i = 0; i < places->count; i++) {
+        const struct place *place = &places->place[i];
+        if (x >= place->x && x <= place->x + place->width && y >= place->y &&
+            y <= place->y + place->height)
+            return (uint16_t)i;
+    }
+    return NOWHERE;
+}
+
+void places_check(const struct places *places)
+{
+    uint32_t seats = 0;
+    for (uint32_t i = 0; i < places->count; i++) {
+        const struct place *place = &places->place[i];
+        ASSERT(place->seats_at == seats && place->here + place->kept <= place->seats);
+        seats += place->seats;
+    }
+    ASSERT(seats == places->seat_count);
+}

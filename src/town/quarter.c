@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * town/quarter.c: a quarter's minutes: its agenda, and what happens when an item
+ * comes up.
+ *
+ * A resident is always in one deed, and the end of that deed stands in the agenda.
+ * There it decides and begins the next one in the same moment, so nobody is ever
+ * without, whatever a decision came to: that is what keeps the clock going.
+ */
+#include "town/internal.h"
+
+#include "base/mem.h"
+
+enum {
+    FIRST_MINUTES = 10, /* on the first morning not all decide in one minute */
+    QUESTIONS_FIRST = 16,
+    SOON = 4, /* minutes; when the phone is looked at after all */
+};
+
+/* --- making one --- */
+
+static void settle(struct quarter *quarter, uint32_t local, const struct resident_draft *draft)
+{
+    const struct town_settings *settings = quarter->settings;
+    struct resident *me = resident_at(quarter, local);
+    *me = (struct resident){
+        .since = TOWN_START_MIN,
+        .deed_at = TOWN_START_MIN,
+        .deed_until = TOWN_START_MIN,
+        .woke_at = TOWN_START_MIN,
+        .deed_who = NOBODY,
+        .plan_who = NOBODY,
+        .place = draft->home,
+        .near = draft->home,
+        .deed_place = NOWHERE,
+        .home = draft->home,
+        .work = draft->work,
+        .health = NEED_FULL,
+        .wake_min = draft->wake_min,
+        .bed_min = draft->bed_min,
+        .work_from = draft->work_from,
+        .work_until = draft->work_until,
+        .work_days = draft->work_days,
+        .emotion = NEUTRAL,
+        .age = draft->age,
+        .gender = draft->gender,
+        .job = draft->job,
+    };
+    ASSERT(draft->wake_min < MINUTES_PER_DAY && draft->bed_min < MINUTES_PER_DAY);
+    memcpy(me->trait, draft->trait, sizeof(me->trait));
+    rng_init(&me->rng, settings->seed, quarter->first + local);
+    for (int i = 0; i < NEED_COUNT; i++) me->need[i] = (uint16_t)rng_below(&me->rng, 2500);
+    me->need[DUTY] = 0;
+    me->urge = (uint16_t)rng_below(&me->rng, NEED_FULL / 2);
+    me->seat = place_enter(&quarter->places, me->place, quarter->first + local, true);
+    bool carries = thing_add(things_of(quarter, local), THING_PHONE, 1) &&
+                   thing_add(things_of(quarter, local), THING_FOOD, 2) &&
+                   thing_add(things_of(quarter, local), THING_GIFT, 2);
+    ASSERT(carries);
+    mind_plan_day(quarter, local);
+    struct item first = {.at = TOWN_START_MIN + (int32_t)rng_below(&me->rng, FIRST_MINUTES),
+                         .kind = HAPPEN_DECIDE,
+                         .priority = PRIORITY_NORMAL,
+                         .who = local};
+    agenda_add(quarter->agenda, &first);
+}
+
+void quarter_init(struct quarter *quarter, const struct quarter_draft *draft)
+{
+    const struct town_settings *settings = quarter->settings;
+    uint32_t count = draft->resident_count;
+    ASSERT(count > 0 && count <= QUARTER_RESIDENTS_MAX);
+    quarter->count = count;
+    quarter->agenda = agenda_new(count, TOWN_START_MIN);
+    places_init(&quarter->places, draft->places, draft->place_count);
+    quarter->resident = mem_alloc(sizeof(struct resident) * count);
+    quarter->memory = mem_alloc(sizeof(struct memory) * count * settings->memory_slots);
+    quarter->relation = mem_alloc(sizeof(struct relation) * count * settings->relation_slots);
+    quarter->thing = mem_alloc(sizeof(struct thing) * count * THINGS_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        place_keep_seat(&quarter->places, draft->residents[i].home);
+    for (uint32_t i = 0; i < count; i++) settle(quarter, i, &draft->residents[i]);
+}
+
+void quarter_release(struct quarter *quarter)
+{
+    agenda_free(quarter->agenda);
+    places_release(&quarter->places);
+    mem_free(quarter->resident);
+    mem_free(quarter->memory);
+    mem_free(quarter->relation);
+    mem_free(quarter->thing);
+    mem_free(quarter->question);
+    mem_free(quarter->mail);
+    mem_free(quarter->effect);
+}
+
+struct memories memories_of(const struct quarter *quarter, uint32_t local)
+{
+    uint8_t slots = quarter->settings->memory_slots;
+    return (struct memories){quarter->memory + (size_t)local * slots,
+                             &resident_at(quarter, local)->memories, slots};
+}
+
+struct relations relations_of(const struct quarter *quarter, uint32_t local)
+{
+    uint8_t slots = quarter->settings->relation_slots;
+    return (struct relations){quarter->relation + (size_t)local * slots,
+                              &resident_at(quarter, local)->relations, slots};
+}
+
+struct things things_of(const struct quarter *quarter, uint32_t local)
+{
+    return (struct things){quarter->thing + (size_t)local * THINGS_MAX,
+                           &resident_at(quarter, local)->things};
+}
+
+/* --- telling --- */
+
+struct effect effect_of(const struct quarter *quarter, uint32_t local, enum effect_kind kind)
+{
+    return (struct effect){.at = agenda_now(quarter->agenda),
+                           .who = quarter->first + local,
+                           .other = NOBODY,
+                           .place = resident_at(quarter, local)->place,
+                           .kind = (uint8_t)kind,
+                           .fine = 1};
+}
+
+void effect_emit(struct quarter *quarter, const struct effect *effect)
+{
+    /* Each word is mixed in as in splitmix64 (Steele et al. 2014): cheap, and order counts. */
+    uint32_t words[sizeof(*effect) / 4];
+    memcpy(words, effect, sizeof(words));
+    uint64_t hash = quarter->effect_hash;
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
+    quarter->effect_hash = hash;
+    quarter->effect_count++;
+    if (!quarter->settings->keep_effects) return;
+    if (quarter->effects == quarter->effects_max) {
+        quarter->effects_max = MAX(quarter->effects_max * 2, (size_t)64);
+        quarter->effect =
+            mem_resize(quarter->effect, sizeof(*quarter->effect) * quarter->effects_max);
+    }
+    quarter->effect[quarter->effects++] = *effect;
+}
+
+void mail_send(struct quarter *quarter, const struct mail *mail)
+{
+    if (quarter->mails == quarter->mails_max) {
+        quarter->mails_max = MAX(quarter->mails_max * 2, 64U);
+        quarter->mail = mem_resize(quarter->mail, sizeof(*quarter->mail) * quarter->mails_max);
+    }
+    quarter->mail[quarter->mails++] = *mail;
+}
+
+void remember(struct quarter *quarter, uint32_t local, const struct memory *memory)
+{
+    struct resident *me = resident_at(quarter, local);
+    memory_add(memories_of(quarter, local), memory, agenda_now(quarter->agenda));
+    me->stirred = (uint16_t)MIN(me->stirred + memory->importance, UINT16_MAX);
+}
+
+/* --- deeds --- */
+
+void deed_start(struct quarter *quarter, uint32_t local, const struct option *option)
+{
+    struct resident *me = resident_at(quarter, local);
+    ASSERT(me->deed == DEED_IDLE && option->deed != DEED_IDLE && option->deed < DEED_COUNT);
+    ASSERT(option->minutes > 0);
+    int32_t now = agenda_now(quarter->agenda);
+    body_pass(me, now, EXERTION_CALM);
+    me->deed = option->deed;
+    me->deed_why = option->why;
+    me->deed_who = option->who;
+    me->deed_at = now;
+    me->deed_until = now + option->minutes;
+    struct item item = {.at = now,
+                        .minutes = option->minutes,
+                        .kind = HAPPEN_DEED,
+                        .priority = PRIORITY_NORMAL,
+                        .status = ITEM_IN_PROGRESS,
+                        .who = local};
+    me->deed_seq = agenda_add(quarter->agenda, &item);
+    quarter->tally.deeds[option->deed]++;
+    struct effect effect = effect_of(quarter, local, EFFECT_BEGAN);
+    effect.deed = option->deed;
+    effect.why = option->why;
+    effect.other = option->who;
+    effect.minutes = option->minutes;
+    if (option->deed == DEED_MOVE_TO) effect.place = me->deed_place;
+    effect_emit(quarter, &effect);
+}
+
+/* --- asking a model --- */
+
+const struct question *question_find(const struct quarter *quarter, uint32_t who)
+{
+    for (uint32_t i = 0; i < quarter->questions; i++)
+        if (quarter->question[i].who == who) return &quarter->question[i];
+    return NULL;
+}
+
+static void question_drop(struct quarter *quarter, uint32_t who)
+{
+    for (uint32_t i = 0; i < quarter->questions; i++) {
+        if (quarter->question[i].who != who) continue;
+        quarter->question[i] = quarter->question[--quarter->questions];
+        memset(&quarter->question[quarter->questions], 0, sizeof(struct question));
+        return;
+    }
+}
+
+/* A model is for what is open: not for sleep, work and meals, which the body and the day decide. */
+static bool deserves_model(struct quarter *quarter, uint32_t local, const struct question *question)
+{
+    struct resident *me = resident_at(quarter, local);
+    const struct town_settings *settings = quarter->settings;
+    if (settings->ask_share == 0 || me->asks_today >= MIN(settings->asks_a_day, UINT8_MAX))
+        return false;
+    uint8_t deed = question->option[question->choice].deed;
+    if (deed == DEED_SLEEP || deed == DEED_WORK || deed == DEED_EAT || deed == DEED_REST)
+        return false;
+    return rng_below(&me->rng, 100) < settings->ask_share;
+}
+
+static void ask(struct quarter *quarter, uint32_t local, struct question *question)
+{
+    struct resident *me = resident_at(quarter, local);
+    if (quarter->questions == quarter->questions_max) {
+        quarter->questions_max = MAX(quarter->questions_max * 2, (uint32_t)QUESTIONS_FIRST);
+        quarter->question =
+            mem_resize(quarter->question, sizeof(*quarter->question) * quarter->questions_max);
+    }
+    question->number = ++quarter->asked;
+    quarter->question[quarter->questions++] = *question;
+    me->asking = 1;
+    me->asked = question->number;
+    me->asks_today++;
+    quarter->tally.asks++;
+    struct option wait = {.who = NOBODY,
+                          .place = NOWHERE,
+                          .deed = DEED_THINK,
+                          .why = REASON_MODEL,
+                          .minutes = MAX(quarter->settings->answer_minutes, (uint16_t)1)};
+    deed_start(quarter, local, &wait);
+    struct effect effect = effect_of(quarter, local, EFFECT_ASK);
+    effect.ref = question->number;
+    effect_emit(quarter, &effect);
+}
+
+static void decide(struct quarter *quarter, uint32_t local)
+{
+    struct question question = {0};
+    mind_decide(quarter, local, &question);
+    quarter->tally.decisions++;
+    if (deserves_model(quarter, local, &question))
+        ask(quarter, local, &question);
+    else
+        deed_begin(quarter, local, &question.option[question.choice]);
+}
+
+void answer_take(struct quarter *quarter, uint32_t local, uint32_t choice, uint16_t minutes)
+{
+    struct resident *me = resident_at(quarter, local);
+    const struct question *question = question_find(quarter, quarter->first + local);
+    ASSERT(me->asking && question);
+    struct option option = question->option[MIN(choice, question->count - 1)];
+    bool answered = choice < question->count;
+    if (!answered) option = question->option[question->choice];
+    question_drop(quarter, quarter->first + local);
+    me->asking = 0;
+    deed_interrupt(quarter, local); /* it has thought enough */
+    const struct deed_info *info = deed_info((enum deed)option.deed);
+    if (answered) {
+        option.why = REASON_MODEL;
+        quarter->tally.answers++;
+        if (minutes) option.minutes = (uint16_t)MIN(MAX(minutes, info->least), info->most);
+    }
+    deed_begin(quarter, local, &option);
+}
+
+/* --- what comes up --- */
+
+static void on_deed_end(struct quarter *quarter, uint32_t local)
+{
+    struct resident *me = resident_at(quarter, local);
+    if (me->asking) {
+        /* No answer came in time: the rule mind's own choice holds. */
+        const struct question *question = question_find(quarter, quarter->first + local);
+        ASSERT(question);
+        struct option option = question->option[question->choice];
+        question_drop(quarter, quarter->first + local);
+        me->asking = 0;
+        deed_end(quarter, local, true);
+        deed_begin(quarter, local, &option);
+        return;
+    }
+    deed_end(quarter, local, true);
+    decide(quarter, local);
+}
+
+/* The phone has buzzed, and this is when it would look. */
+static void on_notice(struct quarter *quarter, uint32_t local, uint32_t from)
+{
+    struct resident *me = resident_at(quarter, local);
+    int32_t now = agenda_now(quarter->agenda);
+    bool free_to =
+        (deed_info((enum deed)me->deed)->can_interrupt || me->deed == DEED_WORK) && !me->asking;
+    if (!free_to || (me->deed == DEED_CHECK_MESSAGES && me->deed_until > now)) {
+        struct item later = {.at = me->deed == DEED_SLEEP ? me->deed_until + SOON : now + SOON,
+                             .kind = HAPPEN_NOTICE,
+                             .priority = PRIORITY_HIGH,
+                             .who = local,
+                             .data = from};
+        if (!free_to) later.at = MAX(me->deed_until, now) + SOON;
+        agenda_add(quarter->agenda, &later);
+        return;
+    }
+    deed_interrupt(quarter, local);
+    struct option read = {.who = from,
+                          .place = NOWHERE,
+                          .deed = DEED_CHECK_MESSAGES,
+                          .why = REASON_MESSAGE,
+                          .minutes = (uint16_t)(1 + rng_below(&me->rng, 3))};
+    deed_begin(quarter, local, &read);
+}
+
+void quarter_run(struct quarter *quarter, int32_t until)
+{
+    struct item item;
+    while (agenda_pop(quarter->agenda, until, &item)) {
+        switch ((enum happening)item.kind) {
+        case HAPPEN_DECIDE:
+            if (resident_at(quarter, item.who)->deed == DEED_IDLE) {
+                body_pass(resident_at(quarter, item.who), item.at, EXERTION_CALM);
+                decide(quarter, item.who);
+            }
+            break;
+        case HAPPEN_DEED: on_deed_end(quarter, item.who); break;
+        case HAPPEN_NOTICE: on_notice(quarter, item.who, item.data); break;
+        }
+    }
+}
+
+/* --- invariants --- */
+
+static void resident_check_in(const struct quarter *quarter, uint32_t local)
+{
+    const struct resident *me = resident_at(quarter, local);
+    resident_check(me);
+    things_check(things_of(quarter, local));
+    ASSERT(me->memories <= quarter->settings->memory_slots);
+    ASSERT(me->relations <= quarter->settings->relation_slots);
+    if (me->place != NOWHERE) {
+        const struct place *place = &quarter->places.place[me->place];
+        ASSERT(place_sitting(&quarter->places, place, me->seat) == quarter->first + local);
+    }
+    ASSERT(me->deed != DEED_MOVE_TO || me->place == NOWHERE);
+    ASSERT((me->deed == DEED_IDLE) == (me->deed_seq == 0));
+    ASSERT(!me->asking == !question_find(quarter, quarter->first + local));
+    /* Nobody does two things at once: one item with a length, the end of what it does. */
+    struct item item;
+    if (me->deed != DEED_IDLE) {
+        bool one = agenda_find_conflict(quarter->agenda, local, me->deed_at, me->deed_until, &item);
+        ASSERT(one && item.seq == me->deed_seq && item.at + item.minutes == me->deed_until);
+    }
+}
+
+void quarter_check(const struct quarter *quarter)
+{
+    agenda_check(quarter->agenda);
+    places_check(&quarter->places);
+    uint32_t inside = 0;
+    for (uint32_t i = 0; i < quarter->places.count; i++) inside += quarter->places.place[i].here;
+    uint32_t somewhere = 0;
+    for (uint32_t i = 0; i < quarter->count; i++) {
+        resident_check_in(quarter, i);
+        somewhere += resident_at(quarter, i)->place != NOWHERE;
+    }
+    ASSERT(inside == somewhere);
+}

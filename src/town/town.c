@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * town/town.c: the quarters together: minutes, the sky, the phone.
+ *
+ * A minute: the sky, if an hour begins; every quarter, on whatever threads; then,
+ * on one, the mail of all quarters in their order. With one quarter minutes in
+ * which nothing is due are not even looked at.
+ */
+#include "town/town.h"
+
+#include "base/mem.h"
+#include "town/internal.h"
+
+struct town_settings town_settings_default(uint64_t seed)
+{
+    return (struct town_settings){.seed = seed,
+                                  .feed_slots = 4096,
+                                  .memory_slots = 120,
+                                  .relation_slots = 64,
+                                  .keep_effects = 1,
+                                  .ask_share = 0,
+                                  .asks_a_day = 24,
+                                  .answer_minutes = 5};
+}
+
+bool town_settings_fit(const struct town_settings *settings)
+{
+    uint32_t slots = settings->feed_slots;
+    return slots >= 64 && slots <= 1U << 20 && (slots & (slots - 1)) == 0 &&
+           settings->memory_slots >= MEMORY_SLOTS_MIN &&
+           settings->memory_slots <= MEMORY_SLOTS_MAX && settings->relation_slots >= 4 &&
+           settings->relation_slots <= MEMORY_SLOTS_MAX && settings->ask_share <= 100 &&
+           settings->keep_effects <= 1;
+}
+
+void quarter_join(struct town *town, uint32_t number)
+{
+    struct quarter *quarter = &town->quarter[number];
+    quarter->number = number;
+    quarter->first = town->first_of[number];
+    quarter->settings = &town->settings;
+    quarter->sky = &town->sky;
+    quarter->feed = &town->feed;
+}
+
+struct town *town_empty(const struct town_settings *settings, uint32_t quarters)
+{
+    ASSERT(town_settings_fit(settings));
+    struct town *town = NEW(struct town);
+    town->settings = *settings;
+    town->now = TOWN_START_MIN;
+    town->quarters = quarters;
+    town->quarter = mem_alloc(sizeof(struct quarter) * quarters);
+    town->first_of = mem_alloc(sizeof(uint32_t) * (quarters + 1));
+    town->feed.slots = settings->feed_slots;
+    town->feed.post = mem_alloc(sizeof(struct wire_post) * settings->feed_slots);
+    return town;
+}
+
+struct town *town_new(const struct town_settings *settings, const struct quarter_draft *drafts,
+                      uint32_t count)
+{
+    ASSERT(count > 0);
+    struct town *town = town_empty(settings, count);
+    sky_init(&town->sky, settings->seed, TOWN_START_MIN);
+    for (uint32_t i = 0; i < count; i++) {
+        town->first_of[i] = town->residents;
+        town->residents += drafts[i].resident_count;
+        quarter_join(town, i);
+        quarter_init(&town->quarter[i], &drafts[i]);
+    }
+    town->first_of[count] = town->residents;
+    ASSERT(town->residents <= TOWN_RESIDENTS_MAX);
+    return town;
+}
+
+void town_free(struct town *town)
+{
+    if (!town) return;
+    for (uint32_t i = 0; i < town->quarters; i++) quarter_release(&town->quarter[i]);
+    mem_free(town->quarter);
+    mem_free(town->first_of);
+    mem_free(town->feed.post);
+    mem_free(town->effects);
+    mem_free(town);
+}
+
+/* --- who is where --- */
+
+uint32_t town_quarter_of(const struct town *town, uint32_t who)
+{
+    ASSERT(who < town->residents);
+    uint32_t low = 0, high = town->quarters;
+    while (high - low > 1) {
+        uint32_t middle = (low + high) / 2;
+        if (who < town->first_of[middle])
+            high = middle;
+        else
+            low = middle;
+    }
+    return low;
+}
+
+static struct quarter *home_of(const struct town *town, uint32_t who, uint32_t *local_out)
+{
+    struct quarter *quarter = &town->quarter[town_quarter_of(town, who)];
+    *local_out = who - quarter->first;
+    return quarter;
+}
+
+/* --- the phone --- */
+
+static const struct wire_post *feed_add(struct town *town, uint32_t author, enum subject subject,
+                                        int mood)
+{
+    struct feed *feed = &town->feed;
+    feed->head++;
+    ASSERT(feed->head != 0);
+    struct wire_post *post = &feed->post[feed->head % feed->slots];
+    *post = (struct wire_post){.serial = feed->head,
+                               .author = author,
+                               .at = town->now,
+                               .subject = (uint8_t)subject,
+                               .mood = (int8_t)mood};
+    return post;
+}
+
+static struct wire_post *feed_find(struct town *town, uint32_t serial)
+{
+    struct wire_post *post = &town->feed.post[serial % town->feed.slots];
+    return serial != 0 && post->serial == serial ? post : NULL;
+}
+
+/* Somebody far away did something that concerns a resident. */
+static void hear(struct town *town, uint32_t who, enum fact_kind fact, uint32_t from,
+                 enum subject subject, int importance, int pleasant, int closer)
+{
+    uint32_t local;
+    struct quarter *quarter = home_of(town, who, &local);
+    struct resident *me = resident_at(quarter, local);
+    struct memory memory = {.at = town->now,
+                            .who = from,
+                            .place = NOWHERE,
+                            .fact = (uint8_t)fact,
+                            .subject = (uint8_t)subject,
+                            .type = MEMORY_RELATION,
+                            .importance = (uint8_t)importance,
+                            .valence = (int8_t)pleasant};
+    remember(quarter, local, &memory);
+    relation_meet(relation_get(relations_of(quarter, local), from, day_of(town->now)),
+                  day_of(town->now), pleasant, closer);
+    if (me->deed != DEED_SLEEP) feel(me, HAPPY, 2);
+}
+
+static void message_arrives(struct town *town, uint32_t to, uint32_t from)
+{
+    uint32_t local;
+    struct quarter *quarter = home_of(town, to, &local);
+    struct resident *me = resident_at(quarter, local);
+    if (me->unread < UINT16_MAX) me->unread++;
+    struct item notice = {.at = town->now + mind_notice_minutes(quarter, local, from),
+                          .kind = HAPPEN_NOTICE,
+                          .priority = PRIORITY_HIGH,
+                          .who = local,
+                          .data = from};
+    agenda_add(quarter->agenda, &notice);
+}
+
+static void follow_arrives(struct town *town, uint32_t to, uint32_t from)
+{
+    uint32_t local;
+    struct quarter *quarter = home_of(town, to, &local);
+    hear(town, to, FACT_FOLLOWED_BY, from, SUBJECT_NONE, 4, 50, 2);
+    relation_get(relations_of(quarter, local), from, day_of(town->now))->flags |= FOLLOWED;
+}
+
+static void post_arrives(struct town *town, struct quarter *quarter, const struct mail *mail)
+{
+    const struct wire_post *post =
+        feed_add(town, mail->from, (enum subject)mail->subject, mail->mood);
+    struct effect effect = effect_of(quarter, mail->from - quarter->first, EFFECT_POST);
+    effect.ref = post->serial;
+    effect.other = mail->to; /* whom it is about */
+    effect.place = (uint16_t)mail->ref;
+    effect.subject = mail->subject;
+    effect.mood = mail->mood;
+    effect_emit(quarter, &effect);
+}
+
+/* Likes and comments: counted, and told to the author if it lives here. */
+static void reaction_arrives(struct town *town, const struct mail *mail)
+{
+    struct wire_post *post = feed_find(town, mail->ref);
+    if (!post) return; /* nobody remembers it any more */
+    bool like = mail->kind == MAIL_LIKE;
+    uint16_t *counter = like ? &post->likes : &post->comments;
+    if (*counter < UINT16_MAX) (*counter)++;
+    if (is_member(post->author) || post->author == mail->from) return;
+    hear(town, post->author, like ? FACT_LIKED_BY : FACT_COMMENTED_BY, mail->from,
+         (enum subject)post->subject, like ? 1 : 3, like ? 25 : MAX(mail->mood, 10), 1);
+}
+
+static void mail_deliver(struct town *town, struct quarter *quarter)
+{
+    for (uint32_t i = 0; i < quarter->mails; i++) {
+        const struct mail *mail = &quarter->mail[i];
+        switch ((enum mail_kind)mail->kind) {
+        case MAIL_POST: post_arrives(town, quarter, mail); break;
+        case MAIL_LIKE:
+        case MAIL_COMMENT: reaction_arrives(town, mail); break;
+        case MAIL_MESSAGE: message_arrives(town, mail->to, mail->from); break;
+        case MAIL_FOLLOW:
+            if (!is_member(mail->to)) follow_arrives(town, mail->to, mail->from);
+            break;
+        }
+    }
+    quarter->mails = 0;
+}
+
+/* --- time --- */
+
+int32_t town_now(const struct town *town)
+{
+    return town->now;
+}
+
+int32_t town_next_at(const struct town *town)
+{
+    int32_t next = INT32_MAX;
+    for (uint32_t i = 0; i < town->quarters && next > town->now; i++)
+        next = MIN(next, agenda_next_at(town->quarter[i].agenda));
+    return next;
+}
+
+static void hours_pass(struct town *town, int32_t until)
+{
+    while (town->sky.at + MINUTES_PER_HOUR <= until) {
+        if (!sky_hour(&town->sky, town->sky.at + MINUTES_PER_HOUR)) continue;
+        struct effect effect = effect_of(&town->quarter[0], 0, EFFECT_SKY);
+        effect.at = town->sky.at;
+        effect.who = NOBODY;
+        effect.place = NOWHERE;
+        effect.fact = town->sky.weather;
+        effect_emit(&town->quarter[0], &effect);
+    }
+}
+
+struct minute {
+    struct town *town;
+    int32_t at;
+};
+
+static void run_quarter(void *ctx, uint32_t number)
+{
+    const struct minute *minute = ctx;
+    quarter_run(&minute->town->quarter[number], minute->at);
+}
+
+static void run_minute(struct town *town, int32_t at, const struct town_runner *runner)
+{
+    town->now = at;
+    hours_pass(town, at);
+    struct minute minute = {town, at};
+    if (runner && town->quarters > 1) {
+        runner->run(runner->ctx, town->quarters, run_quarter, &minute);
+    } else {
+        for (uint32_t i = 0; i < town->quarters; i++) run_quarter(&minute, i);
+    }
+    for (uint32_t i = 0; i < town->quarters; i++) mail_deliver(town, &town->quarter[i]);
+}
+
+void town_advance(struct town *town, int32_t until, const struct town_runner *runner)
+{
+    ASSERT(until >= town->now && until <= TOWN_END_MIN);
+    for (;;) {
+        int32_t next = town_next_at(town);
+        if (next > until) break;
+        run_minute(town, next, runner);
+        if (town_next_at(town) > until) break;
+    }
+    if (town->now < until) run_minute(town, until, NULL);
+}
+
+/* --- effects --- */
+
+const struct effect *town_effects(struct town *town, size_t *count_out)
+{
+    if (town->quarters == 1) {
+        *count_out = town->quarter[0].effects;
+        return town->quarter[0].effect;
+    }
+    size_t count = 0;
+    for (uint32_t i = 0; i < town->quarters; i++) count += town->quarter[i].effects;
+    if (count > town->effects_max) {
+        town->effects = mem_resize(town->effects, sizeof(struct effect) * count);
+        town->effects_max = count;
+    }
+    size_t at = 0;
+    for (uint32_t i = 0; i < town->quarters; i++) {
+        const struct quarter *quarter = &town->quarter[i];
+        if (quarter->effects)
+            memcpy(town->effects + at, quarter->effect, sizeof(struct effect) * quarter->effects);
+        at += quarter->effects;
+    }
+    *count_out = count;
+    return town->effects;
+}
+
+void town_forget_effects(struct town *town)
+{
+    for (uint32_t i = 0; i < town->quarters; i++) town->quarter[i].effects = 0;
+}
+
+uint64_t town_effect_count(const struct town *town)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < town->quarters; i++) count += town->quarter[i].effect_count;
+    return count;
+}
+
+const char *effect_kind_name(enum effect_kind kind)
+{
+    static const char *const names[EFFECT_KIND_COUNT] = {
+        "began",   "deed",    "woke",   "met",      "talk", "post", "like",
+        "comment", "message", "follow", "remember", "ask",  "sky",  "taken"};
+    return names[kind];
+}
+
+/* --- inputs --- */
+
+static enum err resident_get(const struct town *town, uint32_t who, struct why *why)
+{
+    if (who < town->residents) return OK;
+    return why_set(why, ERR_INVALID, "the town has residents 0 to %u, not %u", town->residents - 1,
+                   who);
+}
+
+static enum err input_answer(struct town *town, const struct input *input, struct why *why)
+{
+    uint32_t local;
+    struct quarter *quarter = home_of(town, input->to, &local);
+    const struct question *question = question_find(quarter, input->to);
+    if (!question || question->number != input->ref)
+        return why_set(why, ERR_NOT_FOUND, "resident %u no longer asks question %u", input->to,
+                       input->ref);
+    if (input->choice != UINT8_MAX && input->choice >= question->count)
+        return why_set(why, ERR_INVALID, "question %u has options 0 to %u, not %u", input->ref,
+                       question->count - 1, input->choice);
+    answer_take(quarter, local, input->choice, input->minutes);
+    return OK;
+}
+
+static enum err input_text(struct town *town, const struct input *input, struct why *why)
+{
+    if (input->importance < 1 || input->importance > 10 || input->type >= MEMORY_TYPE_COUNT)
+        return why_set(why, ERR_INVALID, "a memory has a type and an importance of 1 to 10");
+    uint32_t local;
+    struct quarter *quarter = home_of(town, input->to, &local);
+    static const uint8_t facts[MEMORY_TYPE_COUNT] = {FACT_COMMON, FACT_DAY, FACT_SELF, FACT_READ,
+                                                     FACT_TALKED};
+    struct memory memory = {.at = town->now,
+                            .who = input->from,
+                            .ref = input->ref,
+                            .place = NOWHERE,
+                            .fact = facts[input->type],
+                            .subject = input->subject,
+                            .type = input->type,
+                            .importance = input->importance,
+                            .valence = input->mood};
+    remember(quarter, local, &memory);
+    return OK;
+}
+
+enum err town_input(struct town *town, const struct input *input, struct why *why)
+{
+    if (input->kind >= INPUT_KIND_COUNT || input->subject >= SUBJECT_COUNT || input->mood < -100 ||
+        input->mood > 100)
+        return why_set(why, ERR_INVALID, "no town takes an input of kind %u, subject %u, mood %d",
+                       input->kind, input->subject, input->mood);
+    bool to_resident = input->kind == INPUT_MESSAGE || input->kind == INPUT_FOLLOW ||
+                       input->kind == INPUT_ANSWER || input->kind == INPUT_TEXT;
+    enum err err = to_resident ? resident_get(town, input->to, why) : OK;
+    if (err) return err;
+    switch ((enum input_kind)input->kind) {
+    case INPUT_MESSAGE: message_arrives(town, input->to, input->from); return OK;
+    case INPUT_FOLLOW: follow_arrives(town, input->to, input->from); return OK;
+    case INPUT_ANSWER: return input_answer(town, input, why);
+    case INPUT_TEXT: return input_text(town, input, why);
+    case INPUT_POST: {
+        const struct wire_post *post =
+            feed_add(town, input->from, (enum subject)input->subject, input->mood);
+        struct effect effect = effect_of(&town->quarter[0], 0, EFFECT_TAKEN);
+        effect.who = input->from;
+        effect.other = input->ref;
+        effect.ref = post->serial;
+        effect.place = NOWHERE;
+        effect_emit(&town->quarter[0], &effect);
+        return OK;
+    }
+    case INPUT_LIKE:
+    case INPUT_COMMENT: {
+        if (!feed_find(town, input->ref))
+            return why_set(why, ERR_NOT_FOUND, "nobody remembers post %u any more", input->ref);
+        reaction_arrives(
+            town, &(struct mail){.from = input->from,
+                                 .ref = input->ref,
+                                 .kind = input->kind == INPUT_LIKE ? MAIL_LIKE : MAIL_COMMENT,
+                                 .mood = input->mood});
+        return OK;
+    }
+    case INPUT_KIND_COUNT: break;
+    }
+    return OK;
+}
+
+/* --- looking --- */
+
+const struct question *town_question(const struct town *town, uint32_t who)
+{
+    return question_find(&town->quarter[town_quarter_of(town, who)], who);
+}
+
+uint32_t town_questions_open(const struct town *town)
+{
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < town->quarters; i++) open += town->quarter[i].questions;
+    return open;
+}
+
+const struct town_settings *town_settings(const struct town *town)
+{
+    return &town->settings;
+}
+
+const struct sky *town_sky(const struct town *town)
+{
+    return &town->sky;
+}
+
+uint32_t town_resident_count(const struct town *town)
+{
+    return town->residents;
+}
+
+uint32_t town_quarter_count(const struct town *town)
+{
+    return town->quarters;
+}
+
+const struct resident *town_resident(const struct town *town, uint32_t who)
+{
+    uint32_t local;
+    const struct quarter *quarter = home_of(town, who, &local);
+    return resident_at(quarter, local);
+}
+
+struct resident town_body(const struct town *town, uint32_t who)
+{
+    struct resident body = *town_resident(town, who);
+    if (town->now > body.since)
+        body_pass(&body, town->now, deed_info((enum deed)body.deed)->exertion);
+    return body;
+}
+
+const struct places *town_places(const struct town *town, uint32_t quarter)
+{
+    ASSERT(quarter < town->quarters);
+    return &town->quarter[quarter].places;
+}
+
+void town_position(const struct town *town, uint32_t who, int32_t *x_out, int32_t *y_out)
+{
+    uint32_t local;
+    const struct quarter *quarter = home_of(town, who, &local);
+    const struct resident *me = resident_at(quarter, local);
+    const struct place *place = quarter->places.place;
+    if (me->place != NOWHERE) {
+        place_spot(&place[me->place], me->seat, x_out, y_out);
+        return;
+    }
+    place_centre(&place[me->near], x_out, y_out);
+    if (me->deed != DEED_MOVE_TO) return; /* it stands before a door */
+    int32_t x, y, minutes = me->deed_until - me->deed_at,
+                  gone = MIN(town->now - me->deed_at, minutes);
+    place_centre(&place[me->deed_place], &x, &y);
+    *x_out += (int32_t)((int64_t)(x - *x_out) * gone / minutes);
+    *y_out += (int32_t)((int64_t)(y - *y_out) * gone / minutes);
+}
+
+const struct memory *town_memories(const struct town *town, uint32_t who, size_t *count_out)
+{
+    uint32_t local;
+    const struct quarter *quarter = home_of(town, who, &local);
+    struct memories memories = memories_of(quarter, local);
+    *count_out = *memories.count;
+    return memories.memory;
+}
+
+const struct relation *town_relations(const struct town *town, uint32_t who, size_t *count_out)
+{
+    uint32_t local;
+    const struct quarter *quarter = home_of(town, who, &local);
+    struct relations relations = relations_of(quarter, local);
+    *count_out = *relations.count;
+    return relations.relation;
+}
+
+const struct thing *town_things(const struct town *town, uint32_t who, size_t *count_out)
+{
+    uint32_t local;
+    const struct quarter *quarter = home_of(town, who, &local);
+    struct things things = things_of(quarter, local);
+    *count_out = *things.count;
+    return things.thing;
+}
+
+enum { NEAR_PEOPLE_MAX = 64, NEAR_UNITS = 30 };
+
+size_t town_people_near(const struct town *town, uint32_t who, uint32_t *found_out, size_t max)
+{
+    uint32_t local;
+    const struct quarter *quarter = home_of(town, who, &local);
+    const struct resident *me = resident_at(quarter, local);
+    ASSERT(max > 0 && max <= NEAR_PEOPLE_MAX);
+    if (me->place == NOWHERE) return 0;
+    const struct place *place = &quarter->places.place[me->place];
+    int32_t x, y, far[NEAR_PEOPLE_MAX];
+    place_spot(place, me->seat, &x, &y);
+    size_t count = 0;
+    for (uint32_t seat = 0; seat < place->here; seat++) {
+        if (seat == me->seat) continue;
+        int32_t ox, oy;
+        place_spot(place, seat, &ox, &oy);
+        int32_t d = distance_between(x, y, ox, oy);
+        if (d > NEAR_UNITS * UNIT) continue;
+        size_t at = count;
+        while (at > 0 && far[at - 1] > d) at--;
+        if (at == max) continue;
+        if (count < max) count++;
+        for (size_t i = count - 1; i > at; i--) {
+            far[i] = far[i - 1];
+            found_out[i] = found_out[i - 1];
+        }
+        far[at] = d;
+        found_out[at] = place_sitting(&quarter->places, place, seat);
+    }
+    return count;
+}
+
+uint32_t town_feed_head(const struct town *town)
+{
+    return town->feed.head;
+}
+
+const struct wire_post *town_post(const struct town *town, uint32_t serial)
+{
+    const struct wire_post *post = &town->feed.post[serial % town->feed.slots];
+    return serial != 0 && post->serial == serial ? post : NULL;
+}
+
+struct town_tally town_tally(const struct town *town)
+{
+    /* A tally is counters and nothing else. */
+    static_assert(sizeof(struct town_tally) % sizeof(uint64_t) == 0, "only counters");
+    struct town_tally sum = {0};
+    uint64_t words[sizeof(sum) / sizeof(uint64_t)], more[COUNT_OF(words)];
+    memset(words, 0, sizeof(words));
+    for (uint32_t i = 0; i < town->quarters; i++) {
+        memcpy(more, &town->quarter[i].tally, sizeof(more));
+        for (size_t j = 0; j < COUNT_OF(words); j++) words[j] += more[j];
+    }
+    memcpy(&sum, words, sizeof(sum));
+    return sum;
+}
+
+size_t town_bytes(const struct town *town)
+{
+    const struct town_settings *settings = &town->settings;
+    size_t bytes = sizeof(*town) + sizeof(struct wire_post) * town->feed.slots;
+    for (uint32_t i = 0; i < town->quarters; i++) {
+        const struct quarter *quarter = &town->quarter[i];
+        size_t each = sizeof(struct resident) + sizeof(struct memory) * settings->memory_slots +
+                      sizeof(struct relation) * settings->relation_slots +
+                      sizeof(struct thing) * THINGS_MAX;
+        bytes += sizeof(*quarter) + each * quarter->count + agenda_bytes(quarter->agenda) +
+                 (sizeof(struct place) + 2 * sizeof(uint16_t)) * quarter->places.count +
+                 sizeof(uint32_t) *
+                     (quarter->places.seat_count + quarter->places.columns * quarter->places.rows) +
+                 sizeof(struct mail) * quarter->mails_max +
+                 sizeof(struct effect) * quarter->effects_max +
+                 sizeof(struct question) * quarter->questions_max;
+    }
+    return bytes;
+}
+
+void town_check(const struct town *town)
+{
+    for (uint32_t i = 0; i < town->quarters; i++) {
+        quarter_check(&town->quarter[i]);
+        ASSERT(town->quarter[i].mails == 0);
+    }
+    for (uint32_t i = 0; i < town->feed.slots; i++)
+        ASSERT(town->feed.post[i].serial == 0 || town->feed.post[i].serial % town->feed.slots == i);
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "unit.h"
+
+#include <pthread.h>
+
+#include "base/mem.h"
+#include "town/populate.h"
+
+enum { RESIDENTS = 60, DAY = MINUTES_PER_DAY };
+#define GOLDEN UINT64_C(0xf690e82b01d2f220)
+
+static struct town *found(uint64_t seed, uint32_t residents)
+{
+    struct town_settings settings = town_settings_default(seed);
+    settings.feed_slots = 256;
+    return town_found(&settings, residents);
+}
+
+static void until(struct town *town, int32_t at)
+{
+    while (town_now(town) < at) {
+        town_advance(town, MIN(MAX(town_next_at(town), town_now(town)), at), NULL);
+        if (town_next_at(town) > at) town_advance(town, at, NULL);
+        town_forget_effects(town);
+    }
+}
+
+/* --- the world's laws --- */
+
+static void invariants_hold_after_every_event_of_three_days(void **state)
+{
+    (void)state;
+    struct town *town = found(1, RESIDENTS);
+    while (town_now(town) < TOWN_START_MIN + 3 * DAY) {
+        town_advance(town, town_next_at(town), NULL);
+        town_check(town);
+        town_forget_effects(town);
+    }
+    town_free(town);
+}
+
+/*
+ * The same number on every compiler, at every optimisation, with every sanitizer: this test is
+ * built by all of them. When the rules of the world change it changes too, on purpose, here.
+ */
+static void a_seed_gives_the_same_world_everywhere(void **state)
+{
+    (void)state;
+    struct town *town = found(42, 2500);
+    until(town, TOWN_START_MIN + DAY);
+    assert_int_equal(town_hash(town), GOLDEN);
+    town_free(town);
+    struct town *other = found(43, 2500);
+    until(other, TOWN_START_MIN + DAY);
+    assert_int_not_equal(town_hash(other), GOLDEN);
+    town_free(other);
+}
+
+/* A runner with threads of its own for every minute, taking quarters as they come. */
+struct crew {
+    pthread_mutex_t lock;
+    uint32_t next, count;
+    town_job *job;
+    void *job_ctx;
+};
+
+static void *crew_work(void *ctx)
+{
+    struct crew *crew = ctx;
+    for (;;) {
+        pthread_mutex_lock(&crew->lock);
+        uint32_t number = crew->next++;
+        pthread_mutex_unlock(&crew->lock);
+        if (number >= crew->count) return NULL;
+        crew->job(crew->job_ctx, number);
+    }
+}
+
+static void crew_run(void *ctx, uint32_t count, town_job *job, void *job_ctx)
+{
+    int *threads = ctx;
+    struct crew crew = {.count = count, .job = job, .job_ctx = job_ctx};
+    pthread_mutex_init(&crew.lock, NULL);
+    pthread_t handles[8];
+    for (int i = 0; i < *threads; i++)
+        assert_int_equal(pthread_create(&handles[i], NULL, crew_work, &crew), 0);
+    for (int i = 0; i < *threads; i++) pthread_join(handles[i], NULL);
+    pthread_mutex_destroy(&crew.lock);
+}
+
+static void threads_do_not_change_what_happens(void **state)
+{
+    (void)state;
+    uint64_t hashes[3];
+    for (int threads = 0; threads < 3; threads++) {
+        struct town *town = found(5, 3000);
+        int crew = threads * 2;
+        struct town_runner runner = {crew_run, &crew};
+        town_advance(town, TOWN_START_MIN + 10 * 60, threads ? &runner : NULL);
+        hashes[threads] = town_hash(town);
+        town_free(town);
+    }
+    assert_int_equal(hashes[0], hashes[1]);
+    assert_int_equal(hashes[0], hashes[2]);
+}
+
+static void steps_of_any_size_come_to_the_same(void **state)
+{
+    (void)state;
+    struct town *one = found(9, RESIDENTS), *many = found(9, RESIDENTS);
+    int32_t end = TOWN_START_MIN + DAY;
+    town_advance(one, end, NULL);
+    for (int32_t at = TOWN_START_MIN; at <= end; at += 7) town_advance(many, at, NULL);
+    town_advance(many, end, NULL);
+    assert_int_equal(town_hash(one), town_hash(many));
+    town_free(one);
+    town_free(many);
+}
+
+static void a_checkpoint_goes_on_as_the_town_itself(void **state)
+{
+    (void)state;
+    struct town *town = found(11, 1200);
+    until(town, TOWN_START_MIN + DAY / 2);
+    struct buf bytes;
+    buf_init(&bytes, 64 << 20);
+    town_write(town, &bytes);
+    assert_false(bytes.failed);
+    struct town *copy = NULL;
+    struct why why = {0};
+    assert_int_equal(town_read(buf_str(&bytes), &copy, &why), OK);
+    town_check(copy);
+    assert_int_equal(town_hash(copy), town_hash(town));
+    until(town, TOWN_START_MIN + DAY);
+    until(copy, TOWN_START_MIN + DAY);
+    assert_int_equal(town_hash(copy), town_hash(town));
+    town_free(copy);
+
+    /* Cut short anywhere it is refused, with a sentence and no leak. */
+    for (size_t cut = 0; cut < bytes.len; cut += 1 + bytes.len / 23) {
+        copy = NULL;
+        assert_int_equal(town_read((struct str){bytes.at, cut}, &copy, &why), ERR_CORRUPT);
+        assert_null(copy);
+        assert_true(why.text[0] != '\0');
+    }
+    bytes.at[9] ^= 1;
+    assert_int_equal(town_read(buf_str(&bytes), &copy, &why), ERR_CORRUPT);
+    buf_release(&bytes);
+    town_free(town);
+}
+
+/* --- inputs --- */
+
+static struct effect find_effect(struct town *town, enum effect_kind kind, uint32_t who,
+                                 int32_t end)
+{
+    while (town_now(town) < end) {
+        town_advance(town, MIN(town_next_at(town), end), NULL);
+        size_t count;
+        const struct effect *effects = town_effects(town, &count);
+        for (size_t i = 0; i < count; i++) {
+            struct effect effect = effects[i];
+            if (effect.kind == kind && effect.who == who) return effect;
+        }
+        town_forget_effects(town);
+    }
+    return (struct effect){.kind = EFFECT_KIND_COUNT};
+}
+
+static void a_member_is_answered_by_day_and_after_waking(void **state)
+{
+    (void)state;
+    struct why why = {0};
+    struct town *town = found(21, 20);
+    until(town, TOWN_START_MIN + 4 * 60);
+    struct input message = {.kind = INPUT_MESSAGE, .from = MEMBER_BIT | 7, .to = 3};
+    assert_int_equal(town_input(town, &message, &why), OK);
+    struct effect answer = find_effect(town, EFFECT_MESSAGE, 3, town_now(town) + 180);
+    assert_int_equal(answer.kind, EFFECT_MESSAGE);
+    assert_int_equal(answer.other, MEMBER_BIT | 7);
+    assert_int_equal(answer.ref, 1);
+
+    /* At 3 in the morning it sleeps on; the answer comes when it is up. */
+    until(town, TOWN_START_MIN - 5 * 60 + DAY);
+    assert_int_equal(town_resident(town, 3)->deed, DEED_SLEEP);
+    assert_int_equal(town_input(town, &message, &why), OK);
+    answer = find_effect(town, EFFECT_MESSAGE, 3, town_now(town) + DAY);
+    assert_int_equal(answer.other, MEMBER_BIT | 7);
+    assert_in_range(hour_of(answer.at), 5, 11);
+    town_free(town);
+}
+
+static void inputs_that_make_no_sense_are_refused_and_change_nothing(void **state)
+{
+    (void)state;
+    struct town *town = found(2, 10);
+    until(town, TOWN_START_MIN + 100);
+    uint64_t before = town_hash(town);
+    const struct input bad[] = {
+        {.kind = INPUT_MESSAGE, .to = 10, .from = MEMBER_BIT},
+        {.kind = INPUT_KIND_COUNT},
+        {.kind = INPUT_POST, .subject = SUBJECT_COUNT},
+        {.kind = INPUT_LIKE, .ref = 999},
+        {.kind = INPUT_ANSWER, .to = 3, .ref = 1},
+        {.kind = INPUT_TEXT, .to = 3, .importance = 11},
+        {.kind = INPUT_FOLLOW, .to = UINT32_MAX, .from = MEMBER_BIT},
+        {.kind = INPUT_POST, .mood = 127},
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct why why = {0};
+        assert_int_not_equal(town_input(town, &bad[i], &why), OK);
+        assert_true(why.text[0] != '\0');
+    }
+    assert_int_equal(town_hash(town), before);
+    town_free(town);
+}
+
+/* --- models --- */
+
+static struct town *with_model(void)
+{
+    struct town_settings settings = town_settings_default(31);
+    settings.ask_share = 100;
+    settings.asks_a_day = 200;
+    return town_found(&settings, 12);
+}
+
+static void a_model_can_only_choose_what_was_offered(void **state)
+{
+    (void)state;
+    struct town *town = with_model();
+    struct rng rng;
+    rng_init(&rng, 1, 1);
+    size_t asked = 0, refused = 0;
+    while (town_now(town) < TOWN_START_MIN + 2 * DAY) {
+        town_advance(town, town_next_at(town), NULL);
+        size_t count;
+        const struct effect *effects = town_effects(town, &count);
+        struct effect asks[64];
+        size_t n = 0;
+        for (size_t i = 0; i < count && n < COUNT_OF(asks); i++)
+            if (effects[i].kind == EFFECT_ASK) asks[n++] = effects[i];
+        town_forget_effects(town);
+        for (size_t i = 0; i < n; i++) {
+            const struct question *question = town_question(town, asks[i].who);
+            if (!question || question->number != asks[i].ref) continue;
+            asked++;
+            struct input answer = {.kind = INPUT_ANSWER, .to = asks[i].who, .ref = asks[i].ref};
+            uint32_t count_offered = question->count;
+            /* Hostile: any index, any length of time; and some never answer at all. */
+            answer.choice = (uint8_t)rng_below(&rng, 256);
+            answer.minutes = (uint16_t)rng_below(&rng, 65536);
+            if (rng_below(&rng, 4) == 0) continue;
+            struct why why = {0};
+            enum err err = town_input(town, &answer, &why);
+            bool offered = answer.choice < count_offered || answer.choice == 255;
+            assert_int_equal(err == OK, offered);
+            refused += !offered;
+            town_check(town);
+        }
+    }
+    assert_true(asked > 200 && refused > 50);
+    struct town_tally tally = town_tally(town);
+    assert_true(tally.answers > 10 && tally.answers < asked);
+    for (uint32_t who = 0; who < 12; who++) {
+        const struct resident *resident = town_resident(town, who);
+        assert_true(resident->deed_until - resident->deed_at <= 720);
+        assert_true(resident->deed_until > town_now(town) || resident->deed != DEED_IDLE);
+    }
+    town_free(town);
+}
+
+static void an_answer_that_comes_too_late_is_refused(void **state)
+{
+    (void)state;
+    struct town *town = with_model();
+    struct effect ask = {.kind = EFFECT_KIND_COUNT};
+    for (uint32_t who = 0; who < 12 && ask.kind != EFFECT_ASK; who++)
+        ask = find_effect(town, EFFECT_ASK, who, town_now(town) + 60);
+    assert_int_equal(ask.kind, EFFECT_ASK);
+    town_advance(town, town_now(town) + town_settings(town)->answer_minutes, NULL);
+    struct input late = {.kind = INPUT_ANSWER, .to = ask.who, .ref = ask.ref, .choice = 0};
+    struct why why = {0};
+    assert_int_equal(town_input(town, &late, &why), ERR_NOT_FOUND);
+    town_free(town);
+}
+
+/* --- do they live? --- */
+
+struct life {
+    uint64_t asleep_night, asleep_day; /* minutes; 0–6, and 10–20 o'clock */
+    uint64_t night_posts, posts, talks, moves;
+};
+
+static void watch(struct life *life, const struct effect *effect)
+{
+    if (effect->kind == EFFECT_POST) {
+        life->posts++;
+        life->night_posts += hour_of(effect->at) < 5;
+    }
+    if (effect->kind == EFFECT_TALK && effect->deed == DEED_TALK_TO) life->talks++;
+    if (effect->kind != EFFECT_DEED) return;
+    if (effect->deed == DEED_MOVE_TO && effect->fine) life->moves++;
+    if (effect->deed != DEED_SLEEP) return;
+    for (int32_t at = effect->at; at < effect->at + effect->minutes; at++) {
+        life->asleep_night += hour_of(at) < 6;
+        life->asleep_day += hour_of(at) >= 10 && hour_of(at) < 20;
+    }
+}
+
+/*
+ * Fourteen days of forty residents with the rule mind alone. Bounds are those of an ordinary human
+ * life, wide enough that no seed misses them.
+ */
+static void residents_live_believable_days(void **state)
+{
+    (void)state;
+    enum { PEOPLE = 40, DAYS = 14 };
+    struct town *town = found(77, PEOPLE);
+    struct life life = {0};
+    while (town_now(town) < TOWN_START_MIN + DAYS * DAY) {
+        town_advance(town, town_next_at(town), NULL);
+        size_t count;
+        const struct effect *effects = town_effects(town, &count);
+        for (size_t i = 0; i < count; i++) watch(&life, &effects[i]);
+        town_forget_effects(town);
+    }
+    uint64_t days = PEOPLE * DAYS; /* of one person each; shares are compared in whole numbers */
+    struct town_tally tally = town_tally(town);
+    /* They sleep at night: at least 85 % of the hours from 0 to 6, less than half an hour by day.
+     */
+    assert_true(life.asleep_night * 100 >= 85 * 360 * days);
+    assert_true(life.asleep_day < 30 * days);
+    /* They eat about three times a day. */
+    assert_true(tally.meals * 10 > 25 * days && tally.meals * 10 < 42 * days);
+    /* They leave the house, meet and talk every day, and know each other by the end. */
+    assert_true(life.moves > 2 * days && life.moves < 20 * days);
+    assert_true(tally.meetings * 2 > days && life.talks * 2 > days && life.talks < 12 * days);
+    size_t friends = 0, talks_remembered = 0, days_remembered = 0;
+    for (uint32_t who = 0; who < PEOPLE; who++) {
+        size_t count;
+        const struct relation *relations = town_relations(town, who, &count);
+        for (size_t i = 0; i < count; i++) friends += relation_bond(&relations[i]) > 30;
+        const struct memory *memories = town_memories(town, who, &count);
+        for (size_t i = 0; i < count; i++) {
+            talks_remembered += memories[i].fact == FACT_TALKED;
+            days_remembered += memories[i].fact == FACT_DAY;
+        }
+        assert_in_range(days_remembered, 1, (who + 1) * DAILY_MAX);
+    }
+    assert_true(friends >= PEOPLE);
+    assert_true(talks_remembered >= 5 * PEOPLE);
+    assert_true(days_remembered >= (DAYS - 3) * PEOPLE);
+    /* They post, a few times a day at most, and hardly ever in the middle of the night. */
+    assert_true(life.posts * 10 > 3 * days && life.posts < 4 * days);
+    assert_true(life.night_posts * 20 < life.posts);
+    assert_true(tally.likes > 0 && tally.comments > 0 && tally.messages > 0 && tally.follows > 0);
+    town_free(town);
+}
+
+/* Two who like each other write each other a few times and then stop. */
+static void residents_do_not_answer_each_other_for_ever(void **state)
+{
+    (void)state;
+    struct town *town = found(3, 30);
+    uint32_t said[30] = {0};
+    while (town_now(town) < TOWN_START_MIN + 7 * DAY) {
+        town_advance(town, town_next_at(town), NULL);
+        size_t count;
+        const struct effect *effects = town_effects(town, &count);
+        for (size_t i = 0; i < count; i++)
+            if (effects[i].kind == EFFECT_MESSAGE) said[effects[i].who]++;
+        town_forget_effects(town);
+    }
+    for (int i = 0; i < 30; i++) assert_true(said[i] < 7 * 20);
+    town_free(town);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(invariants_hold_after_every_event_of_three_days),
+        cmocka_unit_test(a_seed_gives_the_same_world_everywhere),
+        cmocka_unit_test(threads_do_not_change_what_happens),
+        cmocka_unit_test(steps_of_any_size_come_to_the_same),
+        cmocka_unit_test(a_checkpoint_goes_on_as_the_town_itself),
+        cmocka_unit_test(a_member_is_answered_by_day_and_after_waking),
+        cmocka_unit_test(inputs_that_make_no_sense_are_refused_and_change_nothing),
+        cmocka_unit_test(a_model_can_only_choose_what_was_offered),
+        cmocka_unit_test(an_answer_that_comes_too_late_is_refused),
+        cmocka_unit_test(residents_live_believable_days),
+        cmocka_unit_test(residents_do_not_answer_each_other_for_ever),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
