@@ -22,6 +22,7 @@
 #include "store/store.h"
 
 struct gateway;
+struct hall;
 struct gateway_loop;
 struct metrics;
 struct token_cache;
@@ -43,6 +44,7 @@ struct api {
     struct header_trusted trusted;
     struct llm *llm;         /* language models */
     struct gateway *gateway; /* what programs use of them */
+    struct hall *hall;       /* the town; NULL: none runs here */
     struct metrics *metrics;
     struct chat_runs *chat_runs;
     char admin_code[33]; /* lets the first account become admin; "" when there is one */

@@ -30,3 +30,4 @@ handler chats_get_list, chats_post, chats_get_one, chats_patch, chats_delete, ch
 handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_stop;
 /* service.c */
 handler service_index, places_get;
+handler town_get, town_get_log, town_get_resident, town_post_control;

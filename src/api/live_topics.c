@@ -80,7 +80,7 @@ bool live_topic_parse(const struct live *live, struct str text, struct topic_nam
         return true;
     }
     return parse_numbered(text, "group:", name_out) || parse_numbered(text, "post:", name_out) ||
-           parse_numbered(text, "chat:", name_out);
+           parse_numbered(text, "chat:", name_out) || parse_numbered(text, "town:", name_out);
 }
 
 /* --- reading the log --- */

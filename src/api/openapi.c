@@ -82,6 +82,29 @@ static const struct schema schemas[] = {
     {"Place", "id:id, name:text, location_type:text?, x:number, y:number, width:number, "
               "height:number, description:text?"},
     {"Places", "items:[Place]"},
+    {"TownPlace", "id:id, name:text, location_type:text, x:number, y:number, width:number, "
+                  "height:number, is_indoor:bool, is_open:bool, occupants:int"},
+    {"TownState", "name:text, id:id, x:number, y:number, location_id:id?, action:text, doing:text, "
+                  "since:int, until:int, to_location_id?:id, with_id?:id, emotion:text"},
+    {"Town",
+     "id:id, topic:text, running:bool, speed:int, minute:int, day:int, hour:int, season:text, "
+     "time_of_day:text, weather:text, temperature:object, locations:[TownPlace], "
+     "residents:[TownState]"},
+    {"TownStep", "time:text, activity:text, duration:int"},
+    {"TownMemory", "minute:int, type:text, importance:int, content:text"},
+    {"TownRelation", "id:id, name:text, liking:int, familiarity:int, met:int, last_day:int, "
+                     "follows:bool"},
+    {"TownThing", "item_name:text, quantity:int, weight:number"},
+    {"TownResident",
+     "name:text, id:id, x:number, y:number, location_id:id?, action:text, doing:text, "
+     "since:int, until:int, to_location_id?:id, with_id?:id, emotion:text, "
+     "occupation:text, age:int, home_location_id:id, unread_messages:int, "
+     "needs:object, is_tired:bool, is_hungry:bool, plan:[TownStep], "
+     "memories:[TownMemory], relations:[TownRelation], inventory:[TownThing]"},
+    {"ActionLog", "id:id, character_id:id, action_type:text, action_name:text, description:text?, "
+                  "location_id:id?, target_character_id:id?, game_day:int, game_time:text?, "
+                  "duration:int, reason:text?, result:text?, success:bool, created_at:time"},
+    {"ActionLogs", "items:[ActionLog], next_before:int?"},
     {"InputError", "loc:[Words], msg:text, type:text"},
     {"Problem", "type:text, title:text, status:int, detail:text, errors?:[InputError], "
                 "request_id:text"},

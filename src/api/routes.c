@@ -258,6 +258,21 @@ const struct route routes_table[] = {
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,
      "Places of the town", "", "", "Places", 200},
+    {HTTP_GET_, "/town", LANE_SLOW, ACCESS_MEMBER, RATE_READ, BODY_NONE, town_get,
+     "The town now: clock, weather, places, and where everybody is and what they do; goes on live "
+     "in "
+     "the topic it names",
+     "", "", "Town", 200},
+    {HTTP_GET_, "/town/log", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, town_get_log,
+     "What residents did, newest first", "",
+     "character_id:id?, type:text?, day:int?, before:id?, limit:int?:1-200", "ActionLogs", 200},
+    {HTTP_GET_, "/town/residents/{user_id}", LANE_SLOW, ACCESS_MEMBER, RATE_READ, BODY_NONE,
+     town_get_resident, "A resident: needs, plan, memories, relations, what it carries", "", "",
+     "TownResident", 200},
+    {HTTP_POST_, "/town/control", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_JSON, town_post_control,
+     "Start, pause, resume, one step (to the next end of a deed), or the speed in game minutes a "
+     "real minute",
+     "action:start|pause|resume|step|speed, speed:int?:1-600000", "", "Town", 200},
 };
 /* clang-format on */
 const size_t routes_count = COUNT_OF(routes_table);

@@ -38,6 +38,7 @@
 #include "store/events.h"
 #include "store/records.h"
 #include "store/sessions.h"
+#include "townhall/hall.h"
 
 enum { LOOPS_MAX = 256 };
 
@@ -332,6 +333,7 @@ static void close_server(struct server *server)
     /* Nothing new comes in; then those that still work on something bring it back to loops that
      * run; then the loops. */
     on_each_loop(server, close_loop, NULL);
+    hall_close(api->hall);
     if (api->gateway) gateway_flush(api->gateway);
     workers_close(api->workers);
     workers_close(api->hashers);
@@ -394,6 +396,9 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
     if (!err) err = open_api(server, why);
     if (!err && demo) err = seed_demo(&server->api, why);
     if (!err) err = prepare_admin_code(&server->api, why);
+    struct hall_links town = {server->api.settings, server->api.store, server->api.hub,
+                              server->api.llm};
+    if (!err) err = hall_open(&town, &server->api.hall, why);
     return err ? err : open_loops(server, why);
 }
 

@@ -63,6 +63,10 @@ struct settings {
     bool chat_open;
     int64_t chat_linger_s;
     bool chat_titles;
+    /* The town */
+    bool town;
+    int64_t town_speed; /* game minutes in a real one */
+    int64_t town_seed;  /* 0: drawn */
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

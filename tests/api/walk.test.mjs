@@ -177,6 +177,11 @@ const entries = {
   'POST /chat/conversations/{chat_id}/messages/{turn_id}/regenerate': { who: 'member', wrong: 404 },
 
   'GET /places': { who: 'anyone', wrong: 200 },
+  // No town runs in this test; what one answers is in town.test.mjs.
+  'GET /town': { who: 'member', wrong: 404 },
+  'GET /town/log': { who: 'member', wrong: 200 },
+  'GET /town/residents/{user_id}': { who: 'member', wrong: 404 },
+  'POST /town/control': { who: 'admin', json: { action: 'pause' }, wrong: 403 },
 };
 
 // The rows of src/api/routes.c: method, path, who may.

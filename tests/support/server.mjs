@@ -29,6 +29,7 @@ const QUIET = {
   HUTONG_RATE_UPLOAD: '0',
   HUTONG_RATE_CHAT: '0',
   HUTONG_LLM_PROBE: 'off', // nobody's model server is part of a test
+  HUTONG_TOWN: 'off', // residents who act by themselves are for the tests of the town
 };
 
 // As ./dev sets them; by hand, a failed assertion at least tells where it happened.

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * store/towns.h: simulated towns: who lives in them, from where they go on, and
+ * the action log. What is in a checkpoint, an input or an effect is the town's
+ * business (town/town.h): here they are bytes.
+ *
+ * A town has one holder at a time. It takes the town with towns_claim(), gets a
+ * fence, and every change it makes to the town names that fence: one that was
+ * thought dead and wakes up again is refused (ERR_CONFLICT), and has done nothing.
+ */
+#pragma once
+
+#include "store/users.h"
+
+struct town_id {
+    uint64_t value;
+};
+
+struct town_row {
+    struct town_id id;
+    struct str name;
+    uint64_t seed;
+    bool running;
+    uint64_t speed; /* game minutes in a real one */
+    int64_t minute; /* committed */
+    uint64_t effects, inputs;
+    uint64_t message_id, post_id, comment_id; /* told up to these */
+    struct str holder;
+    uint64_t fence;
+    int64_t lease_us;
+};
+
+/* `row->id`, fence and holder are given. */
+MUST_USE enum err towns_add(struct db *db, const struct town_row *row, int64_t now_us,
+                            struct town_id *id_out, struct why *why);
+/* The first there is. ERR_NOT_FOUND: none. */
+MUST_USE enum err towns_load_first(struct db *db, struct arena *arena, struct town_row *row_out,
+                                   struct why *why);
+/* ERR_BUSY: somebody else holds it, and its lease has not run out; `why` says who. */
+MUST_USE enum err towns_claim(struct db *db, struct town_id id, struct str holder, int64_t now_us,
+                              int64_t lease_us, uint64_t *fence_out, struct why *why);
+MUST_USE enum err towns_let_go(struct db *db, struct town_id id, uint64_t fence, struct why *why);
+/* Everything of `row` that moves, and the lease. ERR_CONFLICT: not the holder any more. */
+MUST_USE enum err towns_save(struct db *db, const struct town_row *row, struct why *why);
+
+MUST_USE enum err town_people_add(struct db *db, struct town_id town, uint32_t number,
+                                  struct user_id user, struct why *why);
+struct town_person {
+    uint32_t number;
+    struct user_id user;
+    struct str username, nickname, bio, personality;
+};
+typedef void town_person_each(void *ctx, const struct town_person *person);
+MUST_USE enum err town_people_list(struct db *db, struct town_id town, town_person_each *each,
+                                   void *ctx, struct why *why);
+/* Residents that live in no town yet. `number` is 0. */
+MUST_USE enum err town_homeless_list(struct db *db, town_person_each *each, void *ctx,
+                                     struct why *why);
+
+struct town_checkpoint {
+    int64_t minute;
+    uint64_t inputs;
+    struct str state;
+};
+/* Keeps the first one and the newest `keep`. */
+MUST_USE enum err town_checkpoints_add(struct db *db, struct town_id town,
+                                       const struct town_checkpoint *checkpoint, uint64_t keep,
+                                       int64_t now_us, struct why *why);
+/* The newest at or before `minute`. ERR_NOT_FOUND. */
+MUST_USE enum err town_checkpoints_load(struct db *db, struct arena *arena, struct town_id town,
+                                        int64_t minute, struct town_checkpoint *out,
+                                        struct why *why);
+
+MUST_USE enum err town_inputs_add(struct db *db, struct town_id town, uint64_t seq, int64_t minute,
+                                  struct str input, struct why *why);
+typedef void town_input_each(void *ctx, uint64_t seq, int64_t minute, struct str input);
+MUST_USE enum err town_inputs_after(struct db *db, struct town_id town, uint64_t seq,
+                                    town_input_each *each, void *ctx, struct why *why);
+
+MUST_USE enum err town_posts_add(struct db *db, struct town_id town, uint32_t serial,
+                                 struct post_id post, struct why *why);
+/* 0: not posted yet, or removed since. */
+MUST_USE enum err town_posts_find(struct db *db, struct town_id town, uint32_t serial,
+                                  struct post_id *post_out, struct why *why);
+
+/* What is still to be done for an effect: words to be found. */
+MUST_USE enum err town_todo_add(struct db *db, struct town_id town, uint64_t number,
+                                struct str effect, struct why *why);
+/* ERR_CONFLICT: it is done already. */
+MUST_USE enum err town_todo_done(struct db *db, struct town_id town, uint64_t number,
+                                 struct why *why);
+typedef void town_todo_each(void *ctx, uint64_t number, struct str effect);
+MUST_USE enum err town_todo_list(struct db *db, struct town_id town, town_todo_each *each,
+                                 void *ctx, struct why *why);
+
+/* --- what members did since --- */
+
+struct town_news {
+    uint64_t id;         /* of the message, post or comment */
+    struct user_id from; /* a member that is no resident of the town */
+    uint32_t to;         /* messages: the resident's number; comments: the post's serial */
+};
+typedef void town_news_each(void *ctx, const struct town_news *news);
+MUST_USE enum err town_messages_after(struct db *db, struct town_id town, uint64_t id,
+                                      uint64_t limit, town_news_each *each, void *ctx,
+                                      struct why *why);
+MUST_USE enum err town_posts_after(struct db *db, struct town_id town, uint64_t id, uint64_t limit,
+                                   town_news_each *each, void *ctx, struct why *why);
+MUST_USE enum err town_comments_after(struct db *db, struct town_id town, uint64_t id,
+                                      uint64_t limit, town_news_each *each, void *ctx,
+                                      struct why *why);
+/* The newest there are now: a new town begins to listen behind them. */
+MUST_USE enum err town_news_heads(struct db *db, struct town_row *row, struct why *why);
+
+/* --- the action log --- */
+
+struct action_log {
+    uint64_t id;
+    struct user_id character, target; /* target 0: nobody */
+    uint64_t location;                /* 0: none */
+    struct str type, name, description, reason, result;
+    struct str prompt, response; /* .at NULL: no model was asked */
+    int32_t day;
+    struct str time; /* "HH:MM" */
+    int duration;
+    bool success;
+    int64_t created_us;
+};
+MUST_USE enum err action_logs_add(struct db *db, const struct action_log *log, struct why *why);
+struct action_logs_query {
+    struct user_id character; /* 0: all */
+    struct str type;          /* .at NULL: all */
+    int32_t day;              /* 0: all */
+    uint64_t before;          /* 0: from the newest */
+    uint64_t limit;
+};
+typedef void action_log_each(void *ctx, const struct action_log *log);
+/* Newest first. */
+MUST_USE enum err action_logs_list(struct db *db, const struct action_logs_query *query,
+                                   action_log_each *each, void *ctx, struct why *why);
+
+/* A memory worth reading, in words. `type` as in the table; `target` 0: nobody. */
+MUST_USE enum err memories_add(struct db *db, struct user_id user, const char *type,
+                               struct user_id target, struct str content, int importance,
+                               int32_t day, int64_t now_us, struct why *why);

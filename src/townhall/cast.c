@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * townhall/cast.c: residents and places of the community, as drafts of a town.
+ *
+ * What a profile says counts: the original's JSON in `bio` (description,
+ * occupation, age, speaking_style, daily_routine …) and words of `personality`.
+ * What it leaves open is drawn from the town's seed. A home is the residential
+ * place that has the resident's name in its own, else one is shared out.
+ */
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "town/populate.h"
+#include "townhall/internal.h"
+
+enum { PLAYERS_MAX = 5000, LOCATIONS_MAX = 5000, SEATS = 100, GUESTS = 4 };
+
+/* --- reading --- */
+
+static bool is_chinese(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.at[i];
+        if (byte >= 0xe4 && byte <= 0xe9) return true; /* U+4000 to U+9FFF */
+    }
+    return false;
+}
+
+static struct str text_of(struct arena *arena, const struct json *profile, const char *name)
+{
+    struct str text;
+    return json_as_str(json_get(profile, name), &text) ? arena_copy(arena, text) : STR("");
+}
+
+static void read_profile(struct cast *cast, struct player *player, struct str bio)
+{
+    struct json *profile = NULL;
+    struct why why;
+    if (bio.len == 0 || bio.at[0] != '{' || json_parse(bio, &profile, NULL, &why) != OK) return;
+    struct str description = text_of(&cast->arena, profile, "description");
+    if (description.len) player->bio = description;
+    player->occupation = text_of(&cast->arena, profile, "occupation");
+    player->style = text_of(&cast->arena, profile, "speaking_style");
+    uint64_t age;
+    if (json_as_u64(json_get(profile, "age"), &age) && age >= 6 && age <= 120)
+        player->age = (uint8_t)age;
+    struct str traits = text_of(&cast->arena, profile, "personality_traits");
+    const struct json *list = json_get(profile, "personality_traits");
+    for (const struct json *at = json_first(list); at; at = json_after(at)) {
+        struct str one;
+        if (!json_as_str(at, &one)) continue;
+        traits = traits.len
+                     ? arena_printf(&cast->arena, "%.*s,%.*s", STR_ARGS(traits), STR_ARGS(one))
+                     : arena_copy(&cast->arena, one);
+    }
+    if (traits.len) player->traits = traits;
+    json_free(profile);
+}
+
+static void take_person(void *ctx, const struct town_person *person)
+{
+    struct cast *cast = ctx;
+    if (cast->count == PLAYERS_MAX) return;
+    struct player *player = &cast->players[cast->count++];
+    struct arena *arena = &cast->arena;
+    *player = (struct player){.user = person->user,
+                              .username = arena_copy(arena, person->username),
+                              .name = arena_copy(arena, person->nickname),
+                              .bio = arena_copy(arena, person->bio),
+                              .occupation = STR(""),
+                              .traits = arena_copy(arena, person->personality),
+                              .style = STR("")};
+    read_profile(cast, player, person->bio);
+    player->chinese = is_chinese(player->name) || is_chinese(player->bio);
+}
+
+static void take_location(void *ctx, const struct location *location)
+{
+    struct cast *cast = ctx;
+    if (cast->location_count == LOCATIONS_MAX) return;
+    struct location *own = &cast->locations[cast->location_count++];
+    *own = *location;
+    own->name = arena_copy(&cast->arena, location->name);
+    own->type = arena_copy(&cast->arena, location->type);
+    own->description = arena_copy(&cast->arena, location->description);
+}
+
+static enum err read_all(struct cast *cast, struct db *db, struct town_id town, struct why *why)
+{
+    *cast = (struct cast){0};
+    cast->players = mem_alloc(sizeof(*cast->players) * PLAYERS_MAX);
+    cast->locations = mem_alloc(sizeof(*cast->locations) * LOCATIONS_MAX);
+    enum err err = town.value ? town_people_list(db, town, take_person, cast, why)
+                              : town_homeless_list(db, take_person, cast, why);
+    if (!err) err = locations_list(db, take_location, cast, why);
+    if (!err && (cast->count == 0 || cast->location_count == 0))
+        err = why_set(why, ERR_NOT_FOUND, "there are no residents, or no places for them");
+    if (err) cast_release(cast);
+    return err;
+}
+
+enum err cast_load(struct cast *cast, struct db *db, struct town_id town, struct why *why)
+{
+    return read_all(cast, db, town, why);
+}
+
+enum err cast_call(struct cast *cast, struct db *db, struct why *why)
+{
+    return read_all(cast, db, (struct town_id){0}, why);
+}
+
+void cast_release(struct cast *cast)
+{
+    mem_free(cast->players);
+    mem_free(cast->locations);
+    arena_release(&cast->arena);
+    *cast = (struct cast){0};
+}
+
+struct user_id cast_user(const struct cast *cast, uint32_t who)
+{
+    if (who == NOBODY) return (struct user_id){0};
+    if (is_member(who)) return (struct user_id){who & ~MEMBER_BIT};
+    return who < cast->count ? cast->players[who].user : (struct user_id){0};
+}
+
+uint64_t cast_location(const struct cast *cast, uint16_t place)
+{
+    return place < cast->location_count ? cast->locations[place].id : 0;
+}
+
+/* --- founding --- */
+
+static int32_t tenths(double units)
+{
+    if (!(units > -1e6 && units < 1e6)) return 0;
+    return (int32_t)(units * UNIT + (units < 0 ? -0.5 : 0.5));
+}
+
+static struct place place_of(const struct location *location)
+{
+    enum place_kind kind = PLACE_PUBLIC;
+    (void)!place_kind_find(location->type, &kind); /* what it is not told is public */
+    bool outdoor =
+        kind == PLACE_RECREATION ||
+        (kind == PLACE_PUBLIC && (str_find(location->name, STR("广场")) < location->name.len ||
+                                  str_find(location->name, STR("公园")) < location->name.len ||
+                                  str_find(location->name, STR("quare")) < location->name.len ||
+                                  str_find(location->name, STR("ark")) < location->name.len));
+    return (struct place){.id = (uint32_t)location->id,
+                          .x = tenths(location->x),
+                          .y = tenths(location->y),
+                          .width = MAX(tenths(location->width), UNIT),
+                          .height = MAX(tenths(location->height), UNIT),
+                          .seats = SEATS,
+                          .open_min = kind == PLACE_COMMERCIAL ? 6 * MINUTES_PER_HOUR : 0,
+                          .close_min = MINUTES_PER_DAY,
+                          .kind = (uint8_t)kind,
+                          .indoor = !outdoor};
+}
+
+static bool contains(struct str text, const char *word)
+{
+    return str_find(text, str_of(word)) < text.len;
+}
+
+static enum job_kind job_of(const struct player *player)
+{
+    static const struct {
+        const char *word;
+        enum job_kind job;
+    } words[] = {
+        {"程序", JOB_OFFICE},      {"工程师", JOB_OFFICE},   {"编程", JOB_OFFICE},
+        {"科技", JOB_OFFICE},      {"programm", JOB_OFFICE}, {"engineer", JOB_OFFICE},
+        {"developer", JOB_OFFICE}, {"店", JOB_SHOP},         {"shop", JOB_SHOP},
+        {"咖啡师", JOB_CAFE},      {"barista", JOB_CAFE},    {"cook", JOB_CAFE},
+        {"厨", JOB_CAFE},          {"教师", JOB_TEACHER},    {"老师", JOB_TEACHER},
+        {"teacher", JOB_TEACHER},  {"学生", JOB_STUDENT},    {"student", JOB_STUDENT},
+        {"医", JOB_DOCTOR},        {"护士", JOB_DOCTOR},     {"doctor", JOB_DOCTOR},
+        {"nurse", JOB_DOCTOR},     {"职员", JOB_CLERK},      {"clerk", JOB_CLERK},
+        {"艺术", JOB_ARTIST},      {"画", JOB_ARTIST},       {"artist", JOB_ARTIST},
+        {"painter", JOB_ARTIST},   {"writer", JOB_ARTIST},   {"退休", JOB_RETIRED},
+        {"retired", JOB_RETIRED},
+    };
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (contains(player->occupation, words[i].word)) return words[i].job;
+    if (player->occupation.len) return JOB_OFFICE;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (contains(player->traits, words[i].word)) return words[i].job;
+    return JOB_COUNT;
+}
+
+/* Words of a personality move its five factors. */
+static void bend_traits(const struct player *player, int8_t trait[TRAIT_COUNT])
+{
+    static const struct {
+        const char *word;
+        enum trait trait;
+        int by;
+    } words[] = {
+        {"外向", EXTRAVERSION, 60},
+        {"开朗", EXTRAVERSION, 50},
+        {"活泼", EXTRAVERSION, 50},
+        {"精力", EXTRAVERSION, 40},
+        {"内向", EXTRAVERSION, -60},
+        {"安静", EXTRAVERSION, -40},
+        {"outgoing", EXTRAVERSION, 60},
+        {"cheerful", EXTRAVERSION, 40},
+        {"shy", EXTRAVERSION, -60},
+        {"quiet", EXTRAVERSION, -40},
+        {"温柔", AGREEABLENESS, 60},
+        {"助人", AGREEABLENESS, 60},
+        {"善良", AGREEABLENESS, 60},
+        {"友善", AGREEABLENESS, 50},
+        {"kind", AGREEABLENESS, 60},
+        {"helpful", AGREEABLENESS, 60},
+        {"gentle", AGREEABLENESS, 50},
+        {"挑剔", AGREEABLENESS, -50},
+        {"grumpy", AGREEABLENESS, -60},
+        {"艺术", OPENNESS, 60},
+        {"好奇", OPENNESS, 60},
+        {"科技", OPENNESS, 40},
+        {"curious", OPENNESS, 60},
+        {"creative", OPENNESS, 60},
+        {"art", OPENNESS, 40},
+        {"认真", CONSCIENTIOUSNESS, 60},
+        {"勤", CONSCIENTIOUSNESS, 50},
+        {"负责", CONSCIENTIOUSNESS, 60},
+        {"diligent", CONSCIENTIOUSNESS, 60},
+        {"careful", CONSCIENTIOUSNESS, 50},
+        {"懒", CONSCIENTIOUSNESS, -60},
+        {"lazy", CONSCIENTIOUSNESS, -60},
+        {"乐观", NEUROTICISM, -60},
+        {"optimis", NEUROTICISM, -60},
+        {"calm", NEUROTICISM, -50},
+        {"敏感", NEUROTICISM, 50},
+        {"焦虑", NEUROTICISM, 60},
+        {"anxious", NEUROTICISM, 60},
+        {"sensitive", NEUROTICISM, 50},
+    };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (!contains(player->traits, words[i].word)) continue;
+        int value = trait[words[i].trait] / 2 + words[i].by;
+        trait[words[i].trait] = (int8_t)MIN(MAX(value, -100), 100);
+    }
+}
+
+static uint16_t home_of_player(const struct cast *cast, const struct place *places, uint32_t number)
+{
+    uint32_t homes = 0;
+    for (uint32_t i = 0; i < cast->location_count; i++) {
+        if (places[i].kind != PLACE_RESIDENTIAL) continue;
+        if (contains(cast->locations[i].name, cast->players[number].name.at)) return (uint16_t)i;
+        homes++;
+    }
+    if (homes == 0) return (uint16_t)(number % cast->location_count);
+    uint32_t wanted = number % homes;
+    for (uint32_t i = 0; i < cast->location_count; i++)
+        if (places[i].kind == PLACE_RESIDENTIAL && wanted-- == 0) return (uint16_t)i;
+    return 0;
+}
+
+/* Where such work is done, or the next best place, or home. */
+static uint16_t work_of(const struct cast *cast, const struct place *places, enum job_kind job,
+                        uint16_t home, uint32_t number)
+{
+    const enum place_kind wishes[] = {job_place(job), PLACE_WORKPLACE, PLACE_PUBLIC};
+    for (size_t wish = 0; wish < COUNT_OF(wishes); wish++) {
+        if (wishes[wish] == PLACE_RESIDENTIAL) return home;
+        for (uint32_t i = 0; i < cast->location_count; i++) {
+            uint32_t at = (i + number) % cast->location_count;
+            if (places[at].kind == wishes[wish] && places[at].indoor) return (uint16_t)at;
+        }
+    }
+    return home;
+}
+
+struct town *cast_found(const struct cast *cast, const struct town_settings *settings)
+{
+    struct place *places = mem_alloc(sizeof(*places) * cast->location_count);
+    struct resident_draft *drafts = mem_alloc(sizeof(*drafts) * cast->count);
+    for (uint32_t i = 0; i < cast->location_count; i++) places[i] = place_of(&cast->locations[i]);
+    struct rng rng;
+    rng_init(&rng, settings->seed, UINT64_MAX - 2);
+    uint32_t *dwellers = mem_alloc(sizeof(*dwellers) * cast->location_count);
+    for (uint32_t i = 0; i < cast->count; i++) {
+        const struct player *player = &cast->players[i];
+        drafts[i] = resident_draw(&rng, player->age, job_of(player));
+        bend_traits(player, drafts[i].trait);
+        drafts[i].home = home_of_player(cast, places, i);
+        dwellers[drafts[i].home]++;
+        if (drafts[i].work_until > 0)
+            drafts[i].work = work_of(cast, places, (enum job_kind)drafts[i].job, drafts[i].home, i);
+    }
+    for (uint32_t i = 0; i < cast->location_count; i++)
+        places[i].seats =
+            (uint16_t)MIN(MAX((uint32_t)SEATS, dwellers[i] + GUESTS), (uint32_t)SEATS_MAX);
+    struct quarter_draft quarter = {places, cast->location_count, drafts, cast->count};
+    struct town *town = town_new(settings, &quarter, 1);
+    mem_free(places);
+    mem_free(drafts);
+    mem_free(dwellers);
+    return town;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * townhall/commit.c: a step of the town into the store, in one transaction.
+ *
+ * What happened (action log, likes, memories, read marks), what still needs words
+ * (town_todo), what was told to the town (town_inputs) and how far it has come
+ * (towns, town_checkpoints) are durable together or not at all. That is what
+ * makes "nothing lost, nothing twice" true whatever moment the power fails.
+ *
+ * A deed that the community refuses (a post that was removed meanwhile) is
+ * left out: the town cannot be stopped by it.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "community/letters.h"
+#include "community/talk.h"
+#include "townhall/internal.h"
+
+enum {
+    CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024,
+    CHECKPOINTS_KEPT = 8,
+    LEASE_S = 20,
+    PHRASE_BYTES = 512,
+};
+
+static struct act *act_begin(struct batch *batch, struct db *db, struct user_id who)
+{
+    struct act *act = ARENA_NEW(&batch->arena, struct act);
+    act_init(act, db, &batch->arena, clock_wall_us(), who, ROLE_RESIDENT);
+    batch->acts[batch->act_count++] = act;
+    return act;
+}
+
+/* What the community says no to is no reason to stop; what the store says no to is. */
+static bool is_refusal(enum err err)
+{
+    return err == ERR_NOT_FOUND || err == ERR_DENIED || err == ERR_INVALID || err == ERR_CONFLICT;
+}
+
+/* --- effects --- */
+
+static struct str phrase(struct batch *batch,
+                         void (*write)(struct buf *, const struct hall *, const struct effect *),
+                         const struct effect *effect)
+{
+    struct buf buf;
+    buf_init(&buf, PHRASE_BYTES);
+    write(&buf, batch->hall, effect);
+    struct str text = arena_copy(&batch->arena, buf_str(&buf));
+    buf_release(&buf);
+    return text;
+}
+
+static void write_reason(struct buf *to, const struct hall *hall, const struct effect *effect)
+{
+    phrase_reason(to, hall->cast.players[effect->who].chinese, effect->why);
+}
+
+static struct action_log log_of(struct batch *batch, const struct effect *effect)
+{
+    const struct cast *cast = &batch->hall->cast;
+    char clock[8];
+    snprintf(clock, sizeof(clock), "%02d:%02d", hour_of(effect->at),
+             minute_of_day(effect->at) % 60);
+    return (struct action_log){.character = cast_user(cast, effect->who),
+                               .target = cast_user(cast, effect->other),
+                               .location = cast_location(cast, effect->place),
+                               .day = day_of(effect->at),
+                               .time = arena_copy(&batch->arena, str_of(clock)),
+                               .reason = STR(""),
+                               .result = STR(""),
+                               .description = STR(""),
+                               .duration = effect->minutes,
+                               .success = effect->fine != 0,
+                               .created_us = clock_wall_us()};
+}
+
+static enum err log_deed(struct batch *batch, struct db *db, const struct effect *effect,
+                         struct why *why)
+{
+    if (effect->deed == DEED_IDLE) return OK;
+    const struct deed_info *info = deed_info((enum deed)effect->deed);
+    struct action_log log = log_of(batch, effect);
+    log.type = str_of(log_type_name(info->log));
+    log.name = str_of(info->name);
+    log.description = phrase(batch, phrase_deed, effect);
+    log.reason = phrase(batch, write_reason, effect);
+    return action_logs_add(db, &log, why);
+}
+
+static enum err log_moment(struct batch *batch, struct db *db, const struct effect *effect,
+                           enum log_type type, struct why *why)
+{
+    struct action_log log = log_of(batch, effect);
+    log.type = log.name = str_of(log_type_name(type));
+    return action_logs_add(db, &log, why);
+}
+
+/* It has looked at its phone: whoever wrote sees that. */
+static enum err mark_read(struct batch *batch, struct db *db, const struct effect *effect,
+                          struct why *why)
+{
+    const struct cast *cast = &batch->hall->cast;
+    if (effect->deed != DEED_CHECK_MESSAGES || !effect->ref || !is_member(effect->other)) return OK;
+    struct act *act = act_begin(batch, db, cast_user(cast, effect->who));
+    enum err err = letters_read(act, cast_user(cast, effect->other), why);
+    return is_refusal(err) ? OK : err;
+}
+
+static enum err like(struct batch *batch, struct db *db, uint64_t number,
+                     const struct effect *effect, struct why *why)
+{
+    struct post_id post;
+    enum err err = town_posts_find(db, batch->row.id, effect->ref, &post, why);
+    if (err) return err;
+    if (post.value == 0) { /* its words are still being found */
+        return town_todo_add(db, batch->row.id, number,
+                             (struct str){(const char *)effect, sizeof(*effect)}, why);
+    }
+    struct act *act = act_begin(batch, db, cast_user(&batch->hall->cast, effect->who));
+    bool liked;
+    uint64_t count;
+    err = talk_like(act, post, LIKE_ON, &liked, &count, why);
+    if (err && !is_refusal(err)) return err;
+    if (err) return OK;
+    struct effect deed = *effect;
+    deed.minutes = 0;
+    return log_moment(batch, db, &deed, LOG_LIKE, why);
+}
+
+static enum err keep_memory(struct batch *batch, struct db *db, const struct effect *effect,
+                            struct why *why)
+{
+    const struct cast *cast = &batch->hall->cast;
+    const char *type = effect->fact == FACT_DAY ? "daily" : "important";
+    return memories_add(db, cast_user(cast, effect->who), type, cast_user(cast, effect->other),
+                        phrase(batch, phrase_memory, effect), effect->importance,
+                        day_of(effect->at), clock_wall_us(), why);
+}
+
+static enum err apply_effect(struct batch *batch, struct db *db, uint64_t number,
+                             const struct effect *effect, struct why *why)
+{
+    enum err err = OK;
+    switch ((enum effect_kind)effect->kind) {
+    case EFFECT_DEED:
+        err = log_deed(batch, db, effect, why);
+        return err ? err : mark_read(batch, db, effect, why);
+    case EFFECT_WOKE: return log_moment(batch, db, effect, LOG_WAKE_UP, why);
+    case EFFECT_MET: return log_moment(batch, db, effect, LOG_ENCOUNTER, why);
+    case EFFECT_LIKE: return like(batch, db, number, effect, why);
+    case EFFECT_POST:
+    case EFFECT_COMMENT:
+    case EFFECT_MESSAGE:
+        return town_todo_add(db, batch->row.id, number,
+                             (struct str){(const char *)effect, sizeof(*effect)}, why);
+    case EFFECT_TAKEN:
+        err = town_posts_add(db, batch->row.id, effect->ref, (struct post_id){effect->other}, why);
+        return is_refusal(err) ? OK : err; /* removed meanwhile */
+    case EFFECT_REMEMBER: return keep_memory(batch, db, effect, why);
+    case EFFECT_BEGAN: /* for maps alone */
+    case EFFECT_TALK:
+    case EFFECT_FOLLOW:
+    case EFFECT_ASK:
+    case EFFECT_SKY:
+    case EFFECT_KIND_COUNT: break;
+    }
+    return OK;
+}
+
+/* --- all of it --- */
+
+static enum err apply_inputs(struct batch *batch, struct db *db, struct why *why)
+{
+    enum err err = OK;
+    uint64_t seq = batch->row.inputs - batch->input_count;
+    for (size_t i = 0; i < batch->input_count && !err; i++) {
+        const struct input *input = &batch->inputs[i];
+        err = town_inputs_add(db, batch->row.id, ++seq, batch->inputs_minute,
+                              (struct str){(const char *)input, sizeof(*input)}, why);
+    }
+    return err;
+}
+
+static enum err apply_checkpoint(struct batch *batch, struct db *db, struct why *why)
+{
+    struct town_checkpoint checkpoint = {
+        .minute = batch->row.minute, .inputs = batch->row.inputs, .state = buf_str(&batch->state)};
+    return town_checkpoints_add(db, batch->row.id, &checkpoint, CHECKPOINTS_KEPT, clock_wall_us(),
+                                why);
+}
+
+static enum err apply_batch(void *ctx, struct db *db, struct why *why)
+{
+    struct batch *batch = ctx;
+    arena_reset(&batch->arena);
+    batch->act_count = 0;
+    batch->acts = ARENA_ARRAY(&batch->arena, struct act *, batch->effect_count + 1);
+    /* First of all: may we still? */
+    enum err err = towns_save(db, &batch->row, why);
+    uint64_t number = batch->row.effects - batch->effect_count;
+    for (size_t i = 0; i < batch->effect_count && !err; i++)
+        err = apply_effect(batch, db, number + i, &batch->effects[i], why);
+    if (!err) err = apply_inputs(batch, db, why);
+    if (!err && batch->checkpoint) err = apply_checkpoint(batch, db, why);
+    for (size_t i = 0; i < batch->act_count && !err; i++) err = act_store(batch->acts[i], why);
+    return err;
+}
+
+enum err batch_commit(struct batch *batch, struct why *why)
+{
+    batch->row.lease_us = clock_wall_us() + INT64_C(1000000) * LEASE_S;
+    if (batch->checkpoint && batch->state.max == 0) {
+        buf_init(&batch->state, CHECKPOINT_BYTES_MAX);
+        town_write(batch->hall->town, &batch->state);
+        if (batch->state.failed) {
+            log_warn("town.checkpoint", "reason=\"more than %d bytes\"", CHECKPOINT_BYTES_MAX);
+            batch->checkpoint = false;
+        }
+    }
+    return store_write(batch->hall->links.store, batch->hall->db, apply_batch, batch, why);
+}
+
+void batch_publish(struct batch *batch)
+{
+    struct hub *hub = batch->hall->links.hub;
+    for (size_t i = 0; i < batch->act_count; i++) act_publish(batch->acts[i], hub);
+}
+
+void batch_release(struct batch *batch)
+{
+    arena_release(&batch->arena);
+    buf_release(&batch->state);
+}

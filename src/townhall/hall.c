@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * townhall/hall.c: a town's thread: its pace, its steps, its beginning and end.
+ *
+ * A tick a few times a second: what members did since the last one is told to
+ * the town; the town goes on to where its pace has it by now; what happened is
+ * committed (commit.c), then told to the hub, and words are begun (words.c). A
+ * step that the store does not take stays as it is and is tried again: the town
+ * waits for its store, never the other way round.
+ */
+#include "townhall/hall.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "townhall/internal.h"
+
+enum {
+    TICK_MS = 200,
+    LOOK_AGAIN_S = 5,         /* for residents, or for a town whose holder is gone */
+    SAVE_AGAIN_S = 5,         /* of a paused town: its lease */
+    STEP_EFFECTS = 256,       /* a step ends after about so many … */
+    STEPS_A_TICK = 64,        /* … and a tick after so many steps */
+    MINUTES_SKIP = 480,       /* the original's max_time_skip */
+    CHECKPOINT_MINUTES = 360, /* game time */
+    FIRST_CHECKPOINT_BYTES = 256 * 1024 * 1024,
+    LIVE_BYTES = 1024 * 1024,
+    LEASE_S = 20,
+    CLAIM_BYTES = 64,
+};
+
+/* --- founding and finding --- */
+
+struct founding {
+    struct hall *hall;
+    struct cast *cast;
+    struct town_row row;
+    struct buf state;
+};
+
+static enum err apply_founding(void *ctx, struct db *db, struct why *why)
+{
+    struct founding *founding = ctx;
+    int64_t now_us = clock_wall_us();
+    enum err err = town_news_heads(db, &founding->row, why);
+    if (!err) err = towns_add(db, &founding->row, now_us, &founding->row.id, why);
+    for (uint32_t i = 0; i < founding->cast->count && !err; i++)
+        err = town_people_add(db, founding->row.id, i, founding->cast->players[i].user, why);
+    struct town_checkpoint first = {.minute = founding->row.minute,
+                                    .state = buf_str(&founding->state)};
+    if (!err) err = town_checkpoints_add(db, founding->row.id, &first, 1, now_us, why);
+    return err;
+}
+
+static struct town_settings settings_of(const struct hall *hall)
+{
+    uint64_t seed = (uint64_t)hall->links.settings->town_seed;
+    return town_settings_default(seed ? seed : random_u64() >> 1);
+}
+
+/* A first town, of everybody who lives nowhere. ERR_NOT_FOUND: nobody does. */
+static enum err found(struct hall *hall, struct why *why)
+{
+    struct cast cast;
+    enum err err = cast_call(&cast, hall->db, why);
+    if (err) return err;
+    struct town_settings settings = settings_of(hall);
+    struct town *town = cast_found(&cast, &settings);
+    struct founding founding = {.hall = hall, .cast = &cast};
+    founding.row = (struct town_row){.name = STR("AI社区"),
+                                     .seed = settings.seed,
+                                     .running = true,
+                                     .speed = (uint64_t)hall->links.settings->town_speed,
+                                     .minute = town_now(town),
+                                     .effects = town_effect_count(town)};
+    buf_init(&founding.state, FIRST_CHECKPOINT_BYTES);
+    town_write(town, &founding.state);
+    err = store_write(hall->links.store, hall->db, apply_founding, &founding, why);
+    if (!err) {
+        log_info("town.founded", "town=%llu residents=%u places=%u seed=%llu",
+                 (unsigned long long)founding.row.id.value, cast.count, cast.location_count,
+                 (unsigned long long)settings.seed);
+    }
+    buf_release(&founding.state);
+    town_free(town);
+    cast_release(&cast);
+    return err;
+}
+
+struct claim {
+    struct hall *hall;
+    struct town_row row;
+    bool dead; /* who holds it was a process of this machine, and is no more */
+};
+
+/* "HOST:PID:RANDOM". After a crash the town need not wait for the lease to run out. */
+static bool holder_is_dead(const struct hall *hall, struct str holder)
+{
+    struct str rest = holder, host, pid, ours = str_of(hall->holder), our_host;
+    uint64_t number;
+    return str_split(&rest, ':', &host) && str_split(&rest, ':', &pid) &&
+           str_split(&ours, ':', &our_host) && str_eq(host, our_host) && str_to_u64(pid, &number) &&
+           number > 0 && number <= INT32_MAX && kill((pid_t)number, 0) != 0 && errno == ESRCH;
+}
+
+static enum err apply_claim(void *ctx, struct db *db, struct why *why)
+{
+    struct claim *claim = ctx;
+    int64_t now_us = clock_wall_us();
+    return towns_claim(db, claim->row.id, str_of(claim->hall->holder),
+                       claim->dead ? INT64_MAX : now_us, now_us + INT64_C(1000000) * LEASE_S,
+                       &claim->row.fence, why);
+}
+
+/* --- going on from where it was --- */
+
+struct replay {
+    struct town *town;
+    size_t told, refused;
+    bool broken;
+};
+
+static void tell_again(void *ctx, uint64_t seq, int64_t minute, struct str bytes)
+{
+    (void)seq;
+    struct replay *replay = ctx;
+    struct input input;
+    if (bytes.len != sizeof(input) || minute < town_now(replay->town) || minute > TOWN_END_MIN) {
+        replay->broken = true;
+        return;
+    }
+    memcpy(&input, bytes.at, sizeof(input));
+    town_advance(replay->town, (int32_t)minute, NULL);
+    town_forget_effects(replay->town);
+    struct why why;
+    /* What was refused then is refused now. */
+    if (town_input(replay->town, &input, &why) != OK) replay->refused++;
+    replay->told++;
+}
+
+static void note_todo(void *ctx, uint64_t number, struct str bytes)
+{
+    struct hall *hall = ctx;
+    struct effect effect;
+    if (bytes.len != sizeof(effect)) return;
+    memcpy(&effect, bytes.at, sizeof(effect));
+    if (effect.who < hall->cast.count) words_add(hall, number, &effect);
+}
+
+static enum err bring_back(struct hall *hall, const struct town_row *row, struct town **town_out,
+                           struct why *why)
+{
+    struct arena arena = {0};
+    struct town_checkpoint checkpoint;
+    struct town *town = NULL;
+    enum err err = town_checkpoints_load(hall->db, &arena, row->id, row->minute, &checkpoint, why);
+    if (!err) err = town_read(checkpoint.state, &town, why);
+    struct replay replay = {.town = town};
+    if (!err)
+        err = town_inputs_after(hall->db, row->id, checkpoint.inputs, tell_again, &replay, why);
+    if (!err && !replay.broken) town_advance(town, (int32_t)row->minute, NULL);
+    if (!err && (replay.broken || town_effect_count(town) != row->effects)) {
+        err =
+            why_set(why, ERR_CORRUPT,
+                    "the town's journal does not lead from its checkpoint to where it was "
+                    "(%llu effects, %llu expected)",
+                    (unsigned long long)town_effect_count(town), (unsigned long long)row->effects);
+    }
+    if (err) {
+        town_free(town);
+    } else {
+        town_forget_effects(town);
+        *town_out = town;
+        log_info("town.back", "town=%llu minute=%lld from=%lld inputs=%zu",
+                 (unsigned long long)row->id.value, (long long)row->minute,
+                 (long long)checkpoint.minute, replay.told);
+    }
+    arena_release(&arena);
+    return err;
+}
+
+static void set_pace(struct hall *hall)
+{
+    hall->paced_us = clock_mono_us();
+    hall->paced_minute = town_now(hall->town);
+}
+
+/* Find the town, hold it, bring it to where it was. */
+static enum err take(struct hall *hall, struct why *why)
+{
+    struct arena arena = {0};
+    struct claim claim = {.hall = hall};
+    enum err err = towns_load_first(hall->db, &arena, &claim.row, why);
+    if (err == ERR_NOT_FOUND) {
+        err = found(hall, why);
+        if (!err) err = towns_load_first(hall->db, &arena, &claim.row, why);
+    }
+    if (!err) claim.dead = holder_is_dead(hall, claim.row.holder);
+    if (!err) err = store_write(hall->links.store, hall->db, apply_claim, &claim, why);
+    /* Whoever held it may have gone on until now. */
+    uint64_t fence = claim.row.fence;
+    if (!err) err = towns_load_first(hall->db, &arena, &claim.row, why);
+    struct town *town = NULL;
+    if (!err) err = cast_load(&hall->cast, hall->db, claim.row.id, why);
+    if (!err) err = bring_back(hall, &claim.row, &town, why);
+    if (!err && town_resident_count(town) != hall->cast.count) {
+        err = why_set(why, ERR_CORRUPT, "the town has %u residents, the community knows %u of them",
+                      town_resident_count(town), hall->cast.count);
+        town_free(town);
+    }
+    if (!err) {
+        hall->town = town;
+        hall->row = claim.row;
+        hall->row.fence = fence;
+        hall->row.name = hall->row.holder = STR("");
+        hall->checkpoint_at = (int32_t)hall->row.minute + CHECKPOINT_MINUTES;
+        set_pace(hall);
+        err = town_todo_list(hall->db, hall->row.id, note_todo, hall, why);
+        atomic_store(&hall->stats.residents, hall->cast.count);
+    } else {
+        cast_release(&hall->cast);
+    }
+    arena_release(&arena);
+    return err;
+}
+
+static void drop_town(struct hall *hall)
+{
+    words_release(hall);
+    town_free(hall->town);
+    hall->town = NULL;
+    cast_release(&hall->cast);
+    atomic_store(&hall->stats.residents, 0);
+    atomic_store(&hall->stats.running, 0);
+}
+
+static void look_for_town(struct hall *hall)
+{
+    int64_t now_us = clock_mono_us();
+    if (hall->looked_us && now_us - hall->looked_us < INT64_C(1000000) * LOOK_AGAIN_S) return;
+    bool first = hall->looked_us == 0;
+    hall->looked_us = now_us;
+    struct why why;
+    enum err err = take(hall, &why);
+    if (!err || err == ERR_NOT_FOUND) return;
+    if (err == ERR_BUSY) {
+        if (first) log_info("town.held", "%s", why.text);
+        return;
+    }
+    log_error("town.take", "reason=\"%s\"", why.text);
+}
+
+/* --- what members did --- */
+
+struct news {
+    struct batch *batch;
+    uint64_t *cursor;
+    enum input_kind kind;
+};
+
+static void note_news(void *ctx, const struct town_news *told)
+{
+    struct news *news = ctx;
+    struct batch *batch = news->batch;
+    *news->cursor = told->id;
+    if (told->from.value >= MEMBER_BIT || told->id > UINT32_MAX) return;
+    struct input input = {.kind = (uint8_t)news->kind,
+                          .from = MEMBER_BIT | (uint32_t)told->from.value,
+                          .to = news->kind == INPUT_MESSAGE ? told->to : 0,
+                          .ref = news->kind == INPUT_POST ? (uint32_t)told->id : told->to};
+    if (news->kind == INPUT_POST) input.subject = SUBJECT_NEWS;
+    if (news->kind == INPUT_MESSAGE) input.ref = 0;
+    if (news->kind == INPUT_COMMENT) input.mood = 20;
+    batch->inputs[batch->input_count++] = input;
+}
+
+/* At most INPUTS_MAX at a time; the cursors stand where the last one told was. */
+static enum err gather_news(struct hall *hall, struct batch *batch, struct why *why)
+{
+    struct news news = {.batch = batch};
+    struct town_row *row = &batch->row;
+    news.kind = INPUT_MESSAGE;
+    news.cursor = &row->message_id;
+    enum err err = town_messages_after(hall->db, row->id, row->message_id,
+                                       INPUTS_MAX - batch->input_count, note_news, &news, why);
+    if (err || batch->input_count == INPUTS_MAX) return err;
+    news.kind = INPUT_POST;
+    news.cursor = &row->post_id;
+    err = town_posts_after(hall->db, row->id, row->post_id, INPUTS_MAX - batch->input_count,
+                           note_news, &news, why);
+    if (err || batch->input_count == INPUTS_MAX) return err;
+    news.kind = INPUT_COMMENT;
+    news.cursor = &row->comment_id;
+    return town_comments_after(hall->db, row->id, row->comment_id, INPUTS_MAX - batch->input_count,
+                               note_news, &news, why);
+}
+
+static void tell_town(struct hall *hall, struct batch *batch)
+{
+    batch->inputs_minute = town_now(hall->town);
+    for (size_t i = 0; i < batch->input_count; i++) {
+        struct why why;
+        if (town_input(hall->town, &batch->inputs[i], &why) != OK)
+            log_debug("town.input", "refused=\"%s\"", why.text);
+    }
+    batch->row.inputs += batch->input_count;
+}
+
+/* --- a step --- */
+
+static void tell_maps(struct hall *hall, const struct batch *batch)
+{
+    struct buf data;
+    buf_init(&data, LIVE_BYTES);
+    view_write_effects(hall, batch->effects, batch->effect_count, &data);
+    if (data.len > 0 && !data.failed) {
+        buf_reset(&hall->live, LIVE_BYTES);
+        buf_add_str(&hall->live, STR("{\"event\":\"town.happened\",\"data\":"));
+        buf_add_str(&hall->live, buf_str(&data));
+        buf_add_byte(&hall->live, '}');
+        struct topic_name topic = topic_town(hall->row.id);
+        struct event *event = event_new(&topic, 0, buf_str(&hall->live), STR(""));
+        hub_publish(hall->links.hub, &event, 1);
+    }
+    buf_release(&data);
+}
+
+static void note_words(struct hall *hall, const struct batch *batch)
+{
+    uint64_t number = batch->row.effects - batch->effect_count;
+    for (size_t i = 0; i < batch->effect_count; i++, number++) {
+        const struct effect *effect = &batch->effects[i];
+        if (effect_needs_words(effect)) words_add(hall, number, effect);
+    }
+}
+
+/* A like whose post has no words yet stands in the table too: found again there. */
+static enum err note_waiting_likes(struct hall *hall, const struct batch *batch, struct why *why)
+{
+    uint64_t number = batch->row.effects - batch->effect_count;
+    for (size_t i = 0; i < batch->effect_count; i++, number++) {
+        const struct effect *effect = &batch->effects[i];
+        if (effect->kind != EFFECT_LIKE) continue;
+        struct post_id post;
+        enum err err = town_posts_find(hall->db, hall->row.id, effect->ref, &post, why);
+        if (err) return err;
+        if (post.value == 0) words_add(hall, number, effect);
+    }
+    return OK;
+}
+
+/*
+ * Make durable what the town has done since the last time, and tell it. Failure: the store did not
+ * take it; the town's thread tries again until it does, or until somebody else holds the town.
+ */
+static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
+{
+    batch->hall = hall;
+    batch->effects = town_effects(hall->town, &batch->effect_count);
+    batch->row.minute = town_now(hall->town);
+    batch->row.effects = town_effect_count(hall->town);
+    ASSERT(batch->row.effects == hall->row.effects + batch->effect_count);
+    batch->checkpoint |= batch->row.minute >= hall->checkpoint_at;
+    enum err err = batch_commit(batch, why);
+    for (int tries = 0; err && err != ERR_CONFLICT && tries < 100; tries++) {
+        log_warn("town.commit", "reason=\"%s\"", why->text);
+        usleep(100 * 1000); /* nothing else waits for this thread */
+        err = batch_commit(batch, why);
+    }
+    if (err) return err;
+    if (batch->checkpoint) hall->checkpoint_at = (int32_t)batch->row.minute + CHECKPOINT_MINUTES;
+    hall->row = batch->row;
+    hall->saved_us = clock_mono_us();
+    batch_publish(batch);
+    tell_maps(hall, batch);
+    note_words(hall, batch);
+    err = note_waiting_likes(hall, batch, why);
+    atomic_store(&hall->stats.minute, hall->row.minute);
+    atomic_fetch_add(&hall->stats.steps, 1);
+    atomic_fetch_add(&hall->stats.effects, batch->effect_count);
+    atomic_fetch_add(&hall->stats.inputs, batch->input_count);
+    town_forget_effects(hall->town);
+    return err;
+}
+
+/* Let the town go on to `until`, or until enough has happened. True: it got there. */
+static bool go_on(struct hall *hall, int32_t until)
+{
+    size_t count = 0;
+    do {
+        int32_t next = town_next_at(hall->town);
+        town_advance(hall->town, MIN(MAX(next, town_now(hall->town)), until), NULL);
+        (void)town_effects(hall->town, &count);
+    } while (count < STEP_EFFECTS && town_now(hall->town) < until);
+    return town_now(hall->town) >= until;
+}
+
+static enum err step(struct hall *hall, int32_t until, bool *there_out, struct why *why)
+{
+    struct batch batch = {.row = hall->row};
+    enum err err = gather_news(hall, &batch, why);
+    if (err) return err;
+    tell_town(hall, &batch);
+    *there_out = go_on(hall, until);
+    err = commit(hall, &batch, why);
+    batch_release(&batch);
+    return err;
+}
+
+static int32_t minute_by_pace(const struct hall *hall)
+{
+    int64_t passed_us = clock_mono_us() - hall->paced_us;
+    int64_t minutes = passed_us * (int64_t)hall->row.speed / (INT64_C(60) * 1000000);
+    return (int32_t)MIN(hall->paced_minute + minutes, (int64_t)TOWN_END_MIN);
+}
+
+static void lose_town(struct hall *hall, enum err err, const struct why *why)
+{
+    if (err == ERR_CONFLICT)
+        log_warn("town.lost", "reason=\"%s\"", why->text);
+    else
+        log_error("town.stopped", "reason=\"%s\"", why->text);
+    drop_town(hall); /* and take it again, from what is stored */
+}
+
+static void run_paced(struct hall *hall)
+{
+    struct why why;
+    bool there = false;
+    int32_t until = minute_by_pace(hall);
+    if (until <= town_now(hall->town)) return;
+    for (int steps = 0; steps < STEPS_A_TICK && !there; steps++) {
+        enum err err = step(hall, until, &there, &why);
+        if (err) {
+            lose_town(hall, err, &why);
+            return;
+        }
+    }
+    /* Faster than it can: from here on, rather than ever further behind. */
+    if (!there) set_pace(hall);
+}
+
+/* A paused town keeps its lease. */
+static void keep_lease(struct hall *hall)
+{
+    if (clock_mono_us() - hall->saved_us < INT64_C(1000000) * SAVE_AGAIN_S) return;
+    struct batch batch = {.row = hall->row};
+    struct why why;
+    enum err err = commit(hall, &batch, &why);
+    batch_release(&batch);
+    if (err) lose_town(hall, err, &why);
+}
+
+static void on_tick(void *ctx)
+{
+    struct hall *hall = ctx;
+    if (!hall->town) look_for_town(hall);
+    if (!hall->town) return;
+    if (hall->row.running) run_paced(hall);
+    if (hall->town) keep_lease(hall);
+    if (!hall->town) return;
+    words_go_on(hall);
+    atomic_store(&hall->stats.running, hall->row.running);
+    atomic_store(&hall->stats.questions, town_questions_open(hall->town));
+}
+
+/* --- asking the town's thread --- */
+
+struct errand {
+    struct task task;
+    struct hall *hall;
+    enum err (*run)(struct errand *errand, struct why *why);
+    enum hall_verb verb;
+    uint64_t speed;
+    struct user_id user;
+    struct buf *json;
+    enum err err;
+    struct why *why;
+    pthread_mutex_t lock;
+    pthread_cond_t done_wake;
+    bool done;
+};
+
+static void run_errand(struct task *task)
+{
+    struct errand *errand = CONTAINER_OF(task, struct errand, task);
+    if (!errand->hall->town) look_for_town(errand->hall);
+    enum err err = errand->hall->town
+                       ? errand->run(errand, errand->why)
+                       : why_set(errand->why, ERR_NOT_FOUND, "there is no town here now");
+    pthread_mutex_lock(&errand->lock);
+    errand->err = err;
+    errand->done = true;
+    pthread_cond_signal(&errand->done_wake);
+    pthread_mutex_unlock(&errand->lock);
+}
+
+static enum err send(struct errand *errand)
+{
+    errand->task.run = run_errand;
+    pthread_mutex_init(&errand->lock, NULL);
+    pthread_cond_init(&errand->done_wake, NULL);
+    loop_post(errand->hall->loop, &errand->task);
+    pthread_mutex_lock(&errand->lock);
+    while (!errand->done) pthread_cond_wait(&errand->done_wake, &errand->lock);
+    pthread_mutex_unlock(&errand->lock);
+    pthread_mutex_destroy(&errand->lock);
+    pthread_cond_destroy(&errand->done_wake);
+    return errand->err;
+}
+
+static enum err do_control(struct errand *errand, struct why *why)
+{
+    struct hall *hall = errand->hall;
+    struct batch batch = {.row = hall->row};
+    bool there;
+    switch (errand->verb) {
+    case HALL_START: batch.row.running = true; break;
+    case HALL_PAUSE: batch.row.running = false; break;
+    case HALL_SPEED: batch.row.speed = errand->speed; break;
+    case HALL_STEP: {
+        int32_t next = town_next_at(hall->town);
+        return step(hall, MIN(next, town_now(hall->town) + MINUTES_SKIP), &there, why);
+    }
+    }
+    enum err err = commit(hall, &batch, why);
+    batch_release(&batch);
+    if (!err) set_pace(hall);
+    return err;
+}
+
+enum err hall_control(struct hall *hall, enum hall_verb verb, uint64_t speed, struct why *why)
+{
+    struct errand errand = {
+        .hall = hall, .run = do_control, .verb = verb, .speed = speed, .why = why};
+    return send(&errand);
+}
+
+static enum err do_write_town(struct errand *errand, struct why *why)
+{
+    (void)why;
+    view_write_town(errand->hall, errand->json);
+    return OK;
+}
+
+enum err hall_write_town(struct hall *hall, struct buf *json, struct why *why)
+{
+    struct errand errand = {.hall = hall, .run = do_write_town, .json = json, .why = why};
+    return send(&errand);
+}
+
+static enum err do_write_resident(struct errand *errand, struct why *why)
+{
+    return view_write_resident(errand->hall, errand->user, errand->json, why);
+}
+
+enum err hall_write_resident(struct hall *hall, struct user_id user, struct buf *json,
+                             struct why *why)
+{
+    struct errand errand = {
+        .hall = hall, .run = do_write_resident, .user = user, .json = json, .why = why};
+    return send(&errand);
+}
+
+const struct hall_stats *hall_stats(const struct hall *hall)
+{
+    return &hall->stats;
+}
+
+/* --- the thread --- */
+
+static void *hall_main(void *ctx)
+{
+    struct hall *hall = ctx;
+    log_context("town");
+    loop_run(hall->loop);
+    return NULL;
+}
+
+enum err hall_open(const struct hall_links *links, struct hall **hall_out, struct why *why)
+{
+    *hall_out = NULL;
+    if (!links->settings->town) return OK;
+    struct hall *hall = NEW(struct hall);
+    hall->links = *links;
+    list_init(&hall->todos);
+    buf_init(&hall->live, LIVE_BYTES);
+    char host[40] = "";
+    (void)gethostname(host, sizeof(host) - 1);
+    snprintf(hall->holder, sizeof(hall->holder), "%.30s:%d:%08x", host, (int)getpid(),
+             (unsigned)(random_u64() & 0xffffffff));
+    enum err err = loop_open(&hall->loop, why);
+    if (!err) err = store_connect(links->store, &hall->db, why);
+    if (!err) err = offline_open(&hall->offline, why);
+    if (!err) {
+        hall->llm = llm_loop_open(links->llm, hall->loop);
+        hall->tick = timer_new(hall->loop, on_tick, hall);
+        timer_start(hall->tick, 0, TICK_MS);
+        int failed = pthread_create(&hall->thread, NULL, hall_main, hall);
+        hall->started = !failed;
+        if (failed)
+            err = why_set(why, ERR_IO, "cannot start the town's thread: %s", strerror(failed));
+    }
+    if (err)
+        hall_close(hall);
+    else
+        *hall_out = hall;
+    return err;
+}
+
+struct ending {
+    struct task task;
+    struct hall *hall;
+};
+
+static enum err apply_let_go(void *ctx, struct db *db, struct why *why)
+{
+    const struct hall *hall = ctx;
+    return towns_let_go(db, hall->row.id, hall->row.fence, why);
+}
+
+/* A last checkpoint, so that the next start is short. */
+static void put_to_bed(struct hall *hall)
+{
+    struct batch batch = {.row = hall->row, .checkpoint = true};
+    struct why why;
+    enum err err = commit(hall, &batch, &why);
+    batch_release(&batch);
+    if (!err) err = store_write(hall->links.store, hall->db, apply_let_go, hall, &why);
+    if (err) log_warn("town.put_to_bed", "reason=\"%s\"", why.text);
+}
+
+static void run_ending(struct task *task)
+{
+    struct hall *hall = CONTAINER_OF(task, struct ending, task)->hall;
+    timer_free(hall->tick);
+    hall->tick = NULL;
+    if (hall->town) {
+        words_release(hall);
+        put_to_bed(hall);
+        drop_town(hall);
+    }
+    llm_loop_close(hall->llm);
+    hall->llm = NULL;
+    loop_stop(hall->loop);
+}
+
+void hall_close(struct hall *hall)
+{
+    if (!hall) return;
+    struct ending ending = {.task.run = run_ending, .hall = hall};
+    if (hall->started) {
+        loop_post(hall->loop, &ending.task);
+        pthread_join(hall->thread, NULL);
+    } else {
+        timer_free(hall->tick);
+        llm_loop_close(hall->llm);
+    }
+    if (hall->loop) loop_close(hall->loop);
+    db_close(hall->db);
+    offline_free(hall->offline);
+    buf_release(&hall->live);
+    mem_free(hall);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * townhall/internal.h: a hall as the files of this room see it.
+ *
+ *   hall.c     the thread: pace, steps, control, opening and closing
+ *   cast.c     who plays: residents and places of the community as drafts of the town
+ *   commit.c   a step into the store, in one transaction, and out to the hub
+ *   words.c    effects that need words: asking for them, then doing the deed
+ *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
+ *   view.c     the town as JSON, for maps
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "community/act.h"
+#include "io/loop.h"
+#include "llm/offline.h"
+#include "store/records.h"
+#include "store/towns.h"
+#include "townhall/hall.h"
+
+/* A resident as the community knows it. Texts live in the cast's arena. */
+struct player {
+    struct user_id user;
+    struct str username, name, bio, occupation, traits, style;
+    uint8_t age;
+    bool chinese; /* writes in Chinese */
+};
+
+struct cast {
+    struct arena arena;
+    struct player *players; /* by number */
+    uint32_t count;
+    struct location *locations; /* by place */
+    uint32_t location_count;
+};
+
+struct todo {
+    struct list link; /* hall->todos */
+    struct hall *hall;
+    uint64_t number;
+    struct effect effect;
+    struct llm_call *call; /* asking now */
+    struct buf said;
+    struct arena arena;
+    uint64_t serial_post; /* the post it is about, once known */
+    int tries;
+};
+
+/* Lives on the town's thread. */
+struct hall {
+    struct hall_links links;
+    pthread_t thread;
+    bool started;
+    struct loop *loop;
+    struct timer *tick;
+    struct llm_loop *llm;
+    struct offline *offline;
+    struct db *db; /* its own reader */
+    char holder[64];
+
+    struct town *town; /* NULL: not founded, or held by another instance */
+    struct cast cast;
+    struct town_row row; /* as committed; `name` and `holder` unset */
+    int64_t paced_us;    /* when the town was at `paced_minute` by its pace */
+    int32_t paced_minute;
+    int64_t looked_us; /* for a town to take */
+    int64_t saved_us;
+    int32_t checkpoint_at;
+    struct list todos;
+    size_t asking;
+    struct buf live; /* JSON on its way to maps */
+    struct hall_stats stats;
+};
+
+/* cast.c. `people` are numbered from 0. */
+MUST_USE enum err cast_load(struct cast *cast, struct db *db, struct town_id town, struct why *why);
+/* The same out of residents that live nowhere: ERR_NOT_FOUND when there are none. */
+MUST_USE enum err cast_call(struct cast *cast, struct db *db, struct why *why);
+struct town *cast_found(const struct cast *cast, const struct town_settings *settings);
+void cast_release(struct cast *cast);
+/* Who that is outside; 0 for nobody. */
+struct user_id cast_user(const struct cast *cast, uint32_t who);
+uint64_t cast_location(const struct cast *cast, uint16_t place);
+
+/* commit.c */
+enum { INPUTS_MAX = 64 };
+struct batch {
+    struct hall *hall;
+    const struct effect *effects;
+    size_t effect_count;
+    struct input inputs[INPUTS_MAX];
+    size_t input_count;
+    int32_t inputs_minute;
+    bool checkpoint;
+    struct town_row row; /* what is saved */
+    /* Made while it is applied; made anew when it is applied again. */
+    struct arena arena;
+    struct act **acts;
+    size_t act_count;
+    struct buf state;
+};
+MUST_USE enum err batch_commit(struct batch *batch, struct why *why);
+void batch_publish(struct batch *batch);
+void batch_release(struct batch *batch);
+
+/* words.c */
+bool effect_needs_words(const struct effect *effect);
+void words_add(struct hall *hall, uint64_t number, const struct effect *effect);
+/* Begin what can begin. */
+void words_go_on(struct hall *hall);
+/* Forget all of it; the table keeps it. */
+void words_release(struct hall *hall);
+
+/* phrases.c */
+struct str subject_words(bool chinese, uint8_t subject);
+const char *mood_word(uint8_t emotion); /* of llm_scene */
+const char *weather_word(uint8_t weather);
+void phrase_deed(struct buf *to, const struct hall *hall, const struct effect *effect);
+void phrase_reason(struct buf *to, bool chinese, uint8_t reason);
+void phrase_memory(struct buf *to, const struct hall *hall, const struct effect *effect);
+struct str player_name(const struct hall *hall, uint32_t who);
+struct str place_name(const struct hall *hall, uint16_t place);
+
+/* view.c */
+void view_write_town(const struct hall *hall, struct buf *json);
+MUST_USE enum err view_write_resident(const struct hall *hall, struct user_id user,
+                                      struct buf *json, struct why *why);
+/* What maps must hear of these effects, as the data of one event. Empty: nothing. */
+void view_write_effects(const struct hall *hall, const struct effect *effects, size_t count,
+                        struct buf *json);
+struct topic_name topic_town(struct town_id id);

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * townhall/view.c: the town as JSON: what maps draw, and one resident's card.
+ */
+#include "base/json.h"
+#include "base/mem.h"
+#include "townhall/internal.h"
+
+enum { PHRASE_BYTES = 512, MEMORIES_SHOWN = 12, RELATIONS_SHOWN = 12, AT_ONCE = 4096 };
+
+struct topic_name topic_town(struct town_id id)
+{
+    struct topic_name name;
+    snprintf(name.text, sizeof(name.text), "town:%llu", (unsigned long long)id.value);
+    return name;
+}
+
+static void put_units(struct json_out *out, const char *key, int32_t tenths)
+{
+    json_put_double(out, key, (double)tenths / UNIT);
+}
+
+static void put_clock(const struct hall *hall, struct json_out *out)
+{
+    const struct town *town = hall->town;
+    int32_t now = town_now(town);
+    const struct sky *sky = town_sky(town);
+    json_put_i64(out, "minute", now);
+    json_put_i64(out, "day", day_of(now));
+    json_put_i64(out, "hour", hour_of(now));
+    json_put_str(out, "season", str_of(season_name(season_of(now))));
+    json_put_str(out, "time_of_day", str_of(day_part_name(day_part_of(now))));
+    json_put_str(out, "weather", str_of(weather_name((enum weather)sky->weather)));
+    json_open(out, "temperature", '{');
+    json_put_double(out, "outdoor", sky->outdoor_mc / 1000.0);
+    json_put_double(out, "indoor", sky->indoor_mc / 1000.0);
+    json_close(out, '}');
+}
+
+static void put_phrase(struct json_out *out, const char *key, const struct hall *hall,
+                       const struct effect *effect)
+{
+    struct buf buf;
+    buf_init(&buf, PHRASE_BYTES);
+    phrase_deed(&buf, hall, effect);
+    json_put_str(out, key, buf_str(&buf));
+    buf_release(&buf);
+}
+
+/* What it does now, in the form of an effect that began. */
+static struct effect now_of(const struct hall *hall, uint32_t who)
+{
+    const struct resident *resident = town_resident(hall->town, who);
+    bool moves = resident->deed == DEED_MOVE_TO;
+    bool talks = resident->deed == DEED_TALK_TO || resident->deed == DEED_GREET;
+    return (struct effect){.at = resident->deed_at,
+                           .who = who,
+                           .other = resident->deed_who,
+                           .place = moves ? resident->deed_place : resident->place,
+                           .kind = EFFECT_BEGAN,
+                           .deed = resident->deed,
+                           .why = resident->deed_why,
+                           .subject = talks ? (uint8_t)(resident->deed_ref & 0xff) : 0,
+                           .fine = 1};
+}
+
+/* Where it is, and what it does, with the moments that let a map draw the way between. */
+static void put_state(const struct hall *hall, struct json_out *out, uint32_t who)
+{
+    const struct town *town = hall->town;
+    const struct resident *resident = town_resident(town, who);
+    const struct player *player = &hall->cast.players[who];
+    int32_t x, y;
+    town_position(town, who, &x, &y);
+    json_put_u64(out, "id", player->user.value);
+    put_units(out, "x", x);
+    put_units(out, "y", y);
+    if (resident->place == NOWHERE) {
+        json_put_null(out, "location_id");
+    } else {
+        json_put_u64(out, "location_id", cast_location(&hall->cast, resident->place));
+    }
+    struct effect effect = now_of(hall, who);
+    json_put_str(out, "action", str_of(deed_info((enum deed)resident->deed)->name));
+    put_phrase(out, "doing", hall, &effect);
+    json_put_i64(out, "since", resident->deed_at);
+    json_put_i64(out, "until", resident->deed_until);
+    if (resident->deed == DEED_MOVE_TO) {
+        json_put_u64(out, "to_location_id", cast_location(&hall->cast, resident->deed_place));
+    }
+    struct user_id with = cast_user(&hall->cast, resident->deed_who);
+    if (with.value) json_put_u64(out, "with_id", with.value);
+    json_put_str(out, "emotion", str_of(emotion_name((enum emotion)resident->emotion)));
+}
+
+void view_write_town(const struct hall *hall, struct buf *json)
+{
+    struct json_out out = json_begin(json);
+    json_open(&out, NULL, '{');
+    json_put_u64(&out, "id", hall->row.id.value);
+    json_put_str(&out, "topic", str_of(topic_town(hall->row.id).text));
+    json_put_bool(&out, "running", hall->row.running);
+    json_put_u64(&out, "speed", hall->row.speed);
+    put_clock(hall, &out);
+    json_open(&out, "locations", '[');
+    const struct places *places = town_places(hall->town, 0);
+    for (uint32_t i = 0; i < places->count && i < hall->cast.location_count; i++) {
+        const struct place *place = &places->place[i];
+        json_open(&out, NULL, '{');
+        json_put_u64(&out, "id", place->id);
+        json_put_str(&out, "name", hall->cast.locations[i].name);
+        json_put_str(&out, "location_type", str_of(place_kind_name((enum place_kind)place->kind)));
+        put_units(&out, "x", place->x);
+        put_units(&out, "y", place->y);
+        put_units(&out, "width", place->width);
+        put_units(&out, "height", place->height);
+        json_put_bool(&out, "is_indoor", place->indoor);
+        json_put_bool(&out, "is_open", place_is_open(place, town_now(hall->town)));
+        json_put_u64(&out, "occupants", place->here);
+        json_close(&out, '}');
+    }
+    json_close(&out, ']');
+    json_open(&out, "residents", '[');
+    for (uint32_t i = 0; i < hall->cast.count && i < AT_ONCE; i++) {
+        json_open(&out, NULL, '{');
+        json_put_str(&out, "name", hall->cast.players[i].name);
+        put_state(hall, &out, i);
+        json_close(&out, '}');
+    }
+    json_close(&out, ']');
+    json_close(&out, '}');
+}
+
+/* --- one resident --- */
+
+static void put_needs(const struct hall *hall, struct json_out *out, uint32_t who)
+{
+    struct resident body = town_body(hall->town, who);
+    json_open(out, "needs", '{');
+    for (int i = 0; i < NEED_COUNT; i++)
+        json_put_double(out, need_name((enum need)i), (double)body.need[i] / NEED_PERCENT);
+    json_put_double(out, "health", (double)body.health / NEED_PERCENT);
+    json_close(out, '}');
+    json_put_bool(out, "is_tired", body.need[FATIGUE] >= TIRED);
+    json_put_bool(out, "is_hungry", body.need[HUNGER] >= HUNGRY);
+}
+
+static void put_plan(struct json_out *out, const struct resident *resident)
+{
+    json_open(out, "plan", '[');
+    for (int i = 0; i < resident->plan_count; i++) {
+        const struct plan_step *step = &resident->plan[i];
+        char clock[8];
+        snprintf(clock, sizeof(clock), "%02d:%02d", step->from_min / 60, step->from_min % 60);
+        json_open(out, NULL, '{');
+        json_put_str(out, "time", str_of(clock));
+        json_put_str(out, "activity", str_of(plan_kind_name((enum plan_kind)step->kind)));
+        json_put_i64(out, "duration", step->quarters * 15);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct memory *x = a, *y = b;
+    return (x->at < y->at) - (x->at > y->at);
+}
+
+static void put_memories(const struct hall *hall, struct json_out *out, uint32_t who)
+{
+    size_t count;
+    const struct memory *memories = town_memories(hall->town, who, &count);
+    struct memory *sorted = mem_copy(memories, sizeof(*sorted) * (count ? count : 1));
+    if (count) qsort(sorted, count, sizeof(*sorted), by_time);
+    json_open(out, "memories", '[');
+    for (size_t i = 0; i < count && i < MEMORIES_SHOWN; i++) {
+        const struct memory *memory = &sorted[i];
+        bool thought = memory->fact == FACT_DAY || memory->fact == FACT_THOUGHT;
+        struct effect effect = {.who = who,
+                                .other = memory->who,
+                                .place = memory->place,
+                                .deed = thought ? memory->about : memory->fact,
+                                .fact = memory->fact,
+                                .subject = memory->subject,
+                                .mood = memory->valence};
+        struct buf buf;
+        buf_init(&buf, PHRASE_BYTES);
+        phrase_memory(&buf, hall, &effect);
+        json_open(out, NULL, '{');
+        json_put_i64(out, "minute", memory->at);
+        json_put_str(out, "type", str_of(memory_type_name((enum memory_type)memory->type)));
+        json_put_i64(out, "importance", memory->importance);
+        json_put_str(out, "content", buf_str(&buf));
+        json_close(out, '}');
+        buf_release(&buf);
+    }
+    json_close(out, ']');
+    mem_free(sorted);
+}
+
+static void put_relations(const struct hall *hall, struct json_out *out, uint32_t who)
+{
+    size_t count;
+    const struct relation *relations = town_relations(hall->town, who, &count);
+    json_open(out, "relations", '[');
+    for (size_t i = 0; i < count; i++) {
+        const struct relation *relation = &relations[i];
+        json_open(out, NULL, '{');
+        json_put_u64(out, "id", cast_user(&hall->cast, relation->who).value);
+        json_put_str(out, "name", player_name(hall, relation->who));
+        json_put_i64(out, "liking", relation->liking);
+        json_put_i64(out, "familiarity", relation->familiarity);
+        json_put_i64(out, "met", relation->met);
+        json_put_i64(out, "last_day", relation->last_day);
+        json_put_bool(out, "follows", relation->flags & FOLLOWS);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
+static void put_things(const struct hall *hall, struct json_out *out, uint32_t who)
+{
+    size_t count;
+    const struct thing *things = town_things(hall->town, who, &count);
+    json_open(out, "inventory", '[');
+    for (size_t i = 0; i < count; i++) {
+        const struct thing_template *template = thing_template((enum thing_kind)things[i].kind);
+        json_open(out, NULL, '{');
+        json_put_str(out, "item_name",
+                     str_of(hall->cast.players[who].chinese ? template->name_zh : template->name));
+        json_put_i64(out, "quantity", things[i].quantity);
+        json_put_double(out, "weight", template->grams / 1000.0);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
+enum err view_write_resident(const struct hall *hall, struct user_id user, struct buf *json,
+                             struct why *why)
+{
+    uint32_t who = 0;
+    while (who < hall->cast.count && hall->cast.players[who].user.value != user.value) who++;
+    if (who == hall->cast.count)
+        return why_set(why, ERR_NOT_FOUND, "no resident of the town has that id");
+    const struct resident *resident = town_resident(hall->town, who);
+    struct json_out out = json_begin(json);
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "name", hall->cast.players[who].name);
+    put_state(hall, &out, who);
+    json_put_str(&out, "occupation", hall->cast.players[who].occupation);
+    json_put_i64(&out, "age", resident->age);
+    json_put_u64(&out, "home_location_id", cast_location(&hall->cast, resident->home));
+    json_put_u64(&out, "unread_messages", resident->unread);
+    put_needs(hall, &out, who);
+    put_plan(&out, resident);
+    put_memories(hall, &out, who);
+    put_relations(hall, &out, who);
+    put_things(hall, &out, who);
+    json_close(&out, '}');
+    return OK;
+}
+
+/* --- live --- */
+
+static bool is_for_maps(const struct effect *effect)
+{
+    return effect->kind == EFFECT_BEGAN || effect->kind == EFFECT_MET ||
+           effect->kind == EFFECT_TALK || effect->kind == EFFECT_WOKE || effect->kind == EFFECT_SKY;
+}
+
+static void put_began(const struct hall *hall, struct json_out *out, const struct effect *effect)
+{
+    json_put_str(out, "action", str_of(deed_info((enum deed)effect->deed)->name));
+    put_phrase(out, "doing", hall, effect);
+    json_put_i64(out, "until", effect->at + effect->minutes);
+    if (effect->deed == DEED_MOVE_TO)
+        json_put_u64(out, "to_location_id", cast_location(&hall->cast, effect->place));
+}
+
+void view_write_effects(const struct hall *hall, const struct effect *effects, size_t count,
+                        struct buf *json)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) any |= is_for_maps(&effects[i]);
+    if (!any) return;
+    struct json_out out = json_begin(json);
+    json_open(&out, NULL, '{');
+    put_clock(hall, &out);
+    json_open(&out, "happened", '[');
+    for (size_t i = 0; i < count; i++) {
+        const struct effect *effect = &effects[i];
+        if (!is_for_maps(effect)) continue;
+        json_open(&out, NULL, '{');
+        json_put_str(&out, "what", str_of(effect_kind_name((enum effect_kind)effect->kind)));
+        json_put_i64(&out, "minute", effect->at);
+        struct user_id who = cast_user(&hall->cast, effect->who);
+        struct user_id other = cast_user(&hall->cast, effect->other);
+        if (who.value) json_put_u64(&out, "id", who.value);
+        if (other.value) json_put_u64(&out, "with_id", other.value);
+        if (effect->kind == EFFECT_BEGAN) put_began(hall, &out, effect);
+        if (effect->kind == EFFECT_TALK)
+            json_put_str(&out, "about",
+                         subject_words(hall->cast.players[effect->who].chinese, effect->subject));
+        json_close(&out, '}');
+    }
+    json_close(&out, ']');
+    json_close(&out, '}');
+}
