@@ -107,7 +107,7 @@ struct call {
     bool confirmed;        /* `who` was looked up in the store */
     bool no_account;       /* … and is no member (any more) */
     bool allowed_origin;
-    struct rate_verdict over_rate; /* with ERR_LIMIT: which limit that was */
+    struct rate_verdict rate; /* the caller's room; with ERR_LIMIT: of the limit that was met */
     /* For programs (ACCESS_KEY): words of OpenAI's errors, NULL: by the error; and whether their
      * clients had better not try again by themselves. */
     const char *error_code, *error_type;

@@ -463,6 +463,50 @@ describe('rates', () => {
     assertTooMany(right);
   });
 
+  test('are told in every answer of a route that has one', async () => {
+    const from = (address, method, path, more = {}) => strict.api(method, path, {
+      ...more, headers: { 'x-forwarded-for': address, ...more.headers },
+    });
+    const told = (reply) => headersOf(reply).slice(1);
+    const first = await from('203.0.113.20', 'GET', '/posts');
+    const [limit, remaining, reset] = told(assertOk(first) && first);
+    assert.equal(limit, 20);
+    assert.equal(remaining, 19);
+    assert.ok(reset >= 1 && reset <= 60, `RateLimit-Reset ${reset}`);
+    assert.equal(first.headers.get('retry-after'), null, 'of refusals alone');
+    // Found, not found, unchanged, wrong, refused, nothing, a stream: all of the caller's room.
+    const member = { token: bob.token };
+    const etag = { 'if-none-match': (await from('203.0.113.21', 'GET', '/posts', member)).headers.get('etag') };
+    const cases = [
+      [404, 'GET', '/posts/99999'], [422, 'GET', '/posts/none'], [200, 'HEAD', '/posts'],
+      [304, 'GET', '/posts', { ...member, headers: etag }],
+      [401, 'POST', '/auth/login', { json: { username: 'nobody_told', password: 'guessed' } }],
+      [422, 'POST', '/auth/login', { json: {} }],
+      [404, 'GET', '/messages/history/99999', member], [204, 'DELETE', '/posts/99999/like', member, 404],
+    ];
+    for (const [status, method, path, more, or = status] of cases) {
+      const reply = await from('203.0.113.22', method, path, more);
+      assert.ok([status, or].includes(reply.status), `${method} ${path}: ${reply.status}`);
+      const [most, left, until] = told(reply);
+      assert.ok(most > 0 && left < most && left >= 0 && until > 0, `${method} ${path}: ${told(reply)}`);
+    }
+    for (const path of ['/health', '/health/ready', '/nothing', '/v1/models']) {
+      const reply = await from('203.0.113.23', 'GET', path);
+      assert.deepEqual(told(reply), [NaN, NaN, NaN], path);
+    }
+  });
+
+  test('are told where a stream begins', async () => {
+    const stop = new AbortController();
+    const stream = await fetch(`${strict.url}/live/events?topics=feed`, {
+      headers: { authorization: `Bearer ${bob.token}` }, signal: stop.signal,
+    });
+    assert.equal(stream.status, 200);
+    assert.equal(stream.headers.get('ratelimit-limit'), '20');
+    assert.match(stream.headers.get('ratelimit-remaining'), /^1?\d$/);
+    stop.abort();
+  });
+
   test('say the same to a page of another origin', async () => {
     const ask = () => strict.api('GET', '/users/', {
       headers: { origin: FRONT, 'x-forwarded-for': '203.0.113.77' },
