@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/backup.h"
+#include "store/checksum.h"
 #include "store/db_url.h"
 #include "store/inspect.h"
 #include "store/migrate.h"
@@ -145,6 +146,18 @@ static const char *kind_name(enum db_kind kind)
     return kind == DB_SQLITE ? "SQLite" : "MariaDB";
 }
 
+/* What is known of the backup's bytes. */
+static void field_checksum(struct errand *errand, const char *path, const struct backup_info *info)
+{
+    const char *sum = checksum_path(errand->arena, path);
+    struct str text =
+        info->summed
+            ? arena_printf(errand->arena, "as in %s", sum)
+            : arena_printf(errand->arena,
+                           "none: with %s beside it, damage inside a text would show", sum);
+    field("checksum", text.at);
+}
+
 static int backup(struct errand *errand, const char *path)
 {
     struct backup_info info;
@@ -162,6 +175,7 @@ static int backup(struct errand *errand, const char *path)
     field("of", errand->place);
     field("holds", describe(errand->arena, &info));
     field("verified", "read again and compared with what was copied");
+    field("checksum", arena_printf(errand->arena, "in %s", checksum_path(errand->arena, path)).at);
     field("took", page_duration(errand->arena, clock_mono_us() - began_us));
     return 0;
 }
@@ -213,6 +227,7 @@ static int restore(struct errand *errand, const char *path)
     field("restored", errand->place);
     field("from", path);
     field("holds", describe(errand->arena, &info));
+    field_checksum(errand, path, &info);
     field("schema", version_note(errand));
     field("took", page_duration(errand->arena, clock_mono_us() - began_us));
     return 0;
@@ -230,6 +245,7 @@ static int check_file(struct errand *errand, const char *path)
     field("of", kind_name(info.kind));
     field("holds", describe(errand->arena, &info));
     field("sound", "yes, all of it was read");
+    field_checksum(errand, path, &info);
     field("took", page_duration(errand->arena, clock_mono_us() - began_us));
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/checksum.h"
 #include "store/dump.h"
 #include "store/internal.h"
 
@@ -34,6 +35,7 @@ static void remove_part(struct arena *arena, const char *part)
     for (size_t i = 0; i < COUNT_OF(sqlite_ends); i++) {
         unlink(arena_printf(arena, "%s%s", part, sqlite_ends[i]).at);
     }
+    unlink(checksum_path(arena, part));
 }
 
 static const char *part_of(struct arena *arena, const char *path)
@@ -70,6 +72,25 @@ static enum err publish(struct arena *arena, const char *part, const char *path,
     return why_set(why, ERR_IO, "cannot name the file %s: %s", path, strerror(errno));
 }
 
+static enum err check_free(const char *path, struct why *why)
+{
+    if (!is_there(path)) return OK;
+    return why_set(why, ERR_CONFLICT, "%s exists already; a backup never replaces a file", path);
+}
+
+/* The checksum first: where there is a backup, there is its checksum. */
+static enum err publish_pair(struct arena *arena, const char *part, const char *path,
+                             struct why *why)
+{
+    const char *sum_part = checksum_path(arena, part), *sum = checksum_path(arena, path);
+    enum err err = checksum_write(part, path, sum_part, why);
+    if (!err) err = publish(arena, sum_part, sum, why);
+    if (err) return err;
+    err = publish(arena, part, path, why);
+    if (err) unlink(sum);
+    return err;
+}
+
 enum err backup_write(struct str url, const char *path, struct backup_info *info_out,
                       struct why *why, backup_tell *tell, void *ctx)
 {
@@ -79,16 +100,15 @@ enum err backup_write(struct str url, const char *path, struct backup_info *info
     const char *part = part_of(&arena, path);
     *info_out = (struct backup_info){0};
     enum err err = db_url_parse(&arena, url, &parsed, why);
+    if (!err) err = check_free(path, why);
+    if (!err) err = check_free(checksum_path(&arena, path), why);
     if (err) goto out;
-    if (is_there(path)) {
-        err = why_set(why, ERR_CONFLICT, "%s exists already; a backup never replaces a file", path);
-        goto out;
-    }
     switch (parsed.kind) {
     case DB_SQLITE: err = backup_sqlite_copy(parsed.path, part, &job, info_out, why); break;
     case DB_MARIADB: err = backup_mariadb_write(url, part, &job, info_out, why); break;
     }
-    if (!err) err = publish(&arena, part, path, why);
+    if (!err) err = publish_pair(&arena, part, path, why);
+    info_out->summed = !err;
 out:
     if (err) remove_part(&arena, part);
     arena_release(&arena);
@@ -120,13 +140,15 @@ enum err backup_check(const char *path, struct backup_info *info_out, struct why
     enum db_kind kind = DB_SQLITE;
     *info_out = (struct backup_info){0};
     enum err err = kind_of(path, &kind, why);
+    bool summed = false;
+    if (!err) err = checksum_check(path, &summed, why);
     if (err) return err;
     switch (kind) {
-    case DB_SQLITE: return backup_sqlite_check(path, info_out, why);
-    case DB_MARIADB: return backup_mariadb_check(path, info_out, why);
+    case DB_SQLITE: err = backup_sqlite_check(path, info_out, why); break;
+    case DB_MARIADB: err = backup_mariadb_check(path, info_out, why); break;
     }
-    ASSERT(false);
-    return ERR_CORRUPT;
+    info_out->summed = summed;
+    return err;
 }
 
 /*
@@ -149,9 +171,7 @@ static enum err restore_file(struct arena *arena, const char *from, const char *
                              const struct backup_job *job, struct backup_info *info_out,
                              struct why *why)
 {
-    enum err err = check_empty_place(arena, to, why);
-    if (err) return err;
-    err = backup_sqlite_check(from, info_out, why);
+    enum err err = backup_sqlite_check(from, info_out, why);
     if (err) return err;
     const char *part = part_of(arena, to);
     err = backup_sqlite_copy(from, part, job, info_out, why);
@@ -175,9 +195,13 @@ enum err backup_restore(const char *path, struct str url, struct backup_info *in
                       kind == DB_SQLITE ? "SQLite" : "MariaDB",
                       kind == DB_SQLITE ? "MariaDB" : "SQLite");
     }
+    bool summed = false;
+    if (!err && kind == DB_SQLITE) err = check_empty_place(&arena, parsed.path, why);
+    if (!err) err = checksum_check(path, &summed, why);
     if (!err) {
         err = kind == DB_SQLITE ? restore_file(&arena, path, parsed.path, &job, info_out, why)
                                 : backup_mariadb_restore(path, url, &job, info_out, why);
+        info_out->summed = summed;
     }
     arena_release(&arena);
     return err;

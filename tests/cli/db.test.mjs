@@ -4,7 +4,7 @@
 // back whole, and what must not be touched is not.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, readdir, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -215,6 +215,46 @@ for (const [engine, prepare] of Object.entries(ENGINES)) {
       // None of that stands in the way of the good one.
       await succeeds(['db', 'restore', file, ...two.args]);
       assert.equal(await two.sql('SELECT username FROM users'), 'mei');
+    });
+
+    test('a checksum beside a backup finds what the engine cannot see', async (t) => {
+      const dir = await newFolder(t);
+      const { one, two } = await prepare(dir);
+      const file = path.join(dir, 'backup');
+      const sum = `${file}.sha256`;
+      await succeeds(['db', 'migrate', ...one.args]);
+      await one.sql(`INSERT INTO users (id, username, username_key, nickname, bio, created_us, updated_us)
+        VALUES (1, 'mei', 'mei', 'Mei', 'forty words about my garden and its persimmon tree', 1, 1)`);
+      assert.match(await succeeds(['db', 'backup', file, ...one.args]), /^checksum +in \S+\.sha256$/m);
+      assert.equal((await stat(sum)).mode & 0o777, 0o600);
+      const { stdout } = await exec('sha256sum', ['-c', 'backup.sha256'], { cwd: dir });
+      assert.equal(stdout, 'backup: OK\n');
+      assert.match(await succeeds(['db', 'check', file]), /^checksum +as in \S+\.sha256$/m);
+
+      // Sixteen bytes in the middle of what a member wrote: every page still makes sense.
+      const whole = await readFile(file);
+      const at = whole.indexOf('persimmon tree');
+      assert.ok(at > 0);
+      await writeFile(file, Buffer.concat([whole.subarray(0, at - 2), Buffer.from('0123456789abcdef'), whole.subarray(at + 14)]));
+      const words = /backup\s+is\s+not\s+what\s+was\s+backed\s+up[^]+backup\.sha256/;
+      await fails(['db', 'check', file], words);
+      await fails(['db', 'restore', file, ...two.args], words);
+      await writeFile(file, whole);
+
+      // One that holds none is as bad; without any it is said that there is none.
+      const good = await readFile(sum);
+      await writeFile(sum, 'x'.repeat(80));
+      await fails(['db', 'check', file], /backup\.sha256\s+holds\s+no\s+SHA-256/);
+      await rm(sum);
+      assert.match(await succeeds(['db', 'check', file]), /^checksum +none: .*backup\.sha256/m);
+      await writeFile(sum, good);
+
+      // An old one in the way of a new backup stays, and no half of a pair comes to be.
+      await rm(file);
+      await fails(['db', 'backup', file, ...one.args], /backup\.sha256\s+exists already/);
+      assert.deepEqual((await readdir(dir)).filter((name) => /^backup/.test(name)), ['backup.sha256']);
+      await writeFile(file, whole);
+      assert.match(await succeeds(['db', 'restore', file, ...two.args]), /^checksum +as in/m);
     });
 
     test('a backup never replaces a file and leaves nothing when it fails', async (t) => {
