@@ -294,6 +294,9 @@ int run_db(struct args *args)
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         if (args->word_count == 0 || strcmp(args->words[0], verbs[i].name) != 0) continue;
         if (args->word_count == 1 && verbs[i].run) return verbs[i].run(&errand);
+        if (args->word_count == 2 && verbs[i].run_file && args->words[1][0] == '\0') {
+            return usage_error("db %s needs one FILE, and \"\" names none", verbs[i].name);
+        }
         if (args->word_count == 2 && verbs[i].run_file) {
             return verbs[i].run_file(&errand, args->words[1]);
         }

@@ -265,12 +265,29 @@ for (const [engine, prepare] of Object.entries(ENGINES)) {
       const file = path.join(dir, 'to', 'precious');
       await writeFile(file, 'mine');
       await fails(['db', 'backup', file, ...one.args], /exists already/);
-      await fails(['db', 'backup', path.join(dir, 'nowhere', 'b'), ...one.args], /No such file|cannot/);
+      await fails(['db', 'backup', path.join(dir, 'nowhere', 'b'), ...one.args], /there is no folder/);
       assert.equal(await readFile(file, 'utf8'), 'mine');
       assert.deepEqual(await readdir(path.join(dir, 'to')), ['precious']);
     });
   });
 }
+
+test('a backup that has no place is told what is wrong and what would be right', async (t) => {
+  const dir = await newFolder(t);
+  await succeeds(['db', 'migrate', '--data', path.join(dir, 'd')]);
+  await writeFile(path.join(dir, 'file'), 'mine');
+  const at = (name) => ['db', 'backup', path.join(dir, name), '--data', path.join(dir, 'd')];
+  await fails(at('nowhere/deep/b'), /there is no folder \S+\/nowhere\/deep; make it first \(mkdir -p \S+\/nowhere\/deep/);
+  await fails(at('file/b'), /\/file is no folder/);
+  await fails(at('d'), /\/d is a folder; name a file in it, like \S+\/d\/hutong-\d{4}-\d\d-\d\d\.backup/);
+  await fails(at('new/'), /\/new\/ names a folder/);
+  for (const verb of ['backup', 'restore', 'check']) {
+    const { status, err } = await hutong(['db', verb, '', '--data', path.join(dir, 'd')]);
+    assert.equal(status, 2, verb);
+    assert.match(err, new RegExp(`db ${verb} needs one FILE, and "" names none`));
+  }
+  assert.deepEqual((await readdir(dir)).sort(), ['d', 'file']);
+});
 
 test('a backup goes back into its own engine only', async (t) => {
   const dir = await newFolder(t);
