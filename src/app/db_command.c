@@ -52,19 +52,11 @@ static void field(const char *name, const char *text)
     page_wrap(str_of(text), 11, 11);
 }
 
-/* To look only: an SQLite file that is not there must not come to be. */
-static enum err open_to_look(const struct errand *errand, struct db **db_out, struct why *why)
+/* Where a database comes to be that there may not be yet. */
+static enum err make_place(const struct errand *errand, struct why *why)
 {
-    struct db_url url;
-    enum err err = db_url_parse(errand->arena, errand->url, &url, why);
-    if (err) return err;
-    if (url.kind == DB_SQLITE && access(url.path, F_OK) != 0) {
-        return why_set(why, ERR_NOT_FOUND,
-                       "there is no database at %s yet; `hutong db migrate` or the first "
-                       "`hutong serve` makes it",
-                       url.path);
-    }
-    return db_open(errand->url, DB_LOOK, db_out, why);
+    bool here = str_starts(errand->url, STR("sqlite:"));
+    return here ? open_data_folder(&errand->args->settings, why) : OK;
 }
 
 /* --- migrate, status --- */
@@ -82,7 +74,7 @@ static int migrate(struct errand *errand)
     struct migration *before, *after;
     size_t before_count, after_count, applied = 0;
     struct why why;
-    enum err err = open_data_folder(&errand->args->settings, &why);
+    enum err err = make_place(errand, &why);
     if (!err) err = db_open(errand->url, DB_MAINTAIN, &db, &why);
     if (err) return fail(&why);
     err = migrate_status(errand->arena, db, embedded_files, &before, &before_count, &why);
@@ -119,7 +111,7 @@ static int status(struct errand *errand)
     struct migration *list = NULL;
     size_t count = 0;
     struct why why, verdict;
-    enum err err = open_to_look(errand, &db, &why);
+    enum err err = open_to_look(&errand->args->settings, &db, &why);
     if (err) return fail(&why);
     err = migrate_status(errand->arena, db, embedded_files, &list, &count, &why);
     enum err found = err ? err : migrate_check(db, embedded_files, &verdict);
@@ -164,7 +156,8 @@ static int backup(struct errand *errand, const char *path)
     struct why why;
     struct progress progress = {.what = "copying"};
     struct db *db = NULL;
-    enum err err = open_to_look(errand, &db, &why); /* says it better when nothing is there */
+    enum err err =
+        open_to_look(&errand->args->settings, &db, &why); /* says it better when nothing is there */
     if (err) return fail(&why);
     db_close(db);
     int64_t began_us = clock_mono_us();
@@ -220,7 +213,7 @@ static int restore(struct errand *errand, const char *path)
     struct progress progress = {.what = "restoring"};
     int64_t began_us = clock_mono_us();
     if (is_foreign(errand, path)) return tell_foreign(path);
-    enum err err = open_data_folder(&errand->args->settings, &why);
+    enum err err = make_place(errand, &why);
     if (!err) err = backup_restore(path, errand->url, &info, &why, tell, &progress);
     progress_end(&progress);
     if (err) return fail(&why);
@@ -256,7 +249,7 @@ static int check_database(struct errand *errand)
     struct why schema, sound, why;
     bool whole;
     int64_t began_us = clock_mono_us();
-    enum err err = open_to_look(errand, &db, &why);
+    enum err err = open_to_look(&errand->args->settings, &db, &why);
     if (err) return fail(&why);
     enum err unsound = inspect_run(db, 0, &whole, &sound);
     enum err outdated = migrate_check(db, embedded_files, &schema);

@@ -70,7 +70,7 @@ for (const [engine, prepare] of Object.entries(ENGINES)) {
   describe(engine, () => {
     test('migrate makes the schema once, and status tells', async (t) => {
       const { one } = await prepare(await newFolder(t));
-      await fails(['db', 'status', ...one.args], /no database|needs\s+version\s+\d+:\s+run\s+hutong\s+db\s+migrate/);
+      await fails(['db', 'status', ...one.args], /no community|needs\s+version\s+\d+:\s+run\s+hutong\s+db\s+migrate/);
       assert.match(await succeeds(['db', 'migrate', ...one.args]),
         /^applied 1 ground_floor\n(applied .+\n)*.+ is now at version \d+\n$/);
       assert.match(await succeeds(['db', 'migrate', ...one.args]), /^.+ is already at version \d+\n$/);
@@ -324,12 +324,26 @@ test('the log of a database that was taken away stops a restore', async (t) => {
   await fails(['db', 'restore', file, '--data', data], /hutong\.db-wal exists/);
 });
 
+test('a MariaDB that does not answer leaves no folder behind', async (t) => {
+  const dir = await newFolder(t);
+  const env = { HUTONG_DATABASE: 'mysql://mei:secret@127.0.0.1:1/hutong' };
+  const file = path.join(dir, 'b');
+  const dump = (await ENGINES.MariaDB(await newFolder(t))).one;
+  await succeeds(['db', 'migrate', ...dump.args]);
+  await succeeds(['db', 'backup', file, ...dump.args]);
+  for (const words of [['db', 'migrate'], ['db', 'restore', file], ['user', 'list'], ['user', 'add', 'mei']]) {
+    const { status } = await hutong([...words, '--data', path.join(dir, 'd')], { env, input: 'correct horse\n' });
+    assert.equal(status, 1, words.join(' '));
+  }
+  assert.deepEqual((await readdir(dir)).sort(), ['b', 'b.sha256']);
+});
+
 test('looking at a database makes no files and changes none', async (t) => {
   const dir = await newFolder(t);
   const data = path.join(dir, 'd');
-  await fails(['db', 'status', '--data', data], /there is no database/);
-  await fails(['db', 'check', '--data', data], /there is no database/);
-  await fails(['db', 'backup', path.join(dir, 'b'), '--data', data], /there is no database/);
+  await fails(['db', 'status', '--data', data], /there is no community/);
+  await fails(['db', 'check', '--data', data], /there is no community/);
+  await fails(['db', 'backup', path.join(dir, 'b'), '--data', data], /there is no community/);
   assert.deepEqual(await readdir(dir), []);
   await succeeds(['db', 'migrate', '--data', data]);
   const names = (await readdir(data)).sort();
