@@ -23,7 +23,7 @@ const struct setting settings_table[] = {
     TEXT(data_dir, "data", "HUTONG_DATA", "./data",
          "Folder for the database, the signing keys and uploads. Created when missing."),
     TEXT(database, "database", "HUTONG_DATABASE DATABASE_URL", "",
-         "sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/NAME. Default: sqlite in the data folder, or the MYSQL_* names where those are set."),
+         "sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/NAME. Default: sqlite in the data folder, or the MYSQL_* names where those are set. One with a password belongs in the environment or in .env."),
     TEXT(cors_origins, "cors-origins", "HUTONG_CORS_ORIGINS FRONTEND_URL", "http://localhost:3000",
          "Web origins that may call the API from a browser, separated by commas. http://localhost:3000 and http://127.0.0.1:3000 are always allowed."),
     TEXT(trusted_proxies, "trusted-proxies", "HUTONG_TRUSTED_PROXIES", "",
