@@ -445,8 +445,9 @@ static bool other_spelling(struct call *call, struct str *path_out)
 static void redirect(struct call *call, struct str path)
 {
     struct str host = http_find_header(call->x, STR("host"));
-    struct str scheme = http_find_header(call->x, STR("x-forwarded-proto"));
-    if (!str_eq(scheme, STR("https"))) scheme = STR("http");
+    struct str scheme = STR("http"), said = http_find_header(call->x, STR("x-forwarded-proto"));
+    bool trusted = header_is_trusted(&call->api->trusted, str_of(call->x->peer));
+    if (trusted && str_eq(said, STR("https"))) scheme = said;
     struct str query = call->target.query;
     http_add_header(call->x, "Location",
                     arena_printf(call->arena, "%.*s://%.*s%.*s%s%.*s", STR_ARGS(scheme),

@@ -124,9 +124,9 @@ const struct route routes_table[] = {
      files_upload_avatar, "Upload a picture of oneself; then PUT /users/me", "file:file", "",
      "Upload", 200},
     {HTTP_GET_, "/files/images/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE,
-     files_get_image, "A picture", "", "", "image/*", 200},
+     files_get_image, "A picture", "", "", "image/* 412 416", 200},
     {HTTP_GET_, "/files/avatars/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE,
-     files_get_avatar, "A member's picture", "", "", "image/*", 200},
+     files_get_avatar, "A member's picture", "", "", "image/* 412 416", 200},
 
     /* Private messages */
     {HTTP_GET_, "/messages/conversations", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,

@@ -27,7 +27,7 @@ const struct setting settings_table[] = {
     TEXT(cors_origins, "cors-origins", "HUTONG_CORS_ORIGINS FRONTEND_URL", "http://localhost:3000",
          "Web origins that may call the API from a browser, separated by commas. http://localhost:3000 and http://127.0.0.1:3000 are always allowed."),
     TEXT(trusted_proxies, "trusted-proxies", "HUTONG_TRUSTED_PROXIES", "",
-         "Addresses of reverse proxies, separated by commas, whose X-Forwarded-For is believed."),
+         "Addresses of reverse proxies, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed."),
     INT(loops, "loops", "HUTONG_LOOPS", "0", 0, 256, "Event loops; 0 is one per core."),
     INT(workers, "workers", "HUTONG_WORKERS", "0", 0, 256,
         "Threads for slow work (passwords, pictures); 0 is one per core, at least 2."),

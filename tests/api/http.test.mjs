@@ -40,13 +40,18 @@ describe('the other spelling of a path', () => {
     });
   }
 
-  test('leads to the host and scheme that the client asked for', async () => {
-    const ask = (extra) => rawHttp(server.url,
-      `GET /posts/ HTTP/1.1\r\nHost: hutong.example:8443\r\n${extra}\r\n`);
-    const [plain] = (await ask('')).replies;
-    assert.equal(plain.headers.get('location'), 'http://hutong.example:8443/posts');
-    const [secure] = (await ask('X-Forwarded-Proto: https\r\n')).replies;
-    assert.equal(secure.headers.get('location'), 'https://hutong.example:8443/posts');
+  test('leads to the host that the client asked for, and to the scheme when a trusted proxy says it', async (t) => {
+    const behind = await startServer({ env: { HUTONG_TRUSTED_PROXIES: '127.0.0.1', HUTONG_ACCESS_LOG: 'off' } });
+    t.after(() => behind.stop());
+    const place = async ({ url }, extra) => {
+      const [reply] = (await rawHttp(url, `GET /posts/ HTTP/1.1\r\nHost: hutong.example:8443\r\n${extra}\r\n`)).replies;
+      return reply.headers.get('location');
+    };
+    const secure = 'X-Forwarded-Proto: https\r\n';
+    assert.equal(await place(server, ''), 'http://hutong.example:8443/posts');
+    assert.equal(await place(server, secure), 'http://hutong.example:8443/posts', 'anybody can say that');
+    assert.equal(await place(behind, ''), 'http://hutong.example:8443/posts');
+    assert.equal(await place(behind, secure), 'https://hutong.example:8443/posts');
   });
 
   test('is not guessed at where neither has a route', async () => {
