@@ -228,7 +228,7 @@ static enum err limit_account(struct call *call, struct str key, struct why *why
     struct rate_verdict verdict =
         rate_take(call->api->rate, RATE_LOGIN_ACCOUNT, key, clock_mono_us());
     if (verdict.allowed) return OK;
-    call->over_rate = verdict;
+    call->rate = verdict;
     return why_set(why, ERR_LIMIT, "尝试次数过多，请 %u 秒后再试 (too many attempts: wait %u s)",
                    verdict.retry_after_s, verdict.retry_after_s);
 }

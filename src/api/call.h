@@ -52,7 +52,8 @@ struct route {
     enum body_kind body;
     handler *handle;
     /* For /openapi.json, in the words of api/openapi.h: what it does; the fields of body and query,
-     * "content:text:1-5000, image_path:text?"; the reply: a schema's name, a media type or "". */
+     * "content:text:1-5000, image_path:text?"; the reply: a schema's name, a media type or "",
+     * and the statuses of failures of the handler's own. */
     const char *help, *body_fields, *query_fields, *reply;
     int status; /* of success */
 };
@@ -107,7 +108,7 @@ struct call {
     bool confirmed;        /* `who` was looked up in the store */
     bool no_account;       /* … and is no member (any more) */
     bool allowed_origin;
-    struct rate_verdict over_rate; /* with ERR_LIMIT: which limit that was */
+    struct rate_verdict rate; /* the caller's room; with ERR_LIMIT: of the limit that was met */
     /* For programs (ACCESS_KEY): words of OpenAI's errors, NULL: by the error; and whether their
      * clients had better not try again by themselves. */
     const char *error_code, *error_type;

@@ -75,13 +75,13 @@ static void send_reply(struct call *call)
         respond_problem(call, why_set(&why, ERR_IO, "reply too large"), &why);
         log_error("reply.too_large", "id=%s route=\"%s\"", x->id, call->route->path);
     }
-    respond_cors(call);
+    respond_common(call);
     http_reply(x);
 }
 
 void call_begin_stream(struct call *call, struct http_stream_events events)
 {
-    respond_cors(call);
+    respond_common(call);
     json_free(call->body);
     call->body = NULL;
     buf_release(&call->x->body);
@@ -194,12 +194,11 @@ static enum err take_rate(struct call *call, enum rate_class class, struct str c
                           struct why *why)
 {
     if (class == RATE_NONE) return OK;
-    struct rate_verdict verdict = rate_take(call->api->rate, (int)class, caller, clock_mono_us());
-    if (verdict.limit == 0 || verdict.allowed) return OK;
-    call->over_rate = verdict;
+    call->rate = rate_take(call->api->rate, (int)class, caller, clock_mono_us());
+    if (call->rate.allowed) return OK;
     return why_set(why, ERR_LIMIT,
                    "请求过于频繁，请 %u 秒后再试 (too many requests: try again in %u s)",
-                   verdict.retry_after_s, verdict.retry_after_s);
+                   call->rate.retry_after_s, call->rate.retry_after_s);
 }
 
 /* --- changes that carry a key --- */
@@ -446,8 +445,9 @@ static bool other_spelling(struct call *call, struct str *path_out)
 static void redirect(struct call *call, struct str path)
 {
     struct str host = http_find_header(call->x, STR("host"));
-    struct str scheme = http_find_header(call->x, STR("x-forwarded-proto"));
-    if (!str_eq(scheme, STR("https"))) scheme = STR("http");
+    struct str scheme = STR("http"), said = http_find_header(call->x, STR("x-forwarded-proto"));
+    bool trusted = header_is_trusted(&call->api->trusted, str_of(call->x->peer));
+    if (trusted && str_eq(said, STR("https"))) scheme = said;
     struct str query = call->target.query;
     http_add_header(call->x, "Location",
                     arena_printf(call->arena, "%.*s://%.*s%.*s%s%.*s", STR_ARGS(scheme),
@@ -573,7 +573,8 @@ static void on_fault(void *ctx, struct http_exchange *x, const char *sentence)
     } else {
         respond_status(x, x->status, sentence);
     }
-    if (call_of(x)) respond_cors(call_of(x)); /* else a page in a browser sees a network failure */
+    if (call_of(x))
+        respond_common(call_of(x)); /* else a page in a browser sees a network failure */
 }
 
 struct http_app api_http_app(struct api_loop *home)

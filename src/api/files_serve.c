@@ -95,7 +95,7 @@ static void add_headers(struct call *call, struct str name, int64_t modified_us)
     http_add_header(x, "Content-Security-Policy", STR("default-src 'none'"));
     http_add_header(x, "Content-Disposition", STR("inline"));
     /* A browser keeps it for a year: what it got for an <img> must not answer a script of another
-     * origin, which needs leave. With leave respond_cors() says the same. */
+     * origin, which needs leave. With leave respond_common() says the same. */
     if (!call->allowed_origin) http_add_header(x, "Vary", STR("Origin"));
 }
 
@@ -105,6 +105,12 @@ static void reply_file(struct call *call, uint64_t size, int64_t modified_s)
     struct http_exchange *x = call->x;
     struct header_range range = {0, size};
     x->status = 200;
+    if (!header_precondition(http_find_header(x, STR("if-match")),
+                             http_find_header(x, STR("if-unmodified-since")), x->etag,
+                             modified_s)) {
+        respond_status(x, 412, "this is not the version that was asked for");
+        return;
+    }
     if (is_known(x, modified_s)) {
         x->status = 304;
     } else {

@@ -239,11 +239,10 @@ enum err gateway_admit(struct call *call, const struct api_key *key, uint64_t to
 {
     struct ledger_verdict verdict = ledger_admit(call->api->gateway->ledger, key, tokens);
     if (verdict.limit == LEDGER_ADMITTED) return OK;
-    call->over_rate =
-        (struct rate_verdict){.limit = (uint32_t)MIN(verdict.max, UINT32_MAX),
-                              .remaining = (uint32_t)MIN(verdict.remaining, UINT32_MAX),
-                              .reset_s = verdict.reset_s,
-                              .retry_after_s = verdict.retry_after_s};
+    call->rate = (struct rate_verdict){.limit = (uint32_t)MIN(verdict.max, UINT32_MAX),
+                                       .remaining = (uint32_t)MIN(verdict.remaining, UINT32_MAX),
+                                       .reset_s = verdict.reset_s,
+                                       .retry_after_s = verdict.retry_after_s};
     call->error_code = "rate_limit_exceeded";
     if (verdict.limit == LEDGER_TOO_FAST) {
         call->error_type = "requests";
@@ -309,7 +308,7 @@ void gateway_refuse(struct call *call, const struct llm_result *result)
     call->error_code = code_of(result->fault);
     call->no_retry = result->fault == LLM_FAULT_QUOTA || result->fault == LLM_FAULT_BILLING;
     if (result->retry_after_ms >= 0) {
-        call->over_rate.retry_after_s = (uint32_t)MIN((result->retry_after_ms + 999) / 1000, 86400);
+        call->rate.retry_after_s = (uint32_t)MIN((result->retry_after_ms + 999) / 1000, 86400);
     }
     call_refuse(call, gateway_err(result->fault), &why);
 }

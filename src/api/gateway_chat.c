@@ -392,6 +392,7 @@ static void tell_kept(struct reader *reader, struct said *said)
     struct flight kept = {.said = said};
     settle(&kept, reader, &nothing, true);
     if (reader->stream) {
+        /* cppcheck-suppress autoVariables ; detach() below takes it back */
         reader->flight = &kept;
         list_init(&kept.readers);
         list_add_last(&kept.readers, &reader->link);
@@ -457,6 +458,7 @@ enum err gateway_chat(struct call *call, struct why *why)
 
 static void put_out(struct reader *reader, enum llm_fault fault, const char *sentence)
 {
+    ASSERT(reader->flight != NULL); /* it was found in one */
     struct llm_result result = {.end = LLM_CANCELLED, .fault = fault, .retry_after_ms = -1};
     why_write(&result.why, "%s", sentence);
     struct said *said = said_ref(reader->flight->said);

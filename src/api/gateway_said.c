@@ -53,6 +53,7 @@ void said_unref(struct said *said)
 
 size_t said_bytes(const struct said *said)
 {
+    ASSERT(said->tools != NULL || said->tool_count == 0);
     size_t bytes = sizeof(*said) + said->text.cap + said->reasoning.cap;
     if (said->tools) bytes += SAID_TOOLS_MAX * sizeof(*said->tools);
     for (size_t i = 0; i < said->tool_count; i++) {

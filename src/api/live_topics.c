@@ -171,6 +171,12 @@ static void free_look(struct catch_up *look)
 
 static void start_look(struct live_sub *sub, bool resume, uint64_t after, bool quiet);
 
+static void answer_one(struct live *live, struct live_sub *sub)
+{
+    live->answered = sub;
+    start_look(sub, sub->placed, sub->sub.position, false);
+}
+
 /* Where the log is read on the spot this goes round once for each question, or until a reader
  * has to take some first. */
 static void answer_next(struct live *live)
@@ -180,9 +186,7 @@ static void answer_next(struct live *live)
     while (live->answered == NULL) {
         struct list *link = list_take_first(&live->asked);
         if (link == NULL) break;
-        struct live_sub *sub = CONTAINER_OF(link, struct live_sub, ask);
-        live->answered = sub;
-        start_look(sub, sub->placed, sub->sub.position, false);
+        answer_one(live, CONTAINER_OF(link, struct live_sub, ask));
     }
     live->answering = false;
 }

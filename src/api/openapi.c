@@ -108,6 +108,8 @@ static const struct schema schemas[] = {
     {"InputError", "loc:[Words], msg:text, type:text"},
     {"Problem", "type:text, title:text, status:int, detail:text, errors?:[InputError], "
                 "request_id:text"},
+    {"ProgramError", "error:ProgramErrorBody"},
+    {"ProgramErrorBody", "message:text, type:text, param:text?, code:text?"},
 };
 
 /* --- types --- */
@@ -400,7 +402,8 @@ static enum err put_body(struct json_out *out, const struct route *route, struct
 
 static enum err put_content(struct json_out *out, const struct route *route, struct why *why)
 {
-    struct str reply = str_of(route->reply), item;
+    struct str reply = str_head(str_of(route->reply), str_find_byte(str_of(route->reply), ' '));
+    struct str item;
     if (reply.len == 0) return OK;
     bool media = str_find_byte(reply, '/') < reply.len;
     bool list = list_of(reply, &item);
@@ -408,7 +411,9 @@ static enum err put_content(struct json_out *out, const struct route *route, str
         return why_set(why, ERR_INVALID, "%s: no reply: \"%s\"", route->path, route->reply);
     }
     json_open(out, "content", '{');
-    json_open(out, media ? route->reply : "application/json", '{');
+    char type[64];
+    str_copy(type, sizeof(type), media ? reply : STR("application/json"));
+    json_open(out, type, '{');
     struct field field = {.name = STR("reply"), .type = reply};
     enum err err = media ? OK : put_schema(out, "schema", &field, false, why);
     json_close(out, '}');
@@ -416,33 +421,69 @@ static enum err put_content(struct json_out *out, const struct route *route, str
     return err;
 }
 
-/* What can go wrong follows from what the row asks for. */
-static void put_failures(struct json_out *out, const struct route *route)
+/* Failures: what each is called among the components, and what it means. */
+static const struct failure {
+    int status; /* 0: any other */
+    const char *name, *meaning;
+} failures[] = {
+    {400, "Malformed", "What was sent cannot be read, or makes no sense here"},
+    {401, "SignIn", "Nobody, or nobody any more: sign in"},
+    {403, "Denied", "Not allowed for this caller"},
+    {404, "NotFound", "There is no such thing"},
+    {409, "Conflict", "Something else came first, or a key was used for a different request"},
+    {412, "OtherVersion", "A condition of the request does not hold"},
+    {413, "TooLarge", "The body is too large"},
+    {416, "Outside", "The file ends before the range that was asked for"},
+    {422, "Input", "A field is wrong; `errors` names each"},
+    {426, "Upgrade", "This address speaks WebSocket"},
+    {429, "TooMany", "Too many requests; Retry-After says how long to wait"},
+    {502, "Upstream", "The provider of the model failed"},
+    {503, "Busy", "The server is busy; try again in a moment"},
+    {504, "Late", "The provider of the model is silent"},
+    {507, "Full", "The disk is full"},
+    {0, "Problem", "Any other failure"},
+};
+
+/* Does the row itself imply it? */
+static bool is_implied(const struct route *route, int status)
 {
     bool input = has_path_parameters(route) || route->query_fields[0] || route->body_fields[0];
-    bool judges_secret = strcmp(route->reply, "Token") == 0; /* a password, a refresh token */
-    bool live = route->access == ACCESS_LIVE, socket = route->status == 101;
-    bool slow = route->lane == LANE_SLOW || route->lane == LANE_HASH || route->lane == LANE_WRITE;
-    const struct {
-        const char *status, *name;
-        bool applies;
-    } rows[] = {
-        {"401", "SignIn",
-         route->access >= ACCESS_MEMBER || route->access == ACCESS_KEY || judges_secret ||
-             (live && !socket)},
-        {"403", "Denied", route->access >= ACCESS_MODERATOR || live},
-        {"404", "NotFound", has_path_parameters(route)},
-        {"409", "Conflict", route->lane == LANE_WRITE},
-        {"413", "TooLarge", route->body != BODY_NONE},
-        {"422", "Input", input},
-        {"429", "TooMany", route->rate != RATE_NONE},
-        {"503", "Busy", slow},
-        {"default", "Problem", true},
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (!rows[i].applies) continue;
-        json_open(out, rows[i].status, '{');
-        put_ref(out, "responses", str_of(rows[i].name));
+    bool key = route->access == ACCESS_KEY, socket = route->status == 101;
+    bool live = route->access == ACCESS_LIVE, changes = route->lane == LANE_WRITE;
+    switch (status) {
+    case 400: return input || (changes && route->access >= ACCESS_MEMBER); /* Idempotency-Key */
+    case 401: return route->access >= ACCESS_MEMBER || key || (live && !socket);
+    case 403: return route->access >= ACCESS_MODERATOR || live;
+    case 404: return has_path_parameters(route);
+    case 409: return changes;
+    case 413: return route->body != BODY_NONE;
+    case 422: return input && !key; /* OpenAI's clients know 400 for these */
+    case 426: return socket;
+    case 429: return route->rate != RATE_NONE;
+    case 503: return changes || route->lane == LANE_SLOW || route->lane == LANE_HASH || key;
+    case 507: return changes || route->body == BODY_UPLOAD;
+    }
+    return status == 0;
+}
+
+static bool is_told(const struct route *route, const char *status)
+{
+    struct str rest = str_of(route->reply), word;
+    while (str_split(&rest, ' ', &word)) {
+        if (str_eq(word, str_of(status))) return true;
+    }
+    return false;
+}
+
+static void put_failures(struct json_out *out, const struct route *route)
+{
+    for (size_t i = 0; i < COUNT_OF(failures); i++) {
+        char status[16] = "default";
+        if (failures[i].status) snprintf(status, sizeof(status), "%d", failures[i].status);
+        if (!is_implied(route, failures[i].status) && !is_told(route, status)) continue;
+        bool program = route->access == ACCESS_KEY;
+        json_open(out, status, '{');
+        put_ref(out, "responses", program ? STR("Program") : str_of(failures[i].name));
         json_close(out, '}');
     }
 }
@@ -543,32 +584,34 @@ static enum err put_paths(struct json_out *out, const struct route *routes, size
 
 /* --- components --- */
 
+static void put_failure(struct json_out *out, const char *name, const char *meaning, bool program,
+                        const char *headers)
+{
+    json_open(out, name, '{');
+    json_put_str(out, "description", str_of(meaning));
+    if (headers) json_put_raw(out, "headers", str_of(headers));
+    json_open(out, "content", '{');
+    json_open(out, program ? "application/json" : "application/problem+json", '{');
+    json_open(out, "schema", '{');
+    put_ref(out, "schemas", program ? STR("ProgramError") : STR("Problem"));
+    json_close(out, '}');
+    json_close(out, '}');
+    json_close(out, '}');
+    json_close(out, '}');
+}
+
 static void put_problems(struct json_out *out)
 {
-    static const char *const rows[][2] = {
-        {"SignIn", "Nobody, or nobody any more: sign in"},
-        {"Denied", "Not allowed for this member"},
-        {"NotFound", "There is no such thing"},
-        {"Conflict", "Something else came first, or a key was used for a different request"},
-        {"TooLarge", "The body is too large"},
-        {"Input", "A field is wrong; `errors` names each"},
-        {"TooMany", "Too many requests; Retry-After says how long to wait"},
-        {"Busy", "The server is busy; try again in a moment"},
-        {"Problem", "Any other failure"},
-    };
+    static const char rate[] = "{\"Retry-After\":{\"schema\":{\"type\":\"integer\"}},"
+                               "\"RateLimit-Limit\":{\"schema\":{\"type\":\"integer\"}},"
+                               "\"RateLimit-Remaining\":{\"schema\":{\"type\":\"integer\"}},"
+                               "\"RateLimit-Reset\":{\"schema\":{\"type\":\"integer\"}}}";
     json_open(out, "responses", '{');
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        json_open(out, rows[i][0], '{');
-        json_put_str(out, "description", str_of(rows[i][1]));
-        json_open(out, "content", '{');
-        json_open(out, "application/problem+json", '{');
-        json_open(out, "schema", '{');
-        put_ref(out, "schemas", STR("Problem"));
-        json_close(out, '}');
-        json_close(out, '}');
-        json_close(out, '}');
-        json_close(out, '}');
+    for (size_t i = 0; i < COUNT_OF(failures); i++) {
+        const char *headers = failures[i].status == 429 ? rate : NULL;
+        put_failure(out, failures[i].name, failures[i].meaning, false, headers);
     }
+    put_failure(out, "Program", "A failure as OpenAI's API has it (docs/gateway.md)", true, NULL);
     json_close(out, '}');
 }
 
@@ -611,6 +654,8 @@ enum err openapi_write(struct buf *to, const struct route *routes, size_t count,
     json_put_str(&out, "description",
                  STR("A community of people and AI residents. Times are UTC. Failures are "
                      "application/problem+json (RFC 9457) with a sentence in `detail`. "
+                     "Every answer of a route with a rate says in RateLimit-Limit, -Remaining and "
+                     "-Reset (seconds) what it leaves. "
                      "docs/live.md describes what comes over /live."));
     json_open(&out, "license", '{');
     json_put_str(&out, "name", STR("AGPL-3.0-or-later"));

@@ -11,7 +11,9 @@
  *           behind the name: it may be absent
  *   bounds  "3-50": code points of a text, value of a number; may be absent
  *
- * A reply is a schema's Name, [Name], a media type ("text/html"), or "" for no body.
+ * A reply is a schema's Name, [Name], a media type ("text/html"), or "" for no body;
+ * behind it, after blanks, statuses of failures that do not follow from the rest of
+ * the row, as who may, the body, the rate and the lane imply them: "Post 403".
  * Schemas stand as data in openapi.c, in the same words.
  */
 #pragma once

@@ -173,7 +173,8 @@ enum err posts_post(struct call *call, struct why *why)
     enum err err = input_json(call, why);
     if (err) return err;
     struct post_draft draft = {.content = input_str(call, "content", true),
-                               .image_path = input_str(call, "image_path", false)};
+                               .image_path = input_str(call, "image_path", false),
+                               .upload_dir = call->api->settings->upload_dir};
     if (draft.image_path.len == 0) draft.image_path.at = NULL; /* old clients send "" for none */
     struct post post;
     err = input_check(call, why);

@@ -100,24 +100,6 @@ void respond_program(struct call *call, int status, const char *sentence)
     write_program_error(call, status, str_of(sentence), NULL);
 }
 
-/* RateLimit-* as in draft-ietf-httpapi-ratelimit-headers-03, Retry-After as in RFC 9110. */
-static void add_rate_headers(struct call *call)
-{
-    const struct rate_verdict *verdict = &call->over_rate;
-    struct {
-        const char *name;
-        uint32_t value;
-    } headers[] = {{"Retry-After", verdict->retry_after_s},
-                   {"RateLimit-Limit", verdict->limit},
-                   {"RateLimit-Remaining", verdict->remaining},
-                   {"RateLimit-Reset", verdict->reset_s}};
-    size_t count = verdict->limit > 0 ? COUNT_OF(headers) : 1;
-    for (size_t i = 0; i < count; i++) {
-        http_add_header(call->x, headers[i].name,
-                        arena_printf(call->arena, "%u", headers[i].value));
-    }
-}
-
 void respond_problem(struct call *call, enum err err, const struct why *why)
 {
     struct http_exchange *x = call->x;
@@ -141,8 +123,10 @@ void respond_problem(struct call *call, enum err err, const struct why *why)
         write_problem(x, status, name, detail, call, why);
     }
     if (status == 503) http_add_header(x, "Retry-After", STR("2"));
-    bool when = call->over_rate.limit > 0 || call->over_rate.retry_after_s > 0;
-    if (status == 429 && when) add_rate_headers(call);
+    if (status == 429 && call->rate.retry_after_s > 0) {
+        http_add_header(x, "Retry-After",
+                        arena_printf(call->arena, "%u", call->rate.retry_after_s));
+    }
 }
 
 void respond_status(struct http_exchange *x, int status, const char *sentence)
@@ -168,16 +152,34 @@ bool respond_origin_allowed(const struct api *api, const struct http_exchange *x
     return false;
 }
 
-void respond_cors(struct call *call)
+static void add_cors(struct call *call)
 {
     struct http_exchange *x = call->x;
-    if (!call->allowed_origin) return;
     http_add_header(x, "Access-Control-Allow-Origin", http_find_header(x, STR("origin")));
     http_add_header(x, "Access-Control-Allow-Credentials", STR("true"));
     http_add_header(x, "Access-Control-Expose-Headers",
                     STR("Live-Position, X-Request-Id, Retry-After, RateLimit-Limit, "
                         "RateLimit-Remaining, RateLimit-Reset"));
     http_add_header(x, "Vary", STR("Origin"));
+}
+
+/* As in draft-ietf-httpapi-ratelimit-headers-03. Straight into the buffer: every page of the feed
+ * has them. */
+static void add_rate(struct buf *headers, const struct rate_verdict *rate)
+{
+    buf_add_str(headers, STR("RateLimit-Limit: "));
+    buf_add_u64(headers, rate->limit);
+    buf_add_str(headers, STR("\r\nRateLimit-Remaining: "));
+    buf_add_u64(headers, rate->remaining);
+    buf_add_str(headers, STR("\r\nRateLimit-Reset: "));
+    buf_add_u64(headers, rate->reset_s);
+    buf_add_str(headers, STR("\r\n"));
+}
+
+void respond_common(struct call *call)
+{
+    if (call->rate.limit > 0) add_rate(&call->x->reply_headers, &call->rate);
+    if (call->allowed_origin) add_cors(call);
 }
 
 void respond_preflight(struct call *call, struct str origin)

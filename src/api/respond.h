@@ -16,8 +16,9 @@ void respond_problem(struct call *call, enum err err, const struct why *why);
 void respond_status(struct http_exchange *x, int status, const char *sentence);
 /* The same for programs, in OpenAI's form. */
 void respond_program(struct call *call, int status, const char *sentence);
-/* Headers that every answer to a browser of an allowed origin needs. */
-void respond_cors(struct call *call);
+/* Headers of every answer: what the caller's rate leaves, and what a browser of an allowed origin
+ * needs. */
+void respond_common(struct call *call);
 bool respond_origin_allowed(const struct api *api, const struct http_exchange *x);
 /* The answer to a CORS preflight. */
 void respond_preflight(struct call *call, struct str origin);

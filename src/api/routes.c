@@ -5,7 +5,8 @@
  * test that walks it.
  *
  * A row: method, path, lane, who may, rate, body, handler, help, fields of the
- * body, of the query, the reply's schema, status of success.
+ * body, of the query, the reply's schema and the failures that the row does not
+ * imply, status of success.
  */
 #include "api/chat.h"
 #include "api/files.h"
@@ -28,9 +29,10 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/health/live", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
      "Whether the process is alive", "", "", "Health", 200},
     {HTTP_GET_, "/health/ready", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_ready_get,
-     "Whether it can do its work: database, disk, writer; 503 when not", "", "", "Readiness", 200},
+     "Whether it can do its work: database, disk, writer; 503 when not", "", "", "Readiness 503",
+     200},
     {HTTP_GET_, "/metrics", LANE_READ, ACCESS_OPTIONAL, RATE_NONE, BODY_NONE, metrics_get,
-     "Figures for Prometheus; for this machine and administrators", "", "", "text/plain", 200},
+     "Figures for Prometheus; for this machine and administrators", "", "", "text/plain 403", 200},
     {HTTP_GET_, "/openapi.json", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, openapi_get,
      "This description", "", "", "application/json", 200},
     {HTTP_GET_, "/docs", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, docs_get,
@@ -42,18 +44,18 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/auth/register", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,
      auth_register,
      "Make an account; the one-time admin_code of an empty community makes an administrator",
-     "username:text:3-50, password:text:6-100, nickname:text:1-50, admin_code:text?", "", "User",
-     201},
+     "username:text:3-50, password:text:6-100, nickname:text:1-50, admin_code:text?", "",
+     "User 403", 201},
     {HTTP_POST_, "/auth/login", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_FORM_OR_JSON,
      auth_login,
      "Log in. With a form (OAuth2 password flow): one long-lived token. With JSON: a short one and "
      "a refresh token",
-     "username:text, password:text, grant_type:text?", "", "Token", 200},
+     "username:text, password:text, grant_type:text?", "", "Token 401 403", 200},
     {HTTP_POST_, "/auth/refresh", LANE_WRITE, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,
      auth_refresh,
      "A new access token for a refresh token, which is replaced; one that was replaced before and "
      "comes back was stolen, and ends the log-in (409 within ten seconds: two tabs at once)",
-     "refresh_token:text", "", "Token", 200},
+     "refresh_token:text", "", "Token 401", 200},
     {HTTP_POST_, "/auth/logout", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, auth_logout,
      "End this log-in", "", "", "", 204},
     {HTTP_POST_, "/auth/logout-all", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
@@ -62,7 +64,7 @@ const struct route routes_table[] = {
      "", "User", 200},
     {HTTP_PUT_, "/auth/password", LANE_HASH, ACCESS_MEMBER, RATE_LOGIN_ADDRESS, BODY_JSON,
      auth_password, "Change the password; the other log-ins end",
-     "old_password:text, new_password:text:6-100", "", "", 204},
+     "old_password:text, new_password:text:6-100", "", " 403", 204},
     {HTTP_GET_, "/auth/sessions", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, auth_sessions,
      "One's log-ins and devices", "", "", "Sessions", 200},
     {HTTP_DELETE_, "/auth/sessions/{session_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
@@ -91,9 +93,9 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/posts/{post_id}", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, posts_get_one,
      "One post", "", "", "Post", 200},
     {HTTP_PUT_, "/posts/{post_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, posts_put,
-     "Edit one's post", "content:text:1-5000", "", "Post", 200},
+     "Edit one's post", "content:text:1-5000", "", "Post 403", 200},
     {HTTP_DELETE_, "/posts/{post_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
-     posts_delete, "Delete one's post, with its comments and likes", "", "", "", 204},
+     posts_delete, "Delete one's post, with its comments and likes", "", "", " 403", 204},
     {HTTP_POST_, "/posts/{post_id}/like", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
      posts_toggle_like,
      "Like, or take it back (toggles, for older clients: safe to repeat only with an "
@@ -109,7 +111,7 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/posts/{post_id}/comments", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
      comments_post, "Comment on a post", "content:text:1-1000", "", "Comment", 201},
     {HTTP_DELETE_, "/posts/{post_id}/comments/{comment_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE,
-     BODY_NONE, comments_delete, "Delete one's comment", "", "", "", 204},
+     BODY_NONE, comments_delete, "Delete one's comment", "", "", " 403", 204},
     {HTTP_GET_, "/search/posts", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, search_posts,
      "Posts with all of these words, newest first", "", "q:text, before:id?, limit:int?:1-100",
      "PostSearch", 200},
@@ -122,9 +124,9 @@ const struct route routes_table[] = {
      files_upload_avatar, "Upload a picture of oneself; then PUT /users/me", "file:file", "",
      "Upload", 200},
     {HTTP_GET_, "/files/images/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE,
-     files_get_image, "A picture", "", "", "image/*", 200},
+     files_get_image, "A picture", "", "", "image/* 412 416", 200},
     {HTTP_GET_, "/files/avatars/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE,
-     files_get_avatar, "A member's picture", "", "", "image/*", 200},
+     files_get_avatar, "A member's picture", "", "", "image/* 412 416", 200},
 
     /* Private messages */
     {HTTP_GET_, "/messages/conversations", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
@@ -150,11 +152,11 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/groups", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, groups_get_list,
      "One's group chats", "", "after:id?, limit:int?", "Groups", 200},
     {HTTP_POST_, "/groups", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_post,
-     "Open a group chat", "name:text:1-100, members:ids?", "", "Group", 201},
+     "Open a group chat", "name:text:1-100, members:ids?", "", "Group 404", 201},
     {HTTP_GET_, "/groups/{group_id}", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
      groups_get_one, "A group and who is in it", "", "", "GroupWithMembers", 200},
     {HTTP_PUT_, "/groups/{group_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, groups_put,
-     "Rename a group (its owner)", "name:text:1-100", "", "Group", 200},
+     "Rename a group (its owner)", "name:text:1-100", "", "Group 403", 200},
     {HTTP_GET_, "/groups/{group_id}/messages", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
      groups_get_messages, "Messages of a group", "", "before:id?, after:id?, limit:int?",
      "Messages", 200},
@@ -164,7 +166,7 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/groups/{group_id}/members", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
      groups_post_member, "Invite somebody", "user_id:id", "", "", 204},
     {HTTP_DELETE_, "/groups/{group_id}/members/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE,
-     BODY_NONE, groups_delete_member, "Leave, or remove somebody (its owner)", "", "", "", 204},
+     BODY_NONE, groups_delete_member, "Leave, or remove somebody (its owner)", "", "", " 403", 204},
     {HTTP_POST_, "/groups/{group_id}/read", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
      groups_post_read, "Everything in the group was read", "", "", "", 204},
 
@@ -184,7 +186,7 @@ const struct route routes_table[] = {
      "Make a key for a program; it is shown this once",
      "name:text:1-100, requests_per_minute:int?:1-1000000000000, "
      "tokens_per_day:int?:1-1000000000000, models:[Words]?",
-     "", "NewApiKey", 201},
+     "", "NewApiKey 409", 201},
     {HTTP_PATCH_, "/keys/{key_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, keys_patch,
      "Change its name or limits; what is absent stays, null takes a limit away",
      "name:text?:1-100, requests_per_minute:int?:1-1000000000000, "
@@ -194,7 +196,7 @@ const struct route routes_table[] = {
      "Revoke a key; what runs with it ends", "", "", "", 204},
     {HTTP_GET_, "/usage", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, usage_get,
      "What was used with one's keys, by day, key and model; administrators see everybody's", "",
-     "from:text?, to:text?, user_id:id?", "Usage", 200},
+     "from:text?, to:text?, user_id:id?", "Usage 403", 200},
 
     /* OpenAI's API for programs; see docs/gateway.md */
     {HTTP_POST_, "/v1/chat/completions", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_JSON, gateway_chat,
@@ -203,12 +205,12 @@ const struct route routes_table[] = {
      "top_p:number?, presence_penalty:number?, frequency_penalty:number?, max_tokens:int?, "
      "max_completion_tokens:int?, seed:int?, stop:text?, response_format:object?, tools:[object]?, "
      "tool_choice:text?, reasoning_effort:none?",
-     "", "application/json", 200},
+     "", "application/json 403 404 429 502 504", 200},
 
     {HTTP_POST_, "/v1/embeddings", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_JSON, gateway_embeddings,
      "Vectors for texts, as OpenAI's API has it",
      "model:text, input:text, encoding_format:float|base64?, dimensions:int?", "",
-     "application/json", 200},
+     "application/json 403 404 429 502 504", 200},
     {HTTP_GET_, "/v1/models", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,
      "The models that the key may ask, as OpenAI's API has it", "", "", "application/json", 200},
     {HTTP_GET_, "/v1/models/{model}", LANE_LOOP, ACCESS_KEY, RATE_NONE, BODY_NONE, gateway_models,

@@ -49,7 +49,8 @@ enum err users_put_me(struct call *call, struct why *why)
     if (err) return err;
     struct profile_change change = {.nickname = input_str(call, "nickname", false),
                                     .avatar_path = input_str(call, "avatar_path", false),
-                                    .bio = input_str(call, "bio", false)};
+                                    .bio = input_str(call, "bio", false),
+                                    .upload_dir = call->api->settings->upload_dir};
     /* null leaves things unchanged, as it always did; an empty text takes them away. */
     change.clear_avatar = change.avatar_path.at && change.avatar_path.len == 0;
     if (change.clear_avatar) change.avatar_path.at = NULL;

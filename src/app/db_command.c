@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/backup.h"
+#include "store/checksum.h"
 #include "store/db_url.h"
 #include "store/inspect.h"
 #include "store/migrate.h"
@@ -51,19 +52,11 @@ static void field(const char *name, const char *text)
     page_wrap(str_of(text), 11, 11);
 }
 
-/* To look only: an SQLite file that is not there must not come to be. */
-static enum err open_to_look(const struct errand *errand, struct db **db_out, struct why *why)
+/* Where a database comes to be that there may not be yet. */
+static enum err make_place(const struct errand *errand, struct why *why)
 {
-    struct db_url url;
-    enum err err = db_url_parse(errand->arena, errand->url, &url, why);
-    if (err) return err;
-    if (url.kind == DB_SQLITE && access(url.path, F_OK) != 0) {
-        return why_set(why, ERR_NOT_FOUND,
-                       "there is no database at %s yet; `hutong db migrate` or the first "
-                       "`hutong serve` makes it",
-                       url.path);
-    }
-    return db_open(errand->url, DB_LOOK, db_out, why);
+    bool here = str_starts(errand->url, STR("sqlite:"));
+    return here ? open_data_folder(&errand->args->settings, why) : OK;
 }
 
 /* --- migrate, status --- */
@@ -81,7 +74,7 @@ static int migrate(struct errand *errand)
     struct migration *before, *after;
     size_t before_count, after_count, applied = 0;
     struct why why;
-    enum err err = open_data_folder(&errand->args->settings, &why);
+    enum err err = make_place(errand, &why);
     if (!err) err = db_open(errand->url, DB_MAINTAIN, &db, &why);
     if (err) return fail(&why);
     err = migrate_status(errand->arena, db, embedded_files, &before, &before_count, &why);
@@ -118,7 +111,7 @@ static int status(struct errand *errand)
     struct migration *list = NULL;
     size_t count = 0;
     struct why why, verdict;
-    enum err err = open_to_look(errand, &db, &why);
+    enum err err = open_to_look(&errand->args->settings, &db, &why);
     if (err) return fail(&why);
     err = migrate_status(errand->arena, db, embedded_files, &list, &count, &why);
     enum err found = err ? err : migrate_check(db, embedded_files, &verdict);
@@ -145,13 +138,26 @@ static const char *kind_name(enum db_kind kind)
     return kind == DB_SQLITE ? "SQLite" : "MariaDB";
 }
 
+/* What is known of the backup's bytes. */
+static void field_checksum(struct errand *errand, const char *path, const struct backup_info *info)
+{
+    const char *sum = checksum_path(errand->arena, path);
+    struct str text =
+        info->summed
+            ? arena_printf(errand->arena, "as in %s", sum)
+            : arena_printf(errand->arena,
+                           "none: with %s beside it, damage inside a text would show", sum);
+    field("checksum", text.at);
+}
+
 static int backup(struct errand *errand, const char *path)
 {
     struct backup_info info;
     struct why why;
     struct progress progress = {.what = "copying"};
     struct db *db = NULL;
-    enum err err = open_to_look(errand, &db, &why); /* says it better when nothing is there */
+    enum err err =
+        open_to_look(&errand->args->settings, &db, &why); /* says it better when nothing is there */
     if (err) return fail(&why);
     db_close(db);
     int64_t began_us = clock_mono_us();
@@ -162,6 +168,7 @@ static int backup(struct errand *errand, const char *path)
     field("of", errand->place);
     field("holds", describe(errand->arena, &info));
     field("verified", "read again and compared with what was copied");
+    field("checksum", arena_printf(errand->arena, "in %s", checksum_path(errand->arena, path)).at);
     field("took", page_duration(errand->arena, clock_mono_us() - began_us));
     return 0;
 }
@@ -206,13 +213,14 @@ static int restore(struct errand *errand, const char *path)
     struct progress progress = {.what = "restoring"};
     int64_t began_us = clock_mono_us();
     if (is_foreign(errand, path)) return tell_foreign(path);
-    enum err err = open_data_folder(&errand->args->settings, &why);
+    enum err err = make_place(errand, &why);
     if (!err) err = backup_restore(path, errand->url, &info, &why, tell, &progress);
     progress_end(&progress);
     if (err) return fail(&why);
     field("restored", errand->place);
     field("from", path);
     field("holds", describe(errand->arena, &info));
+    field_checksum(errand, path, &info);
     field("schema", version_note(errand));
     field("took", page_duration(errand->arena, clock_mono_us() - began_us));
     return 0;
@@ -230,6 +238,7 @@ static int check_file(struct errand *errand, const char *path)
     field("of", kind_name(info.kind));
     field("holds", describe(errand->arena, &info));
     field("sound", "yes, all of it was read");
+    field_checksum(errand, path, &info);
     field("took", page_duration(errand->arena, clock_mono_us() - began_us));
     return 0;
 }
@@ -240,7 +249,7 @@ static int check_database(struct errand *errand)
     struct why schema, sound, why;
     bool whole;
     int64_t began_us = clock_mono_us();
-    enum err err = open_to_look(errand, &db, &why);
+    enum err err = open_to_look(&errand->args->settings, &db, &why);
     if (err) return fail(&why);
     enum err unsound = inspect_run(db, 0, &whole, &sound);
     enum err outdated = migrate_check(db, embedded_files, &schema);
@@ -278,6 +287,9 @@ int run_db(struct args *args)
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         if (args->word_count == 0 || strcmp(args->words[0], verbs[i].name) != 0) continue;
         if (args->word_count == 1 && verbs[i].run) return verbs[i].run(&errand);
+        if (args->word_count == 2 && verbs[i].run_file && args->words[1][0] == '\0') {
+            return usage_error("db %s needs one FILE, and \"\" names none", verbs[i].name);
+        }
         if (args->word_count == 2 && verbs[i].run_file) {
             return verbs[i].run_file(&errand, args->words[1]);
         }

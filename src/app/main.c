@@ -101,12 +101,47 @@ static void give_setting(struct args *args, struct setting_value given)
     args->given[args->given_count++] = given;
 }
 
+/* The password of a URL: between the first ':' and the last '@' of what stands before the path. */
+static struct str url_password(struct str url)
+{
+    struct str who = str_from(url, str_find(url, STR("://")) + 3);
+    who = str_head(who, str_find_byte(who, '/'));
+    size_t at = who.len;
+    while (at > 0 && who.at[at - 1] != '@') at--;
+    struct str secret = str_head(who, at > 0 ? at - 1 : 0);
+    return str_from(secret, str_find_byte(secret, ':') + 1);
+}
+
+/*
+ * A URL with a password in it is taken, as scripts have it there, but it must
+ * not stay: /proc shows this memory to everybody. Several stand in some lists.
+ */
+static void hide_passwords(char *value, const struct setting *setting)
+{
+    size_t hidden = 0;
+    struct str rest = str_of(value);
+    while (str_find(rest, STR("://")) < rest.len) {
+        size_t next = str_find(rest, STR("://")) + 3;
+        struct str secret = url_password(rest);
+        if (secret.len > 0) memset(value + (secret.at - value), '*', secret.len);
+        hidden += secret.len;
+        rest = str_from(rest, next);
+    }
+    if (hidden == 0) return;
+    struct str names = str_of(setting->names), name;
+    if (!str_split(&names, ' ', &name)) return;
+    fprintf(stderr,
+            "hutong: the password in --%s can be read by whoever lists processes; set %.*s in the "
+            "environment or in .env instead\n",
+            setting->name, STR_ARGS(name));
+}
+
 /* 0, or the exit status. */
 static int read_option(const struct command *command, struct args *args, char **argv, int *at)
 {
     struct str name = str_from(str_of(argv[*at]), 2);
     size_t equals = str_find_byte(name, '=');
-    const char *value = equals < name.len ? name.at + equals + 1 : NULL;
+    char *value = equals < name.len ? argv[*at] + 2 + equals + 1 : NULL;
     name = str_head(name, equals);
     struct str kept = arena_copy(&args->arena, name);
     if (is_word_of(command->flags, name)) {
@@ -126,7 +161,9 @@ static int read_option(const struct command *command, struct args *args, char **
     if (value == NULL) value = argv[++*at];
     if (value == NULL) return usage_error("--%s needs a value", kept.at);
     if (setting) {
-        give_setting(args, (struct setting_value){setting->name, value});
+        struct str own = arena_copy(&args->arena, str_of(value));
+        give_setting(args, (struct setting_value){setting->name, own.at});
+        hide_passwords(value, setting);
     } else {
         args->options[args->option_count][0] = kept.at;
         args->options[args->option_count++][1] = value;

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/db_url.h"
 
 enum err open_log(const struct settings *settings, struct why *why)
 {
@@ -51,15 +53,44 @@ enum err open_keyring(const struct settings *settings, struct keyring **keyring_
                         keyring_out, why);
 }
 
+static bool is_here(const struct settings *settings)
+{
+    return str_starts(settings->database, STR("sqlite:"));
+}
+
+enum err open_database(const struct settings *settings, struct store **store_out, struct why *why)
+{
+    struct str url = settings->database;
+    size_t group_max = (size_t)settings->commit_group_max;
+    if (!is_here(settings)) {
+        enum err err = store_open(url, group_max, store_out, why);
+        return err ? err : open_data_folder(settings, why);
+    }
+    enum err err = open_data_folder(settings, why);
+    return err ? err : store_open(url, group_max, store_out, why);
+}
+
+enum err open_to_look(const struct settings *settings, struct db **db_out, struct why *why)
+{
+    struct arena arena = {0};
+    struct db_url url;
+    enum err err = db_url_parse(&arena, settings->database, &url, why);
+    if (!err && url.kind == DB_SQLITE && access(url.path, F_OK) != 0) {
+        err = why_set(why, ERR_NOT_FOUND,
+                      "there is no community in %s yet; name its folder with --data, or begin one "
+                      "with `hutong serve`",
+                      url.path);
+    }
+    arena_release(&arena);
+    return err ? err : db_open(settings->database, DB_LOOK, db_out, why);
+}
+
 enum err open_store(const struct settings *settings, struct store **store_out, struct db **db_out,
                     struct why *why)
 {
-    enum err err = open_data_folder(settings, why);
-    if (!err) {
-        err = store_open(settings->database, (size_t)settings->commit_group_max, store_out, why);
-    }
-    if (err) return err;
-    err = store_connect(*store_out, db_out, why);
+    *store_out = NULL;
+    enum err err = open_database(settings, store_out, why);
+    if (!err) err = store_connect(*store_out, db_out, why);
     if (err) store_close(*store_out);
     return err;
 }

@@ -6,8 +6,10 @@
 #include "app/open.h"
 #include "auth/username.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "community/accounts.h"
+#include "store/migrate.h"
 
 /* What one command changes. */
 struct people_change {
@@ -95,38 +97,52 @@ static void print_user(void *ctx, const struct user *user)
 
 static int list_users(struct args *args)
 {
-    struct store *store;
-    struct db *db;
+    struct db *db = NULL;
     struct why why;
-    enum err err = open_store(&args->settings, &store, &db, &why);
-    if (err) return fail(&why);
+    enum err err = open_to_look(&args->settings, &db, &why);
+    if (!err) err = migrate_check(db, embedded_files, &why);
+    if (err) {
+        db_close(db);
+        return fail(&why);
+    }
     struct users_query query = {.which = USERS_ALL, .limit = 1000};
     for (uint64_t last = 0;; query.after = last) {
         err = users_list(db, &query, print_user, &last, &why);
         if (err || last == query.after) break;
     }
     db_close(db);
-    store_close(store);
     return err ? fail(&why) : 0;
+}
+
+static int give_role(struct args *args)
+{
+    struct people_change change = {.name = str_of(args->words[1])};
+    struct db *db = NULL;
+    struct why why;
+    if (!role_parse(str_of(args->words[2]), &change.role)) {
+        return usage_error("role \"%s\"; allowed: member, moderator, admin", args->words[2]);
+    }
+    enum err err = open_to_look(&args->settings, &db, &why); /* nobody is in a new community */
+    if (err) return fail(&why);
+    db_close(db);
+    return change_people(args, apply_role, &change);
 }
 
 int run_user(struct args *args)
 {
+    struct why why;
+    if (log_open(NULL, LOG_ERROR, &why)) return fail(&why); /* the sentences say it all */
     const char *verb = args->word_count > 0 ? args->words[0] : "";
     if (strcmp(verb, "list") == 0 && args->word_count == 1) return list_users(args);
     if (strcmp(verb, "add") == 0 && args->word_count == 2) return add_user(args, args->words[1]);
-    if (strcmp(verb, "role") == 0 && args->word_count == 3) {
-        struct people_change change = {.name = str_of(args->words[1])};
-        if (!role_parse(str_of(args->words[2]), &change.role)) {
-            return usage_error("role \"%s\"; allowed: member, moderator, admin", args->words[2]);
-        }
-        return change_people(args, apply_role, &change);
-    }
+    if (strcmp(verb, "role") == 0 && args->word_count == 3) return give_role(args);
     return usage_error("user: say `add NAME`, `role NAME ROLE` or `list`");
 }
 
 int run_resident(struct args *args)
 {
+    struct why why;
+    if (log_open(NULL, LOG_ERROR, &why)) return fail(&why); /* the sentences say it all */
     if (args->word_count != 2 || strcmp(args->words[0], "add") != 0) {
         return usage_error("resident: say `add NAME --nickname TEXT`");
     }

@@ -173,10 +173,9 @@ static enum err open_api(struct server *server, struct why *why)
     struct api *api = &server->api;
     const struct settings *s = api->settings;
     api->started_us = clock_wall_us();
-    enum err err = open_data_folder(s, why);
-    if (!err) err = header_trusted_parse(s->trusted_proxies, &api->trusted, why);
+    enum err err = header_trusted_parse(s->trusted_proxies, &api->trusted, why);
+    if (!err) err = open_database(s, &api->store, why);
     if (!err) err = open_keyring(s, &api->keyring, why);
-    if (!err) err = store_open(s->database, (size_t)s->commit_group_max, &api->store, why);
     if (!err) err = passwords_open(&api->passwords, PASSWORD_COST_OWASP, why);
     if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;

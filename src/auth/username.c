@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * auth/username.c: names, by the categories that utf8proc knows.
+ * auth/username.c: names, by the categories that utf8proc knows, and by a small
+ * table of scripts, which it doesn't.
  *
- * Not here: names that look alike across scripts (Latin a, Cyrillic а). Telling
- * those apart needs the confusables table and refuses honest names; members see
- * the number behind a name on its profile.
+ * Not here: names that are of one script as a whole and look like one of
+ * another (Cyrillic сосо). Telling those apart needs the confusables table and
+ * refuses honest names; members see the number behind a name on its profile.
  */
 #include "auth/username.h"
 
@@ -37,6 +38,81 @@ static enum kind kind_of(int32_t point)
     }
     return KIND_OTHER;
 }
+
+/* --- scripts --- */
+
+/* One bit for each; what is common to all has none. */
+enum script {
+    SCRIPT_COMMON = 0,
+    SCRIPT_LATIN = 1 << 0,
+    SCRIPT_HAN = 1 << 1,
+    SCRIPT_HIRAGANA = 1 << 2,
+    SCRIPT_KATAKANA = 1 << 3,
+    SCRIPT_BOPOMOFO = 1 << 4,
+    SCRIPT_HANGUL = 1 << 5,
+    SCRIPT_GREEK = 1 << 6,
+    SCRIPT_CYRILLIC = 1 << 7,
+    SCRIPT_ARMENIAN = 1 << 8,
+    SCRIPT_HEBREW = 1 << 9,
+    SCRIPT_ARABIC = 1 << 10,
+    SCRIPT_THAANA = 1 << 11,
+    SCRIPT_DEVANAGARI = 1 << 12,
+    SCRIPT_BENGALI = 1 << 13,
+    SCRIPT_GURMUKHI = 1 << 14,
+    SCRIPT_GUJARATI = 1 << 15,
+    SCRIPT_ORIYA = 1 << 16,
+    SCRIPT_TAMIL = 1 << 17,
+    SCRIPT_TELUGU = 1 << 18,
+    SCRIPT_KANNADA = 1 << 19,
+    SCRIPT_MALAYALAM = 1 << 20,
+    SCRIPT_SINHALA = 1 << 21,
+    SCRIPT_THAI = 1 << 22,
+    SCRIPT_LAO = 1 << 23,
+    SCRIPT_TIBETAN = 1 << 24,
+    SCRIPT_MYANMAR = 1 << 25,
+    SCRIPT_GEORGIAN = 1 << 26,
+    SCRIPT_ETHIOPIC = 1 << 27,
+    SCRIPT_KHMER = 1 << 28,
+    SCRIPT_OTHER = 1 << 29
+};
+
+/* From each point on, up to the next. */
+static const struct {
+    int32_t first;
+    int32_t script;
+} scripts[] = {
+#include "auth/username_scripts.inc"
+};
+
+static int32_t script_of(int32_t point)
+{
+    size_t low = 0, high = COUNT_OF(scripts); /* the last that begins at `point` or before */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (scripts[middle].first <= point) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low > 0 ? scripts[low - 1].script : SCRIPT_COMMON;
+}
+
+static bool go_together(int32_t found)
+{
+    static const int32_t sets[] = {
+        SCRIPT_LATIN | SCRIPT_HAN | SCRIPT_HIRAGANA | SCRIPT_KATAKANA,
+        SCRIPT_LATIN | SCRIPT_HAN | SCRIPT_BOPOMOFO,
+        SCRIPT_LATIN | SCRIPT_HAN | SCRIPT_HANGUL,
+    };
+    if ((found & (found - 1)) == 0) return true; /* one, or none */
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        if ((found & ~sets[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* --- points --- */
 
 /* The next code point of valid text. */
 static int32_t next_point(struct str *rest)
@@ -75,6 +151,24 @@ static enum err points_check(struct str name, struct why *why)
     return OK;
 }
 
+/* Of a key: what stands for another letter is that letter there. */
+static enum err scripts_check(struct str key, struct why *why)
+{
+    int32_t found = 0;
+    while (key.len > 0) {
+        int32_t point = next_point(&key);
+        if (kind_of(point) == KIND_PUNCTUATION || point == '_') continue;
+        found |= script_of(point);
+        if (go_together(found)) continue;
+        return why_field(
+            why, "username", "value_error",
+            "用户名不能混用不同文字 (a username has letters of one script, or Chinese, "
+            "Japanese or Korean with Latin; U+%04X is of another)",
+            (unsigned)point);
+    }
+    return OK;
+}
+
 enum err username_check(struct str raw, struct str *trimmed_out, struct why *why)
 {
     struct str name = {0};
@@ -90,6 +184,7 @@ enum err username_check(struct str raw, struct str *trimmed_out, struct why *why
         err = why_field(why, "username", "value_error",
                         "a username cannot have letters that stand for others");
     }
+    if (!err) err = scripts_check(key, why);
     arena_release(&arena);
     if (!err) *trimmed_out = name;
     return err;

@@ -21,7 +21,10 @@ enum { USERNAME_KEY_BYTES_MAX = 200 };
  * 3 to 50 characters after trimming: letters and digits of any script (with
  * their vowel signs and accents) and `_ - .`, beginning with a letter, a digit
  * or an underscore. No invisible letters, no blanks, and none of all that in
- * the key either. *trimmed_out points into `raw`. ERR_INVALID says what is wrong.
+ * the key either; and of one script, so that no Cyrillic а stands among Latin
+ * letters. Han goes with Kana, with Bopomofo or with Hangul, each with Latin
+ * (Unicode TR39, "highly restrictive"). *trimmed_out points into `raw`. ERR_INVALID says what is
+ * wrong.
  */
 MUST_USE enum err username_check(struct str raw, struct str *trimmed_out, struct why *why);
 

@@ -16,14 +16,15 @@
 
 struct settings {
     /* Server */
-    struct str listen;          /* HOST:PORT */
-    struct str data_dir;        /* holds database, keys, uploads */
-    struct str database;        /* URL; empty: sqlite:DATA/hutong.db */
-    struct str cors_origins;    /* comma-separated */
-    struct str trusted_proxies; /* comma-separated addresses whose X-Forwarded-For counts */
-    int64_t loops;              /* 0: one per core */
-    int64_t workers;            /* 0: one per core */
-    int64_t connections_max;    /* per process */
+    struct str listen;       /* HOST:PORT */
+    struct str data_dir;     /* holds database, keys, uploads */
+    struct str database;     /* URL; empty: sqlite:DATA/hutong.db */
+    struct str cors_origins; /* comma-separated */
+    struct str
+        trusted_proxies;     /* comma-separated addresses whose X-Forwarded-For and -Proto count */
+    int64_t loops;           /* 0: one per core */
+    int64_t workers;         /* 0: one per core */
+    int64_t connections_max; /* per process */
     int64_t connections_per_address;
     int64_t head_timeout_s;
     int64_t body_timeout_s; /* between two pieces of a body */

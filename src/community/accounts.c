@@ -185,8 +185,11 @@ static enum err check_profile(const struct profile_change *change, struct user *
         err = text_check("nickname", change->nickname, 1, LIMIT_NICKNAME_MAX, &user->brief.nickname,
                          why);
     }
-    if (!err && change->avatar_path.at) {
-        err = picture_path_check("avatar_path", change->avatar_path, why);
+    /* Older clients send the whole profile, with the picture that an older system let them have. */
+    bool new_avatar =
+        change->avatar_path.at && !str_eq(change->avatar_path, user->brief.avatar_path);
+    if (!err && new_avatar) {
+        err = picture_path_check("avatar_path", change->avatar_path, change->upload_dir, why);
         user->brief.avatar_path = change->avatar_path;
     }
     if (!err && change->bio.at) {

@@ -63,6 +63,7 @@ MUST_USE enum err accounts_set_password(struct act *act, struct str hash, uint64
 /* .at NULL keeps what is there. */
 struct profile_change {
     struct str nickname, avatar_path, bio;
+    struct str upload_dir; /* where a new picture must be; the old one stays whatever it is */
     bool clear_avatar;
 };
 MUST_USE enum err accounts_set_profile(struct act *act, const struct profile_change *change,

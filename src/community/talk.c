@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "community/talk.h"
 
+#include <limits.h>
+#include <sys/stat.h>
+
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "community/picture.h"
 #include "community/shapes.h"
 
 static bool is_moderator(const struct act *act)
@@ -10,25 +14,38 @@ static bool is_moderator(const struct act *act)
     return act->role == ROLE_MODERATOR || act->role == ROLE_ADMIN;
 }
 
+/* A plain file in our folder: nothing else is ever served. */
+static bool is_uploaded(struct str upload_dir, struct str path)
+{
+    char file[PATH_MAX];
+    struct stat info;
+    int len = snprintf(file, sizeof(file), "%.*s/%.*s", STR_ARGS(upload_dir), STR_ARGS(path));
+    return len < (int)sizeof(file) && lstat(file, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 /*
  * A picture a member names is fetched by everybody who sees it, so a foreign
  * address would tell a stranger who reads what. Only what was uploaded here.
  */
-enum err picture_path_check(const char *field, struct str path, struct why *why)
+enum err picture_path_check(const char *field, struct str path, struct str upload_dir,
+                            struct why *why)
 {
-    bool ours = str_starts(path, STR("/files/images/")) || str_starts(path, STR("/files/avatars/"));
-    size_t name = str_starts(path, STR("/files/images/")) ? 14 : 15;
-    for (size_t i = name; ours && i < path.len; i++) {
-        char c = path.at[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                     c == '_' || c == '-' || (c == '.' && i > name);
-        if (!plain) ours = false;
+    static const char *const folders[] = {"/files/images/", "/files/avatars/"};
+    bool ours = false;
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        struct str folder = str_of(folders[i]);
+        ours =
+            ours || (str_starts(path, folder) && picture_name_is_safe(str_from(path, folder.len)));
     }
-    if (ours && path.len > name && path.len <= LIMIT_PATH_MAX) return OK;
+    if (!ours) {
+        return why_field(why, field, "value_error",
+                         "%s must be the url that an upload was answered with, like "
+                         "/files/images/NAME",
+                         field);
+    }
+    if (is_uploaded(upload_dir, str_from(path, strlen("/files/")))) return OK;
     return why_field(why, field, "value_error",
-                     "%s must be the url that an upload was answered with, like "
-                     "/files/images/NAME",
-                     field);
+                     "图片不存在，请先上传 (no such picture here: upload it first)");
 }
 
 /* --- posts --- */
@@ -40,7 +57,7 @@ enum err talk_post(struct act *act, const struct post_draft *draft, struct post 
     enum err err = text_check("content", draft->content, 1, LIMIT_POST_MAX, &content, why);
     if (err) return err;
     if (draft->image_path.at) {
-        err = picture_path_check("image_path", draft->image_path, why);
+        err = picture_path_check("image_path", draft->image_path, draft->upload_dir, why);
         if (err) return err;
     }
     struct post_id id;

@@ -15,7 +15,8 @@
 
 struct post_draft {
     struct str content;    /* 1 to 5,000 code points after trimming */
-    struct str image_path; /* .at NULL: none; else one that our own upload answered, or https:// */
+    struct str image_path; /* .at NULL: none; else what an upload here was answered with */
+    struct str upload_dir; /* where that must be */
 };
 
 MUST_USE enum err talk_post(struct act *act, const struct post_draft *draft, struct post *post_out,
@@ -35,5 +36,7 @@ MUST_USE enum err talk_comment(struct act *act, struct post_id post, struct str 
 MUST_USE enum err talk_remove_comment(struct act *act, struct post_id post, struct comment_id id,
                                       struct why *why);
 
-/* Where pictures may come from; also for avatars. `field` names it in the sentence. */
-MUST_USE enum err picture_path_check(const char *field, struct str path, struct why *why);
+/* Where pictures may come from, and that this one is there; also for avatars. `field` names it in
+ * the sentence. One look at the disk. */
+MUST_USE enum err picture_path_check(const char *field, struct str path, struct str upload_dir,
+                                     struct why *why);

@@ -295,17 +295,23 @@ static bool etag_next(struct str *rest, struct etag *tag_out)
     return rest->len == 0 || rest->at[0] == ',';
 }
 
-bool header_etag_matches(struct str if_none_match, struct str etag)
+static bool etag_listed(struct str list, struct str etag, bool strong)
 {
     struct etag ours, theirs;
     bool good = etag_next(&etag, &ours);
     ASSERT(good && etag.len == 0);
-    struct str rest = trim_ows(if_none_match);
+    struct str rest = trim_ows(list);
     if (str_eq(rest, STR("*"))) return true;
     while (etag_next(&rest, &theirs)) {
-        if (str_eq(theirs.opaque, ours.opaque)) return true;
+        bool counts = !strong || !(ours.weak || theirs.weak);
+        if (counts && str_eq(theirs.opaque, ours.opaque)) return true;
     }
     return false;
+}
+
+bool header_etag_matches(struct str if_none_match, struct str etag)
+{
+    return etag_listed(if_none_match, etag, false);
 }
 
 bool header_modified_since(struct str if_modified_since, int64_t modified_s)
@@ -313,6 +319,15 @@ bool header_modified_since(struct str if_modified_since, int64_t modified_s)
     int64_t since_s;
     if (!clock_http_parse(trim_ows(if_modified_since), &since_s)) return true;
     return modified_s > since_s;
+}
+
+bool header_precondition(struct str if_match, struct str if_unmodified_since, struct str etag,
+                         int64_t modified_s)
+{
+    int64_t since_s;
+    if (if_match.len > 0) return etag_listed(if_match, etag, true);
+    if (!clock_http_parse(trim_ows(if_unmodified_since), &since_s)) return true;
+    return modified_s <= since_s;
 }
 
 /* ---- Ranges ---- */
@@ -478,10 +493,10 @@ static bool net_has(const struct header_net *net, const uint8_t address[16])
     return left == 0 || (net->address[whole] ^ address[whole]) >> (8 - left) == 0;
 }
 
-static bool is_trusted(const struct header_trusted *trusted, struct str s)
+bool header_is_trusted(const struct header_trusted *trusted, struct str peer)
 {
     uint8_t address[16];
-    if (trusted->count == 0 || !address_read(s, address)) return false;
+    if (trusted->count == 0 || !address_read(peer, address)) return false;
     for (size_t i = 0; i < trusted->count; i++) {
         if (net_has(&trusted->nets[i], address)) return true;
     }
@@ -520,7 +535,7 @@ struct str header_client_address(struct str forwarded, struct str peer,
                                  const struct header_trusted *trusted)
 {
     struct str client = peer, hop, address;
-    while (is_trusted(trusted, client) && take_last_hop(&forwarded, &hop)) {
+    while (header_is_trusted(trusted, client) && take_last_hop(&forwarded, &hop)) {
         if (!hop_address(hop, &address)) break;
         client = address;
     }

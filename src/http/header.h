@@ -80,6 +80,13 @@ bool header_etag_matches(struct str if_none_match, struct str etag);
  * If-None-Match first; when it is there this field does not count (13.2.2).
  */
 bool header_modified_since(struct str if_modified_since, int64_t modified_s);
+/*
+ * May the request go on? If-Match names our `etag` by strong comparison, or is "*" (13.1.1); when
+ * it is absent, If-Unmodified-Since is no earlier than `modified_s`, or no date (13.1.4). False:
+ * answer 412, before looking at the other conditions (13.2.2).
+ */
+bool header_precondition(struct str if_match, struct str if_unmodified_since, struct str etag,
+                         int64_t modified_s);
 
 /* ---- Ranges (RFC 9110, 14) ---- */
 
@@ -127,7 +134,8 @@ bool header_origin_is_host(struct str origin, struct str host);
 
 enum { HEADER_NETS_MAX = 32 /* proxies of one installation */ };
 
-/* Addresses whose word on X-Forwarded-For counts. Filled at start-up, then read on any thread. */
+/* Addresses whose word on X-Forwarded-For and -Proto counts. Filled at start-up, then read on any
+ * thread. */
 struct header_trusted {
     struct header_net {
         uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -139,6 +147,8 @@ struct header_trusted {
 /* "127.0.0.1, ::1, 10.0.0.0/8". ERR_INVALID names the entry that is no address or network. */
 MUST_USE enum err header_trusted_parse(struct str list, struct header_trusted *trusted_out,
                                        struct why *why);
+/* Is the peer of a socket one of them? */
+bool header_is_trusted(const struct header_trusted *trusted, struct str peer);
 /*
  * Whose request it really is. Walks X-Forwarded-For from the right, from the
  * peer of the socket outwards, for as long as a trusted proxy vouches for the

@@ -103,8 +103,12 @@ static void write_address(const struct sockaddr_storage *name, char *to, size_t 
 {
     char host[64] = "?";
     uv_ip_name((const struct sockaddr *)name, host, sizeof(host));
-    unsigned port = name->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)name)->sin6_port
-                                                : ((const struct sockaddr_in *)name)->sin_port;
+    struct sockaddr_in6 bytes; /* both families have the port in the same place */
+    static_assert(offsetof(struct sockaddr_in6, sin6_port) ==
+                      offsetof(struct sockaddr_in, sin_port),
+                  "one place for the port");
+    memcpy(&bytes, name, sizeof(bytes));
+    unsigned port = bytes.sin6_port;
     snprintf(to, to_bytes, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, ntohs((uint16_t)port));
 }
 

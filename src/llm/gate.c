@@ -156,7 +156,7 @@ static void adapt(struct gate *gate, enum llm_fault fault, int64_t first_us, int
         bool none = gate->first_us_usual <= 0;
         gate->first_us = none ? first : gate->first_us * 0.8 + first * 0.2;
         gate->first_us_usual = none ? first : gate->first_us_usual * 0.99 + first * 0.01;
-        bool crowded = gate->first_us > 2 * gate->first_us_usual + SECOND_US / 5;
+        bool crowded = gate->first_us > 2 * gate->first_us_usual + 0.2 * SECOND_US;
         if (crowded) {
             lower(gate, 0.9, now_us);
             return;

@@ -8,6 +8,10 @@
  * gets its name: a file named PATH is whole. A killed process leaves a .part-
  * file behind, which may be deleted.
  *
+ * Beside it lies PATH.sha256 (store/checksum.h), which gets its name first: an
+ * engine finds damage to its pages, but not to a text inside one. A check and a
+ * restore compare when it is there.
+ *
  * A restore goes into an empty place only, of the engine the backup came from,
  * and leaves it empty when it fails. On a thread that may wait; sentences are
  * for the operator and name paths.
@@ -19,6 +23,7 @@
 struct backup_info {
     enum db_kind kind;
     uint64_t bytes, tables, rows;
+    bool summed; /* there is a PATH.sha256, and it fits */
 };
 
 /* Called now and then: pages or rows done, of about `total`. False: stop, ERR_CANCELLED. */
@@ -26,9 +31,9 @@ typedef bool backup_tell(void *ctx, uint64_t done, uint64_t total);
 
 /*
  * `info_out`: what is in the finished file. `tell` may be NULL.
- * ERR_CONFLICT: `path` exists. ERR_IO: disk full, no connection. ERR_CORRUPT: the database is
- * damaged; there is no file then. ERR_INVALID: it holds what we don't back up (MariaDB: views,
- * triggers).
+ * ERR_CONFLICT: `path` or its checksum exists. ERR_IO: disk full, no connection. ERR_CORRUPT: the
+ * database is damaged; there is no file then. ERR_INVALID: no folder for the file; or the database
+ * holds what we don't back up (MariaDB: views, triggers).
  */
 MUST_USE enum err backup_write(struct str url, const char *path, struct backup_info *info_out,
                                struct why *why, backup_tell *tell, void *ctx);

@@ -273,7 +273,8 @@ enum err backup_mariadb_check(const char *path, struct backup_info *info_out, st
     while (!err && !r.ended) {
         err = dump_next(&r, &record, why);
     }
-    *info_out = (struct backup_info){DB_MARIADB, r.size, r.tables, r.rows};
+    *info_out = (struct backup_info){
+        .kind = DB_MARIADB, .bytes = r.size, .tables = r.tables, .rows = r.rows};
     dump_reader_release(&r);
     return err;
 }

@@ -419,6 +419,16 @@ describe('serving', () => {
     ['its_weak_etag_in_a_list', () => ({ 'if-none-match': `"x", W/${etag}` }), 304],
     ['a_star', () => ({ 'if-none-match': '*' }), 304],
     ['another_etag', () => ({ 'if-none-match': '"x"' }), 200],
+    ['only_its_etag', () => ({ 'if-match': `"x", ${etag}` }), 200],
+    ['only_what_is_there', () => ({ 'if-match': '*' }), 200],
+    ['only_another_etag', () => ({ 'if-match': '"x"' }), 412],
+    ['only_its_weak_etag', () => ({ 'if-match': `W/${etag}` }), 412],
+    ['only_another_etag_before_all_else', () => ({ 'if-match': '"x"', 'if-none-match': etag, range: 'bytes=0-9' }), 412],
+    ['only_its_etag_and_known', () => ({ 'if-match': etag, 'if-none-match': etag }), 304],
+    ['unmodified_since_its_date', () => ({ 'if-unmodified-since': date }), 200],
+    ['unmodified_since_long_ago', () => ({ 'if-unmodified-since': 'Sat, 01 Jan 2000 00:00:00 GMT' }), 412],
+    ['unmodified_since_no_date', () => ({ 'if-unmodified-since': 'yesterday' }), 200],
+    ['its_etag_and_long_ago', () => ({ 'if-match': etag, 'if-unmodified-since': 'Sat, 01 Jan 2000 00:00:00 GMT' }), 200],
     ['its_date', () => ({ 'if-modified-since': date }), 304],
     ['a_later_date', () => ({ 'if-modified-since': later }), 304],
     ['an_earlier_date', () => ({ 'if-modified-since': earlier }), 200],
@@ -430,6 +440,10 @@ describe('serving', () => {
     test(`asked_with_${name}_the_answer_is_${status}`, async () => {
       const file = await get(server, old, headers());
       assert.equal(file.status, status);
+      if (status === 412) {
+        assert.equal(file.headers['content-type'], 'application/problem+json');
+        return;
+      }
       assert.equal(file.headers.etag, etag);
       assert.equal(file.bytes.length, status === 304 ? 0 : bytes.length);
     });

@@ -40,13 +40,18 @@ describe('the other spelling of a path', () => {
     });
   }
 
-  test('leads to the host and scheme that the client asked for', async () => {
-    const ask = (extra) => rawHttp(server.url,
-      `GET /posts/ HTTP/1.1\r\nHost: hutong.example:8443\r\n${extra}\r\n`);
-    const [plain] = (await ask('')).replies;
-    assert.equal(plain.headers.get('location'), 'http://hutong.example:8443/posts');
-    const [secure] = (await ask('X-Forwarded-Proto: https\r\n')).replies;
-    assert.equal(secure.headers.get('location'), 'https://hutong.example:8443/posts');
+  test('leads to the host that the client asked for, and to the scheme when a trusted proxy says it', async (t) => {
+    const behind = await startServer({ env: { HUTONG_TRUSTED_PROXIES: '127.0.0.1', HUTONG_ACCESS_LOG: 'off' } });
+    t.after(() => behind.stop());
+    const place = async ({ url }, extra) => {
+      const [reply] = (await rawHttp(url, `GET /posts/ HTTP/1.1\r\nHost: hutong.example:8443\r\n${extra}\r\n`)).replies;
+      return reply.headers.get('location');
+    };
+    const secure = 'X-Forwarded-Proto: https\r\n';
+    assert.equal(await place(server, ''), 'http://hutong.example:8443/posts');
+    assert.equal(await place(server, secure), 'http://hutong.example:8443/posts', 'anybody can say that');
+    assert.equal(await place(behind, ''), 'http://hutong.example:8443/posts');
+    assert.equal(await place(behind, secure), 'https://hutong.example:8443/posts');
   });
 
   test('is not guessed at where neither has a route', async () => {
@@ -461,6 +466,50 @@ describe('rates', () => {
       headers: { 'x-forwarded-for': '192.0.2.251' },
     });
     assertTooMany(right);
+  });
+
+  test('are told in every answer of a route that has one', async () => {
+    const from = (address, method, path, more = {}) => strict.api(method, path, {
+      ...more, headers: { 'x-forwarded-for': address, ...more.headers },
+    });
+    const told = (reply) => headersOf(reply).slice(1);
+    const first = await from('203.0.113.20', 'GET', '/posts');
+    const [limit, remaining, reset] = told(assertOk(first) && first);
+    assert.equal(limit, 20);
+    assert.equal(remaining, 19);
+    assert.ok(reset >= 1 && reset <= 60, `RateLimit-Reset ${reset}`);
+    assert.equal(first.headers.get('retry-after'), null, 'of refusals alone');
+    // Found, not found, unchanged, wrong, refused, nothing, a stream: all of the caller's room.
+    const member = { token: bob.token };
+    const etag = { 'if-none-match': (await from('203.0.113.21', 'GET', '/posts', member)).headers.get('etag') };
+    const cases = [
+      [404, 'GET', '/posts/99999'], [422, 'GET', '/posts/none'], [200, 'HEAD', '/posts'],
+      [304, 'GET', '/posts', { ...member, headers: etag }],
+      [401, 'POST', '/auth/login', { json: { username: 'nobody_told', password: 'guessed' } }],
+      [422, 'POST', '/auth/login', { json: {} }],
+      [404, 'GET', '/messages/history/99999', member], [204, 'DELETE', '/posts/99999/like', member, 404],
+    ];
+    for (const [status, method, path, more, or = status] of cases) {
+      const reply = await from('203.0.113.22', method, path, more);
+      assert.ok([status, or].includes(reply.status), `${method} ${path}: ${reply.status}`);
+      const [most, left, until] = told(reply);
+      assert.ok(most > 0 && left < most && left >= 0 && until > 0, `${method} ${path}: ${told(reply)}`);
+    }
+    for (const path of ['/health', '/health/ready', '/nothing', '/v1/models']) {
+      const reply = await from('203.0.113.23', 'GET', path);
+      assert.deepEqual(told(reply), [NaN, NaN, NaN], path);
+    }
+  });
+
+  test('are told where a stream begins', async () => {
+    const stop = new AbortController();
+    const stream = await fetch(`${strict.url}/live/events?topics=feed`, {
+      headers: { authorization: `Bearer ${bob.token}` }, signal: stop.signal,
+    });
+    assert.equal(stream.status, 200);
+    assert.equal(stream.headers.get('ratelimit-limit'), '20');
+    assert.match(stream.headers.get('ratelimit-remaining'), /^1?\d$/);
+    stop.abort();
   });
 
   test('say the same to a page of another origin', async () => {

@@ -344,7 +344,7 @@ describe('a list of conversations asked for again', () => {
       ['an older message deleted', () => remove(b, said.id)],
       ['the last message deleted', () => remove(a, mine.id)],
       ["a partner's nickname", () => change(b, { nickname: 'B the second' })],
-      ["a partner's picture", () => change(b, { avatar_path: '/files/avatars/avatar_1_0a1b2c.png' })],
+      ["a partner's picture", async () => change(b, { avatar_path: await server.leavePicture('/files/avatars/avatar_1_0a1b2c.png') })],
       ["a partner's picture taken away", () => change(b, { avatar_path: '' })],
       ["the other partner's nickname", () => change(c, { nickname: 'C the second' })],
     ];

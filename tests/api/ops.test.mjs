@@ -389,6 +389,56 @@ test('answers are what the description says they are', async () => {
   conforms(api, api.components.schemas.Problem, problem.body, 'problem');
 });
 
+// Failures that the row of a route does not imply, and those it does; what a stranger or the wrong
+// member gets is held against the description by the walk.
+test('failures are described where they happen, and nowhere else', async () => {
+  const { body: api } = await server.api('GET', '/openapi.json');
+  const [ada, bob] = [await server.register('ada_fails'), await server.register('bob_fails')];
+  const { body: post } = await server.api('POST', '/posts', { token: ada.token, json: { content: 'hi' } });
+  const { body: group } = await server.api('POST', '/groups', { token: ada.token, json: { name: 'g', members: [bob.id] } });
+  const { body: key } = await server.api('POST', '/keys', { token: ada.token, json: { name: 'k' } });
+  const register = (more) => ({ json: { username: 'cyd_fails', password: 'correct horse', nickname: 'c', ...more } });
+  const broken = { body: '{', headers: { 'content-type': 'application/json' } };
+  const odd = { headers: { 'idempotency-key': 'x'.repeat(300) }, json: { content: 'x' } };
+  const cases = [
+    [400, 'post', '/auth/register', { ...register({ username: 'ada_fails' }), token: '' }],
+    [422, 'post', '/auth/register', { ...broken, token: '' }],
+    [403, 'post', '/auth/register', { ...register({ admin_code: 'guessed' }), token: '' }],
+    [413, 'post', '/auth/register', { ...register({ nickname: 'x'.repeat(2 << 20) }), token: '' }],
+    [422, 'post', '/auth/register', { ...register({ password: 'x' }), token: '' }],
+    [401, 'post', '/auth/login', { form: { username: 'ada_fails', password: 'guessed' }, token: '' }],
+    [400, 'post', '/posts', odd], [422, 'post', '/posts', { json: {} }],
+    [404, 'get', '/posts/{post_id}', { path: '/posts/999999' }],
+    [422, 'get', '/posts', { path: '/posts?page=none' }], [400, 'get', '/posts', { path: '/posts?page=%00%ff' }],
+    [403, 'put', '/posts/{post_id}', { path: `/posts/${post.id}`, json: { content: 'x' }, token: bob.token }],
+    [404, 'post', '/groups', { json: { name: 'g', members: [999999] } }],
+    [409, 'post', '/groups/{group_id}/members', { path: `/groups/${group.id}/members`, json: { user_id: bob.id } }],
+    [400, 'post', '/messages/send/{user_id}', { path: `/messages/send/${ada.id}`, json: { content: 'me' } }],
+    [403, 'get', '/usage', { path: `/usage?user_id=${bob.id}` }], [426, 'get', '/live'],
+    [400, 'post', '/v1/chat/completions', { json: { model: 'offline/', messages: 'x' }, token: key.key }],
+    [404, 'get', '/v1/models/{model}', { path: '/v1/models/nothing', token: key.key }],
+    [401, 'get', '/v1/models', { token: 'guessed' }],
+  ];
+  for (const [status, method, route, { path = route, ...options } = {}] of cases) {
+    const where = `${method} ${path}`;
+    const reply = await server.api(method.toUpperCase(), path, { token: ada.token, ...options });
+    assert.equal(reply.status, status, `${where}: ${reply.text}`);
+    const { $ref } = api.paths[route][method].responses[status] ?? {};
+    assert.ok($ref, `${where}: ${status} is not described`);
+    const [[type, { schema }]] = Object.entries(api.components.responses[$ref.split('/').pop()].content);
+    assert.equal(reply.headers.get('content-type'), type, where);
+    conforms(api, schema, reply.body, where);
+  }
+  const failures = (method, path) => Object.keys(api.paths[path][method].responses).filter((status) => status >= '400').join(' ');
+  assert.equal(failures('get', '/health'), 'default');
+  assert.equal(failures('get', '/health/ready'), '503 default');
+  assert.equal(failures('get', '/places'), '429 default');
+  assert.equal(failures('get', '/auth/me'), '401 429 default');
+  assert.equal(failures('post', '/auth/register'), '400 403 413 422 429 503 default');
+  assert.equal(failures('put', '/posts/{post_id}'), '400 401 403 404 409 413 422 429 503 507 default');
+  assert.equal(failures('get', '/v1/models'), '401 503 default');
+});
+
 test('the description is asked for again with its tag only', async () => {
   const first = await server.api('GET', '/openapi.json');
   const etag = first.headers.get('etag');

@@ -56,6 +56,9 @@ describe('a post', () => {
   test('takes a picture that was uploaded here, and no other address', async () => {
     const good = ['/files/images/20261121_0a1b2c3d.png', '/files/avatars/avatar_1_0a1b2c.jpg'];
     for (const path of good) {
+      assertProblem(await write(ada, { content: 'look', image_path: path }), 422,
+        ['body.image_path value_error']);
+      await server.leavePicture(path);
       const made = assertOk(await write(ada, { content: 'look', image_path: path }), 201);
       assert.equal(made.image_path, path);
     }
@@ -64,7 +67,7 @@ describe('a post', () => {
     }
     const bad = ['https://evil.example/pixel.png', '//evil.example/x.png', 'javascript:alert(1)',
       '/files/images/../../etc/passwd', '/files/images/', '/files/images/a/b.png', '/avatars/x.png',
-      '/files/images/.hidden', '/files/images/x.png?y', '/files/images/图.png',
+      '/files/images/.hidden', '/files/images/plain', '/files/images/nothing.png', '/files/images/x.png?y', '/files/images/图.png',
       `/files/images/${'x'.repeat(500)}.png`];
     for (const path of bad) {
       assertProblem(await write(ada, { content: 'look', image_path: path }), 422,

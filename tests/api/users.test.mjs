@@ -82,6 +82,7 @@ describe('a profile', () => {
   });
 
   test('is changed field by field; what is absent or null stays', async () => {
+    await server.leavePicture('/files/avatars/avatar_1_0a1b2c.png');
     const first = assertOk(await change({ nickname: ' 阿达 ', bio: 'Hello\nworld', avatar_path: '/files/avatars/avatar_1_0a1b2c.png' }));
     assertShape(first, 'user');
     assert.deepEqual([first.nickname, first.bio, first.avatar_path],
@@ -94,6 +95,16 @@ describe('a profile', () => {
     const cleared = assertOk(await change({ bio: '', avatar_path: '' }));
     assert.deepEqual([cleared.bio, cleared.avatar_path, cleared.nickname], [null, null, '阿达']);
     assert.deepEqual(assertOk(await get(`/users/${ada.id}`)), cleared);
+  });
+
+  test('keeps a picture of old whatever it is, but takes no new one that is not there', async () => {
+    const old = 'https://old.example/me.png';
+    await server.sql(`UPDATE users SET avatar_path = '${old}' WHERE id = ${ada.id}`);
+    assert.equal(assertOk(await change({ bio: 'new', avatar_path: old })).avatar_path, old);
+    const refused = await change({ avatar_path: '/files/avatars/nothing.png' });
+    assertProblem(refused, 422, ['body.avatar_path value_error']);
+    assert.match(refused.body.detail, /no such picture .*upload it first/);
+    assert.equal(assertOk(await change({ avatar_path: '' })).avatar_path, null);
   });
 
   test('does not let one become somebody else', async () => {

@@ -196,6 +196,13 @@ const each = Object.entries(entries).map(([name, entry]) => {
   return { name, method, route, ...entry };
 });
 
+// The description names every failure of a route; "default" is for those of ours.
+async function assertDescribed(entry, { status }) {
+  world.api ??= (await server.api('GET', '/openapi.json')).body;
+  const { responses } = world.api.paths[entry.route][entry.method.toLowerCase()];
+  assert.ok(responses[status], `${entry.name}: ${status} is not described`);
+}
+
 function ask(entry, { token, method = entry.method } = {}) {
   const value = (part) => (typeof part === 'function' ? part() : part);
   const path = entry.route.replace(/\{(\w+)\}/g, (_, name) => ids[name]());
@@ -264,6 +271,7 @@ describe('without a good token', () => {
         `${world.ada.token.slice(0, -4)}AAAA`];
       for (const token of tokens) {
         const reply = await ask(entry, { token });
+        await assertDescribed(entry, reply);
         if (entry.who === 'key') {
           assert.equal(reply.status, 401);
           assert.equal(reply.body.error.code, 'invalid_api_key');
@@ -283,6 +291,7 @@ describe('without a good token', () => {
       const before = await theirs();
       for (const token of [undefined, 'garbage', world.gone.token, world.banned.token]) {
         const reply = await ask(entry, { token });
+        await assertDescribed(entry, reply);
         assert.ok(isOneOf(reply.status, entry.stranger ?? entry.wrong), `${reply.status} ${reply.text}`);
         assertNoSecret(reply, entry.name);
       }
@@ -296,6 +305,7 @@ describe('with the token of the wrong member', () => {
     test(`${entry.name} neither shows nor changes what isn't theirs`, async () => {
       const before = await theirs();
       const reply = await ask(entry, { token: world.eve.token });
+      await assertDescribed(entry, reply);
       assert.ok(isOneOf(reply.status, entry.wrong), `${reply.status} ${reply.text}`);
       assertNoSecret(reply, entry.name);
       assert.equal(await theirs(), before);

@@ -4,7 +4,7 @@
 // back whole, and what must not be touched is not.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, readdir, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -70,7 +70,7 @@ for (const [engine, prepare] of Object.entries(ENGINES)) {
   describe(engine, () => {
     test('migrate makes the schema once, and status tells', async (t) => {
       const { one } = await prepare(await newFolder(t));
-      await fails(['db', 'status', ...one.args], /no database|needs\s+version\s+\d+:\s+run\s+hutong\s+db\s+migrate/);
+      await fails(['db', 'status', ...one.args], /no community|needs\s+version\s+\d+:\s+run\s+hutong\s+db\s+migrate/);
       assert.match(await succeeds(['db', 'migrate', ...one.args]),
         /^applied 1 ground_floor\n(applied .+\n)*.+ is now at version \d+\n$/);
       assert.match(await succeeds(['db', 'migrate', ...one.args]), /^.+ is already at version \d+\n$/);
@@ -217,6 +217,46 @@ for (const [engine, prepare] of Object.entries(ENGINES)) {
       assert.equal(await two.sql('SELECT username FROM users'), 'mei');
     });
 
+    test('a checksum beside a backup finds what the engine cannot see', async (t) => {
+      const dir = await newFolder(t);
+      const { one, two } = await prepare(dir);
+      const file = path.join(dir, 'backup');
+      const sum = `${file}.sha256`;
+      await succeeds(['db', 'migrate', ...one.args]);
+      await one.sql(`INSERT INTO users (id, username, username_key, nickname, bio, created_us, updated_us)
+        VALUES (1, 'mei', 'mei', 'Mei', 'forty words about my garden and its persimmon tree', 1, 1)`);
+      assert.match(await succeeds(['db', 'backup', file, ...one.args]), /^checksum +in \S+\.sha256$/m);
+      assert.equal((await stat(sum)).mode & 0o777, 0o600);
+      const { stdout } = await exec('sha256sum', ['-c', 'backup.sha256'], { cwd: dir });
+      assert.equal(stdout, 'backup: OK\n');
+      assert.match(await succeeds(['db', 'check', file]), /^checksum +as in \S+\.sha256$/m);
+
+      // Sixteen bytes in the middle of what a member wrote: every page still makes sense.
+      const whole = await readFile(file);
+      const at = whole.indexOf('persimmon tree');
+      assert.ok(at > 0);
+      await writeFile(file, Buffer.concat([whole.subarray(0, at - 2), Buffer.from('0123456789abcdef'), whole.subarray(at + 14)]));
+      const words = /backup\s+is\s+not\s+what\s+was\s+backed\s+up[^]+backup\.sha256/;
+      await fails(['db', 'check', file], words);
+      await fails(['db', 'restore', file, ...two.args], words);
+      await writeFile(file, whole);
+
+      // One that holds none is as bad; without any it is said that there is none.
+      const good = await readFile(sum);
+      await writeFile(sum, 'x'.repeat(80));
+      await fails(['db', 'check', file], /backup\.sha256\s+holds\s+no\s+SHA-256/);
+      await rm(sum);
+      assert.match(await succeeds(['db', 'check', file]), /^checksum +none: .*backup\.sha256/m);
+      await writeFile(sum, good);
+
+      // An old one in the way of a new backup stays, and no half of a pair comes to be.
+      await rm(file);
+      await fails(['db', 'backup', file, ...one.args], /backup\.sha256\s+exists already/);
+      assert.deepEqual((await readdir(dir)).filter((name) => /^backup/.test(name)), ['backup.sha256']);
+      await writeFile(file, whole);
+      assert.match(await succeeds(['db', 'restore', file, ...two.args]), /^checksum +as in/m);
+    });
+
     test('a backup never replaces a file and leaves nothing when it fails', async (t) => {
       const dir = await newFolder(t);
       const { one } = await prepare(dir);
@@ -225,12 +265,29 @@ for (const [engine, prepare] of Object.entries(ENGINES)) {
       const file = path.join(dir, 'to', 'precious');
       await writeFile(file, 'mine');
       await fails(['db', 'backup', file, ...one.args], /exists already/);
-      await fails(['db', 'backup', path.join(dir, 'nowhere', 'b'), ...one.args], /No such file|cannot/);
+      await fails(['db', 'backup', path.join(dir, 'nowhere', 'b'), ...one.args], /there is no folder/);
       assert.equal(await readFile(file, 'utf8'), 'mine');
       assert.deepEqual(await readdir(path.join(dir, 'to')), ['precious']);
     });
   });
 }
+
+test('a backup that has no place is told what is wrong and what would be right', async (t) => {
+  const dir = await newFolder(t);
+  await succeeds(['db', 'migrate', '--data', path.join(dir, 'd')]);
+  await writeFile(path.join(dir, 'file'), 'mine');
+  const at = (name) => ['db', 'backup', path.join(dir, name), '--data', path.join(dir, 'd')];
+  await fails(at('nowhere/deep/b'), /there is no folder \S+\/nowhere\/deep; make it first \(mkdir -p \S+\/nowhere\/deep/);
+  await fails(at('file/b'), /\/file is no folder/);
+  await fails(at('d'), /\/d is a folder; name a file in it, like \S+\/d\/hutong-\d{4}-\d\d-\d\d\.backup/);
+  await fails(at('new/'), /\/new\/ names a folder/);
+  for (const verb of ['backup', 'restore', 'check']) {
+    const { status, err } = await hutong(['db', verb, '', '--data', path.join(dir, 'd')]);
+    assert.equal(status, 2, verb);
+    assert.match(err, new RegExp(`db ${verb} needs one FILE, and "" names none`));
+  }
+  assert.deepEqual((await readdir(dir)).sort(), ['d', 'file']);
+});
 
 test('a backup goes back into its own engine only', async (t) => {
   const dir = await newFolder(t);
@@ -267,12 +324,26 @@ test('the log of a database that was taken away stops a restore', async (t) => {
   await fails(['db', 'restore', file, '--data', data], /hutong\.db-wal exists/);
 });
 
+test('a MariaDB that does not answer leaves no folder behind', async (t) => {
+  const dir = await newFolder(t);
+  const env = { HUTONG_DATABASE: 'mysql://mei:secret@127.0.0.1:1/hutong' };
+  const file = path.join(dir, 'b');
+  const dump = (await ENGINES.MariaDB(await newFolder(t))).one;
+  await succeeds(['db', 'migrate', ...dump.args]);
+  await succeeds(['db', 'backup', file, ...dump.args]);
+  for (const words of [['db', 'migrate'], ['db', 'restore', file], ['user', 'list'], ['user', 'add', 'mei']]) {
+    const { status } = await hutong([...words, '--data', path.join(dir, 'd')], { env, input: 'correct horse\n' });
+    assert.equal(status, 1, words.join(' '));
+  }
+  assert.deepEqual((await readdir(dir)).sort(), ['b', 'b.sha256']);
+});
+
 test('looking at a database makes no files and changes none', async (t) => {
   const dir = await newFolder(t);
   const data = path.join(dir, 'd');
-  await fails(['db', 'status', '--data', data], /there is no database/);
-  await fails(['db', 'check', '--data', data], /there is no database/);
-  await fails(['db', 'backup', path.join(dir, 'b'), '--data', data], /there is no database/);
+  await fails(['db', 'status', '--data', data], /there is no community/);
+  await fails(['db', 'check', '--data', data], /there is no community/);
+  await fails(['db', 'backup', path.join(dir, 'b'), '--data', data], /there is no community/);
   assert.deepEqual(await readdir(dir), []);
   await succeeds(['db', 'migrate', '--data', data]);
   const names = (await readdir(data)).sort();

@@ -412,12 +412,14 @@ describe('MariaDB', () => {
       ['hutong:123456', /anyone would try/],
       ['mei:mei', /is the name of the user/],
     ]) {
-      const result = await visit(dir, ['--database', `mysql://${account}@127.0.0.1:1/hutong`]);
+      const result = await visit(dir, [], { env: { HUTONG_DATABASE: `mysql://${account}@127.0.0.1:1/hutong` } });
       assertFinds(result, 'WRONG', 'password', text, /ALTER USER/);
       assertFinds(result, 'WRONG', 'database', /127\.0\.0\.1:1/, /server runs/);
       assert.doesNotMatch(result.out, /123456/);
     }
-    const good = await visit(dir, ['--database', 'mysql://mei:Zx81-kite-Lamp@127.0.0.1:1/hutong']);
+    const good = await visit(dir, [], {
+      env: { HUTONG_DATABASE: 'mysql://mei:Zx81-kite-Lamp@127.0.0.1:1/hutong' },
+    });
     assert.equal(good.found.password[0].state, 'ok');
     assert.doesNotMatch(good.out, /Zx81/);
   });
@@ -425,8 +427,9 @@ describe('MariaDB', () => {
   test('warns of a database spoken to in clear text over a network', async (t) => {
     const dir = await newFolder(t);
     const url = 'mysql://mei:Zx81-kite-Lamp@0.0.0.0:1/hutong';
-    assertFinds(await visit(dir, ['--database', url]), 'warn', 'encryption', /clear text/, /tls=verify/);
-    const safe = await visit(dir, ['--database', `${url}?tls=verify`]);
+    const visitAt = (HUTONG_DATABASE) => visit(dir, [], { env: { HUTONG_DATABASE } });
+    assertFinds(await visitAt(url), 'warn', 'encryption', /clear text/, /tls=verify/);
+    const safe = await visitAt(`${url}?tls=verify`);
     assert.equal(safe.found.encryption, undefined);
   });
 });

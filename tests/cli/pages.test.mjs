@@ -2,11 +2,12 @@
 //
 // What the program says about itself, and about settings that are wrong.
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 
 import { hutong, newFolder } from '../support/command.mjs';
+import { startServer } from '../support/server.mjs';
 
 const COMMANDS = ['serve', 'user', 'resident', 'db', 'llm', 'doctor', 'settings'];
 const COLUMNS = 79;
@@ -165,9 +166,8 @@ test('a wrong URL or secret is named but not repeated', async () => {
     ['jwt-secret', 's3cr3t', 'at least 16'],
     ['jwt-secret', 'your-secret-key-change-in-production', 'placeholder'],
   ]) {
-    const env = name === 'jwt-secret' ? { HUTONG_JWT_SECRET: value } : {};
-    const args = name === 'jwt-secret' ? [] : [`--${name}`, value];
-    const { status, err } = await hutong(['serve', ...args], { env });
+    const env = { [`HUTONG_${name.toUpperCase().replace('-', '_')}`]: value };
+    const { status, err } = await hutong(['serve'], { env });
     assert.equal(status, 2, name);
     assert.match(err, new RegExp(`^hutong: setting ${name}\\b`));
     assert.ok(err.includes(allowed), err);
@@ -182,6 +182,29 @@ test('a secret does not belong on the command line, where whoever lists processe
     assert.match(err, new RegExp(`^hutong: --${name} would show a secret .* environment or in \\.env`));
     assert.doesNotMatch(err, /s3cr3t/);
   }
+});
+
+test('a password inside a URL is taken, hidden from the list of processes, and warned of', async () => {
+  for (const args of [
+    ['--redis', 'redis://mei:s3cr3t@127.0.0.1:1'], ['--redis=redis://:s3cr%40t@127.0.0.1:1'],
+    ['--redis', 'redis://:s3cr3t@127.0.0.1:1', '--llm-sites', 'lab=http://h:8000/v1,own=http://u:s3cr3t@h/@v1'],
+  ]) {
+    const server = await startServer({ args });
+    const line = (await readFile(`/proc/${server.pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
+    await server.stop();
+    assert.match(line, /--redis[ =]redis:\/\/(mei)?:\*\*\*[*@]*127\.0\.0\.1:1/);
+    if (args.length > 2) assert.match(line, /lab=http:\/\/h:8000\/v1,own=http:\/\/u:\*+@h\/@v1/);
+    assert.doesNotMatch(line, /s3cr/);
+    const told = server.log().split('\n').filter((words) => /lists processes/.test(words));
+    assert.match(told[0], /^hutong: the password in --redis .* HUTONG_REDIS in the environment or in \.env/);
+    assert.equal(told.length, args.length > 2 ? 2 : 1);
+    assert.doesNotMatch(told.join(), /s3cr/);
+  }
+  const { err } = await hutong(['settings', '--database', 'mysql://mei@h/n', '--redis', 'redis://h:1/@x', '--openai-base', 'http://h:1']);
+  assert.equal(err, '', 'none of these holds one');
+  // It is still understood.
+  const shown = await hutong(['settings', '--database', 'mysql://mei:s3cr3t@db.example/hutong']);
+  assert.match(shown.out, /mysql:\/\/mei:\*\*\*@db\.example\/hutong/);
 });
 
 test('a folder or log file that cannot be made is a sentence, too', async (t) => {

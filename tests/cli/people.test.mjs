@@ -3,6 +3,7 @@
 // `hutong user` and `hutong resident`: accounts from the terminal are those
 // the server knows, and what is wrong is said in a sentence and changes nothing.
 import assert from 'node:assert/strict';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -53,6 +54,29 @@ test('a role is changed, but never between people and residents', async (t) => {
     assert.match(err, /residents stay residents, people stay people/);
   }
   assert.match(await must(['user', 'list']), /^ +1 +admin +mei +mei\n +2 +resident +luxun +luxun\n$/);
+});
+
+test('who looks where no community is, is told so, and makes none', async (t) => {
+  const { data, run, must } = await community(t);
+  for (const words of [['user', 'list'], ['user', 'role', 'mei', 'admin']]) {
+    const { status, out, err } = await run(words);
+    assert.equal(status, 1);
+    assert.equal(out, '');
+    assert.match(err, /^hutong: there is no community in \S+\/d\/hutong\.db yet; name its folder with --data, or begin one with `hutong serve`\n$/);
+    assert.deepEqual(await readdir(path.dirname(data)), []);
+  }
+  // Nor where the folder is, with something else in it.
+  await mkdir(data);
+  assert.equal((await run(['user', 'list'])).status, 1);
+  assert.deepEqual(await readdir(data), []);
+  // Who makes one is not told of its schema.
+  const { status, err } = await run(['user', 'add', 'mei'], PASSWORD);
+  assert.equal(status, 0);
+  assert.equal(err, '');
+  // And looking leaves no trace.
+  const before = (await readdir(data)).sort();
+  await must(['user', 'list']);
+  assert.deepEqual((await readdir(data)).sort(), before);
 });
 
 // title, words, what stands on standard input, exit status, sentence

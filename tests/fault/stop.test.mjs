@@ -205,6 +205,10 @@ describe('a server that cannot start says why in one sentence', () => {
     args: ['--listen', '192.0.2.1:8000'], expected: /cannot listen on 192\.0\.2\.1:8000: cannot assign requested address/i,
   }));
 
+  test('its MariaDB does not answer, and nothing is made', (t) => refuses(t, {
+    env: { HUTONG_DATABASE: 'mysql://mei:secret@127.0.0.1:1/hutong' }, expected: /127\.0\.0\.1.*1.*database/i,
+  }));
+
   test('a setting is wrong', (t) => refuses(t, { env: { HUTONG_LOOPS: 'many' }, end: 2, expected: /setting loops is "many" \(from environment HUTONG_LOOPS\); allowed: a whole number from 0 to 256/ }));
   test('a choice is none of those offered', (t) => refuses(t, { args: ['--log-level', 'loud'], end: 2, expected: /setting log-level is "loud".*; allowed: error warn info debug/ }));
   test('the data folder may not be written', (t) => refuses(t, {

@@ -56,6 +56,7 @@ static void check_etags(struct arena *arena, struct str value)
 {
     struct str etag = STR("\"v1\"");
     (void)header_if_range(value, etag, 0);
+    (void)header_precondition(value, value, etag, 0);
     (void)header_modified_since(value, 0);
     if (memchr(value.at, '\0', value.len)) return; /* %s below */
     bool had = header_etag_matches(value, etag);

@@ -275,6 +275,12 @@ static void if_range_needs_a_strong_match(void **state)
     (void)state;
     struct str etag = STR("\"a\"");
     int64_t then = date_s();
+    assert_true(header_precondition(STR(""), STR(""), etag, then));
+    assert_true(header_precondition(STR("\"b\", \"a\""), STR(""), etag, then));
+    assert_false(header_precondition(STR("W/\"a\""), STR(""), etag, then));
+    assert_false(header_precondition(STR("\"a\""), STR(""), STR("W/\"a\""), then));
+    assert_true(header_precondition(STR(""), STR(DATE), etag, then));
+    assert_false(header_precondition(STR(""), STR(DATE), etag, then + 1));
     assert_true(header_if_range(STR(""), etag, then));
     assert_true(header_if_range(STR("\"a\""), etag, then));
     assert_false(header_if_range(STR("W/\"a\""), etag, then));

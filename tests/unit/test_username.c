@@ -28,6 +28,14 @@ static void names_of_every_script_are_taken_and_trimmed(void **state)
         {"हिन्दी", "हिन्दी"},             /* vowel signs are marks */
         {"zoe\xCC\x88", "zoe\xCC\x88"}, /* an accent of its own */
         {"ａｂｃ", "ａｂｃ"},
+        /* One script and what is common to all, or what is written together. */
+        {"Жанна_7", "Жанна_7"},
+        {"山田taro", "山田taro"},
+        {"ヤマダのハルー", "ヤマダのハルー"},
+        {"李小龙Bruce", "李小龙Bruce"},
+        {"金철수kim", "金철수kim"},
+        {"ㄅㄆㄇ中文zhuyin", "ㄅㄆㄇ中文zhuyin"},
+        {"佐々木", "佐々木"},
         {"𠮷野家", "𠮷野家"},
         {"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghij",
          "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghij"},
@@ -76,13 +84,21 @@ static void names_that_would_confuse_people_or_programs_are_refused(void **state
         STR("bob\xC2\xA0x"),        /* no-break space */
         STR("bob\xE3\x85\xA4"),     /* Hangul filler: a letter that nobody sees */
         STR("\xE3\x85\xA4\xE3\x85\xA4\xE3\x85\xA4"),
-        STR("bob\xEF\xB8\x8F"),                              /* variation selector */
-        STR("bob\xEF\xBC\x8Fx"),                             /* full-width slash */
-        STR("bob\xEF\xBC\xA0x"),                             /* full-width at sign */
-        STR("bob\xCD\xBA"),                                  /* becomes a blank and an iota */
-        STR("bob\xEF\xB7\xBA"),                              /* one sign that becomes four words */
-        STR("bob\xE2\x91\xA0"),                              /* a circled 1 */
-        STR("a\xCC\x80\xCC\x81\xCC\x82\xCC\x83\xCC\x84xyz"), /* five accents on one letter */
+        STR("bob\xEF\xB8\x8F"),   /* variation selector */
+        STR("bob\xEF\xBC\x8Fx"),  /* full-width slash */
+        STR("bob\xEF\xBC\xA0x"),  /* full-width at sign */
+        STR("bob\xCD\xBA"),       /* becomes a blank and an iota */
+        STR("bob\xEF\xB7\xBA"),   /* one sign that becomes four words */
+        STR("bob\xE2\x91\xA0"),   /* a circled 1 */
+        STR("p\xD0\xB0ul"),       /* a Cyrillic letter that looks like an a */
+        STR("b\xD0\xBE\xD0\xB1"), /* … and more of them than Latin ones */
+        STR("\xCE\x91lice"),      /* Greek */
+        STR("\xD5\xB8icholas"),   /* Armenian */
+        STR("\xEA\xAE\x93zzy"),   /* Cherokee */
+        STR("\xC2\xB5ser"),       /* a sign of measure that stands for a Greek letter */
+        STR("\xE4\xB8\xAD\xE6\x96\x87\xD0\x96"),                 /* Han and Cyrillic */
+        STR("\xE3\x81\x8B\xE3\x81\xAA\xED\x95\x9C\xEA\xB8\x80"), /* Kana and Hangul */
+        STR("a\xCC\x80\xCC\x81\xCC\x82\xCC\x83\xCC\x84xyz"),     /* five accents on one letter */
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct why why = {0};
