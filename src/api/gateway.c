@@ -75,6 +75,12 @@ void gateway_free(struct gateway *gateway)
     mem_free(gateway);
 }
 
+struct gateway_counts gateway_counts(const struct gateway *gateway)
+{
+    return (struct gateway_counts){atomic_load(&gateway->asked), atomic_load(&gateway->shared),
+                                   atomic_load(&gateway->kept)};
+}
+
 struct gateway_loop *gateway_loop_open(struct api_loop *home)
 {
     struct gateway_loop *gateway = NEW(struct gateway_loop);

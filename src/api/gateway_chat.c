@@ -410,14 +410,17 @@ static void start(struct reader *reader, const struct llm_request *request)
     if (keep || gateway->share) mark = gateway_mark(reader->call->arena, request);
     struct said *kept = keep && mark.len > 0 ? answers_find(gateway->answers, mark) : NULL;
     if (kept) {
+        atomic_fetch_add(&gateway->kept, 1);
         tell_kept(reader, kept);
         return;
     }
     struct flight *flight =
         gateway->share && mark.len ? map_find(&reader->call->home->gateway->shared, mark) : NULL;
     if (flight) {
+        atomic_fetch_add(&gateway->shared, 1);
         join(flight, reader);
     } else {
+        atomic_fetch_add(&gateway->asked, 1);
         take_off(reader, request, mark, keep && mark.len > 0);
     }
 }

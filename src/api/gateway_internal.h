@@ -16,8 +16,9 @@ struct gateway {
     struct store *store;
     struct prices *prices;
     struct ledger *ledger;
-    struct answers *answers; /* NULL: llm-cache is off */
-    bool share;              /* llm-share */
+    struct answers *answers;           /* NULL: llm-cache is off */
+    bool share;                        /* llm-share */
+    atomic_ullong asked, shared, kept; /* see gateway_counts() */
 };
 
 struct gateway_loop {
