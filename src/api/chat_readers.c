@@ -19,14 +19,9 @@ enum { READER_BYTES = 256 * 1024, NEWS_BYTES = 32 * CHAT_ANSWER_BYTES };
 
 /* Lives on its loop. */
 struct run_reader {
-    struct list link; /* in run->readers; under its lock */
-    struct task wake;
-    bool posted; /* under the run's lock: the task is on its way */
-    bool gone;
+    struct listener listener;
     struct chat_run *run; /* a reference */
-    struct loop *loop;
-    uint64_t at; /* in the ring, counted from the first event */
-    void (*news)(struct run_reader *reader);
+    uint64_t at;          /* in the ring, counted from the first event */
     /* A stream, or who waits for the end: */
     struct call *call;
     struct http_exchange *x;
@@ -36,18 +31,9 @@ struct run_reader {
     bool fresh;             /* it has got nothing yet */
 };
 
-void chat_run_wake_readers(struct chat_run *run)
+static void free_reader(struct listener *listener)
 {
-    for (struct list *at = run->readers.next; at != &run->readers; at = at->next) {
-        struct run_reader *reader = CONTAINER_OF(at, struct run_reader, link);
-        if (reader->posted) continue;
-        reader->posted = true;
-        loop_post(reader->loop, &reader->wake);
-    }
-}
-
-static void free_reader(struct run_reader *reader)
-{
+    struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
     chat_run_unref(reader->run);
     mem_free(reader);
 }
@@ -55,44 +41,28 @@ static void free_reader(struct run_reader *reader)
 static void leave(struct run_reader *reader)
 {
     struct chat_run *run = reader->run;
-    pthread_mutex_lock(&run->lock);
-    list_remove(&reader->link);
-    if (list_is_empty(&run->readers)) run->idle_us = loop_now_us(reader->loop);
-    bool posted = reader->posted;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
+    audience_drop(&reader->listener);
+    if (list_is_empty(&run->audience.listeners)) run->idle_us = loop_now_us(reader->listener.loop);
+    pthread_mutex_unlock(&run->audience.lock);
     list_remove(&reader->of_hearing);
-    reader->gone = true;
-    if (!posted) free_reader(reader); /* else its task does */
-}
-
-static void on_wake(struct task *task)
-{
-    struct run_reader *reader = CONTAINER_OF(task, struct run_reader, wake);
-    pthread_mutex_lock(&reader->run->lock);
-    reader->posted = false;
-    pthread_mutex_unlock(&reader->run->lock);
-    if (reader->gone) {
-        free_reader(reader);
-    } else {
-        reader->news(reader);
-    }
+    listener_end(&reader->listener);
 }
 
 static struct run_reader *reader_new(struct chat_run *run, struct api_loop *home,
-                                     void (*news)(struct run_reader *reader))
+                                     void (*news)(struct listener *listener))
 {
     struct run_reader *reader = NEW(struct run_reader);
     atomic_fetch_add(&run->refs, 1);
     reader->run = run;
-    reader->loop = home->loop;
-    reader->news = news;
-    reader->wake.run = on_wake;
-    list_init(&reader->link);
+    reader->listener.loop = home->loop;
+    reader->listener.news = news;
+    reader->listener.free = free_reader;
     list_init(&reader->of_hearing);
-    pthread_mutex_lock(&run->lock);
-    list_add_last(&run->readers, &reader->link);
+    pthread_mutex_lock(&run->audience.lock);
+    audience_add(&run->audience, &reader->listener);
     run->idle_us = 0;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     return reader;
 }
 
@@ -109,15 +79,16 @@ static bool take_news(struct run_reader *reader, struct buf *news, bool *lost_ou
 
 /* --- streams --- */
 
-static void stream_news(struct run_reader *reader)
+static void stream_news(struct listener *listener)
 {
+    struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
     struct buf news;
     bool lost;
     if (http_stream_queued(reader->x) > READER_BYTES) return;
     buf_init(&news, NEWS_BYTES);
-    pthread_mutex_lock(&reader->run->lock);
+    pthread_mutex_lock(&reader->run->audience.lock);
     bool ended = take_news(reader, &news, &lost);
-    pthread_mutex_unlock(&reader->run->lock);
+    pthread_mutex_unlock(&reader->run->audience.lock);
     if (lost) buf_add_str(&news, STR("data: {\"type\":\"reload\"}\n\n"));
     http_stream_write(reader->x, buf_str(&news));
     if (ended || lost) {
@@ -129,7 +100,7 @@ static void stream_news(struct run_reader *reader)
 
 static void on_drained(void *ctx)
 {
-    stream_news(ctx);
+    stream_news(&((struct run_reader *)ctx)->listener);
 }
 
 static void on_stream_gone(void *ctx)
@@ -154,17 +125,18 @@ void chat_run_join(struct chat_run *run, struct call *call)
     if (x->connection == NULL) {
         on_stream_gone(reader);
     } else {
-        stream_news(reader);
+        stream_news(&reader->listener);
     }
 }
 
 /* --- the end --- */
 
-static void end_news(struct run_reader *reader)
+static void end_news(struct listener *listener)
 {
-    pthread_mutex_lock(&reader->run->lock);
+    struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
+    pthread_mutex_lock(&reader->run->audience.lock);
     bool ended = reader->run->ended;
-    pthread_mutex_unlock(&reader->run->lock);
+    pthread_mutex_unlock(&reader->run->audience.lock);
     if (!ended) return;
     call_no_content(reader->call);
     call_reply(reader->call);
@@ -176,7 +148,7 @@ void chat_run_stop(struct chat_run *run, struct call *call)
     struct run_reader *reader = reader_new(run, call->home, end_news);
     reader->call = call;
     chat_run_stop_soon(run);
-    end_news(reader); /* it may have ended */
+    end_news(&reader->listener); /* it may have ended */
 }
 
 /* --- live connections --- */
@@ -239,13 +211,14 @@ static void write_so_far(struct run_reader *reader, struct buf *news)
                       buf_str(&run->answer));
 }
 
-static void live_news(struct run_reader *reader)
+static void live_news(struct listener *listener)
 {
+    struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
     struct chat_run *run = reader->run;
     struct buf news;
     bool lost;
     buf_init(&news, NEWS_BYTES);
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     bool so_far = reader->fresh, ended = run->ended;
     if (!so_far) {
         take_news(reader, &news, &lost);
@@ -253,7 +226,7 @@ static void live_news(struct run_reader *reader)
     }
     if (so_far) write_so_far(reader, &news);
     reader->fresh = false;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     if (!so_far) {
         say_ring(reader->hearing, run->turn.id, buf_str(&news));
     } else if (news.len > 0) {
@@ -287,7 +260,7 @@ void chat_hear_news(struct chat_hearing *hearing)
 {
     for (struct list *at = hearing->readers.next, *next; at != &hearing->readers; at = next) {
         next = at->next;
-        live_news(CONTAINER_OF(at, struct run_reader, of_hearing));
+        live_news(&CONTAINER_OF(at, struct run_reader, of_hearing)->listener);
     }
 }
 

@@ -84,7 +84,7 @@ struct chat_run *chat_run_find(struct chat_runs *runs, uint64_t turn)
 void chat_run_unref(struct chat_run *run)
 {
     if (atomic_fetch_sub(&run->refs, 1) != 1) return;
-    pthread_mutex_destroy(&run->lock);
+    audience_release(&run->audience);
     buf_release(&run->ring);
     buf_release(&run->answer);
     buf_release(&run->reasoning);
@@ -112,15 +112,15 @@ static void add_event(struct chat_run *run, struct str json)
     buf_add_str(&run->ring, STR("data: "));
     buf_add_str(&run->ring, json);
     buf_add_str(&run->ring, STR("\n\n"));
-    chat_run_wake_readers(run);
+    audience_wake(&run->audience);
 }
 
 static void tell(struct chat_run *run, struct str json, bool last)
 {
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     add_event(run, json);
     run->ended = last;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
 }
 
 /* --- the end --- */
@@ -259,10 +259,10 @@ static void on_save_due(struct deadline *deadline)
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct chat_run *run = ctx;
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     str_copy(run->site, sizeof(run->site), site);
     str_copy(run->named, sizeof(run->named), model);
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     chat_frame_start(&run->frame, site, model);
     tell(run, buf_str(&run->frame), false);
 }
@@ -271,10 +271,10 @@ static void on_open(void *ctx, struct str site, struct str model)
 static void tell_piece(struct chat_run *run, struct buf *kept, const char *type, struct str piece)
 {
     chat_frame_piece(&run->frame, type, piece);
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     buf_add_str(kept, piece);
     add_event(run, buf_str(&run->frame));
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     plan_save(run);
 }
 
@@ -312,9 +312,9 @@ static void on_linger(struct deadline *deadline)
 {
     struct chat_run *run = CONTAINER_OF(deadline, struct chat_run, linger);
     int64_t now_us = loop_now_us(run->home->loop);
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     int64_t idle_us = run->idle_us;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     int64_t linger_us = run->api->settings->chat_linger_s * 1000000;
     if (idle_us && now_us - idle_us >= linger_us) {
         stop_now(run, "interrupted", "nobody read the answer any more");
@@ -346,8 +346,7 @@ struct chat_run *chat_run_new(struct api *api, const struct chat_plan *plan)
     run->turn.id = plan->turn;
     run->turn.chat = plan->chat;
     copy_question(run, plan);
-    pthread_mutex_init(&run->lock, NULL);
-    list_init(&run->readers);
+    audience_init(&run->audience);
     list_init(&run->link);
     list_init(&run->linger.link);
     run->linger.fired = on_linger;
@@ -366,20 +365,20 @@ void chat_run_drop(struct chat_run *run)
 {
     if (run == NULL) return;
     forget(run);
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     run->ended = true;
-    chat_run_wake_readers(run);
-    pthread_mutex_unlock(&run->lock);
+    audience_wake(&run->audience);
+    pthread_mutex_unlock(&run->audience.lock);
     chat_run_unref(run);
 }
 
 void chat_run_begin(struct chat_run *run, struct api_loop *home)
 {
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     run->home = home;
-    if (list_is_empty(&run->readers)) run->idle_us = loop_now_us(home->loop);
+    if (list_is_empty(&run->audience.listeners)) run->idle_us = loop_now_us(home->loop);
     bool stop = run->stop;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     list_add_last(&home->runs, &run->link);
     if (stop || home->draining) {
         stop_now(run, stop ? "interrupted" : "cut_off", stop ? "" : "the server restarts");
@@ -426,10 +425,10 @@ static void on_stop(struct task *task)
 
 void chat_run_stop_soon(struct chat_run *run)
 {
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     run->stop = true;
     struct api_loop *home = run->home;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     if (home == NULL) return; /* chat_run_begin() will see it */
     struct stop_errand *errand = NEW(struct stop_errand);
     atomic_fetch_add(&run->refs, 1);

@@ -2,8 +2,7 @@
 /* api/chat_run_internal.h: what chat_run.c (answers) and chat_readers.c (who reads them) share. */
 #pragma once
 
-#include <pthread.h>
-
+#include "api/audience.h"
 #include "api/chat_deed.h"
 #include "api/chat_run.h"
 #include "base/map.h"
@@ -27,11 +26,10 @@ struct chat_run {
     size_t message_count;
     struct str model, title;
 
-    pthread_mutex_t lock;
-    struct buf ring;     /* whole events */
-    uint64_t ring_start; /* how much was dropped before it */
+    struct audience audience; /* under its lock: */
+    struct buf ring;          /* whole events */
+    uint64_t ring_start;      /* how much was dropped before it */
     bool ended, stop;
-    struct list readers;
     int64_t idle_us; /* since when nobody reads; 0: somebody does */
     /* Written by the home loop under the lock, so it reads them without. */
     struct buf answer, reasoning;
@@ -48,8 +46,3 @@ struct chat_run {
     char detail[400], status[16];
     struct chat_deed end;
 };
-
-/* --- chat_readers.c; each under the run's lock --- */
-
-/* Something was added to the ring, or the run has ended. */
-void chat_run_wake_readers(struct chat_run *run);
