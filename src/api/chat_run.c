@@ -128,11 +128,10 @@ static void tell(struct chat_run *run, struct str json, bool last)
 /* The offline engine has no opinion on titles. */
 static void ask_for_title(struct chat_run *run)
 {
-    if (run->title.len == 0 || !str_eq(run->turn.status, STR("complete"))) return;
+    if (!run->wants_title || !str_eq(run->turn.status, STR("complete"))) return;
     if (str_eq(run->turn.site, STR("offline"))) return;
     struct chat_entitled chat = {.owner = run->owner,
                                  .chat = run->turn.chat,
-                                 .title = run->title,
                                  .model = run->model,
                                  .question = run->messages[run->message_count - 1].text,
                                  .answer = run->turn.content};
@@ -328,7 +327,7 @@ static void on_linger(struct deadline *deadline)
 static void copy_question(struct chat_run *run, const struct chat_plan *plan)
 {
     run->model = arena_copy(&run->arena, plan->model);
-    run->title = arena_copy(&run->arena, plan->title);
+    run->wants_title = plan->wants_title;
     run->messages = ARENA_ARRAY(&run->arena, struct llm_message, plan->count);
     run->message_count = plan->count;
     for (size_t i = 0; i < plan->count; i++) {

@@ -31,7 +31,7 @@ struct chat_plan {
     size_t count;
     struct str model;
     struct str first; /* the JSON of the first event */
-    struct str title; /* to be replaced by a better one when it is complete; empty: not */
+    bool wants_title; /* when it is complete */
 };
 
 /* Texts are copied. Any thread. */

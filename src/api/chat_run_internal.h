@@ -24,7 +24,8 @@ struct chat_run {
     struct arena arena;       /* what is asked */
     struct llm_message *messages;
     size_t message_count;
-    struct str model, title;
+    struct str model;
+    bool wants_title;
 
     struct audience audience; /* under its lock: */
     struct buf ring;          /* whole events */

@@ -8,7 +8,8 @@ static struct chat read_chat(struct query *q)
                          .model = query_get_str(q, 2),
                          .system = query_get_str(q, 3),
                          .head = query_get_u64(q, 4),
-                         .created_us = query_get_i64(q, 5)};
+                         .created_us = query_get_i64(q, 5),
+                         .automatic = query_get_i64(q, 6) != 0};
 }
 
 enum err chats_add(struct db *db, struct user_id owner, const struct chat *draft, uint64_t *id_out,
@@ -62,17 +63,17 @@ enum err chats_save(struct db *db, const struct chat *chat, struct why *why)
     query_str(q, chat->title);
     query_str(q, chat->model);
     query_str(q, chat->system);
+    query_i64(q, chat->automatic);
     query_u64(q, chat->id);
     return query_run(q, why);
 }
 
-enum err chats_entitle(struct db *db, uint64_t id, struct str from, struct str to,
-                       bool *changed_out, struct why *why)
+enum err chats_entitle(struct db *db, uint64_t id, struct str title, bool *changed_out,
+                       struct why *why)
 {
     struct query *q = db_query(db, SQL_CHAT_ENTITLE);
-    query_str(q, to);
+    query_str(q, title);
     query_u64(q, id);
-    query_str(q, from);
     enum err err = query_run(q, why);
     *changed_out = !err && db_changes(db) > 0;
     return err;

@@ -13,7 +13,8 @@
 struct chat {
     uint64_t id;
     struct str title, model, system;
-    uint64_t head; /* 0: nothing was said yet */
+    bool automatic; /* nobody has chosen the title */
+    uint64_t head;  /* 0: nothing was said yet */
     int64_t created_us;
 };
 
@@ -37,11 +38,11 @@ MUST_USE enum err chats_load(struct db *db, struct arena *arena, struct user_id 
 /* The newest first, from before that id (0: from the newest). */
 MUST_USE enum err chats_list(struct db *db, struct user_id owner, uint64_t before, uint64_t limit,
                              chat_each *each, void *ctx, struct why *why);
-/* Title, model and system prompt. */
+/* Title, who chose it, model and system prompt. */
 MUST_USE enum err chats_save(struct db *db, const struct chat *chat, struct why *why);
-/* Another title, if it still has that one; `*changed_out`: it had. */
-MUST_USE enum err chats_entitle(struct db *db, uint64_t id, struct str from, struct str to,
-                                bool *changed_out, struct why *why);
+/* Another title, if nobody has chosen the one it has; `*changed_out`: nobody had. */
+MUST_USE enum err chats_entitle(struct db *db, uint64_t id, struct str title, bool *changed_out,
+                                struct why *why);
 /* With all its turns. */
 MUST_USE enum err chats_remove(struct db *db, uint64_t id, struct why *why);
 

@@ -31,6 +31,7 @@ const titleOf = async (chat) => assertOk(await server.api('GET', `${base}/${chat
 const isForTitle = (asked) => /You name conversations/.test(asked.text);
 // How often a title was asked for where that is in the question.
 const titlesAsked = (question) => provider.requests.filter((asked) => isForTitle(asked) && asked.text.includes(question)).length;
+const questionWith = (words) => provider.until(() => provider.requests.find((asked) => !isForTitle(asked) && asked.text.includes(words)));
 
 // What comes is decided by what is asked: an answer, or its title.
 function scripts(answer, title) {
@@ -93,6 +94,34 @@ test('a_members_own_title_stays', async () => {
   await ask(other, 'What?');
   assert.equal(titlesAsked('What?'), 0);
   assert.equal(await titleOf(named), 'Named before');
+  await live.close();
+});
+
+test('a_member_who_chose_just_the_first_words_has_chosen_them', async () => {
+  const words = 'What is a lantern?';
+  scripts({ deltas: ['a light'], stallAfter: 'request' }, { deltas: ['Not wanted'] });
+  const renamed = await make();
+  const reply = ask(renamed, words);
+  const asked = await questionWith(words);
+  assert.equal(await titleOf(renamed), words);
+  assertOk(await server.api('PATCH', `${base}/${renamed.id}`, { token: li.token, json: { title: words } }));
+  asked.resume();
+  assert.equal((await reply).status, 200);
+
+  scripts({ deltas: ['a light'] }, { deltas: ['Not wanted'] });
+  const named = await make({ title: words });
+  await ask(named, words);
+  // Another setting is no name.
+  const other = await make();
+  scripts({ deltas: ['yes'], stallAfter: 'request' }, { deltas: ['Wanted'] });
+  const live = await listener(other);
+  const last = ask(other, 'And this for a name?');
+  const held = await questionWith('And this for a name?');
+  assertOk(await server.api('PATCH', `${base}/${other.id}`, { token: li.token, json: { system: 'Be short.' } }));
+  held.resume();
+  await last;
+  await live.title(`chat:${other.id}`, 'Wanted'); // asked for behind those
+  assert.deepEqual([await titleOf(renamed), await titleOf(named)], [words, words]);
   await live.close();
 });
 
