@@ -297,6 +297,12 @@ static void on_end(void *ctx, const struct llm_result *result)
 {
     struct chat_run *run = ctx;
     bool cancelled = result->end == LLM_CANCELLED;
+    if (run->site[0] == '\0') { /* without a word: nobody has been named */
+        pthread_mutex_lock(&run->audience.lock);
+        str_copy(run->site, sizeof(run->site), result->site);
+        str_copy(run->named, sizeof(run->named), result->model);
+        pthread_mutex_unlock(&run->audience.lock);
+    }
     if (result->end != LLM_COMPLETE) {
         str_copy(run->detail, sizeof(run->detail), str_of(result->why.text));
     }

@@ -291,6 +291,28 @@ test('a_reader_that_takes_nothing_is_dropped_and_has_the_whole_answer_when_it_is
   await other.stop();
 });
 
+test('an_answer_without_a_word_names_who_was_asked', async () => {
+  for (const [script, status, type, detail] of [
+    [{ deltas: [], finish: 'filter' }, 'refused', 'done', /filter of openai/],
+    [{ status: 401, error: { message: 'no' } }, 'failed', 'error', /openai does not accept/],
+  ]) {
+    const chat = await make();
+    const device = await Device.open(chat);
+    provider.script([script]);
+    const reply = await ask(chat, { text: 'Say nothing' });
+    const end = JSON.parse(reply.text.trim().split('\n').at(-1).slice(6));
+    assert.deepEqual([end.type, end.site, end.model, end.offline], [type, 'openai', 'test-model', false]);
+    assert.match(end.detail, detail);
+    const { answer } = await device.asked();
+    const told = await device.ended(answer.id);
+    assert.deepEqual([told.status, told.site, told.model], [status, 'openai', 'test-model']);
+    const { items } = assertOk(await server.api('GET', `${base}/${chat.id}/messages`, { token: li.token }));
+    assert.deepEqual([items[1].status, items[1].site, items[1].model], [status, 'openai', 'test-model']);
+    assert.match(items[1].detail, detail);
+    await device.live.close();
+  }
+});
+
 test('server_sent_events_bring_the_pieces_too', async () => {
   provider.script([{ deltas: ['p', 'q'], stallAfter: 'request' }]);
   const at = provider.requests.length;
