@@ -189,7 +189,7 @@ static enum err go_on(struct call *call, gateway_begin *begin, const struct api_
     call->x->log_user = key->user.value;
     if (call->home->gateway->closed) return why_set(why, ERR_BUSY, "the server is stopping");
     /* While a worker looked: nobody would tell the model to stop. */
-    if (call->x->connection == NULL) return why_set(why, ERR_CANCELLED, "the program has gone");
+    if (http_is_gone(call->x)) return why_set(why, ERR_CANCELLED, "the program has gone");
     return begin(call, key, why);
 }
 
