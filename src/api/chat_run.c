@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * api/chat_run.c: one lock for each run guards its ring, its readers and what
- * it has said; all else is the home loop's. Who reads is in chat_readers.c.
+ * api/chat_run.c: one lock for each run guards what it has said and its readers;
+ * all else is the home loop's. Who reads is in chat_readers.c.
  */
 #include "api/chat_run.h"
 
@@ -14,7 +14,7 @@
 
 static const int64_t SAVE_US = 5 * 1000000; /* between two times that half an answer is stored */
 
-enum { RING_BYTES = 256 * 1024, ANSWER_BYTES = CHAT_ANSWER_BYTES };
+enum { ANSWER_BYTES = CHAT_ANSWER_BYTES };
 
 /* --- registry --- */
 
@@ -85,45 +85,22 @@ void chat_run_unref(struct chat_run *run)
 {
     if (atomic_fetch_sub(&run->refs, 1) != 1) return;
     audience_release(&run->audience);
-    buf_release(&run->ring);
     buf_release(&run->answer);
     buf_release(&run->reasoning);
-    buf_release(&run->frame);
+    buf_release(&run->last);
     arena_release(&run->arena);
     mem_free(run);
 }
 
-/* --- ring --- */
+/* --- the end --- */
 
-/* The older half goes, at the end of an event. */
-static void make_room(struct chat_run *run)
-{
-    struct str half = str_from(buf_str(&run->ring), run->ring.len / 2);
-    size_t cut = run->ring.len / 2 + str_find(half, STR("\n\n")) + 2;
-    run->ring_start += cut;
-    run->ring.len -= cut;
-    memmove(run->ring.at, run->ring.at + cut, run->ring.len);
-}
-
-/* Under the lock. */
-static void add_event(struct chat_run *run, struct str json)
-{
-    if (run->ring.len > RING_BYTES) make_room(run);
-    buf_add_str(&run->ring, STR("data: "));
-    buf_add_str(&run->ring, json);
-    buf_add_str(&run->ring, STR("\n\n"));
-    audience_wake(&run->audience);
-}
-
-static void tell(struct chat_run *run, struct str json, bool last)
+static void tell_end(struct chat_run *run)
 {
     pthread_mutex_lock(&run->audience.lock);
-    add_event(run, json);
-    run->ended = last;
+    run->ended = true;
+    audience_wake(&run->audience);
     pthread_mutex_unlock(&run->audience.lock);
 }
-
-/* --- the end --- */
 
 /* The offline engine has no opinion on titles. */
 static void ask_for_title(struct chat_run *run)
@@ -141,9 +118,9 @@ static void ask_for_title(struct chat_run *run)
 static void on_stored(struct chat_deed *deed, enum err err)
 {
     struct chat_run *run = CONTAINER_OF(deed, struct chat_run, end);
-    if (err) chat_frame_error(&run->frame, "not_stored", "the answer could not be stored");
+    if (err) chat_frame_error(&run->last, "not_stored", "the answer could not be stored");
     forget(run);
-    tell(run, buf_str(&run->frame), true);
+    tell_end(run);
     if (!err) ask_for_title(run);
     list_remove(&run->link);
     chat_run_unref(run);
@@ -158,7 +135,7 @@ static enum err apply_end(struct chat_deed *deed, struct why *why)
     return err;
 }
 
-/* run->frame is the last event; it is told when the end is durable. */
+/* run->last is told when the end is durable. */
 static void store_end(struct chat_run *run, const char *status, const struct llm_usage *usage)
 {
     run->call = NULL;
@@ -187,7 +164,7 @@ static void stop_now(struct chat_run *run, const char *status, const char *detai
     struct llm_usage usage = {-1, -1, -1, -1, false};
     if (run->call) usage = llm_cancel(run->call);
     str_copy(run->detail, sizeof(run->detail), str_of(detail));
-    chat_frame_interrupted(&run->frame, &usage);
+    chat_frame_interrupted(&run->last, &usage);
     store_end(run, status, &usage);
 }
 
@@ -261,18 +238,15 @@ static void on_open(void *ctx, struct str site, struct str model)
     pthread_mutex_lock(&run->audience.lock);
     str_copy(run->site, sizeof(run->site), site);
     str_copy(run->named, sizeof(run->named), model);
+    audience_wake(&run->audience);
     pthread_mutex_unlock(&run->audience.lock);
-    chat_frame_start(&run->frame, site, model);
-    tell(run, buf_str(&run->frame), false);
 }
 
-/* Into what is kept and into the ring as one: who joins gets it in one of them. */
-static void tell_piece(struct chat_run *run, struct buf *kept, const char *type, struct str piece)
+static void tell_piece(struct chat_run *run, struct buf *kept, struct str piece)
 {
-    chat_frame_piece(&run->frame, type, piece);
     pthread_mutex_lock(&run->audience.lock);
     buf_add_str(kept, piece);
-    add_event(run, buf_str(&run->frame));
+    audience_wake(&run->audience);
     pthread_mutex_unlock(&run->audience.lock);
     plan_save(run);
 }
@@ -283,14 +257,14 @@ static void on_text(void *ctx, struct str piece)
     if (run->answer.len + piece.len > ANSWER_BYTES) {
         stop_now(run, "cut_off", "the answer is longer than this server keeps");
     } else {
-        tell_piece(run, &run->answer, "delta", piece);
+        tell_piece(run, &run->answer, piece);
     }
 }
 
 static void on_reasoning(void *ctx, struct str piece)
 {
     struct chat_run *run = ctx;
-    tell_piece(run, &run->reasoning, "reasoning", piece);
+    tell_piece(run, &run->reasoning, piece);
 }
 
 static void on_end(void *ctx, const struct llm_result *result)
@@ -306,7 +280,7 @@ static void on_end(void *ctx, const struct llm_result *result)
     if (result->end != LLM_COMPLETE) {
         str_copy(run->detail, sizeof(run->detail), str_of(result->why.text));
     }
-    chat_frame_end(&run->frame, result);
+    chat_frame_end(&run->last, result);
     store_end(run, cancelled ? "interrupted" : llm_end_name(result->end), &result->usage);
 }
 
@@ -333,6 +307,7 @@ static void on_linger(struct deadline *deadline)
 static void copy_question(struct chat_run *run, const struct chat_plan *plan)
 {
     run->model = arena_copy(&run->arena, plan->model);
+    run->first = arena_copy(&run->arena, plan->first);
     run->wants_title = plan->wants_title;
     run->messages = ARENA_ARRAY(&run->arena, struct llm_message, plan->count);
     run->message_count = plan->count;
@@ -357,11 +332,9 @@ struct chat_run *chat_run_new(struct api *api, const struct chat_plan *plan)
     run->linger.fired = on_linger;
     list_init(&run->save.link);
     run->save.fired = on_save_due;
-    buf_init(&run->ring, RING_BYTES + 16 * ANSWER_BYTES);
     buf_init(&run->answer, ANSWER_BYTES);
     buf_init(&run->reasoning, ANSWER_BYTES);
-    buf_init(&run->frame, 8 * ANSWER_BYTES);
-    tell(run, plan->first, false);
+    buf_init(&run->last, ANSWER_BYTES);
     remember(run);
     return run;
 }
@@ -370,10 +343,7 @@ void chat_run_drop(struct chat_run *run)
 {
     if (run == NULL) return;
     forget(run);
-    pthread_mutex_lock(&run->audience.lock);
-    run->ended = true;
-    audience_wake(&run->audience);
-    pthread_mutex_unlock(&run->audience.lock);
+    tell_end(run);
     chat_run_unref(run);
 }
 

@@ -3,10 +3,10 @@
  * api/chat_run.h: an answer under way in a member's conversation.
  *
  * A run belongs to the loop that began it; readers are on any loop. What was
- * said stands in a bounded ring as server-sent events, so whoever joins late
- * gets it from the first word, each once, or is told to load anew. The answer
- * is stored with its true end before its last event is told. It goes on when
- * its readers vanish, for chat-linger-seconds.
+ * said only grows, and each reader knows how much of it it has: whoever joins
+ * late gets it from the first word, each once. The answer is stored with its
+ * true end before its last event is told. It goes on when its readers vanish,
+ * for chat-linger-seconds.
  *
  *     chat_run_new() in the transaction that stores the question
  *       → chat_run_begin() on the loop, or chat_run_drop()

@@ -25,25 +25,24 @@ struct chat_run {
     struct llm_message *messages;
     size_t message_count;
     struct str model;
+    struct str first; /* its first event */
     bool wants_title;
 
     struct audience audience; /* under its lock: */
-    struct buf ring;          /* whole events */
-    uint64_t ring_start;      /* how much was dropped before it */
     bool ended, stop;
     int64_t idle_us; /* since when nobody reads; 0: somebody does */
-    /* Written by the home loop under the lock, so it reads them without. */
+    /* Written by the home loop under the lock, so it reads them without. They only grow. */
     struct buf answer, reasoning;
-    char site[100], named[200];
+    char site[100], named[200]; /* empty until the first piece */
 
     /* The home loop's. */
     struct list link; /* in home->runs */
     struct api_loop *home;
     struct llm_call *call;
     struct deadline linger, save;
-    bool saving;  /* what came so far is on its way to the store */
-    size_t saved; /* bytes of it that are there */
-    struct buf frame;
+    bool saving;     /* what came so far is on its way to the store */
+    size_t saved;    /* bytes of it that are there */
+    struct buf last; /* its last event; never changed once it has ended */
     char detail[400], status[16];
     struct chat_deed end;
 };
