@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static const int64_t SAVE_US = 5 * 1000000; /* between two times that half an answer is stored */
+static const int64_t SAVE_US = 5 * 1000000, /* between two times that half an answer is stored */
+    ALIVE_US = 20 * 1000000,                /* the same when nothing has come */
+    SILENT_US = INT64_C(90) * 1000000;      /* who was not heard of for so long is dead */
 
 enum { ANSWER_BYTES = CHAT_ANSWER_BYTES };
 
@@ -185,10 +187,11 @@ static size_t bytes_said(const struct chat_run *run)
     return run->answer.len + run->reasoning.len;
 }
 
-static void plan_save(struct chat_run *run)
+static void plan_save(struct chat_run *run, int64_t after_us)
 {
-    if (run->saving || run->save.at_us) return;
-    deadline_set(run->home->loop, &run->save, loop_now_us(run->home->loop) + SAVE_US);
+    int64_t at_us = loop_now_us(run->home->loop) + after_us;
+    if (run->saving || (run->save.at_us && run->save.at_us <= at_us)) return;
+    deadline_set(run->home->loop, &run->save, at_us);
 }
 
 static void on_saved(struct chat_deed *deed, enum err err)
@@ -197,7 +200,7 @@ static void on_saved(struct chat_deed *deed, enum err err)
     struct chat_run *run = save->run;
     run->saving = false;
     if (!err) run->saved = save->bytes;
-    if (run->call && bytes_said(run) > run->saved) plan_save(run);
+    if (run->call) plan_save(run, bytes_said(run) > run->saved ? SAVE_US : ALIVE_US);
     arena_release(&save->arena);
     mem_free(save);
     chat_run_unref(run);
@@ -205,7 +208,8 @@ static void on_saved(struct chat_deed *deed, enum err err)
 
 static enum err apply_save(struct chat_deed *deed, struct why *why)
 {
-    return chat_turns_save(deed->act.db, &CONTAINER_OF(deed, struct save, deed)->turn, why);
+    const struct save *save = CONTAINER_OF(deed, struct save, deed);
+    return chat_turns_save(deed->act.db, &save->turn, deed->act.now_us, why);
 }
 
 static void on_save_due(struct deadline *deadline)
@@ -248,7 +252,7 @@ static void tell_piece(struct chat_run *run, struct buf *kept, struct str piece)
     buf_add_str(kept, piece);
     audience_wake(&run->audience);
     pthread_mutex_unlock(&run->audience.lock);
-    plan_save(run);
+    plan_save(run, SAVE_US);
 }
 
 static void on_text(void *ctx, struct str piece)
@@ -373,6 +377,7 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home)
     }
     run->call = llm_start(home->llm, &request, &run_events, run);
     deadline_set(home->loop, &run->linger, loop_now_us(home->loop) + 1000000);
+    plan_save(run, ALIVE_US);
 }
 
 void chat_run_drain(struct api_loop *home)
@@ -427,24 +432,33 @@ static void tell_cut_off(void *ctx, const struct chat_turn *turn)
     chat_tell_answered(ctx, turn);
 }
 
+struct cutting {
+    struct arena arena;
+    struct act act;
+    bool alone;
+};
+
 static enum err apply_cut_off(void *ctx, struct db *db, struct why *why)
 {
-    struct act act;
-    act_init(&act, db, ctx, clock_wall_us(), (struct user_id){0}, ROLE_MEMBER);
-    enum err err = chat_turns_cut_off(db, STR("the server stopped while it was written"),
-                                      tell_cut_off, &act, why);
-    return err ? err : act_store(&act, why);
+    struct cutting *cutting = ctx;
+    int64_t now_us = clock_wall_us();
+    act_init(&cutting->act, db, &cutting->arena, now_us, (struct user_id){0}, ROLE_MEMBER);
+    enum err err = chat_turns_cut_off(db, cutting->alone ? INT64_MAX : now_us - SILENT_US,
+                                      STR("the server stopped while it was written"), tell_cut_off,
+                                      &cutting->act, why);
+    return err ? err : act_store(&cutting->act, why);
 }
 
-/* Nobody listens yet: who comes back finds it in the log. */
-enum err chat_runs_cut_off(struct api *api, struct why *why)
+enum err chat_runs_cut_off(struct api *api, bool alone, struct why *why)
 {
     struct db *db;
-    struct arena arena = {0};
+    struct cutting cutting = {.alone = alone};
     enum err err = store_connect(api->store, &db, why);
     if (err) return err;
-    err = store_write(api->store, db, apply_cut_off, &arena, why);
-    arena_release(&arena);
+    err = store_write(api->store, db, apply_cut_off, &cutting, why);
+    /* At start there is no hub, and nobody listens: who comes back finds it in the log. */
+    if (!err && api->hub) act_publish(&cutting.act, api->hub);
+    arena_release(&cutting.arena);
     db_close(db);
     return err;
 }

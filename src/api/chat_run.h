@@ -21,8 +21,11 @@ struct chat_runs; /* those of a process, by their turn */
 
 struct chat_runs *chat_runs_new(void);
 void chat_runs_free(struct chat_runs *runs); /* NULL is fine */
-/* At start, when no other instance is there: whoever wrote what is still `streaming` is dead. */
-MUST_USE enum err chat_runs_cut_off(struct api *api, struct why *why);
+/* Answers still `streaming` whose writer has died become `cut_off`. At start, when no other
+ * instance is there, all of them. With others, now and then, those that nobody has said to be alive
+ * for a minute and a half: every run says so each twenty seconds. Clocks of instances that are
+ * further apart than that would take an answer for dead that is not; its true end mends it. */
+MUST_USE enum err chat_runs_cut_off(struct api *api, bool alone, struct why *why);
 
 struct chat_plan {
     struct user_id owner;

@@ -140,6 +140,7 @@ enum err chat_turns_add(struct db *db, const struct chat_turn *draft, uint64_t *
     query_str(q, draft->status);
     query_str(q, draft->content);
     query_i64(q, draft->created_us);
+    query_i64(q, draft->created_us);
     err = query_run(q, why);
     if (err) return err;
     *id_out = db_last_id(db);
@@ -186,13 +187,15 @@ static void bind_tokens(struct query *q, int64_t tokens)
     }
 }
 
-enum err chat_turns_save(struct db *db, const struct chat_turn *turn, struct why *why)
+enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t now_us,
+                         struct why *why)
 {
     struct query *q = db_query(db, SQL_TURN_SAVE);
     query_str(q, turn->content);
     query_str(q, turn->reasoning);
     query_str(q, turn->site);
     query_str(q, turn->model);
+    query_i64(q, now_us);
     query_u64(q, turn->id);
     return query_run(q, why);
 }
@@ -216,10 +219,11 @@ enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there
     return err;
 }
 
-enum err chat_turns_cut_off(struct db *db, struct str detail, chat_turn_each *each, void *ctx,
-                            struct why *why)
+enum err chat_turns_cut_off(struct db *db, int64_t before_us, struct str detail,
+                            chat_turn_each *each, void *ctx, struct why *why)
 {
     struct query *q = db_query(db, SQL_TURNS_STREAMING);
+    query_i64(q, before_us);
     while (query_next(q)) {
         struct chat_turn turn = read_turn(q);
         turn.status = STR("cut_off");
@@ -230,5 +234,6 @@ enum err chat_turns_cut_off(struct db *db, struct str detail, chat_turn_each *ea
     if (err) return err;
     q = db_query(db, SQL_TURNS_CUT_OFF);
     query_str(q, detail);
+    query_i64(q, before_us);
     return query_run(q, why);
 }

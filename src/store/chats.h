@@ -54,12 +54,15 @@ MUST_USE enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t c
 /* All branches, oldest first. */
 MUST_USE enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, uint64_t limit,
                                   chat_turn_each *each, void *ctx, struct why *why);
-/* What came of an answer so far: words, site and model. Nothing when it has ended. */
-MUST_USE enum err chat_turns_save(struct db *db, const struct chat_turn *turn, struct why *why);
-/* What an answer has become. `*there_out` false: it was deleted meanwhile, nothing is changed. */
+/* What came of an answer so far: words, site and model; and that it is being written. Nothing when
+ * it has ended. */
+MUST_USE enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t now_us,
+                                  struct why *why);
+/* What an answer has become, also when it was given up as cut off meanwhile. `*there_out` false: it
+ * was deleted meanwhile, nothing is changed. */
 MUST_USE enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there_out,
                                  struct why *why);
-/* At start: whoever wrote these is gone. `each` gets them as they are then; it must not ask `db`.
- */
-MUST_USE enum err chat_turns_cut_off(struct db *db, struct str detail, chat_turn_each *each,
-                                     void *ctx, struct why *why);
+/* Whoever wrote those that were not heard of since `before_us` is gone. `each` gets them as they
+ * are then; it must not ask `db`. */
+MUST_USE enum err chat_turns_cut_off(struct db *db, int64_t before_us, struct str detail,
+                                     chat_turn_each *each, void *ctx, struct why *why);
