@@ -13,16 +13,24 @@ const base = '/chat/conversations';
 let provider;
 let server;
 let li;
+let silent; // a provider that never gives a title; asked for one before everything else
+let late; // { asked, chat }
 before(async () => {
   provider = await startProvider();
+  silent = await startProvider();
+  silent.always((asked) => (isForTitle(asked) ? { deltas: ['Too late'], stallAfter: 'request' } : { deltas: ['yes'] }));
   server = await startServer({
-    env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: 'offline' },
+    env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: 'offline', HUTONG_LLM_SITES: `silent=${silent.base('openai')}` },
   });
   li = await server.register('li_titles');
+  const chat = await make({ model: 'silent/m' });
+  await ask(chat, 'Who waits for ever?');
+  late = { chat, asked: await silent.until(() => silent.requests.find(isForTitle)) };
 });
 after(async () => {
   await server.stop();
   await provider.stop();
+  await silent.stop();
 });
 
 const make = async (json = {}) => assertOk(await server.api('POST', base, { token: li.token, json }), 201);
@@ -148,6 +156,14 @@ for (const [name, script] of Object.entries(failures)) {
     await live.close();
   });
 }
+
+test('a_title_that_does_not_come_is_given_up_after_half_a_minute', { timeout: 60_000 }, async () => {
+  const { asked, chat } = late;
+  await silent.until(() => asked.closedAt, { ms: 45_000 });
+  const took = asked.closedAt - asked.at; // the clock is a coarse one, and looks every two seconds
+  assert.ok(took > 29_000 && took < 36_000, `${took} ms`);
+  assert.equal(await titleOf(chat), 'Who waits for ever?');
+});
 
 test('an_answer_that_was_cut_short_or_offline_is_not_asked_for_a_title_but_the_first_whole_one_is', async () => {
   scripts({ deltas: ['a', 'b'], endAfter: 1 }, { deltas: ['At last'] });
