@@ -66,6 +66,8 @@ void chat_frame_end(struct buf *buf, const struct llm_result *result)
         json_put_str(&out, "end", str_of(llm_end_name(result->end)));
     }
     if (result->end != LLM_COMPLETE) json_put_str(&out, "detail", str_of(result->why.text));
+    if (result->site.len > 0)
+        put_who(&out, result->site, result->model); /* no start may have come */
     put_usage(&out, &result->usage);
     json_close(&out, '}');
 }

@@ -3,13 +3,12 @@
  * api/chat_readers.c: who reads an answer under way: the streams of requests,
  * whoever waits for its end, and live connections that hear a conversation.
  *
- * Readers are on any loop. They are woken by a task to their own, at most one
- * under way for each, so tokens that come together leave together. A stream
- * that is slow takes from the ring at its pace. A live connection has a bounded
- * queue of its own and must hear the pieces before the event that ends them,
- * so it takes at once; one that comes in the middle, or falls behind the ring,
- * gets the whole answer so far in one piece: a frame of any size finds room in
- * an empty queue, thousands of small ones would not.
+ * Readers are on any loop (api/audience.h). Each knows what it has of the
+ * answer and takes the rest once a turn, pieces that came together as one. A
+ * stream that is slow takes it later. A live connection has a bounded queue of
+ * its own and must hear the pieces before the event that ends them, so it takes
+ * at once; one that comes in the middle gets the whole answer so far in one
+ * event, in place of what it may have from before.
  */
 #include "api/chat_frames.h"
 #include "api/chat_run_internal.h"
@@ -19,35 +18,23 @@ enum { READER_BYTES = 256 * 1024, NEWS_BYTES = 32 * CHAT_ANSWER_BYTES };
 
 /* Lives on its loop. */
 struct run_reader {
-    struct list link; /* in run->readers; under its lock */
-    struct task wake;
-    bool posted; /* under the run's lock: the task is on its way */
-    bool gone;
+    struct listener listener;
     struct chat_run *run; /* a reference */
-    struct loop *loop;
-    uint64_t at; /* in the ring, counted from the first event */
-    void (*news)(struct run_reader *reader);
+    bool has_start;
+    size_t reasoning, answer; /* how much of them it has */
     /* A stream, or who waits for the end: */
     struct call *call;
     struct http_exchange *x;
+    bool has_first;
     /* A live connection: */
     struct chat_hearing *hearing;
     struct list of_hearing; /* in hearing->readers */
     bool fresh;             /* it has got nothing yet */
 };
 
-void chat_run_wake_readers(struct chat_run *run)
+static void free_reader(struct listener *listener)
 {
-    for (struct list *at = run->readers.next; at != &run->readers; at = at->next) {
-        struct run_reader *reader = CONTAINER_OF(at, struct run_reader, link);
-        if (reader->posted) continue;
-        reader->posted = true;
-        loop_post(reader->loop, &reader->wake);
-    }
-}
-
-static void free_reader(struct run_reader *reader)
-{
+    struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
     chat_run_unref(reader->run);
     mem_free(reader);
 }
@@ -55,81 +42,106 @@ static void free_reader(struct run_reader *reader)
 static void leave(struct run_reader *reader)
 {
     struct chat_run *run = reader->run;
-    pthread_mutex_lock(&run->lock);
-    list_remove(&reader->link);
-    if (list_is_empty(&run->readers)) run->idle_us = loop_now_us(reader->loop);
-    bool posted = reader->posted;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
+    audience_drop(&reader->listener);
+    if (list_is_empty(&run->audience.listeners)) run->idle_us = loop_now_us(reader->listener.loop);
+    pthread_mutex_unlock(&run->audience.lock);
     list_remove(&reader->of_hearing);
-    reader->gone = true;
-    if (!posted) free_reader(reader); /* else its task does */
-}
-
-static void on_wake(struct task *task)
-{
-    struct run_reader *reader = CONTAINER_OF(task, struct run_reader, wake);
-    pthread_mutex_lock(&reader->run->lock);
-    reader->posted = false;
-    pthread_mutex_unlock(&reader->run->lock);
-    if (reader->gone) {
-        free_reader(reader);
-    } else {
-        reader->news(reader);
-    }
+    listener_end(&reader->listener);
 }
 
 static struct run_reader *reader_new(struct chat_run *run, struct api_loop *home,
-                                     void (*news)(struct run_reader *reader))
+                                     void (*news)(struct listener *listener))
 {
     struct run_reader *reader = NEW(struct run_reader);
     atomic_fetch_add(&run->refs, 1);
     reader->run = run;
-    reader->loop = home->loop;
-    reader->news = news;
-    reader->wake.run = on_wake;
-    list_init(&reader->link);
+    reader->listener.loop = home->loop;
+    reader->listener.news = news;
+    reader->listener.free = free_reader;
     list_init(&reader->of_hearing);
-    pthread_mutex_lock(&run->lock);
-    list_add_last(&run->readers, &reader->link);
+    pthread_mutex_lock(&run->audience.lock);
+    audience_add(&run->audience, &reader->listener);
     run->idle_us = 0;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     return reader;
 }
 
-/* What the reader does not have yet goes behind `news`, unless the ring has lost some of it. Gives
- * whether that was the end. Under the lock. */
-static bool take_news(struct run_reader *reader, struct buf *news, bool *lost_out)
+/* What a reader gets at once, as JSON: start, reasoning and delta at most. */
+struct pieces {
+    struct buf json[3];
+    size_t count;
+};
+
+static struct buf *add_piece(struct pieces *pieces)
+{
+    ASSERT(pieces->count < COUNT_OF(pieces->json));
+    struct buf *buf = &pieces->json[pieces->count++];
+    buf_init(buf, NEWS_BYTES);
+    return buf;
+}
+
+static void release_pieces(struct pieces *pieces)
+{
+    for (size_t i = 0; i < pieces->count; i++) buf_release(&pieces->json[i]);
+}
+
+static void take_new(const char *type, const struct buf *said, size_t *has, struct pieces *to)
+{
+    if (*has == said->len) return;
+    chat_frame_piece(add_piece(to), type, str_from(buf_str(said), *has));
+    *has = said->len;
+}
+
+/* What has been said and the reader does not have. Under the lock. */
+static void take_said(struct run_reader *reader, struct pieces *to)
 {
     struct chat_run *run = reader->run;
-    *lost_out = reader->at < run->ring_start;
-    if (!*lost_out) buf_add_str(news, str_from(buf_str(&run->ring), reader->at - run->ring_start));
-    reader->at = run->ring_start + run->ring.len;
-    return run->ended;
+    bool begun = run->answer.len + run->reasoning.len > 0;
+    if (begun && !reader->has_start) {
+        chat_frame_start(add_piece(to), str_of(run->site), str_of(run->named));
+        reader->has_start = true;
+    }
+    take_new("reasoning", &run->reasoning, &reader->reasoning, to);
+    take_new("delta", &run->answer, &reader->answer, to);
 }
 
 /* --- streams --- */
 
-static void stream_news(struct run_reader *reader)
+static void write_event(struct run_reader *reader, struct str json)
 {
-    struct buf news;
-    bool lost;
+    struct buf event;
+    buf_init(&event, NEWS_BYTES);
+    buf_add_str(&event, STR("data: "));
+    buf_add_str(&event, json);
+    buf_add_str(&event, STR("\n\n"));
+    http_stream_write(reader->x, buf_str(&event));
+    buf_release(&event);
+}
+
+static void stream_news(struct listener *listener)
+{
+    struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
+    struct chat_run *run = reader->run;
+    struct pieces pieces = {0};
     if (http_stream_queued(reader->x) > READER_BYTES) return;
-    buf_init(&news, NEWS_BYTES);
-    pthread_mutex_lock(&reader->run->lock);
-    bool ended = take_news(reader, &news, &lost);
-    pthread_mutex_unlock(&reader->run->lock);
-    if (lost) buf_add_str(&news, STR("data: {\"type\":\"reload\"}\n\n"));
-    http_stream_write(reader->x, buf_str(&news));
-    if (ended || lost) {
-        http_stream_end(reader->x, true);
-        leave(reader);
-    }
-    buf_release(&news);
+    pthread_mutex_lock(&run->audience.lock);
+    bool ended = run->ended;
+    take_said(reader, &pieces);
+    pthread_mutex_unlock(&run->audience.lock);
+    if (!reader->has_first) write_event(reader, run->first);
+    reader->has_first = true;
+    for (size_t i = 0; i < pieces.count; i++) write_event(reader, buf_str(&pieces.json[i]));
+    release_pieces(&pieces);
+    if (!ended) return;
+    if (run->last.len > 0) write_event(reader, buf_str(&run->last));
+    http_stream_end(reader->x, true);
+    leave(reader);
 }
 
 static void on_drained(void *ctx)
 {
-    stream_news(ctx);
+    stream_news(&((struct run_reader *)ctx)->listener);
 }
 
 static void on_stream_gone(void *ctx)
@@ -154,17 +166,18 @@ void chat_run_join(struct chat_run *run, struct call *call)
     if (x->connection == NULL) {
         on_stream_gone(reader);
     } else {
-        stream_news(reader);
+        stream_news(&reader->listener);
     }
 }
 
 /* --- the end --- */
 
-static void end_news(struct run_reader *reader)
+static void end_news(struct listener *listener)
 {
-    pthread_mutex_lock(&reader->run->lock);
+    struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
+    pthread_mutex_lock(&reader->run->audience.lock);
     bool ended = reader->run->ended;
-    pthread_mutex_unlock(&reader->run->lock);
+    pthread_mutex_unlock(&reader->run->audience.lock);
     if (!ended) return;
     call_no_content(reader->call);
     call_reply(reader->call);
@@ -176,7 +189,7 @@ void chat_run_stop(struct chat_run *run, struct call *call)
     struct run_reader *reader = reader_new(run, call->home, end_news);
     reader->call = call;
     chat_run_stop_soon(run);
-    end_news(reader); /* it may have ended */
+    end_news(&reader->listener); /* it may have ended */
 }
 
 /* --- live connections --- */
@@ -191,8 +204,7 @@ struct chat_hearing {
     struct buf frame;
 };
 
-/* {"type":"delta",…} of the ring or ours becomes an event of the topic, which says of which turn.
- */
+/* {"type":"delta",…} becomes an event of the topic, which says of which turn. */
 static void say_piece(struct chat_hearing *hearing, uint64_t turn, struct str json)
 {
     struct buf *to = &hearing->frame;
@@ -206,61 +218,38 @@ static void say_piece(struct chat_hearing *hearing, uint64_t turn, struct str js
     hearing->heard(hearing->ctx, buf_str(to));
 }
 
-/* The turns and the end of an answer are events of their own, with numbers. */
-static bool is_piece(struct str json)
-{
-    static const char *const kinds[] = {"start", "delta", "reasoning"};
-    struct str head = STR("{\"type\":\""), rest = str_from(json, head.len);
-    struct str kind = str_head(rest, str_find_byte(rest, '"'));
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        if (str_eq(kind, str_of(kinds[i]))) return true;
-    }
-    return false;
-}
-
-static void say_ring(struct chat_hearing *hearing, uint64_t turn, struct str events)
-{
-    while (events.len > 0) {
-        size_t end = str_find(events, STR("\n\n"));
-        struct str json = str_from(str_head(events, end), STR("data: ").len);
-        if (is_piece(json)) say_piece(hearing, turn, json);
-        events = str_from(events, end + 2);
-    }
-}
-
 /* Everything so far, in place of what the reader may have. Nothing when nobody has begun to answer.
  * Under the lock. */
-static void write_so_far(struct run_reader *reader, struct buf *news)
+static void take_so_far(struct run_reader *reader, struct pieces *to)
 {
     struct chat_run *run = reader->run;
-    reader->at = run->ring_start + run->ring.len;
-    if (run->site[0] == '\0') return;
-    chat_frame_so_far(news, str_of(run->site), str_of(run->named), buf_str(&run->reasoning),
-                      buf_str(&run->answer));
+    reader->fresh = false;
+    if (run->answer.len + run->reasoning.len == 0) return;
+    chat_frame_so_far(add_piece(to), str_of(run->site), str_of(run->named),
+                      buf_str(&run->reasoning), buf_str(&run->answer));
+    reader->has_start = true;
+    reader->reasoning = run->reasoning.len;
+    reader->answer = run->answer.len;
 }
 
-static void live_news(struct run_reader *reader)
+static void live_news(struct listener *listener)
 {
+    struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
     struct chat_run *run = reader->run;
-    struct buf news;
-    bool lost;
-    buf_init(&news, NEWS_BYTES);
-    pthread_mutex_lock(&run->lock);
-    bool so_far = reader->fresh, ended = run->ended;
-    if (!so_far) {
-        take_news(reader, &news, &lost);
-        so_far = lost;
+    struct pieces pieces = {0};
+    pthread_mutex_lock(&run->audience.lock);
+    bool ended = run->ended;
+    if (reader->fresh) {
+        take_so_far(reader, &pieces);
+    } else {
+        take_said(reader, &pieces);
     }
-    if (so_far) write_so_far(reader, &news);
-    reader->fresh = false;
-    pthread_mutex_unlock(&run->lock);
-    if (!so_far) {
-        say_ring(reader->hearing, run->turn.id, buf_str(&news));
-    } else if (news.len > 0) {
-        say_piece(reader->hearing, run->turn.id, buf_str(&news));
+    pthread_mutex_unlock(&run->audience.lock);
+    for (size_t i = 0; i < pieces.count; i++) {
+        say_piece(reader->hearing, run->turn.id, buf_str(&pieces.json[i]));
     }
+    release_pieces(&pieces);
     if (ended) leave(reader);
-    buf_release(&news);
 }
 
 struct chat_hearing *chat_hear(struct api_loop *home, uint64_t chat, chat_heard *heard, void *ctx)
@@ -287,7 +276,7 @@ void chat_hear_news(struct chat_hearing *hearing)
 {
     for (struct list *at = hearing->readers.next, *next; at != &hearing->readers; at = next) {
         next = at->next;
-        live_news(CONTAINER_OF(at, struct run_reader, of_hearing));
+        live_news(&CONTAINER_OF(at, struct run_reader, of_hearing)->listener);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * api/chat_run.c: one lock for each run guards its ring, its readers and what
- * it has said; all else is the home loop's. Who reads is in chat_readers.c.
+ * api/chat_run.c: one lock for each run guards what it has said and its readers;
+ * all else is the home loop's. Who reads is in chat_readers.c.
  */
 #include "api/chat_run.h"
 
@@ -12,9 +12,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static const int64_t SAVE_US = 5 * 1000000; /* between two times that half an answer is stored */
+static const int64_t SAVE_US = 5 * 1000000, /* between two times that half an answer is stored */
+    ALIVE_US = 20 * 1000000,                /* the same when nothing has come */
+    SILENT_US = INT64_C(90) * 1000000;      /* who was not heard of for so long is dead */
 
-enum { RING_BYTES = 256 * 1024, ANSWER_BYTES = CHAT_ANSWER_BYTES };
+enum { ANSWER_BYTES = CHAT_ANSWER_BYTES };
 
 /* --- registry --- */
 
@@ -84,55 +86,31 @@ struct chat_run *chat_run_find(struct chat_runs *runs, uint64_t turn)
 void chat_run_unref(struct chat_run *run)
 {
     if (atomic_fetch_sub(&run->refs, 1) != 1) return;
-    pthread_mutex_destroy(&run->lock);
-    buf_release(&run->ring);
+    audience_release(&run->audience);
     buf_release(&run->answer);
     buf_release(&run->reasoning);
-    buf_release(&run->frame);
+    buf_release(&run->last);
     arena_release(&run->arena);
     mem_free(run);
 }
 
-/* --- ring --- */
-
-/* The older half goes, at the end of an event. */
-static void make_room(struct chat_run *run)
-{
-    struct str half = str_from(buf_str(&run->ring), run->ring.len / 2);
-    size_t cut = run->ring.len / 2 + str_find(half, STR("\n\n")) + 2;
-    run->ring_start += cut;
-    run->ring.len -= cut;
-    memmove(run->ring.at, run->ring.at + cut, run->ring.len);
-}
-
-/* Under the lock. */
-static void add_event(struct chat_run *run, struct str json)
-{
-    if (run->ring.len > RING_BYTES) make_room(run);
-    buf_add_str(&run->ring, STR("data: "));
-    buf_add_str(&run->ring, json);
-    buf_add_str(&run->ring, STR("\n\n"));
-    chat_run_wake_readers(run);
-}
-
-static void tell(struct chat_run *run, struct str json, bool last)
-{
-    pthread_mutex_lock(&run->lock);
-    add_event(run, json);
-    run->ended = last;
-    pthread_mutex_unlock(&run->lock);
-}
-
 /* --- the end --- */
+
+static void tell_end(struct chat_run *run)
+{
+    pthread_mutex_lock(&run->audience.lock);
+    run->ended = true;
+    audience_wake(&run->audience);
+    pthread_mutex_unlock(&run->audience.lock);
+}
 
 /* The offline engine has no opinion on titles. */
 static void ask_for_title(struct chat_run *run)
 {
-    if (run->title.len == 0 || !str_eq(run->turn.status, STR("complete"))) return;
+    if (!run->wants_title || !str_eq(run->turn.status, STR("complete"))) return;
     if (str_eq(run->turn.site, STR("offline"))) return;
     struct chat_entitled chat = {.owner = run->owner,
                                  .chat = run->turn.chat,
-                                 .title = run->title,
                                  .model = run->model,
                                  .question = run->messages[run->message_count - 1].text,
                                  .answer = run->turn.content};
@@ -142,9 +120,9 @@ static void ask_for_title(struct chat_run *run)
 static void on_stored(struct chat_deed *deed, enum err err)
 {
     struct chat_run *run = CONTAINER_OF(deed, struct chat_run, end);
-    if (err) chat_frame_error(&run->frame, "not_stored", "the answer could not be stored");
+    if (err) chat_frame_error(&run->last, "not_stored", "the answer could not be stored");
     forget(run);
-    tell(run, buf_str(&run->frame), true);
+    tell_end(run);
     if (!err) ask_for_title(run);
     list_remove(&run->link);
     chat_run_unref(run);
@@ -159,7 +137,7 @@ static enum err apply_end(struct chat_deed *deed, struct why *why)
     return err;
 }
 
-/* run->frame is the last event; it is told when the end is durable. */
+/* run->last is told when the end is durable. */
 static void store_end(struct chat_run *run, const char *status, const struct llm_usage *usage)
 {
     run->call = NULL;
@@ -188,7 +166,7 @@ static void stop_now(struct chat_run *run, const char *status, const char *detai
     struct llm_usage usage = {-1, -1, -1, -1, false};
     if (run->call) usage = llm_cancel(run->call);
     str_copy(run->detail, sizeof(run->detail), str_of(detail));
-    chat_frame_interrupted(&run->frame, &usage);
+    chat_frame_interrupted(&run->last, &usage);
     store_end(run, status, &usage);
 }
 
@@ -209,10 +187,11 @@ static size_t bytes_said(const struct chat_run *run)
     return run->answer.len + run->reasoning.len;
 }
 
-static void plan_save(struct chat_run *run)
+static void plan_save(struct chat_run *run, int64_t after_us)
 {
-    if (run->saving || run->save.at_us) return;
-    deadline_set(run->home->loop, &run->save, loop_now_us(run->home->loop) + SAVE_US);
+    int64_t at_us = loop_now_us(run->home->loop) + after_us;
+    if (run->saving || (run->save.at_us && run->save.at_us <= at_us)) return;
+    deadline_set(run->home->loop, &run->save, at_us);
 }
 
 static void on_saved(struct chat_deed *deed, enum err err)
@@ -221,7 +200,7 @@ static void on_saved(struct chat_deed *deed, enum err err)
     struct chat_run *run = save->run;
     run->saving = false;
     if (!err) run->saved = save->bytes;
-    if (run->call && bytes_said(run) > run->saved) plan_save(run);
+    if (run->call) plan_save(run, bytes_said(run) > run->saved ? SAVE_US : ALIVE_US);
     arena_release(&save->arena);
     mem_free(save);
     chat_run_unref(run);
@@ -229,7 +208,8 @@ static void on_saved(struct chat_deed *deed, enum err err)
 
 static enum err apply_save(struct chat_deed *deed, struct why *why)
 {
-    return chat_turns_save(deed->act.db, &CONTAINER_OF(deed, struct save, deed)->turn, why);
+    const struct save *save = CONTAINER_OF(deed, struct save, deed);
+    return chat_turns_save(deed->act.db, &save->turn, deed->act.now_us, why);
 }
 
 static void on_save_due(struct deadline *deadline)
@@ -259,23 +239,20 @@ static void on_save_due(struct deadline *deadline)
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct chat_run *run = ctx;
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     str_copy(run->site, sizeof(run->site), site);
     str_copy(run->named, sizeof(run->named), model);
-    pthread_mutex_unlock(&run->lock);
-    chat_frame_start(&run->frame, site, model);
-    tell(run, buf_str(&run->frame), false);
+    audience_wake(&run->audience);
+    pthread_mutex_unlock(&run->audience.lock);
 }
 
-/* Into what is kept and into the ring as one: who joins gets it in one of them. */
-static void tell_piece(struct chat_run *run, struct buf *kept, const char *type, struct str piece)
+static void tell_piece(struct chat_run *run, struct buf *kept, struct str piece)
 {
-    chat_frame_piece(&run->frame, type, piece);
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     buf_add_str(kept, piece);
-    add_event(run, buf_str(&run->frame));
-    pthread_mutex_unlock(&run->lock);
-    plan_save(run);
+    audience_wake(&run->audience);
+    pthread_mutex_unlock(&run->audience.lock);
+    plan_save(run, SAVE_US);
 }
 
 static void on_text(void *ctx, struct str piece)
@@ -284,24 +261,30 @@ static void on_text(void *ctx, struct str piece)
     if (run->answer.len + piece.len > ANSWER_BYTES) {
         stop_now(run, "cut_off", "the answer is longer than this server keeps");
     } else {
-        tell_piece(run, &run->answer, "delta", piece);
+        tell_piece(run, &run->answer, piece);
     }
 }
 
 static void on_reasoning(void *ctx, struct str piece)
 {
     struct chat_run *run = ctx;
-    tell_piece(run, &run->reasoning, "reasoning", piece);
+    tell_piece(run, &run->reasoning, piece);
 }
 
 static void on_end(void *ctx, const struct llm_result *result)
 {
     struct chat_run *run = ctx;
     bool cancelled = result->end == LLM_CANCELLED;
+    if (run->site[0] == '\0') { /* without a word: nobody has been named */
+        pthread_mutex_lock(&run->audience.lock);
+        str_copy(run->site, sizeof(run->site), result->site);
+        str_copy(run->named, sizeof(run->named), result->model);
+        pthread_mutex_unlock(&run->audience.lock);
+    }
     if (result->end != LLM_COMPLETE) {
         str_copy(run->detail, sizeof(run->detail), str_of(result->why.text));
     }
-    chat_frame_end(&run->frame, result);
+    chat_frame_end(&run->last, result);
     store_end(run, cancelled ? "interrupted" : llm_end_name(result->end), &result->usage);
 }
 
@@ -312,9 +295,9 @@ static void on_linger(struct deadline *deadline)
 {
     struct chat_run *run = CONTAINER_OF(deadline, struct chat_run, linger);
     int64_t now_us = loop_now_us(run->home->loop);
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     int64_t idle_us = run->idle_us;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     int64_t linger_us = run->api->settings->chat_linger_s * 1000000;
     if (idle_us && now_us - idle_us >= linger_us) {
         stop_now(run, "interrupted", "nobody read the answer any more");
@@ -328,7 +311,8 @@ static void on_linger(struct deadline *deadline)
 static void copy_question(struct chat_run *run, const struct chat_plan *plan)
 {
     run->model = arena_copy(&run->arena, plan->model);
-    run->title = arena_copy(&run->arena, plan->title);
+    run->first = arena_copy(&run->arena, plan->first);
+    run->wants_title = plan->wants_title;
     run->messages = ARENA_ARRAY(&run->arena, struct llm_message, plan->count);
     run->message_count = plan->count;
     for (size_t i = 0; i < plan->count; i++) {
@@ -346,18 +330,15 @@ struct chat_run *chat_run_new(struct api *api, const struct chat_plan *plan)
     run->turn.id = plan->turn;
     run->turn.chat = plan->chat;
     copy_question(run, plan);
-    pthread_mutex_init(&run->lock, NULL);
-    list_init(&run->readers);
+    audience_init(&run->audience);
     list_init(&run->link);
     list_init(&run->linger.link);
     run->linger.fired = on_linger;
     list_init(&run->save.link);
     run->save.fired = on_save_due;
-    buf_init(&run->ring, RING_BYTES + 16 * ANSWER_BYTES);
     buf_init(&run->answer, ANSWER_BYTES);
     buf_init(&run->reasoning, ANSWER_BYTES);
-    buf_init(&run->frame, 8 * ANSWER_BYTES);
-    tell(run, plan->first, false);
+    buf_init(&run->last, ANSWER_BYTES);
     remember(run);
     return run;
 }
@@ -366,20 +347,17 @@ void chat_run_drop(struct chat_run *run)
 {
     if (run == NULL) return;
     forget(run);
-    pthread_mutex_lock(&run->lock);
-    run->ended = true;
-    chat_run_wake_readers(run);
-    pthread_mutex_unlock(&run->lock);
+    tell_end(run);
     chat_run_unref(run);
 }
 
 void chat_run_begin(struct chat_run *run, struct api_loop *home)
 {
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     run->home = home;
-    if (list_is_empty(&run->readers)) run->idle_us = loop_now_us(home->loop);
+    if (list_is_empty(&run->audience.listeners)) run->idle_us = loop_now_us(home->loop);
     bool stop = run->stop;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     list_add_last(&home->runs, &run->link);
     if (stop || home->draining) {
         stop_now(run, stop ? "interrupted" : "cut_off", stop ? "" : "the server restarts");
@@ -399,6 +377,7 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home)
     }
     run->call = llm_start(home->llm, &request, &run_events, run);
     deadline_set(home->loop, &run->linger, loop_now_us(home->loop) + 1000000);
+    plan_save(run, ALIVE_US);
 }
 
 void chat_run_drain(struct api_loop *home)
@@ -426,10 +405,10 @@ static void on_stop(struct task *task)
 
 void chat_run_stop_soon(struct chat_run *run)
 {
-    pthread_mutex_lock(&run->lock);
+    pthread_mutex_lock(&run->audience.lock);
     run->stop = true;
     struct api_loop *home = run->home;
-    pthread_mutex_unlock(&run->lock);
+    pthread_mutex_unlock(&run->audience.lock);
     if (home == NULL) return; /* chat_run_begin() will see it */
     struct stop_errand *errand = NEW(struct stop_errand);
     atomic_fetch_add(&run->refs, 1);
@@ -453,24 +432,33 @@ static void tell_cut_off(void *ctx, const struct chat_turn *turn)
     chat_tell_answered(ctx, turn);
 }
 
+struct cutting {
+    struct arena arena;
+    struct act act;
+    bool alone;
+};
+
 static enum err apply_cut_off(void *ctx, struct db *db, struct why *why)
 {
-    struct act act;
-    act_init(&act, db, ctx, clock_wall_us(), (struct user_id){0}, ROLE_MEMBER);
-    enum err err = chat_turns_cut_off(db, STR("the server stopped while it was written"),
-                                      tell_cut_off, &act, why);
-    return err ? err : act_store(&act, why);
+    struct cutting *cutting = ctx;
+    int64_t now_us = clock_wall_us();
+    act_init(&cutting->act, db, &cutting->arena, now_us, (struct user_id){0}, ROLE_MEMBER);
+    enum err err = chat_turns_cut_off(db, cutting->alone ? INT64_MAX : now_us - SILENT_US,
+                                      STR("the server stopped while it was written"), tell_cut_off,
+                                      &cutting->act, why);
+    return err ? err : act_store(&cutting->act, why);
 }
 
-/* Nobody listens yet: who comes back finds it in the log. */
-enum err chat_runs_cut_off(struct api *api, struct why *why)
+enum err chat_runs_cut_off(struct api *api, bool alone, struct why *why)
 {
     struct db *db;
-    struct arena arena = {0};
+    struct cutting cutting = {.alone = alone};
     enum err err = store_connect(api->store, &db, why);
     if (err) return err;
-    err = store_write(api->store, db, apply_cut_off, &arena, why);
-    arena_release(&arena);
+    err = store_write(api->store, db, apply_cut_off, &cutting, why);
+    /* At start there is no hub, and nobody listens: who comes back finds it in the log. */
+    if (!err && api->hub) act_publish(&cutting.act, api->hub);
+    arena_release(&cutting.arena);
     db_close(db);
     return err;
 }

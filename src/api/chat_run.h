@@ -3,10 +3,10 @@
  * api/chat_run.h: an answer under way in a member's conversation.
  *
  * A run belongs to the loop that began it; readers are on any loop. What was
- * said stands in a bounded ring as server-sent events, so whoever joins late
- * gets it from the first word, each once, or is told to load anew. The answer
- * is stored with its true end before its last event is told. It goes on when
- * its readers vanish, for chat-linger-seconds.
+ * said only grows, and each reader knows how much of it it has: whoever joins
+ * late gets it from the first word, each once. The answer is stored with its
+ * true end before its last event is told. It goes on when its readers vanish,
+ * for chat-linger-seconds.
  *
  *     chat_run_new() in the transaction that stores the question
  *       → chat_run_begin() on the loop, or chat_run_drop()
@@ -21,8 +21,11 @@ struct chat_runs; /* those of a process, by their turn */
 
 struct chat_runs *chat_runs_new(void);
 void chat_runs_free(struct chat_runs *runs); /* NULL is fine */
-/* At start, when no other instance is there: whoever wrote what is still `streaming` is dead. */
-MUST_USE enum err chat_runs_cut_off(struct api *api, struct why *why);
+/* Answers still `streaming` whose writer has died become `cut_off`. At start, when no other
+ * instance is there, all of them. With others, now and then, those that nobody has said to be alive
+ * for a minute and a half: every run says so each twenty seconds. Clocks of instances that are
+ * further apart than that would take an answer for dead that is not; its true end mends it. */
+MUST_USE enum err chat_runs_cut_off(struct api *api, bool alone, struct why *why);
 
 struct chat_plan {
     struct user_id owner;
@@ -31,7 +34,7 @@ struct chat_plan {
     size_t count;
     struct str model;
     struct str first; /* the JSON of the first event */
-    struct str title; /* to be replaced by a better one when it is complete; empty: not */
+    bool wants_title; /* when it is complete */
 };
 
 /* Texts are copied. Any thread. */

@@ -2,8 +2,7 @@
 /* api/chat_run_internal.h: what chat_run.c (answers) and chat_readers.c (who reads them) share. */
 #pragma once
 
-#include <pthread.h>
-
+#include "api/audience.h"
 #include "api/chat_deed.h"
 #include "api/chat_run.h"
 #include "base/map.h"
@@ -25,31 +24,25 @@ struct chat_run {
     struct arena arena;       /* what is asked */
     struct llm_message *messages;
     size_t message_count;
-    struct str model, title;
+    struct str model;
+    struct str first; /* its first event */
+    bool wants_title;
 
-    pthread_mutex_t lock;
-    struct buf ring;     /* whole events */
-    uint64_t ring_start; /* how much was dropped before it */
+    struct audience audience; /* under its lock: */
     bool ended, stop;
-    struct list readers;
     int64_t idle_us; /* since when nobody reads; 0: somebody does */
-    /* Written by the home loop under the lock, so it reads them without. */
+    /* Written by the home loop under the lock, so it reads them without. They only grow. */
     struct buf answer, reasoning;
-    char site[100], named[200];
+    char site[100], named[200]; /* empty until the first piece */
 
     /* The home loop's. */
     struct list link; /* in home->runs */
     struct api_loop *home;
     struct llm_call *call;
     struct deadline linger, save;
-    bool saving;  /* what came so far is on its way to the store */
-    size_t saved; /* bytes of it that are there */
-    struct buf frame;
+    bool saving;     /* what came so far is on its way to the store */
+    size_t saved;    /* bytes of it that are there */
+    struct buf last; /* its last event; never changed once it has ended */
     char detail[400], status[16];
     struct chat_deed end;
 };
-
-/* --- chat_readers.c; each under the run's lock --- */
-
-/* Something was added to the ring, or the run has ended. */
-void chat_run_wake_readers(struct chat_run *run);

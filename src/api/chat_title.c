@@ -19,7 +19,7 @@ struct chat_title {
     struct llm_call *call;
     struct arena arena;
     uint64_t chat;
-    struct str from, to;
+    struct str to;
     bool offline;
     struct buf said;
 };
@@ -119,7 +119,7 @@ static enum err apply_title(struct chat_deed *deed, struct why *why)
     struct act *act = &deed->act;
     struct chat chat;
     bool changed;
-    enum err err = chats_entitle(act->db, title->chat, title->from, title->to, &changed, why);
+    enum err err = chats_entitle(act->db, title->chat, title->to, &changed, why);
     if (err || !changed) return err;
     err = chats_load(act->db, act->arena, act->me, title->chat, &chat, why);
     if (!err) chat_tell_updated(act, &chat);
@@ -206,7 +206,6 @@ void chat_title_ask(struct api_loop *home, const struct chat_entitled *chat)
     title->home = home;
     title->deed.owner = chat->owner;
     title->chat = chat->chat;
-    title->from = arena_copy(&title->arena, chat->title);
     list_init(&title->link);
     list_add_last(&home->titles, &title->link);
     buf_init(&title->said, SAID_BYTES);

@@ -4,8 +4,8 @@
  *
  * It is named by the first words of its question at once. When its first answer
  * is complete, the model that gave it is asked for a few words more fitting;
- * they take the place of the first words if these still stand there, so a
- * member's own title stays. Whatever goes wrong leaves the first words.
+ * they take the place of the first words unless a member has chosen a title
+ * meanwhile. Whatever goes wrong, or takes half a minute, leaves the first words.
  */
 #pragma once
 
@@ -14,7 +14,6 @@
 struct chat_entitled {
     struct user_id owner;
     uint64_t chat;
-    struct str title; /* as it is */
     struct str model; /* as the answer was asked for */
     struct str question, answer;
 };

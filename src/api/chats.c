@@ -61,6 +61,7 @@ static enum err read_draft(struct call *call, struct chat *chat, struct why *why
     struct str system = input_str(call, "system", false);
     err = input_check(call, why);
     if (!err && title.at) err = text_check("title", title, 1, 200, &chat->title, why);
+    if (title.at) chat->automatic = false;
     if (!err && model.at) err = text_check("model", model, 0, 200, &chat->model, why);
     if (!err && system.at) err = text_check("system", system, 0, QUESTION_MAX, &chat->system, why);
     return err;
@@ -245,19 +246,15 @@ static size_t write_messages(const struct chat *chat, const struct line *line,
     return count;
 }
 
-/* Nobody has named it, and no answer in this line has been asked for a name: the first words of
- * the question stand there. A member who chose just these is taken for one who did not. */
-static struct str title_to_better(const struct chat *chat, const struct line *line)
+/* Nobody has named it, and no answer in this line has been asked for a name. */
+static bool wants_title(const struct chat *chat, const struct line *line)
 {
-    const struct chat_turn *first = &line->turns[line->count - 1];
-    if (first->parent != 0 || !str_eq(chat->title, chat_first_words(first->content))) {
-        return STR("");
-    }
+    if (!chat->automatic || line->turns[line->count - 1].parent != 0) return false;
     for (size_t i = 0; i < line->count; i++) {
         const struct chat_turn *turn = &line->turns[i];
-        if (turn->by_model && str_eq(turn->status, STR("complete"))) return STR("");
+        if (turn->by_model && str_eq(turn->status, STR("complete"))) return false;
     }
-    return chat->title;
+    return true;
 }
 
 /* Store the empty answer to `question` and plan it. The reply as it stands then is what an
@@ -294,7 +291,7 @@ static enum err plan_answer(struct call *call, struct chat *chat, uint64_t quest
                              .count = write_messages(chat, line, messages),
                              .model = model.len ? model : chat->model,
                              .first = buf_str(&call->x->reply),
-                             .title = title_to_better(chat, line)};
+                             .wants_title = wants_title(chat, line)};
     call->run = chat_run_new(call->api, &plan);
     call->after = begin_answer;
     return OK;
@@ -305,6 +302,7 @@ static enum err name_chat(struct call *call, struct chat *chat, struct str text,
 {
     if (chat->title.len) return OK;
     chat->title = chat_first_words(text);
+    chat->automatic = true;
     enum err err = chats_save(call->db, chat, why);
     if (!err) chat_tell_updated(&call->act, chat);
     return err;

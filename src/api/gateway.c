@@ -48,6 +48,7 @@ enum err gateway_open(const struct settings *settings, struct store *store, stru
     gateway->prices = prices;
     gateway->ledger = ledger_new(store, workers, prices);
     gateway->share = settings->llm_share;
+    pthread_mutex_init(&gateway->lock, NULL);
     if (settings->llm_cache) gateway->answers = answers_new((size_t)settings->llm_cache_bytes);
     *gateway_out = gateway;
     return OK;
@@ -72,14 +73,26 @@ void gateway_free(struct gateway *gateway)
     ledger_free(gateway->ledger);
     prices_free(gateway->prices);
     answers_free(gateway->answers);
+    ASSERT(gateway->shared.count == 0);
+    map_release(&gateway->shared);
+    pthread_mutex_destroy(&gateway->lock);
     mem_free(gateway);
+}
+
+struct gateway_counts gateway_counts(const struct gateway *gateway)
+{
+    return (struct gateway_counts){atomic_load(&gateway->asked),
+                                   atomic_load(&gateway->shared_answers),
+                                   atomic_load(&gateway->kept)};
 }
 
 struct gateway_loop *gateway_loop_open(struct api_loop *home)
 {
     struct gateway_loop *gateway = NEW(struct gateway_loop);
     gateway->home = home;
+    list_init(&gateway->readers);
     list_init(&gateway->flights);
+    buf_init(&gateway->events, 2 * LIMIT_REPLY_BYTES);
     list_init(&gateway->embeddings);
     gateway->models = models_new();
     return gateway;
@@ -105,9 +118,9 @@ void gateway_abort(struct api_loop *home)
 void gateway_loop_close(struct gateway_loop *gateway)
 {
     if (gateway == NULL) return;
-    ASSERT(list_is_empty(&gateway->flights));
+    ASSERT(list_is_empty(&gateway->readers) && list_is_empty(&gateway->flights));
     forget_keys(gateway);
-    map_release(&gateway->shared);
+    buf_release(&gateway->events);
     models_free(gateway->models);
     mem_free(gateway);
 }
@@ -176,7 +189,7 @@ static enum err go_on(struct call *call, gateway_begin *begin, const struct api_
     call->x->log_user = key->user.value;
     if (call->home->gateway->closed) return why_set(why, ERR_BUSY, "the server is stopping");
     /* While a worker looked: nobody would tell the model to stop. */
-    if (call->x->connection == NULL) return why_set(why, ERR_CANCELLED, "the program has gone");
+    if (http_is_gone(call->x)) return why_set(why, ERR_CANCELLED, "the program has gone");
     return begin(call, key, why);
 }
 

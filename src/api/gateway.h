@@ -29,4 +29,12 @@ void gateway_notice(struct api_loop *home, const struct hub_notice *notice);
 void gateway_abort(struct api_loop *home);
 void gateway_loop_close(struct gateway_loop *gateway); /* after gateway_abort(); NULL is fine */
 
+/* Chats since the start, by where their answer comes from. Any thread. */
+struct gateway_counts {
+    uint64_t asked;  /* a call of their own */
+    uint64_t shared; /* one under way */
+    uint64_t kept;
+};
+struct gateway_counts gateway_counts(const struct gateway *gateway);
+
 handler gateway_chat, gateway_embeddings, gateway_models;

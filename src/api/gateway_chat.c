@@ -3,9 +3,17 @@
  * api/gateway_chat.c: POST /v1/chat/completions.
  *
  * A flight is one call of a model; its readers are the requests that wait for
- * it: one, or, with llm-share, all on this loop that asked the very same. What
- * has been said is kept in the flight, so that a reader who comes late hears
- * it from the first word. The last reader who leaves cancels the call.
+ * it: one, or, with llm-share, all of the process that asked the very same.
+ * What has been said is kept in the flight and each reader knows how much of it
+ * it has: one who comes late hears all from the first word, and one who reads
+ * slowly gets larger pieces later and holds nobody up. Only when all are slow
+ * is the model held back. The last reader who leaves cancels the call.
+ *
+ * The call belongs to the loop that began it, its home. Readers there are near:
+ * they get each piece as it comes. The others are far: listeners of the flight
+ * (api/audience.h), who take what has come once a turn of their own loop. They
+ * change nothing at home but by a task to it. Without llm-share there is neither
+ * lock nor table.
  *
  * The call is booked on its first reader; the others cost their keys nothing.
  *
@@ -18,234 +26,350 @@
 
 enum {
     OUTPUT_TOKENS = 1024, /* reserved where the program set no limit */
-    QUEUE_HIGH = 256 * 1024,
-    QUEUE_HIGH_SHARED = 4 * 1024 * 1024,
-    EVENT_BYTES_MAX = 32 * 1024 * 1024
+    QUEUE_HIGH = 256 * 1024
 };
+
+static const struct llm_usage nothing = {0};
 
 struct flight {
-    struct list link;
+    atomic_uint refs; /* its home's, each reader's, each task's */
+    struct gateway *gateway;
+    struct audience far; /* of struct reader, by `listener` */
+    struct buf mark;     /* of what was asked; empty: not shared, not kept */
+    bool shared;         /* others may join: what follows is under the lock of `far` */
+    bool keep;           /* the answer may be kept */
+
+    struct said *said;         /* a reference; never changed once it is over */
+    bool opened, over;         /* over: everybody has been booked */
+    struct llm_result failure; /* when it is over; without site and model */
+    bool good;                 /* there was none */
+    size_t readers, stuck;     /* how many there are, and how many of them are */
+    uint64_t joined;           /* how many there ever were */
+    bool held;                 /* the model is */
+    struct payer payer;        /* the last reader, when it has left and the call is not over */
+    bool resuming;             /* the task is on its way */
+    struct task resume, abandon;
+
+    /* Its home's. */
+    struct list link; /* in home->flights */
     struct gateway_loop *home;
     struct llm_call *call; /* NULL: over */
-    struct list readers;
-    struct said *said; /* a reference */
-    struct buf mark;   /* of what was asked; empty: not shared, not kept */
-    bool shared;       /* in home->shared */
-    bool keep;         /* the answer may be kept */
-    bool opened, paused;
+    struct list near;      /* of struct reader, by `near` */
 };
 
-/* Lives in its call's arena. */
-struct reader {
-    struct list link;
-    struct flight *flight;
-    struct call *call;
-    struct key_id key;
-    uint64_t reserved, input_estimate;
-    bool stream, include_usage, begun;
-};
-
-#define EACH_READER(flight, reader)                                                                \
-    for (struct list *at_ = (flight)->readers.next, *next_ = at_->next;                            \
-         at_ != &(flight)->readers && ((reader) = CONTAINER_OF(at_, struct reader, link), true);   \
-         at_ = next_, next_ = at_->next)
-
-/* --- booking --- */
-
-static void settle(const struct flight *flight, const struct reader *reader,
-                   const struct llm_usage *usage, bool shared)
+static void lock(struct flight *flight)
 {
-    struct ledger_use use = {.key = reader->key,
-                             .reserved = reader->reserved,
-                             .site = str_of(flight->said->site),
-                             .model = str_of(flight->said->model),
-                             .usage = *usage,
-                             .input_estimate = reader->input_estimate,
-                             .shared = shared};
-    ledger_settle(reader->call->api->gateway->ledger, &use);
+    if (flight->shared) pthread_mutex_lock(&flight->far.lock);
 }
 
-/* --- streams --- */
-
-static void reader_gone(void *ctx);
-static void reader_drained(void *ctx);
-
-static void begin_stream(struct reader *reader)
+static void unlock(struct flight *flight)
 {
-    struct http_exchange *x = reader->call->x;
-    reader->begun = true;
-    x->status = 200;
-    x->content_type = "text/event-stream; charset=utf-8";
-    http_add_header(x, "Cache-Control", STR("no-cache"));
-    http_add_header(x, "X-Accel-Buffering", STR("no")); /* nginx must not gather it */
-    call_begin_stream(
-        reader->call,
-        (struct http_stream_events){.drained = reader_drained, .gone = reader_gone, .ctx = reader});
+    if (flight->shared) pthread_mutex_unlock(&flight->far.lock);
 }
 
-static void write_events(struct reader *reader, const struct buf *events)
+static void unref_flight(struct flight *flight)
 {
-    struct flight *flight = reader->flight;
-    struct http_exchange *x = reader->call->x;
-    http_stream_write(x, buf_str(events));
-    if (flight == NULL || flight->call == NULL || flight->paused) return;
-    /* A slow reader holds the model back; those who share it, only when very much waits. */
-    bool alone = flight->readers.next->next == &flight->readers;
-    size_t high = alone ? QUEUE_HIGH : QUEUE_HIGH_SHARED;
-    if (http_stream_queued(x) < high) return;
-    http_stream_flush(x);
-    if (http_stream_queued(x) < high) return;
-    flight->paused = true;
-    llm_pause(flight->call);
-}
-
-/* The readers have changed, or one has caught up: who is still too slow will pause it again. */
-static void go_on(struct flight *flight)
-{
-    if (!flight->paused || flight->call == NULL) return;
-    flight->paused = false;
-    llm_resume(flight->call);
-}
-
-static void reader_drained(void *ctx)
-{
-    struct reader *reader = ctx;
-    if (reader->flight) go_on(reader->flight);
-}
-
-static void catch_up(struct reader *reader)
-{
-    struct buf events;
-    begin_stream(reader);
-    buf_init(&events, EVENT_BYTES_MAX);
-    said_chunk_past(reader->flight->said, &events);
-    write_events(reader, &events);
-    buf_release(&events);
-}
-
-static void write_all(struct flight *flight, const struct buf *events)
-{
-    struct reader *reader;
-    EACH_READER(flight, reader)
-    {
-        if (reader->stream) write_events(reader, events);
-    }
-}
-
-/* --- replies --- */
-
-/* The stream's last words. */
-static void end_stream(struct reader *reader, const struct said *said)
-{
-    struct buf events;
-    buf_init(&events, 64 * 1024);
-    said_chunk_end(said, &events);
-    if (reader->include_usage) said_chunk_usage(said, &events);
-    buf_add_str(&events, STR("data: [DONE]\n\n"));
-    http_stream_write(reader->call->x, buf_str(&events));
-    buf_release(&events);
-    http_stream_end(reader->call->x, true);
-}
-
-/* Programs look for `error` in an event; there is no finish_reason and no [DONE]. */
-static void break_stream(struct reader *reader, const struct llm_result *result)
-{
-    struct buf events;
-    buf_init(&events, 64 * 1024);
-    buf_add_str(&events, STR("data: "));
-    struct json_out out = json_begin(&events);
-    json_open(&out, NULL, '{');
-    json_open(&out, "error", '{');
-    json_put_str(&out, "message", str_of(result->why.text));
-    json_put_str(&out, "type", STR("server_error"));
-    json_put_null(&out, "param");
-    json_put_str(&out, "code", str_of(llm_fault_name(result->fault)));
-    json_close(&out, '}');
-    json_close(&out, '}');
-    buf_add_str(&events, STR("\n\n"));
-    http_stream_write(reader->call->x, buf_str(&events));
-    buf_release(&events);
-    http_stream_end(reader->call->x, true);
-}
-
-static void reply_whole(struct call *call, const struct said *said)
-{
-    call->x->status = 200;
-    call->x->content_type = "application/json";
-    said_write(said, &call->x->reply);
-    call_reply(call);
-}
-
-/* Takes the reader's exchange to its end; it is in no flight any more. */
-static void finish_reader(struct reader *reader, const struct said *said,
-                          const struct llm_result *result)
-{
-    bool good = result == NULL;
-    if (reader->begun && good) {
-        end_stream(reader, said);
-    } else if (reader->begun) {
-        break_stream(reader, result);
-    } else if (!good) {
-        gateway_refuse(reader->call, result);
-    } else {
-        reply_whole(reader->call, said);
-    }
-}
-
-/* --- flights --- */
-
-static void unshare(struct flight *flight)
-{
-    if (flight->shared) map_remove(&flight->home->shared, buf_str(&flight->mark));
-    flight->shared = false;
-}
-
-static void free_flight(struct flight *flight)
-{
-    unshare(flight);
-    list_remove(&flight->link);
+    if (atomic_fetch_sub(&flight->refs, 1) != 1) return;
+    audience_release(&flight->far);
     buf_release(&flight->mark);
     said_unref(flight->said);
     mem_free(flight);
 }
 
-static void detach(struct reader *reader)
+static bool is_near(const struct reader *reader)
 {
-    list_remove(&reader->link);
-    reader->flight = NULL;
+    return reader->flight->home == reader->call->home->gateway;
 }
 
-/* Nobody waits any more: close the connection to the provider. */
-static void cancel_flight(struct flight *flight, const struct reader *last)
+#define EACH_NEAR(flight, reader)                                                                  \
+    for (struct list *at_ = (flight)->near.next, *next_ = at_->next;                               \
+         at_ != &(flight)->near && ((reader) = CONTAINER_OF(at_, struct reader, near), true);      \
+         at_ = next_, next_ = at_->next)
+
+/* --- booking --- */
+
+static void settle(struct ledger *ledger, const struct said *said, const struct payer *payer,
+                   const struct llm_usage *usage, bool shared)
 {
-    struct llm_usage usage = llm_cancel(flight->call);
-    if (usage.input < 0) { /* it still waited: nobody was asked */
-        ledger_release(last->call->api->gateway->ledger, last->key, last->reserved);
+    struct ledger_use use = {.key = payer->key,
+                             .reserved = payer->reserved,
+                             .site = str_of(said->site),
+                             .model = str_of(said->model),
+                             .usage = *usage,
+                             .input_estimate = payer->input_estimate,
+                             .shared = shared};
+    ledger_settle(ledger, &use);
+}
+
+/* `usage`: of the call; NULL: it came to nothing. Under the lock. */
+static void book(struct flight *flight, const struct payer *payer, const struct llm_usage *usage,
+                 bool pays)
+{
+    struct ledger *ledger = flight->gateway->ledger;
+    if (usage == NULL) {
+        ledger_release(ledger, payer->key, payer->reserved);
     } else {
-        settle(flight, last, &usage, false);
+        settle(ledger, flight->said, payer, pays ? usage : &nothing, !pays);
     }
-    free_flight(flight);
 }
 
+/* All readers, the first of them with the call. Under the lock. */
+static void book_all(struct flight *flight, const struct llm_usage *usage)
+{
+    struct list *near = flight->near.next, *far = flight->far.listeners.next;
+    if (flight->readers == 0) book(flight, &flight->payer, usage, true);
+    for (bool first = true; near != &flight->near || far != &flight->far.listeners; first = false) {
+        struct reader *here =
+            near != &flight->near ? CONTAINER_OF(near, struct reader, near) : NULL;
+        struct reader *there =
+            far != &flight->far.listeners ? CONTAINER_OF(far, struct reader, listener.link) : NULL;
+        bool takes_near = there == NULL || (here && here->rank < there->rank);
+        book(flight, takes_near ? &here->payer : &there->payer, usage, first);
+        if (takes_near)
+            near = near->next;
+        else
+            far = far->next;
+    }
+}
+
+/* --- holding the model back --- */
+
+/* At home. */
+static void hold_if_all_are_stuck(struct flight *flight)
+{
+    lock(flight);
+    bool hold = !flight->held && flight->stuck == flight->readers && flight->readers > 0;
+    if (hold) flight->held = true;
+    unlock(flight);
+    if (hold && flight->call) llm_pause(flight->call);
+}
+
+/* At home. */
+static void let_go(struct flight *flight)
+{
+    lock(flight);
+    bool held = flight->held;
+    flight->held = flight->resuming = false;
+    unlock(flight);
+    if (held && flight->call) llm_resume(flight->call);
+}
+
+static void on_resume(struct task *task)
+{
+    struct flight *flight = CONTAINER_OF(task, struct flight, resume);
+    let_go(flight);
+    unref_flight(flight);
+}
+
+/* The readers have changed, or one has caught up: who is still too slow will hold it again. Under
+ * the lock, so that home is still there. */
+static void ask_home_to_go_on(struct flight *flight)
+{
+    if (!flight->held || flight->resuming || flight->over) return;
+    flight->resuming = true;
+    atomic_fetch_add(&flight->refs, 1);
+    flight->resume.run = on_resume;
+    loop_post(flight->home->home->loop, &flight->resume);
+}
+
+static void set_stuck(struct reader *reader, bool stuck)
+{
+    struct flight *flight = reader->flight;
+    if (reader->stuck == stuck) return;
+    lock(flight);
+    reader->stuck = stuck;
+    flight->stuck += stuck ? 1 : (size_t)-1;
+    if (!stuck) ask_home_to_go_on(flight);
+    unlock(flight);
+}
+
+/* --- telling --- */
+
+static bool is_too_slow(struct http_exchange *x)
+{
+    if (http_stream_queued(x) < QUEUE_HIGH) return false;
+    http_stream_flush(x);
+    return http_stream_queued(x) >= QUEUE_HIGH;
+}
+
+/* What has been said and the reader does not have, unless too much waits for it already. */
+static void feed(struct reader *reader)
+{
+    struct flight *flight = reader->flight;
+    struct call *call = reader->call;
+    struct buf *events = &call->home->gateway->events;
+    bool more = reader->stream;
+    while (more && !is_too_slow(call->x)) {
+        buf_reset(events, SAID_BYTES);
+        lock(flight);
+        more = flight->opened && said_chunks(flight->said, &reader->mark, call->arena, events);
+        unlock(flight);
+        if (events->len > 0) reply_events(reader, buf_str(events));
+    }
+    set_stuck(reader, more);
+}
+
+/* Its exchange is over. */
+static void free_reader(struct reader *reader)
+{
+    list_remove(&reader->of_loop);
+    if (reader->listener.audience) {
+        listener_end(&reader->listener);
+        return;
+    }
+    struct flight *flight = reader->flight;
+    mem_free(reader);
+    if (flight) unref_flight(flight);
+}
+
+static void free_far_reader(struct listener *listener)
+{
+    struct reader *reader = CONTAINER_OF(listener, struct reader, listener);
+    struct flight *flight = reader->flight;
+    mem_free(reader);
+    unref_flight(flight);
+}
+
+/* The flight is over, and the reader booked. */
+static void finish(struct reader *reader)
+{
+    const struct flight *flight = reader->flight;
+    if (reader->stream && flight->opened) reply_rest(reader, flight->said);
+    reply_end(reader, flight->said, flight->good ? NULL : &flight->failure);
+    free_reader(reader);
+}
+
+static void far_news(struct listener *listener)
+{
+    struct reader *reader = CONTAINER_OF(listener, struct reader, listener);
+    struct flight *flight = reader->flight;
+    lock(flight);
+    bool over = flight->over;
+    if (over) audience_drop(listener);
+    unlock(flight);
+    if (over) {
+        finish(reader);
+    } else {
+        feed(reader);
+    }
+}
+
+void program_drained(void *ctx)
+{
+    struct reader *reader = ctx;
+    if (reader->stuck) feed(reader);
+}
+
+/* --- the end of a flight --- */
+
+/* Nobody can join it any more. The table's lock comes before the flight's. */
+static void unlist(struct flight *flight)
+{
+    struct gateway *gateway = flight->gateway;
+    if (!flight->shared) return;
+    pthread_mutex_lock(&gateway->lock);
+    struct str mark = buf_str(&flight->mark);
+    if (map_find(&gateway->shared, mark) == flight) map_remove(&gateway->shared, mark);
+    pthread_mutex_unlock(&gateway->lock);
+}
+
+/* At home. Books everybody; those here get their end now, the others when they hear of it. */
+static void land(struct flight *flight, const struct llm_result *result, bool good)
+{
+    flight->call = NULL;
+    unlist(flight);
+    bool asked = result->end != LLM_FAILED && result->usage.input >= 0;
+    lock(flight);
+    flight->failure = *result;
+    flight->failure.site = flight->failure.model = (struct str){0};
+    flight->good = good;
+    flight->over = true;
+    book_all(flight, asked ? &result->usage : NULL);
+    audience_wake(&flight->far);
+    unlock(flight);
+    while (!list_is_empty(&flight->near)) {
+        struct reader *reader = CONTAINER_OF(flight->near.next, struct reader, near);
+        list_remove(&reader->near);
+        finish(reader);
+    }
+    list_remove(&flight->link);
+    unref_flight(flight);
+}
+
+/* At home: it is ended by us. Closes the connection to the provider. */
+static void ground(struct flight *flight, enum llm_end end, enum llm_fault fault,
+                   const char *sentence)
+{
+    struct llm_result result = {.end = end, .fault = fault, .retry_after_ms = -1};
+    result.usage = llm_cancel(flight->call);
+    why_write(&result.why, "%s", sentence);
+    land(flight, &result, false);
+}
+
+static void abandon(struct flight *flight)
+{
+    ground(flight, LLM_CANCELLED, LLM_FAULT_NONE, "nobody waits for it any more");
+}
+
+static void on_abandon(struct task *task)
+{
+    struct flight *flight = CONTAINER_OF(task, struct flight, abandon);
+    if (flight->call) abandon(flight); /* else it ended by itself meanwhile */
+    unref_flight(flight);
+}
+
+/* --- leaving --- */
+
+/* Takes the reader out, and books it for nothing unless it is the last. Gives whether home has to
+ * give the call up. Under both locks. */
+static bool take_out(struct reader *reader, bool near)
+{
+    struct flight *flight = reader->flight;
+    if (near) {
+        list_remove(&reader->near);
+    } else {
+        audience_drop(&reader->listener);
+    }
+    if (flight->over) return false; /* it has been booked */
+    flight->readers--;
+    flight->stuck -= reader->stuck;
+    if (flight->readers > 0) {
+        book(flight, &reader->payer, &nothing, false); /* those who stay pay */
+        ask_home_to_go_on(flight);
+        return false;
+    }
+    struct str mark = buf_str(&flight->mark);
+    struct map *shared = &flight->gateway->shared;
+    if (flight->shared && map_find(shared, mark) == flight) map_remove(shared, mark);
+    flight->payer = reader->payer;
+    if (near) return true;
+    atomic_fetch_add(&flight->refs, 1);
+    flight->abandon.run = on_abandon;
+    loop_post(flight->home->home->loop, &flight->abandon);
+    return false;
+}
+
+/* The reader still has to end its exchange, and to be freed. */
 static void leave(struct reader *reader)
 {
     struct flight *flight = reader->flight;
-    detach(reader);
-    if (list_is_empty(&flight->readers)) {
-        cancel_flight(flight, reader);
-    } else {
-        static const struct llm_usage nothing = {0};
-        settle(flight, reader, &nothing, true); /* those who stay pay */
-        go_on(flight);
-    }
+    bool near = is_near(reader);
+    if (flight->shared) pthread_mutex_lock(&flight->gateway->lock);
+    lock(flight);
+    bool last = take_out(reader, near);
+    unlock(flight);
+    if (flight->shared) pthread_mutex_unlock(&flight->gateway->lock);
+    if (last) abandon(flight);
 }
 
-static void reader_gone(void *ctx)
+void program_gone(void *ctx)
 {
     struct reader *reader = ctx;
     struct http_exchange *x = reader->call->x;
-    if (reader->flight) leave(reader);
-    if (reader->begun) {
+    bool begun = reader->begun;
+    leave(reader);
+    free_reader(reader);
+    if (begun) {
         http_stream_end(x, false);
     } else {
         x->status = 499; /* as nginx says it in logs */
@@ -253,50 +377,64 @@ static void reader_gone(void *ctx)
     }
 }
 
+/* --- the model speaks --- */
+
+/* Something was added. At home; `said` is behind the lock that was let go. */
+static void tell(struct flight *flight)
+{
+    struct reader *reader;
+    EACH_NEAR(flight, reader) feed(reader);
+    hold_if_all_are_stuck(flight);
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct flight *flight = ctx;
+    lock(flight);
     str_copy(flight->said->site, sizeof(flight->said->site), site);
     str_copy(flight->said->model, sizeof(flight->said->model), model);
     flight->opened = true;
-    struct reader *reader;
-    EACH_READER(flight, reader)
-    {
-        if (reader->stream) catch_up(reader);
-    }
+    audience_wake(&flight->far);
+    unlock(flight);
+    tell(flight);
 }
 
-static void say(struct flight *flight, const char *member, struct buf *to, struct str piece)
+/* After something was added, under the lock, which is let go. */
+static void told(struct flight *flight)
 {
-    struct buf events;
-    buf_init(&events, EVENT_BYTES_MAX);
-    buf_add_str(to, piece);
-    said_chunk_text(flight->said, member, piece, &events);
-    write_all(flight, &events);
-    buf_release(&events);
+    bool too_long = said_overflowed(flight->said);
+    audience_wake(&flight->far);
+    unlock(flight);
+    if (too_long) {
+        ground(flight, LLM_CUT_OFF, LLM_FAULT_TRUNCATED,
+               "the answer is longer than this server passes on");
+    } else {
+        tell(flight);
+    }
 }
 
 static void on_text(void *ctx, struct str piece)
 {
     struct flight *flight = ctx;
-    say(flight, "content", &flight->said->text, piece);
+    lock(flight);
+    buf_add_str(&flight->said->text, piece);
+    told(flight);
 }
 
 static void on_reasoning(void *ctx, struct str piece)
 {
     struct flight *flight = ctx;
-    say(flight, "reasoning_content", &flight->said->reasoning, piece);
+    lock(flight);
+    buf_add_str(&flight->said->reasoning, piece);
+    told(flight);
 }
 
 static void on_tool(void *ctx, const struct llm_tool_piece *piece)
 {
     struct flight *flight = ctx;
-    struct buf events;
-    buf_init(&events, EVENT_BYTES_MAX);
+    lock(flight);
     said_add_tool(flight->said, piece);
-    said_chunk_tool(flight->said, piece, &events);
-    write_all(flight, &events);
-    buf_release(&events);
+    told(flight);
 }
 
 /* What may be told as an answer: all of it, all up to a limit that was set, or what a filter left.
@@ -320,8 +458,7 @@ static void on_end(void *ctx, const struct llm_result *result)
 {
     struct flight *flight = ctx;
     struct said *said = flight->said;
-    flight->call = NULL;
-    unshare(flight);
+    lock(flight);
     said->finish = result->finish;
     said->refused = result->end == LLM_REFUSED;
     said->usage = result->usage;
@@ -329,98 +466,113 @@ static void on_end(void *ctx, const struct llm_result *result)
         str_copy(said->site, sizeof(said->site), result->site);
         str_copy(said->model, sizeof(said->model), result->model);
     }
-    bool good = is_answer(said, result) && !said->text.failed && !said->reasoning.failed;
+    unlock(flight);
+    bool good = is_answer(said, result);
     if (result->end == LLM_COMPLETE && good && flight->keep) {
-        answers_keep(flight->home->home->api->gateway->answers, buf_str(&flight->mark), said);
+        answers_keep(flight->gateway->answers, buf_str(&flight->mark), said);
     }
-    bool asked = result->end != LLM_FAILED, first = true;
-    static const struct llm_usage nothing = {0};
-    struct reader *reader;
-    EACH_READER(flight, reader)
-    {
-        if (asked) {
-            settle(flight, reader, first ? &result->usage : &nothing, !first);
-        } else {
-            ledger_release(reader->call->api->gateway->ledger, reader->key, reader->reserved);
-        }
-        first = false;
-        detach(reader);
-        finish_reader(reader, said, good ? NULL : result);
-    }
-    free_flight(flight);
+    land(flight, result, good);
 }
 
 static const struct llm_events flight_events = {on_open, on_text, on_reasoning, on_tool, on_end};
 
-static void join(struct flight *flight, struct reader *reader)
-{
-    reader->flight = flight;
-    list_add_last(&flight->readers, &reader->link);
-    go_on(flight);
-    if (reader->stream && flight->opened) {
-        catch_up(reader);
-    } else {
-        http_watch(reader->call->x,
-                   (struct http_stream_events){.gone = reader_gone, .ctx = reader});
-    }
-}
+/* --- beginning --- */
 
-static void take_off(struct reader *reader, const struct llm_request *request, struct str mark,
-                     bool keep)
+static struct flight *flight_new(struct api_loop *home, struct str mark, bool shared, bool keep)
 {
-    struct api_loop *home = reader->call->home;
     struct flight *flight = NEW(struct flight);
+    atomic_init(&flight->refs, 1);
+    flight->gateway = home->api->gateway;
     flight->home = home->gateway;
     flight->said = said_new();
+    flight->shared = shared;
     flight->keep = keep;
-    list_init(&flight->readers);
+    audience_init(&flight->far);
+    list_init(&flight->near);
+    list_init(&flight->link);
     list_add_last(&home->gateway->flights, &flight->link);
     buf_init(&flight->mark, mark.len);
     buf_add_str(&flight->mark, mark);
-    flight->shared = home->api->gateway->share && mark.len > 0;
-    if (flight->shared) map_add(&home->gateway->shared, buf_str(&flight->mark), flight);
-    join(flight, reader);
-    flight->call = llm_start(home->llm, request, &flight_events, flight);
+    return flight;
 }
 
-/* --- beginning --- */
+/* Of a shared one the table's lock is held. */
+static void join(struct flight *flight, struct reader *reader)
+{
+    atomic_fetch_add(&flight->refs, 1);
+    reader->flight = flight;
+    lock(flight);
+    reader->rank = flight->joined++;
+    flight->readers++;
+    if (is_near(reader)) {
+        list_add_last(&flight->near, &reader->near);
+    } else {
+        reader->listener.loop = reader->call->home->loop;
+        reader->listener.news = far_news;
+        reader->listener.free = free_far_reader;
+        audience_add(&flight->far, &reader->listener);
+    }
+    ask_home_to_go_on(flight);
+    unlock(flight);
+}
+
+static void attend(struct reader *reader)
+{
+    struct flight *flight = reader->flight;
+    lock(flight);
+    bool opened = flight->opened;
+    unlock(flight);
+    if (reader->stream && opened) {
+        feed(reader);
+    } else {
+        http_watch(reader->call->x,
+                   (struct http_stream_events){.gone = program_gone, .ctx = reader});
+    }
+}
+
+/* Joins the flight of those who asked the same, or begins one. Gives it when it is new. */
+static struct flight *find_or_begin(struct reader *reader, struct str mark, bool keep)
+{
+    struct api_loop *home = reader->call->home;
+    struct gateway *gateway = home->api->gateway;
+    bool shared = gateway->share && mark.len > 0;
+    if (shared) pthread_mutex_lock(&gateway->lock);
+    struct flight *flight = shared ? map_find(&gateway->shared, mark) : NULL;
+    bool new = flight == NULL;
+    if (new) flight = flight_new(home, mark, shared, keep);
+    if (new &&shared) map_add(&gateway->shared, buf_str(&flight->mark), flight);
+    join(flight, reader);
+    if (shared) pthread_mutex_unlock(&gateway->lock);
+    return new ? flight : NULL;
+}
 
 /* An answer that was kept, told like any other. */
 static void tell_kept(struct reader *reader, struct said *said)
 {
-    static const struct llm_usage nothing = {0};
-    struct flight kept = {.said = said};
-    settle(&kept, reader, &nothing, true);
-    if (reader->stream) {
-        /* cppcheck-suppress autoVariables ; detach() below takes it back */
-        reader->flight = &kept;
-        list_init(&kept.readers);
-        list_add_last(&kept.readers, &reader->link);
-        catch_up(reader);
-        detach(reader);
-    }
-    finish_reader(reader, said, NULL);
+    settle(reader->call->api->gateway->ledger, said, &reader->payer, &nothing, true);
+    if (reader->stream) reply_rest(reader, said);
+    reply_end(reader, said, NULL);
+    free_reader(reader);
     said_unref(said);
 }
 
 static void start(struct reader *reader, const struct llm_request *request)
 {
-    struct gateway *gateway = reader->call->api->gateway;
+    struct api_loop *home = reader->call->home;
+    struct gateway *gateway = home->api->gateway;
     bool keep = gateway->answers && request->temperature == 0;
     struct str mark = {0};
     if (keep || gateway->share) mark = gateway_mark(reader->call->arena, request);
     struct said *kept = keep && mark.len > 0 ? answers_find(gateway->answers, mark) : NULL;
     if (kept) {
+        atomic_fetch_add(&gateway->kept, 1);
         tell_kept(reader, kept);
         return;
     }
-    struct flight *flight =
-        gateway->share && mark.len ? map_find(&reader->call->home->gateway->shared, mark) : NULL;
-    if (flight) {
-        join(flight, reader);
-    } else {
-        take_off(reader, request, mark, keep && mark.len > 0);
-    }
+    struct flight *new = find_or_begin(reader, mark, keep && mark.len > 0);
+    atomic_fetch_add(new ? &gateway->asked : &gateway->shared_answers, 1);
+    attend(reader);
+    if (new) new->call = llm_start(home->llm, request, &flight_events, new);
 }
 
 static enum err begin_chat(struct call *call, const struct api_key *key, struct why *why)
@@ -438,13 +590,13 @@ static enum err begin_chat(struct call *call, const struct api_key *key, struct 
     uint64_t tokens = asked.input_estimate + (uint64_t)output;
     err = gateway_admit(call, key, tokens, why);
     if (err) return err;
-    struct reader *reader = ARENA_NEW(call->arena, struct reader);
+    struct reader *reader = NEW(struct reader);
     *reader = (struct reader){.call = call,
-                              .key = key->id,
-                              .reserved = tokens,
-                              .input_estimate = asked.input_estimate,
+                              .payer = {key->id, tokens, asked.input_estimate},
                               .stream = asked.stream,
                               .include_usage = asked.include_usage};
+    list_init(&reader->near);
+    list_add_last(&call->home->gateway->readers, &reader->of_loop);
     start(reader, &asked.request);
     return OK;
 }
@@ -456,42 +608,35 @@ enum err gateway_chat(struct call *call, struct why *why)
 
 /* --- from outside --- */
 
-static void put_out(struct reader *reader, enum llm_fault fault, const char *sentence)
+/* With everybody else's answer going on. */
+static void put_out(struct reader *reader, const char *sentence)
 {
-    ASSERT(reader->flight != NULL); /* it was found in one */
-    struct llm_result result = {.end = LLM_CANCELLED, .fault = fault, .retry_after_ms = -1};
+    struct llm_result result = {
+        .end = LLM_CANCELLED, .fault = LLM_FAULT_BUSY, .retry_after_ms = -1};
     why_write(&result.why, "%s", sentence);
-    struct said *said = said_ref(reader->flight->said);
     leave(reader);
-    finish_reader(reader, said, &result);
-    said_unref(said);
+    reply_end(reader, NULL, &result);
+    free_reader(reader);
 }
 
 void gateway_chat_end_key(struct gateway_loop *gateway, struct key_id key)
 {
     struct list *next;
-    for (struct list *at = gateway->flights.next; at != &gateway->flights; at = next) {
+    for (struct list *at = gateway->readers.next; at != &gateway->readers; at = next) {
         next = at->next;
-        struct flight *flight = CONTAINER_OF(at, struct flight, link);
-        struct reader *reader;
-        size_t left = 0;
-        EACH_READER(flight, reader) left += reader->key.value != key.value;
-        bool stays = left > 0;
-        EACH_READER(flight, reader)
-        {
-            if (reader->key.value != key.value) continue;
-            bool last = !stays && flight->readers.next->next == &flight->readers;
-            put_out(reader, LLM_FAULT_BUSY, "this key has been revoked");
-            if (last) break; /* the flight is gone */
-        }
+        struct reader *reader = CONTAINER_OF(at, struct reader, of_loop);
+        if (reader->payer.key.value == key.value) put_out(reader, "this key has been revoked");
     }
 }
 
 void gateway_chat_abort(struct gateway_loop *gateway)
 {
-    while (!list_is_empty(&gateway->flights)) {
-        struct flight *flight = CONTAINER_OF(gateway->flights.next, struct flight, link);
-        put_out(CONTAINER_OF(flight->readers.next, struct reader, link), LLM_FAULT_BUSY,
-                "the server is stopping");
+    static const char *const sentence = "the server is stopping";
+    while (!list_is_empty(&gateway->readers)) {
+        put_out(CONTAINER_OF(gateway->readers.next, struct reader, of_loop), sentence);
+    }
+    while (!list_is_empty(&gateway->flights)) { /* readers elsewhere wait for them */
+        ground(CONTAINER_OF(gateway->flights.next, struct flight, link), LLM_CANCELLED,
+               LLM_FAULT_BUSY, sentence);
     }
 }

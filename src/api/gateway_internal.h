@@ -2,8 +2,10 @@
 /* api/gateway_internal.h: what the files of the gateway share. */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "api/audience.h"
 #include "api/gateway.h"
 #include "api/ledger.h"
 #include "base/limits.h"
@@ -18,14 +20,18 @@ struct gateway {
     struct ledger *ledger;
     struct answers *answers; /* NULL: llm-cache is off */
     bool share;              /* llm-share */
+    pthread_mutex_t lock;    /* before a flight's: */
+    struct map shared;       /* of struct flight that may be joined, by what was asked */
+    atomic_ullong asked, shared_answers, kept; /* see gateway_counts() */
 };
 
 struct gateway_loop {
     struct api_loop *home;
     struct map keys;        /* of struct seen_key, owned; by hash */
     uint64_t notices;       /* how many came: what was looked up before the last one may be old */
-    struct list flights;    /* of struct flight: calls under way */
-    struct map shared;      /* of struct flight, by what was asked */
+    struct list readers;    /* of struct reader: who waits for an answer here */
+    struct list flights;    /* of struct flight: calls of models that run here */
+    struct buf events;      /* being written */
     struct list embeddings; /* of struct embedding: under way */
     struct models *models;  /* owned */
     bool closed;
@@ -66,7 +72,8 @@ struct said_tool {
     struct buf id, name, arguments;
 };
 
-/* Counted; written by one loop, then never changed. */
+/* Counted. Written by one loop and only growing, then never changed; while it grows, others look
+ * under a lock. */
 struct said {
     atomic_uint refs;
     char id[SAID_ID_BYTES];
@@ -85,17 +92,59 @@ struct said *said_ref(struct said *said);
 void said_unref(struct said *said); /* NULL is fine */
 size_t said_bytes(const struct said *said);
 void said_add_tool(struct said *said, const struct llm_tool_piece *piece);
+/* There was more than fits. */
+bool said_overflowed(const struct said *said);
 
 /* The whole answer. */
 void said_write(const struct said *said, struct buf *to);
-/* Events of a stream ("data: …\n\n"), appended. */
-void said_chunk_begin(const struct said *said, struct buf *to);
-void said_chunk_text(const struct said *said, const char *member, struct str piece, struct buf *to);
-void said_chunk_tool(const struct said *said, const struct llm_tool_piece *piece, struct buf *to);
-/* Everything said so far, for a reader who comes late. */
-void said_chunk_past(const struct said *said, struct buf *to);
+/* How far a reader has come. Zeroed: it has nothing. */
+struct said_mark {
+    bool begun;
+    size_t text, reasoning;
+    size_t *tools; /* for each, 1 + how much of its arguments; in an arena, NULL before the first */
+};
+/* Events of a stream ("data: …\n\n"), appended: what the mark does not have, up to some SAID_BYTES.
+ * True: there is more. */
+enum { SAID_BYTES = 64 * 1024 };
+bool said_chunks(const struct said *said, struct said_mark *mark, struct arena *arena,
+                 struct buf *to);
 void said_chunk_end(const struct said *said, struct buf *to);
 void said_chunk_usage(const struct said *said, struct buf *to);
+
+/* --- gateway_reply.c: one request, and what its program gets --- */
+
+/* Who pays, and what was reserved for it. */
+struct payer {
+    struct key_id key;
+    uint64_t reserved, input_estimate;
+};
+
+struct flight;
+
+/* Lives on the loop of its call. */
+struct reader {
+    struct listener listener; /* on another loop than its flight */
+    struct list near;         /* else: in flight->near */
+    struct list of_loop;      /* in gateway_loop->readers */
+    struct flight *flight;    /* a reference; NULL: the answer was kept */
+    struct call *call;
+    struct payer payer;
+    uint64_t rank; /* the first of a flight pays */
+    struct said_mark mark;
+    bool stream, include_usage;
+    bool begun; /* its reply */
+    bool stuck; /* it reads too slowly: what it does not have waits in `said` */
+};
+
+/* The events that go with a reply, on the reader's loop. */
+void program_gone(void *ctx);
+void program_drained(void *ctx);
+
+void reply_events(struct reader *reader, struct str events);
+/* Everything to its end. */
+void reply_rest(struct reader *reader, const struct said *said);
+/* Takes the exchange to its end: well, or with a failure. The call is gone afterwards. */
+void reply_end(struct reader *reader, const struct said *said, const struct llm_result *failure);
 
 /* --- gateway_chat.c --- */
 void gateway_chat_end_key(struct gateway_loop *gateway, struct key_id key);

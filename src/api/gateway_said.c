@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 
 enum { ARGUMENTS_MAX = 1024 * 1024 };
 
@@ -69,14 +70,24 @@ void said_add_tool(struct said *said, const struct llm_tool_piece *piece)
     if (said->tools == NULL) said->tools = mem_alloc(SAID_TOOLS_MAX * sizeof(*said->tools));
     for (; said->tool_count <= (size_t)piece->index; said->tool_count++) {
         struct said_tool *tool = &said->tools[said->tool_count];
-        buf_init(&tool->id, LIMIT_MODEL_BYTES);
-        buf_init(&tool->name, LIMIT_MODEL_BYTES);
+        buf_init(&tool->id, ARGUMENTS_MAX); /* Gemini's carries its signature */
+        buf_init(&tool->name, ARGUMENTS_MAX);
         buf_init(&tool->arguments, ARGUMENTS_MAX);
     }
     struct said_tool *tool = &said->tools[piece->index];
     if (tool->id.len == 0) buf_add_str(&tool->id, piece->id);
     if (tool->name.len == 0) buf_add_str(&tool->name, piece->name);
     buf_add_str(&tool->arguments, piece->arguments);
+}
+
+bool said_overflowed(const struct said *said)
+{
+    bool over = said->text.failed || said->reasoning.failed;
+    for (size_t i = 0; i < said->tool_count; i++) {
+        const struct said_tool *tool = &said->tools[i];
+        over |= tool->id.failed || tool->name.failed || tool->arguments.failed;
+    }
+    return over;
 }
 
 /* --- parts --- */
@@ -200,7 +211,7 @@ static void end_event(struct json_out *out, struct buf *to, const char *reason)
     buf_add_str(to, STR("\n\n"));
 }
 
-void said_chunk_begin(const struct said *said, struct buf *to)
+static void put_begin(const struct said *said, struct buf *to)
 {
     struct json_out out = begin_event(said, to);
     json_put_str(&out, "role", STR("assistant"));
@@ -208,14 +219,14 @@ void said_chunk_begin(const struct said *said, struct buf *to)
     end_event(&out, to, NULL);
 }
 
-void said_chunk_text(const struct said *said, const char *member, struct str piece, struct buf *to)
+static void put_text(const struct said *said, const char *member, struct str piece, struct buf *to)
 {
     struct json_out out = begin_event(said, to);
     json_put_str(&out, member, piece);
     end_event(&out, to, NULL);
 }
 
-void said_chunk_tool(const struct said *said, const struct llm_tool_piece *piece, struct buf *to)
+static void put_tool(const struct said *said, const struct llm_tool_piece *piece, struct buf *to)
 {
     struct json_out out = begin_event(said, to);
     json_open(&out, "tool_calls", '[');
@@ -231,19 +242,53 @@ void said_chunk_tool(const struct said *said, const struct llm_tool_piece *piece
     end_event(&out, to, NULL);
 }
 
-void said_chunk_past(const struct said *said, struct buf *to)
+/* What stands behind `at`, whole characters and no more than `*room`. */
+static struct str take(const struct buf *said, size_t *at, size_t *room)
 {
-    said_chunk_begin(said, to);
-    if (said->reasoning.len > 0) {
-        said_chunk_text(said, "reasoning_content", buf_str(&said->reasoning), to);
+    struct str rest = str_from(text_of(said), *at);
+    if (rest.len > *room) rest = str_head(rest, utf8_floor(rest.at, *room));
+    *at += rest.len;
+    *room -= rest.len;
+    return rest;
+}
+
+/* True: there is more of it. */
+static bool take_tool(const struct said *said, size_t index, size_t *had, size_t *room,
+                      struct buf *to)
+{
+    const struct said_tool *tool = &said->tools[index];
+    bool first = *had == 0;
+    if (first && tool->id.len + tool->name.len + tool->arguments.len == 0) return false; /* a gap */
+    size_t at = first ? 0 : *had - 1;
+    struct llm_tool_piece piece = {.index = (int)index,
+                                   .arguments = take(&tool->arguments, &at, room)};
+    if (first) {
+        piece.id = text_of(&tool->id);
+        piece.name = text_of(&tool->name);
     }
-    if (said->text.len > 0) said_chunk_text(said, "content", buf_str(&said->text), to);
+    *had = at + 1;
+    if (first || piece.arguments.len > 0) put_tool(said, &piece, to);
+    return at < tool->arguments.len;
+}
+
+bool said_chunks(const struct said *said, struct said_mark *mark, struct arena *arena,
+                 struct buf *to)
+{
+    size_t room = SAID_BYTES;
+    if (!mark->begun) put_begin(said, to);
+    mark->begun = true;
+    struct str reasoning = take(&said->reasoning, &mark->reasoning, &room);
+    if (reasoning.len > 0) put_text(said, "reasoning_content", reasoning, to);
+    struct str text = take(&said->text, &mark->text, &room);
+    if (text.len > 0) put_text(said, "content", text, to);
+    bool more = mark->reasoning < said->reasoning.len || mark->text < said->text.len;
+    if (said->tool_count > 0 && mark->tools == NULL) {
+        mark->tools = ARENA_ARRAY(arena, size_t, SAID_TOOLS_MAX);
+    }
     for (size_t i = 0; i < said->tool_count; i++) {
-        const struct said_tool *tool = &said->tools[i];
-        struct llm_tool_piece piece = {(int)i, text_of(&tool->id), text_of(&tool->name),
-                                       text_of(&tool->arguments)};
-        said_chunk_tool(said, &piece, to);
+        more = take_tool(said, i, &mark->tools[i], &room, to) || more;
     }
+    return more;
 }
 
 void said_chunk_end(const struct said *said, struct buf *to)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/metrics_internal.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/version.h"
@@ -148,7 +149,7 @@ void metrics_count(struct metrics *metrics, int index, const struct route *route
 
 /* --- writing --- */
 
-static void head(struct buf *to, const char *name, const char *type, const char *help)
+void metrics_head(struct buf *to, const char *name, const char *type, const char *help)
 {
     buf_printf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -156,14 +157,14 @@ static void head(struct buf *to, const char *name, const char *type, const char 
 static void one(struct buf *to, const char *name, const char *type, const char *help,
                 uint64_t value)
 {
-    head(to, name, type, help);
+    metrics_head(to, name, type, help);
     buf_printf(to, "%s %" PRIu64 "\n", name, value);
 }
 
 static void seconds(struct buf *to, const char *name, const char *type, const char *help,
                     uint64_t us)
 {
-    head(to, name, type, help);
+    metrics_head(to, name, type, help);
     buf_printf(to, "%s %" PRIu64 ".%06" PRIu64 "\n", name, us / 1000000, us % 1000000);
 }
 
@@ -223,12 +224,15 @@ static void write_requests(struct buf *to, const struct metrics *metrics)
     buf_init(&times, TEXT_BYTES_MAX);
     buf_init(&in, TEXT_BYTES_MAX);
     buf_init(&out, TEXT_BYTES_MAX);
-    head(to, "hutong_http_requests_total", "counter",
-         "Requests answered, by route and status; 499 when the client left before its answer.");
-    head(&times, "hutong_http_request_duration_seconds", "histogram",
-         "From the head of a request to the last byte of its answer; streams are left out.");
-    head(&in, "hutong_http_request_bytes_total", "counter", "Bytes of request bodies held.");
-    head(&out, "hutong_http_reply_bytes_total", "counter", "Bytes of reply bodies sent.");
+    metrics_head(
+        to, "hutong_http_requests_total", "counter",
+        "Requests answered, by route and status; 499 when the client left before its answer.");
+    metrics_head(
+        &times, "hutong_http_request_duration_seconds", "histogram",
+        "From the head of a request to the last byte of its answer; streams are left out.");
+    metrics_head(&in, "hutong_http_request_bytes_total", "counter",
+                 "Bytes of request bodies held.");
+    metrics_head(&out, "hutong_http_reply_bytes_total", "counter", "Bytes of reply bodies sent.");
     for (size_t route = 0; route <= routes_count; route++) {
         struct sum sum = sum_of(metrics, route);
         char labels[256];
@@ -273,7 +277,7 @@ static void write_loops(struct buf *to, const struct metrics *metrics)
          offsetof(struct loop_metrics, live)},
     };
     for (size_t r = 0; r < COUNT_OF(rows); r++) {
-        head(to, rows[r].name, rows[r].type, rows[r].help);
+        metrics_head(to, rows[r].name, rows[r].type, rows[r].help);
         for (size_t i = 0; i < metrics->loop_count; i++) {
             const char *base = (const char *)&metrics->loops[i];
             const atomic_ullong *number = (const void *)(base + rows[r].at);
@@ -312,7 +316,7 @@ static void write_group_sizes(struct buf *to, const struct writer_stats *stats)
     static const char *const le[WRITER_GROUP_BUCKETS] = {"1",  "2",  "4",  "8",
                                                          "16", "32", "64", "+Inf"};
     const char *name = "hutong_writer_group_size";
-    head(to, name, "histogram", "Changes made durable together.");
+    metrics_head(to, name, "histogram", "Changes made durable together.");
     uint64_t below = 0;
     for (size_t i = 0; i < WRITER_GROUP_BUCKETS; i++) {
         below += get(&stats->group_sizes[i]);
@@ -344,7 +348,7 @@ static void write_writer(struct buf *to, const struct writer_stats *stats)
 static void write_workers(struct buf *to, const struct api *api)
 {
     const char *name = "hutong_workers_waiting";
-    head(to, name, "gauge", "Jobs that wait for a worker.");
+    metrics_head(to, name, "gauge", "Jobs that wait for a worker.");
     buf_printf(to, "%s{pool=\"workers\"} %zu\n%s{pool=\"hashers\"} %zu\n", name,
                workers_waiting(api->workers), name, workers_waiting(api->hashers));
 }
@@ -389,7 +393,7 @@ static void write_process(struct buf *to, const struct api *api)
     one(to, "process_open_fds", "gauge", "Open file descriptors.", open_descriptors());
     seconds(to, "process_start_time_seconds", "gauge", "When the process began, since 1970.",
             (uint64_t)api->started_us);
-    head(to, "hutong_build_info", "gauge", "Which Hutong this is.");
+    metrics_head(to, "hutong_build_info", "gauge", "Which Hutong this is.");
     buf_printf(to, "hutong_build_info{version=\"%s\",commit=\"%s\"} 1\n", version_text(),
                version_commit());
 }
@@ -425,6 +429,7 @@ enum err metrics_get(struct call *call, struct why *why)
     const struct writer_stats *stats = store_writer_stats(api->store);
     if (stats) write_writer(to, stats);
     write_workers(to, api);
+    metrics_write_models(to, api);
     write_process(to, api);
     return OK;
 }

@@ -180,7 +180,7 @@ static enum err open_api(struct server *server, struct why *why)
     if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;
     files_sweep(s);
-    if (s->redis.len == 0) err = chat_runs_cut_off(api, why); /* else others may be writing */
+    if (s->redis.len == 0) err = chat_runs_cut_off(api, true, why); /* else others may be writing */
     if (err) return err;
     api->chat_runs = chat_runs_new();
     api->hub = hub_new();
@@ -274,6 +274,8 @@ static void run_maintenance(struct server *server)
                           &why);
         db_close(db);
     }
+    bool alone = server->api.settings->redis.len == 0;
+    if (!err && !alone) err = chat_runs_cut_off(&server->api, false, &why);
     if (err) log_warn("maintenance.failed", "reason=\"%s\"", why.text);
     files_sweep(server->api.settings);
 }

@@ -134,7 +134,7 @@ const struct setting settings_table[] = {
     TEXT(llm_prices, "llm-prices", "HUTONG_LLM_PRICES", "",
          "What models cost, MODEL=IN/OUT of a million tokens of input and of output, separated by commas (gpt-4o=2.5/10, qwen*=0.4/1.2); * stands for anything, the first that fits counts."),
     BOOL(llm_share, "llm-share", "HUTONG_LLM_SHARE", "off",
-         "Let identical requests of programs that one loop has under way share one call of the model."),
+         "Let identical requests of programs that are under way share one call of the model."),
     BOOL(llm_cache, "llm-cache", "HUTONG_LLM_CACHE", "off",
          "Answer requests of programs at temperature 0 with what the model said to the very same within the last hour."),
     INT(llm_cache_bytes, "llm-cache-bytes", "HUTONG_LLM_CACHE_BYTES", "67108864", 65536, 68719476736,

@@ -114,6 +114,9 @@ void http_reply(struct http_exchange *x);
  * events instead. */
 void http_watch(struct http_exchange *x, struct http_stream_events events);
 
+/* Would http_watch() find it gone already? It tells in a later turn only. */
+bool http_is_gone(const struct http_exchange *x);
+
 /* Back-pressure for a sink that cannot take more now. */
 void http_body_pause(struct http_exchange *x);
 void http_body_resume(struct http_exchange *x);

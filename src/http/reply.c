@@ -293,9 +293,14 @@ struct blob *http_chunk(struct str bytes)
 }
 
 /* The peer closed its half while a worker had the exchange: `gone` comes in a turn of its own. */
+bool http_is_gone(const struct http_exchange *x)
+{
+    return x->connection == NULL || x->connection->peer_done;
+}
+
 static void close_if_left(struct http_exchange *x)
 {
-    if (x->connection && x->connection->peer_done) socket_close(x->connection->socket);
+    if (x->connection && http_is_gone(x)) socket_close(x->connection->socket);
 }
 
 void http_watch(struct http_exchange *x, struct http_stream_events events)

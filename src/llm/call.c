@@ -109,6 +109,7 @@ static void stop_attempt(struct llm_call *call, enum llm_fault fault)
     if (call->timer) timer_stop(call->timer);
     if (!call->has_place) return;
     int64_t first = call->first_us >= 0 ? call->first_us - call->asked_us : -1;
+    llm_tally_answer(&place_of(call)->tally, fault);
     gate_leave(place_of(call)->gate, fault, first, clock_mono_us());
     call->has_place = false;
 }
@@ -172,6 +173,7 @@ static void tell_end(struct llm_call *call)
     if (call->plan_count > 0) {
         result->site = place_of(call)->site.name;
         result->model = call->plan[call->plan_at].model;
+        llm_tally_end(&place_of(call)->tally, LLM_KIND_CHAT, result);
     }
     struct journal *journal = call->home->llm->journal;
     if (journal_records(journal)) {
@@ -521,6 +523,7 @@ static void ask(struct llm_call *call)
     bool nameless = call->plan[call->plan_at].model.len == 0;
     call->attempts++;
     call->attempts_here++;
+    llm_tally_request(&place->tally, call->attempts_here > 1);
     if (site->key_count > 0 && call->key < 0) {
         struct llm_trouble trouble = {.fault = LLM_FAULT_QUOTA, .retry_after_ms = -1};
         recover(call, LLM_FAULT_QUOTA, &trouble); /* every key is parked */
@@ -569,6 +572,7 @@ static void begin_offline(struct llm_call *call)
         .seed = call->request.seed >= 0 ? (uint64_t)call->request.seed : random_u64(),
     };
     call->attempts++;
+    llm_tally_request(&place_of(call)->tally, false);
     call->asked_us = clock_mono_us();
     buf_init(&call->offline_text, LLM_TEXT_MAX);
     offline_write(llm->offline, &request, &call->offline_text);
@@ -735,6 +739,9 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
     if (home->llm->journal) journal_key(request, call->record_key);
     call->plan_count =
         llm_plan(home->llm, &call->arena, call->request.model, request->only_this, &call->plan);
+    if (!journal_replays(home->llm->journal)) {
+        llm_tally_start(&place_of(call)->tally, LLM_KIND_CHAT);
+    }
     loop_at_turn_end(home->loop, &call->advance);
     return call;
 }
@@ -751,6 +758,11 @@ struct llm_usage llm_cancel(struct llm_call *call)
                             !gate_withdraw(place_of(call)->gate, &call->ticket) &&
                             call->ticket.granted_already;
     if (call->reading) llm_reader_stop(&call->reader);
+    if (call->plan_count > 0 && !journal_replays(call->home->llm->journal)) {
+        struct llm_result result = {.end = LLM_CANCELLED, .usage = usage, .first_us = -1};
+        if (call->first_us >= 0) result.first_us = call->first_us - call->began_us;
+        llm_tally_end(&place_of(call)->tally, LLM_KIND_CHAT, &result);
+    }
     call->state = CALL_OVER;
     stop_attempt(call, LLM_FAULT_BUSY);
     list_remove(&call->advance.link);

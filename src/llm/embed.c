@@ -59,7 +59,9 @@ static void leave_gate(struct llm_embed *embed, enum llm_fault fault)
     deadline_clear(&embed->deadline);
     if (embed->fetch) http_fetch_cancel(embed->fetch);
     embed->fetch = NULL;
-    if (embed->has_place) gate_leave(embed->choice.place->gate, fault, -1, clock_mono_us());
+    if (!embed->has_place) return;
+    llm_tally_answer(&embed->choice.place->tally, fault);
+    gate_leave(embed->choice.place->gate, fault, -1, clock_mono_us());
     embed->has_place = false;
 }
 
@@ -73,6 +75,7 @@ static void tell_end(struct llm_embed *embed, enum llm_fault fault)
     if (embed->choice.place) {
         result->site = embed->choice.place->site.name;
         result->model = embed->choice.model;
+        llm_tally_end(&embed->choice.place->tally, LLM_KIND_EMBEDDING, result);
     }
     embed->events->end(embed->ctx, result);
     free_embed(embed);
@@ -193,6 +196,7 @@ static void ask(struct llm_embed *embed)
     struct why why;
     embed->has_place = true;
     embed->tries++;
+    llm_tally_request(&embed->choice.place->tally, embed->tries > 1);
     embed->batch = MIN(embed->count - embed->done, site->provider->embed_max);
     embed->key = gate_take_key(embed->choice.place->gate, site->key_count, clock_mono_us());
     if (site->key_count > 0 && embed->key < 0) { /* every key is parked */
@@ -317,6 +321,7 @@ struct llm_embed *llm_embed_start(struct llm_loop *home, const struct llm_embed_
     list_init(&embed->ticket.link);
     buf_init(&embed->body, BODY_MAX);
     if (choose(embed, &embed->result.why) != OK) ASSERT(embed->result.fault != LLM_FAULT_NONE);
+    llm_tally_start(&embed->choice.place->tally, LLM_KIND_EMBEDDING);
     loop_at_turn_end(home->loop, &embed->advance);
     return embed;
 }
@@ -326,6 +331,10 @@ void llm_embed_cancel(struct llm_embed *embed)
     bool coming = embed->queued && !gate_withdraw(embed->choice.place->gate, &embed->ticket) &&
                   embed->ticket.granted_already;
     leave_gate(embed, LLM_FAULT_BUSY);
+    struct llm_result *result = &embed->result;
+    result->end = LLM_CANCELLED;
+    result->fault = LLM_FAULT_NONE;
+    llm_tally_end(&embed->choice.place->tally, LLM_KIND_EMBEDDING, result);
     timer_stop(embed->timer);
     list_remove(&embed->advance.link);
     embed->cancelled = true;

@@ -286,8 +286,13 @@ struct gate_state gate_state(struct gate *gate)
                                .waiting = gate->waiting_count,
                                .limit = (size_t)gate->limit,
                                .open = gate->circuit != CIRCUIT_CLOSED,
+                               .probing = gate->circuit == CIRCUIT_PROBING,
                                .refused = gate->refused,
                                .openings = gate->openings};
+    for (size_t i = 0; i < LLM_CLASSES; i++) {
+        const struct list *head = &gate->waiting[i];
+        for (struct list *at = head->next; at != head; at = at->next) state.waiting_of[i]++;
+    }
     pthread_mutex_unlock(&gate->lock);
     return state;
 }

@@ -69,8 +69,9 @@ void gate_park_key(struct gate *gate, int key, int64_t until_us);
 
 struct gate_state {
     size_t running, waiting, limit;
-    bool open;         /* the circuit */
-    uint64_t refused;  /* queue full, or circuit open */
-    uint64_t openings; /* of the circuit */
+    size_t waiting_of[LLM_CLASSES]; /* the same, by who waits */
+    bool open, probing;             /* the circuit; probing: one call finds out */
+    uint64_t refused;               /* queue full, or circuit open */
+    uint64_t openings;              /* of the circuit */
 };
 struct gate_state gate_state(struct gate *gate);

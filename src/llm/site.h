@@ -11,6 +11,7 @@
 #include "llm/journal.h"
 #include "llm/offline.h"
 #include "llm/reader.h"
+#include "llm/tally.h"
 
 enum { LLM_SITES_MAX = 24, LLM_PLAN_MAX = 8 };
 
@@ -22,6 +23,7 @@ struct llm_place {
     struct llm_site site;
     struct gate *gate; /* owned */
     struct llm_clocks clocks;
+    struct llm_tally tally;
 };
 
 /* One thing to try: a site and a model of it. */

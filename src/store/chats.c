@@ -8,7 +8,8 @@ static struct chat read_chat(struct query *q)
                          .model = query_get_str(q, 2),
                          .system = query_get_str(q, 3),
                          .head = query_get_u64(q, 4),
-                         .created_us = query_get_i64(q, 5)};
+                         .created_us = query_get_i64(q, 5),
+                         .automatic = query_get_i64(q, 6) != 0};
 }
 
 enum err chats_add(struct db *db, struct user_id owner, const struct chat *draft, uint64_t *id_out,
@@ -62,17 +63,17 @@ enum err chats_save(struct db *db, const struct chat *chat, struct why *why)
     query_str(q, chat->title);
     query_str(q, chat->model);
     query_str(q, chat->system);
+    query_i64(q, chat->automatic);
     query_u64(q, chat->id);
     return query_run(q, why);
 }
 
-enum err chats_entitle(struct db *db, uint64_t id, struct str from, struct str to,
-                       bool *changed_out, struct why *why)
+enum err chats_entitle(struct db *db, uint64_t id, struct str title, bool *changed_out,
+                       struct why *why)
 {
     struct query *q = db_query(db, SQL_CHAT_ENTITLE);
-    query_str(q, to);
+    query_str(q, title);
     query_u64(q, id);
-    query_str(q, from);
     enum err err = query_run(q, why);
     *changed_out = !err && db_changes(db) > 0;
     return err;
@@ -139,6 +140,7 @@ enum err chat_turns_add(struct db *db, const struct chat_turn *draft, uint64_t *
     query_str(q, draft->status);
     query_str(q, draft->content);
     query_i64(q, draft->created_us);
+    query_i64(q, draft->created_us);
     err = query_run(q, why);
     if (err) return err;
     *id_out = db_last_id(db);
@@ -185,13 +187,15 @@ static void bind_tokens(struct query *q, int64_t tokens)
     }
 }
 
-enum err chat_turns_save(struct db *db, const struct chat_turn *turn, struct why *why)
+enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t now_us,
+                         struct why *why)
 {
     struct query *q = db_query(db, SQL_TURN_SAVE);
     query_str(q, turn->content);
     query_str(q, turn->reasoning);
     query_str(q, turn->site);
     query_str(q, turn->model);
+    query_i64(q, now_us);
     query_u64(q, turn->id);
     return query_run(q, why);
 }
@@ -215,10 +219,11 @@ enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there
     return err;
 }
 
-enum err chat_turns_cut_off(struct db *db, struct str detail, chat_turn_each *each, void *ctx,
-                            struct why *why)
+enum err chat_turns_cut_off(struct db *db, int64_t before_us, struct str detail,
+                            chat_turn_each *each, void *ctx, struct why *why)
 {
     struct query *q = db_query(db, SQL_TURNS_STREAMING);
+    query_i64(q, before_us);
     while (query_next(q)) {
         struct chat_turn turn = read_turn(q);
         turn.status = STR("cut_off");
@@ -229,5 +234,6 @@ enum err chat_turns_cut_off(struct db *db, struct str detail, chat_turn_each *ea
     if (err) return err;
     q = db_query(db, SQL_TURNS_CUT_OFF);
     query_str(q, detail);
+    query_i64(q, before_us);
     return query_run(q, why);
 }

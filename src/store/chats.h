@@ -13,7 +13,8 @@
 struct chat {
     uint64_t id;
     struct str title, model, system;
-    uint64_t head; /* 0: nothing was said yet */
+    bool automatic; /* nobody has chosen the title */
+    uint64_t head;  /* 0: nothing was said yet */
     int64_t created_us;
 };
 
@@ -37,11 +38,11 @@ MUST_USE enum err chats_load(struct db *db, struct arena *arena, struct user_id 
 /* The newest first, from before that id (0: from the newest). */
 MUST_USE enum err chats_list(struct db *db, struct user_id owner, uint64_t before, uint64_t limit,
                              chat_each *each, void *ctx, struct why *why);
-/* Title, model and system prompt. */
+/* Title, who chose it, model and system prompt. */
 MUST_USE enum err chats_save(struct db *db, const struct chat *chat, struct why *why);
-/* Another title, if it still has that one; `*changed_out`: it had. */
-MUST_USE enum err chats_entitle(struct db *db, uint64_t id, struct str from, struct str to,
-                                bool *changed_out, struct why *why);
+/* Another title, if nobody has chosen the one it has; `*changed_out`: nobody had. */
+MUST_USE enum err chats_entitle(struct db *db, uint64_t id, struct str title, bool *changed_out,
+                                struct why *why);
 /* With all its turns. */
 MUST_USE enum err chats_remove(struct db *db, uint64_t id, struct why *why);
 
@@ -53,12 +54,15 @@ MUST_USE enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t c
 /* All branches, oldest first. */
 MUST_USE enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, uint64_t limit,
                                   chat_turn_each *each, void *ctx, struct why *why);
-/* What came of an answer so far: words, site and model. Nothing when it has ended. */
-MUST_USE enum err chat_turns_save(struct db *db, const struct chat_turn *turn, struct why *why);
-/* What an answer has become. `*there_out` false: it was deleted meanwhile, nothing is changed. */
+/* What came of an answer so far: words, site and model; and that it is being written. Nothing when
+ * it has ended. */
+MUST_USE enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t now_us,
+                                  struct why *why);
+/* What an answer has become, also when it was given up as cut off meanwhile. `*there_out` false: it
+ * was deleted meanwhile, nothing is changed. */
 MUST_USE enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there_out,
                                  struct why *why);
-/* At start: whoever wrote these is gone. `each` gets them as they are then; it must not ask `db`.
- */
-MUST_USE enum err chat_turns_cut_off(struct db *db, struct str detail, chat_turn_each *each,
-                                     void *ctx, struct why *why);
+/* Whoever wrote those that were not heard of since `before_us` is gone. `each` gets them as they
+ * are then; it must not ask `db`. */
+MUST_USE enum err chat_turns_cut_off(struct db *db, int64_t before_us, struct str detail,
+                                     chat_turn_each *each, void *ctx, struct why *why);

@@ -115,6 +115,28 @@ test('tools go there and calls come back, whole and streamed', async () => {
   assert.equal(messages[2].tool_call_id, 'call_1');
 });
 
+test('a long id of a tool call comes whole, streamed or not', async () => {
+  const key = await makeKey();
+  const id = `call_1~${'s'.repeat(9000)}`; // Gemini's signed thoughts travel in it
+  const script = { tools: [{ id, name: 'weather', arguments: `{"city":"${'北'.repeat(60_000)}"}` }], finish: 'tool' };
+  provider.script([script, script]);
+  const whole = await client(key).chat.completions.create(question());
+  const streamed = await client(key).chat.completions.stream(question()).finalChatCompletion();
+  for (const { choices } of [whole, streamed]) {
+    assert.ok(choices[0].message.tool_calls[0].id === id);
+    assert.ok(choices[0].message.tool_calls[0].function.arguments === script.tools[0].arguments);
+  }
+});
+
+test('an answer that is longer than we pass on is broken off, not shortened', async () => {
+  const key = await makeKey();
+  provider.script([{ deltas: Array(50).fill('x'.repeat(100_000)) }]);
+  const raw = await server.api('POST', '/v1/chat/completions', { token: key.key, json: question({ stream: true }) });
+  assert.match(raw.text.slice(-400), /"error":\{"message":/);
+  assert.ok(!raw.text.includes('[DONE]'));
+  await makeGood(key);
+});
+
 test('pictures and formats pass through', async () => {
   const key = await makeKey();
   provider.script([{ deltas: ['{}'] }]);

@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { parseMetrics, valueOf } from '../support/metrics.mjs';
 import { ON_MARIADB, startServer } from '../support/server.mjs';
 
 const BINARY = process.env.HUTONG_BIN
@@ -16,92 +17,7 @@ let server;
 before(async () => { server = await startServer(); });
 after(() => server.stop());
 
-/* --- Prometheus' text format 0.0.4, strictly --- */
-
-const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
-const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)/y;
-
-function parseLabels(text) {
-  const labels = {};
-  LABEL.lastIndex = 0;
-  while (LABEL.lastIndex < text.length) {
-    const found = LABEL.exec(text);
-    assert.ok(found, `labels: ${text}`);
-    assert.ok(!(found[1] in labels), `label twice: ${text}`);
-    labels[found[1]] = found[2];
-  }
-  return labels;
-}
-
-// Families in order; each must be said to be something before its first sample, and stand in one piece.
-function parseMetrics(text) {
-  assert.ok(text.endsWith('\n'));
-  const families = new Map();
-  const series = new Set();
-  let open;
-  for (const line of text.slice(0, -1).split('\n')) {
-    const comment = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line);
-    if (comment) {
-      const [, what, name, rest] = comment;
-      assert.match(name, NAME);
-      if (what === 'HELP') {
-        assert.ok(!families.has(name), `${name} stands twice`);
-        open = { name, help: rest, samples: [] };
-        families.set(name, open);
-      } else {
-        assert.equal(name, open.name);
-        assert.match(rest, /^(counter|gauge|histogram)$/);
-        open.type = rest;
-      }
-      continue;
-    }
-    const sample = SAMPLE.exec(line);
-    assert.ok(sample, `no sample: ${line}`);
-    const [, name, labels = '', value] = sample;
-    const base = open.type === 'histogram' ? name.replace(/_(bucket|sum|count)$/, '') : name;
-    assert.equal(base, open.name, `${name} stands outside of its family`);
-    assert.match(value, /^(\d+(\.\d+)?|\+Inf)$/, line);
-    assert.ok(!series.has(`${name}{${labels}}`), `twice: ${line}`);
-    series.add(`${name}{${labels}}`);
-    open.samples.push({ name, labels: parseLabels(labels), value: Number(value) });
-  }
-  for (const family of families.values()) {
-    assert.ok(family.type, `${family.name} has no type`);
-    if (family.type === 'counter') assert.match(family.name, /_total$/);
-    if (family.type === 'histogram') checkHistogram(family);
-  }
-  return families;
-}
-
-function checkHistogram({ name, samples }) {
-  const groups = new Map();
-  for (const sample of samples) {
-    const { le, ...rest } = sample.labels;
-    const key = JSON.stringify(rest);
-    if (!groups.has(key)) groups.set(key, { buckets: [] });
-    const group = groups.get(key);
-    if (sample.name.endsWith('_bucket')) group.buckets.push([le, sample.value]);
-    else group[sample.name.slice(name.length + 1)] = sample.value;
-  }
-  assert.ok(groups.size > 0, `${name} is empty`);
-  for (const { buckets, sum, count } of groups.values()) {
-    const ends = buckets.map(([le]) => (le === '+Inf' ? Infinity : Number(le)));
-    assert.deepEqual(ends, [...ends].sort((a, b) => a - b));
-    assert.equal(ends.at(-1), Infinity);
-    const counts = buckets.map(([, value]) => value);
-    assert.deepEqual(counts, [...counts].sort((a, b) => a - b), `${name}: counts grow`);
-    assert.equal(counts.at(-1), count);
-    assert.ok(sum >= 0);
-  }
-}
-
-function valueOf(families, name, labels = {}) {
-  const wanted = Object.entries(labels);
-  const found = families.get(name)?.samples
-    .filter((sample) => wanted.every(([key, value]) => sample.labels[key] === value));
-  return found?.reduce((sum, sample) => sum + sample.value, 0) ?? 0;
-}
+/* --- asking --- */
 
 async function metrics() {
   const reply = await server.api('GET', '/metrics');
@@ -154,7 +70,11 @@ test('metrics are Prometheus text with every family that is promised', async () 
     'hutong_live_connections', 'hutong_hub_published_total', 'hutong_hub_delivered_total',
     'hutong_hub_gaps_total', 'hutong_hub_present', 'hutong_workers_waiting',
     'process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_open_fds',
-    'process_start_time_seconds', 'hutong_build_info'];
+    'hutong_llm_calls_total', 'hutong_llm_ends_total', 'hutong_llm_requests_total',
+    'hutong_llm_retries_total', 'hutong_llm_running', 'hutong_llm_waiting', 'hutong_llm_limit',
+    'hutong_llm_circuit', 'hutong_llm_circuit_opened_total', 'hutong_llm_turned_away_total',
+    'hutong_llm_tokens_total', 'hutong_llm_estimated_total', 'hutong_llm_first_piece_seconds',
+    'hutong_llm_answer_seconds', 'process_start_time_seconds', 'hutong_build_info', 'hutong_gateway_answers_total'];
   for (const name of promised) assert.ok(families.get(name)?.samples.length > 0, name);
   // There is a writer of ours only where the database has none: no figure of it, not one of 0.
   for (const name of ['hutong_writer_waiting', 'hutong_writer_group_size', 'hutong_writer_commit_seconds_total']) {

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { Live } from '../support/live.mjs';
+import { startProvider } from '../support/provider.mjs';
 import { startMariadb } from '../support/mariadb.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { startServer } from '../support/server.mjs';
@@ -260,6 +261,46 @@ test('what strangers put into the channel is dropped', { timeout: 60_000 }, asyn
   await hears(live, made);
   assertGapless(live, id, 1);
   await live.close();
+});
+
+test('an answer whose instance has died is cut off by another, and one that is written is not', { timeout: 90_000 }, async () => {
+  const provider = await startProvider();
+  const env = {
+    HUTONG_DATABASE: database, HUTONG_REDIS: redis.url, HUTONG_LOOPS: '1', HUTONG_MAINTENANCE_SECONDS: '1',
+    HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/m', HUTONG_CHAT_TITLES: 'off',
+  };
+  const [dies, lives] = await Promise.all([1, 2].map(() => startServer({ env, dataDir: a.dataDir })));
+  const base = '/chat/conversations';
+  const { token } = lili;
+  const ask = async (server) => {
+    provider.script([{ deltas: ['half', ' more'], stallAfter: 1 }]);
+    const chat = (await server.api('POST', base, { token, json: {} })).body.id;
+    const at = provider.requests.length;
+    const reply = server.api('POST', `${base}/${chat}/messages`, { token, json: { text: 'go' } }).catch(() => undefined);
+    const asked = await provider.request(at);
+    await provider.until(() => asked.stalled);
+    return { chat, reply, asked };
+  };
+  const answerOf = async ({ chat }) => (await lives.api('GET', `${base}/${chat}/messages`, { token })).body.items[1];
+  const dead = await ask(dies);
+  const living = await ask(lives);
+  const live = await Live.open(lives, token);
+  await live.subscribe(`chat:${dead.chat}`);
+  await dies.kill();
+  await dead.reply;
+  // The dead one was heard of two minutes ago; nobody waits so long in a test.
+  await mariadb.sql(database, `UPDATE chat_turns SET alive_us = alive_us - 120000000 WHERE chat_id = ${dead.chat}`);
+  const end = await live.event('chat.answered');
+  assert.equal(end.data.status, 'cut_off');
+  const stored = await answerOf(dead);
+  assert.deepEqual([stored.status, stored.detail], ['cut_off', 'the server stopped while it was written']);
+  assert.equal((await answerOf(living)).status, 'streaming');
+  living.asked.resume();
+  await living.reply;
+  assert.deepEqual([(await answerOf(living)).status, (await answerOf(living)).content], ['complete', 'half more']);
+  await live.close();
+  await lives.stop({ keepData: true });
+  await provider.stop();
 });
 
 test('a server whose Redis is not there starts, and tells once that it is alone', { timeout: 60_000 }, async () => {

@@ -13,16 +13,24 @@ const base = '/chat/conversations';
 let provider;
 let server;
 let li;
+let silent; // a provider that never gives a title; asked for one before everything else
+let late; // { asked, chat }
 before(async () => {
   provider = await startProvider();
+  silent = await startProvider();
+  silent.always((asked) => (isForTitle(asked) ? { deltas: ['Too late'], stallAfter: 'request' } : { deltas: ['yes'] }));
   server = await startServer({
-    env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: 'offline' },
+    env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: 'offline', HUTONG_LLM_SITES: `silent=${silent.base('openai')}` },
   });
   li = await server.register('li_titles');
+  const chat = await make({ model: 'silent/m' });
+  await ask(chat, 'Who waits for ever?');
+  late = { chat, asked: await silent.until(() => silent.requests.find(isForTitle)) };
 });
 after(async () => {
   await server.stop();
   await provider.stop();
+  await silent.stop();
 });
 
 const make = async (json = {}) => assertOk(await server.api('POST', base, { token: li.token, json }), 201);
@@ -31,6 +39,7 @@ const titleOf = async (chat) => assertOk(await server.api('GET', `${base}/${chat
 const isForTitle = (asked) => /You name conversations/.test(asked.text);
 // How often a title was asked for where that is in the question.
 const titlesAsked = (question) => provider.requests.filter((asked) => isForTitle(asked) && asked.text.includes(question)).length;
+const questionWith = (words) => provider.until(() => provider.requests.find((asked) => !isForTitle(asked) && asked.text.includes(words)));
 
 // What comes is decided by what is asked: an answer, or its title.
 function scripts(answer, title) {
@@ -96,6 +105,34 @@ test('a_members_own_title_stays', async () => {
   await live.close();
 });
 
+test('a_member_who_chose_just_the_first_words_has_chosen_them', async () => {
+  const words = 'What is a lantern?';
+  scripts({ deltas: ['a light'], stallAfter: 'request' }, { deltas: ['Not wanted'] });
+  const renamed = await make();
+  const reply = ask(renamed, words);
+  const asked = await questionWith(words);
+  assert.equal(await titleOf(renamed), words);
+  assertOk(await server.api('PATCH', `${base}/${renamed.id}`, { token: li.token, json: { title: words } }));
+  asked.resume();
+  assert.equal((await reply).status, 200);
+
+  scripts({ deltas: ['a light'] }, { deltas: ['Not wanted'] });
+  const named = await make({ title: words });
+  await ask(named, words);
+  // Another setting is no name.
+  const other = await make();
+  scripts({ deltas: ['yes'], stallAfter: 'request' }, { deltas: ['Wanted'] });
+  const live = await listener(other);
+  const last = ask(other, 'And this for a name?');
+  const held = await questionWith('And this for a name?');
+  assertOk(await server.api('PATCH', `${base}/${other.id}`, { token: li.token, json: { system: 'Be short.' } }));
+  held.resume();
+  await last;
+  await live.title(`chat:${other.id}`, 'Wanted'); // asked for behind those
+  assert.deepEqual([await titleOf(renamed), await titleOf(named)], [words, words]);
+  await live.close();
+});
+
 const failures = {
   a_failing_provider: { status: 500, error: { message: 'no' } },
   half_a_title: { deltas: ['Half a', ' title'], finish: 'length' },
@@ -119,6 +156,14 @@ for (const [name, script] of Object.entries(failures)) {
     await live.close();
   });
 }
+
+test('a_title_that_does_not_come_is_given_up_after_half_a_minute', { timeout: 60_000 }, async () => {
+  const { asked, chat } = late;
+  await silent.until(() => asked.closedAt, { ms: 45_000 });
+  const took = asked.closedAt - asked.at; // the clock is a coarse one, and looks every two seconds
+  assert.ok(took > 29_000 && took < 36_000, `${took} ms`);
+  assert.equal(await titleOf(chat), 'Who waits for ever?');
+});
 
 test('an_answer_that_was_cut_short_or_offline_is_not_asked_for_a_title_but_the_first_whole_one_is', async () => {
   scripts({ deltas: ['a', 'b'], endAfter: 1 }, { deltas: ['At last'] });
