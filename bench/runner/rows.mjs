@@ -402,7 +402,7 @@ const login = {
       work: 'a log-in',
       aim: '≤ 1.1 × one argon2id',
       unit: cpu,
-      against: 'libargon2, 19 MiB, t=2',
+      against: 'libargon2, 7 MiB, t=5',
       judge: ratioAtMost(1.1),
     },
     {

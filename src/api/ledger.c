@@ -3,10 +3,11 @@
  * api/ledger.c: accounts of keys in memory under one lock, held for well under a
  * microsecond, and rows on their way to the store.
  *
- * There are two sets of rows: `open` gathers, `sent` is being written. When a
- * write is settled and something has gathered meanwhile, the sets change
- * places and the next write goes. A write that failed gives its rows back to
- * `open`; they go with whatever is booked next.
+ * There are two sets of rows: `open` gathers, `sent` is being written. A write
+ * waits for its turn (the writer takes 50 of these a second, see `patient`) and
+ * only then takes what has gathered. When it is settled and something has
+ * gathered meanwhile, the next one goes. A write that failed gives its rows back
+ * to `open`; they go with whatever is booked next.
  */
 #include "api/ledger.h"
 
@@ -46,7 +47,7 @@ struct ledger {
     struct map accounts; /* of struct account, owned */
     struct map open;     /* of struct row, owned */
     struct map sent;     /* the same; the writer's while `writing` */
-    bool writing;
+    bool writing;        /* from being sent until settled */
     struct change change;
     struct job job;
 };
@@ -106,23 +107,26 @@ static enum err write_rows(struct ledger *ledger, struct db *db, struct why *why
     return err;
 }
 
+/* Under the lock. */
+static void take_open(struct ledger *ledger)
+{
+    ASSERT(ledger->writing && ledger->sent.count == 0);
+    ledger->sent = ledger->open;
+    ledger->open = (struct map){0};
+}
+
 static enum err apply_rows(struct change *change, struct db *db, struct why *why)
 {
-    return write_rows(CONTAINER_OF(change, struct ledger, change), db, why);
+    struct ledger *ledger = CONTAINER_OF(change, struct ledger, change);
+    pthread_mutex_lock(&ledger->lock);
+    if (ledger->sent.count == 0) take_open(ledger); /* else it is the second try */
+    pthread_mutex_unlock(&ledger->lock);
+    return write_rows(ledger, db, why);
 }
 
 static void write_on_worker(struct job *job, void *own)
 {
     store_settle_here(own, &CONTAINER_OF(job, struct ledger, job)->change);
-}
-
-/* Under the lock: a write begins. */
-static void take_open(struct ledger *ledger)
-{
-    ASSERT(!ledger->writing && ledger->sent.count == 0);
-    ledger->sent = ledger->open;
-    ledger->open = (struct map){0};
-    ledger->writing = true;
 }
 
 /* Under the lock: a write is over. */
@@ -143,7 +147,6 @@ static void send(struct ledger *ledger)
     }
     if (workers_submit(ledger->workers, &ledger->job)) return;
     pthread_mutex_lock(&ledger->lock);
-    put_back(ledger);
     ledger->writing = false;
     pthread_mutex_unlock(&ledger->lock);
 }
@@ -161,9 +164,7 @@ static void settled_rows(struct change *change, enum err err, const struct why *
     } else {
         free_rows(&ledger->sent);
     }
-    ledger->writing = false;
-    bool more = !err && ledger->open.count > 0;
-    if (more) take_open(ledger);
+    bool more = ledger->writing = !err && ledger->open.count > 0;
     pthread_mutex_unlock(&ledger->lock);
     if (more) send(ledger);
 }
@@ -178,6 +179,7 @@ struct ledger *ledger_new(struct store *store, struct workers *workers, const st
     ledger->prices = prices;
     ledger->change.apply = apply_rows;
     ledger->change.settled = settled_rows;
+    ledger->change.patient = true;
     ledger->job.work = write_on_worker;
     pthread_mutex_init(&ledger->lock, NULL);
     return ledger;
@@ -194,6 +196,7 @@ void ledger_flush(struct ledger *ledger, struct db *db)
     for (;;) {
         pthread_mutex_lock(&ledger->lock);
         bool busy = ledger->writing;
+        ledger->writing = true;
         if (!busy) take_open(ledger);
         pthread_mutex_unlock(&ledger->lock);
         if (!busy) break;
@@ -355,7 +358,7 @@ void ledger_settle(struct ledger *ledger, const struct ledger_use *use)
     account->used += row->sums.input_tokens + row->sums.output_tokens;
     gather(ledger, row);
     bool go = !ledger->writing;
-    if (go) take_open(ledger);
+    ledger->writing = true;
     pthread_mutex_unlock(&ledger->lock);
     if (go) send(ledger);
 }

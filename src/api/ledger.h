@@ -5,8 +5,9 @@
  * A request is admitted before it is asked (requests a minute; the tokens it
  * may take are reserved from the day's), and settled when it is over, with
  * what it really took. No answer waits for the store: what was used gathers
- * here and goes to the store whenever nothing is on its way there, so the store
- * is about one commit behind. What a kill -9 takes is at most that.
+ * here and goes to the store 50 times a second (or with what is written there
+ * anyway), so the store is 20 ms and one commit behind. What a kill -9 takes is
+ * at most that.
  *
  * One for the process, on any thread. Several instances on one database see
  * what the others used when a key is looked up again, once a second.

@@ -45,25 +45,34 @@ static struct str name_list(struct call *call, const struct conversations_query 
 
 /*
  * The version is read before the list, so what bears its name is never older than the name; where
- * it is newer, the next question finds another version and is answered anew. That spares the
- * snapshot.
+ * it is newer (MariaDB), the next question finds another version and is answered anew.
  */
-static enum err answer_conversations(struct call *call, const struct conversations_query *query,
-                                     struct why *why)
+static enum err answer_version(struct call *call, const struct conversations_query *query,
+                               struct conversations_version version, struct why *why)
 {
     struct conversation_cache *cache =
         call->db == call->home->db ? call->home->conversations : NULL;
-    struct topic_name me = topic_user(query->reader);
-    struct conversations_version version;
-    enum err err = conversations_load_version(call->db, str_of(me.text), &version, why);
-    if (err || call_unchanged(call, name_list(call, query, version))) return err;
+    if (call_unchanged(call, name_list(call, query, version))) return OK;
     struct buf *body = call_json(call).buf;
     if (cache && conversation_cache_find(cache, query, version, body)) return OK;
-    err = write_conversations(call, query, why);
+    enum err err = write_conversations(call, query, why);
     if (!err && cache && !body->failed) {
         conversation_cache_keep(cache, query, version, buf_str(body));
     }
     return err;
+}
+
+static enum err answer_conversations(struct call *call, const struct conversations_query *query,
+                                     struct why *why)
+{
+    struct topic_name me = topic_user(query->reader);
+    struct conversations_version version;
+    struct query *moment;
+    bool known = conversations_load_version(call->db, str_of(me.text), &version, &moment);
+    enum err err = known ? answer_version(call, query, version, why) : OK;
+    struct why ignored;
+    enum err ended = query_end(moment, err ? &ignored : why);
+    return err ? err : ended;
 }
 
 enum err messages_conversations(struct call *call, struct why *why)

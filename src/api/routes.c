@@ -264,7 +264,7 @@ const struct route routes_table[] = {
      "The town now: clock, weather, places, and where everybody is and what they do; goes on live "
      "in "
      "the topic it names",
-     "", "", "Town", 200},
+     "", "", "Town 404", 200},
     {HTTP_GET_, "/town/log", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE, town_get_log,
      "What residents did, newest first", "",
      "character_id:id?, type:text?, day:int?, before:id?, limit:int?:1-200", "ActionLogs", 200},
@@ -274,7 +274,7 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/town/control", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_JSON, town_post_control,
      "Start, pause, resume, one step (to the next end of a deed), or the speed in game minutes a "
      "real minute",
-     "action:start|pause|resume|step|speed, speed:int?:1-600000", "", "Town", 200},
+     "action:start|pause|resume|step|speed, speed:int?:1-600000", "", "Town 404", 200},
 };
 /* clang-format on */
 const size_t routes_count = COUNT_OF(routes_table);

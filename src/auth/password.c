@@ -2,9 +2,9 @@
 /*
  * auth/password.c: argon2id by libargon2, bcrypt by libcrypt.
  *
- * libsodium has argon2id too, but maps 19 MiB for every hash and gives them
- * back after it: 5,000 page faults, and every other thread of the process is
- * interrupted to forget the pages. libargon2 takes its memory from malloc(),
+ * libsodium has argon2id too, but maps the memory for every hash and gives it
+ * back after it: thousands of page faults, and every other thread of the process
+ * is interrupted to forget the pages. libargon2 takes its memory from malloc(),
  * where it stays for the next hash (docs/decisions/0007-argon2.md).
  *
  * The parameters of a stored hash are read here: there is a ceiling on what it
@@ -105,7 +105,7 @@ enum err password_hash(const struct passwords *passwords, struct str password,
     return OK;
 }
 
-/* "m=19456,t=2,p=1": the number behind `name`, taken off `*rest` with its separator. */
+/* "m=7168,t=5,p=1": the number behind `name`, taken off `*rest` with its separator. */
 static bool take_number(struct str *rest, const char *name, char separator, uint64_t *value_out)
 {
     struct str piece;
@@ -125,6 +125,28 @@ static bool argon_read(struct str hash, struct argon_cost *cost_out)
            take_number(&rest, "p=", '$', &cost_out->lanes);
 }
 
+/* OWASP Password Storage Cheat Sheet: "an equal level of defense". One lane each. */
+static const struct argon_cost owasp_sets[] = {
+    {47104, 1, 1}, {19456, 2, 1}, {12288, 3, 1}, {9216, 4, 1}, {7168, 5, 1},
+};
+
+static bool reaches(struct argon_cost cost, struct argon_cost least)
+{
+    return cost.kib >= least.kib && cost.passes >= least.passes;
+}
+
+/* In both numbers; or, where no more than one of OWASP's sets is asked for, by any other of them.
+ */
+static bool strong_enough(struct argon_cost made, struct argon_cost wanted)
+{
+    bool owasp_wanted = false, owasp_made = false;
+    for (size_t i = 0; i < COUNT_OF(owasp_sets); i++) {
+        owasp_wanted = owasp_wanted || reaches(owasp_sets[i], wanted);
+        owasp_made = owasp_made || reaches(made, owasp_sets[i]);
+    }
+    return reaches(made, wanted) || (owasp_wanted && owasp_made);
+}
+
 static enum err argon_verify(const struct passwords *passwords, struct str hash,
                              struct str password, bool *rehash_out, struct why *why)
 {
@@ -142,8 +164,8 @@ static enum err argon_verify(const struct passwords *passwords, struct str hash,
 
     switch (argon2id_verify(text, password.at, password.len)) {
     case ARGON2_OK:
-        *rehash_out =
-            cost.kib < passwords->cost.memory_bytes / 1024 || cost.passes < passwords->cost.passes;
+        *rehash_out = !strong_enough(cost, (struct argon_cost){passwords->cost.memory_bytes / 1024,
+                                                               passwords->cost.passes, 1});
         return OK;
     case ARGON2_VERIFY_MISMATCH:
         return why_set(why, ERR_UNKNOWN_CALLER, "the password does not match");

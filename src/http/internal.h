@@ -57,7 +57,8 @@ struct http_server {
     struct turn_hook log_hook;
     char date[32];
     int64_t date_s;
-    uint64_t id_prefix, id_next;
+    char id_prefix[10]; /* "5f0c31aa-" */
+    uint64_t id_next;
     struct http_stats stats;
     bool draining, closing;
 };

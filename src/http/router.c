@@ -3,46 +3,50 @@
 
 #include "base/mem.h"
 
-/* One segment of some patterns. */
+/*
+ * One segment of some patterns. The names of the children stand side by side: a list of nodes
+ * would be as many places in memory to fetch, for every request.
+ */
 struct node {
-    struct str segment; /* of the pattern; borrowed */
-    struct node *children, *next;
-    struct node *any; /* the child in braces */
+    struct str *names;      /* owned; of the patterns: borrowed */
+    struct node **children; /* owned, and each of them */
+    size_t count;
+    struct node *any; /* owned: the child in braces */
     const void *routes[ROUTER_METHODS];
 };
 
 struct router {
-    struct node root;
+    struct node *root; /* owned */
 };
 
 struct router *router_new(void)
 {
-    return NEW(struct router);
+    struct router *router = NEW(struct router);
+    router->root = NEW(struct node);
+    return router;
 }
 
 static void node_free(struct node *node)
 {
-    while (node) {
-        struct node *next = node->next;
-        node_free(node->children);
-        node_free(node->any);
-        mem_free(node);
-        node = next;
-    }
+    if (node == NULL) return;
+    for (size_t i = 0; i < node->count; i++) node_free(node->children[i]);
+    node_free(node->any);
+    mem_free(node->names);
+    mem_free(node->children);
+    mem_free(node);
 }
 
 void router_free(struct router *router)
 {
     if (router == NULL) return;
-    node_free(router->root.children);
-    node_free(router->root.any);
+    node_free(router->root);
     mem_free(router);
 }
 
 static struct node *find_child(const struct node *node, struct str segment)
 {
-    for (struct node *child = node->children; child; child = child->next) {
-        if (str_eq(child->segment, segment)) return child;
+    for (size_t i = 0; i < node->count; i++) {
+        if (str_eq(node->names[i], segment)) return node->children[i];
     }
     return NULL;
 }
@@ -53,13 +57,15 @@ static struct node *child_for(struct node *node, struct str segment)
     struct node *child = any ? node->any : find_child(node, segment);
     if (child) return child;
     child = NEW(struct node);
-    child->segment = segment;
     if (any) {
         node->any = child;
-    } else {
-        child->next = node->children;
-        node->children = child;
+        return child;
     }
+    size_t count = node->count + 1;
+    node->names = mem_resize(node->names, count * sizeof(*node->names));
+    node->children = mem_resize(node->children, count * sizeof(struct node *));
+    node->names[node->count] = segment;
+    node->children[node->count++] = child;
     return child;
 }
 
@@ -68,7 +74,7 @@ void router_add(struct router *router, enum http_method method, const char *patt
 {
     struct str rest = str_from(str_of(pattern), 1), segment;
     ASSERT(pattern[0] == '/');
-    struct node *node = &router->root;
+    struct node *node = router->root;
     while (str_split(&rest, '/', &segment)) node = child_for(node, segment);
     ASSERT(node->routes[method] == NULL);
     node->routes[method] = route;
@@ -116,7 +122,7 @@ struct router_match router_find(const struct router *router, enum http_method me
 {
     struct router_match match = {0};
     if (path.len > 0 && path.at[0] == '/') {
-        descend(&router->root, method, str_from(path, 1), &match);
+        descend(router->root, method, str_from(path, 1), &match);
     }
     return match;
 }

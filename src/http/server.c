@@ -293,6 +293,22 @@ static bool is_id(struct str text)
     return true;
 }
 
+/* "5f0c31aa-2b": of this server's life, and which one. By hand: snprintf() takes 200 ns. */
+static void name_request(struct http_server *server, char *to)
+{
+    char digits[16];
+    size_t count = 0;
+    uint64_t number = server->id_next++;
+    do {
+        digits[count++] = "0123456789abcdef"[number & 15];
+        number >>= 4;
+    } while (number > 0);
+    size_t at = strlen(server->id_prefix);
+    memcpy(to, server->id_prefix, at);
+    while (count > 0) to[at++] = digits[--count];
+    to[at] = '\0';
+}
+
 /* What llhttp leaves to us, and what the application wants to know. A fault sentence, or NULL. */
 static const char *understand_head(struct http_connection *connection, struct http_exchange *x)
 {
@@ -337,9 +353,7 @@ static const char *understand_head(struct http_connection *connection, struct ht
     if (is_id(id)) {
         str_copy(x->id, sizeof(x->id), id);
     } else {
-        struct http_server *server = connection->server;
-        snprintf(x->id, sizeof(x->id), "%08llx-%llx", (unsigned long long)server->id_prefix,
-                 (unsigned long long)server->id_next++);
+        name_request(connection->server, x->id);
     }
     return NULL;
 }
@@ -755,7 +769,7 @@ enum err http_server_open(struct loop *loop, struct str address, const struct ht
     server->log_hook.run = flush_log;
     buf_init(&server->head_scratch, 64 * 1024);
     buf_init(&server->log_lines, 4 * 1024 * 1024);
-    server->id_prefix = random_u64() >> 32;
+    snprintf(server->id_prefix, sizeof(server->id_prefix), "%08x-", (uint32_t)random_u64());
     llhttp_settings_init(&server->parser_settings);
     server->parser_settings.on_url = on_url;
     server->parser_settings.on_header_field = on_header_field;

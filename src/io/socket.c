@@ -469,8 +469,9 @@ static int gather(struct socket *socket, struct iovec *parts)
 static ssize_t write_parts(struct socket *socket, const struct iovec *parts, int count)
 {
     for (;;) {
-        ssize_t done = count == 1 ? write(socket->fd, parts[0].iov_base, parts[0].iov_len)
-                                  : writev(socket->fd, parts, count);
+        ssize_t done = count == 1
+                           ? send(socket->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+                           : writev(socket->fd, parts, count);
         if (done >= 0) return done;
         if (errno == EINTR) continue;
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
@@ -595,6 +596,15 @@ void socket_send(struct socket *socket, const struct iovec *parts, int count)
     ASSERT(count > 0 && count <= PARTS_MAX);
     size_t done = 0, total = 0;
     for (int i = 0; i < count; i++) total += parts[i].iov_len;
+    /* The kernel takes longer to look at two parts than we to copy as little as that. */
+    char joined[1024];
+    struct iovec one = {joined, total};
+    if (count > 1 && total <= sizeof(joined)) {
+        char *to = joined;
+        for (int i = 0; i < count; i++) to = mempcpy(to, parts[i].iov_base, parts[i].iov_len);
+        parts = &one;
+        count = 1;
+    }
     if (socket->count == 0) {
         ssize_t written = write_parts(socket, parts, count);
         if (written < 0) {

@@ -310,16 +310,14 @@ enum err conversations_list(struct db *db, struct user_id user, uint64_t before,
     return query_end(q, why);
 }
 
-enum err conversations_load_version(struct db *db, struct str topic,
-                                    struct conversations_version *out, struct why *why)
+bool conversations_load_version(struct db *db, struct str topic, struct conversations_version *out,
+                                struct query **moment_out)
 {
-    struct query *q = db_query(db, SQL_CONVERSATIONS_VERSION);
+    struct query *q = *moment_out = db_query(db, SQL_CONVERSATIONS_VERSION);
     query_str(q, topic);
-    *out = (struct conversations_version){0};
-    if (query_next(q)) {
-        *out = (struct conversations_version){query_get_u64(q, 0), query_get_u64(q, 1)};
-    }
-    return query_end(q, why);
+    if (!query_next(q)) return false;
+    *out = (struct conversations_version){query_get_u64(q, 0), query_get_u64(q, 1)};
+    return true;
 }
 
 enum err conversations_unread(struct db *db, struct user_id user, uint64_t *count_out,

@@ -89,7 +89,11 @@ struct conversations_version {
     uint64_t events;   /* the number of `topic` */
     uint64_t profiles; /* the counter of changed profiles, everybody's */
 };
-MUST_USE enum err conversations_load_version(struct db *db, struct str topic,
-                                             struct conversations_version *out, struct why *why);
+/*
+ * False: it could not be read. Either way `*moment_out` is for the caller to end, and says why.
+ * What is read before that is of the same moment (SQLite), and pays for no transaction of its own.
+ */
+bool conversations_load_version(struct db *db, struct str topic, struct conversations_version *out,
+                                struct query **moment_out);
 MUST_USE enum err conversations_unread(struct db *db, struct user_id user, uint64_t *count_out,
                                        struct why *why);

@@ -23,7 +23,9 @@ struct writer {
     size_t group_max;
     pthread_mutex_t lock;
     pthread_cond_t wake, wake_checkpoint;
-    struct list queue; /* of struct change */
+    struct list queue;  /* of struct change */
+    size_t pressing;    /* of these: not patient */
+    int64_t patient_us; /* monotonic: not sooner for the patient ones alone */
     bool closing, checkpoint_due;
     writer_told *told; /* under the lock */
     void *told_ctx;
@@ -133,21 +135,43 @@ static void settle(struct writer *writer, struct list *group)
 
 /* --- the thread --- */
 
+/* Under the lock: until there is a reason to go on. */
+static void wait_for_work(struct writer *writer)
+{
+    int64_t look_us = clock_mono_us() + OTHERS_EVERY_US;
+    while (writer->pressing == 0 && !writer->closing) {
+        bool some = !list_is_empty(&writer->queue);
+        int64_t until_us = some ? MIN(writer->patient_us, look_us) : look_us;
+        if (clock_mono_us() >= until_us) return;
+        struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+        pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
+    }
+}
+
+/* Under the lock. */
+static struct change *take_change(struct writer *writer)
+{
+    struct list *link = list_take_first(&writer->queue);
+    if (link == NULL) return NULL;
+    struct change *change = change_of(link);
+    if (change->patient) {
+        writer->patient_us = clock_mono_us() + WRITER_PATIENCE_US;
+    } else {
+        writer->pressing--;
+    }
+    return change;
+}
+
 /* None when nothing came for a while. False: it is over. */
 static bool take_group(struct writer *writer, struct list *group, size_t *count_out)
 {
     size_t count = 0;
-    int failed = 0;
-    int64_t until_us = clock_mono_us() + OTHERS_EVERY_US;
-    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
     pthread_mutex_lock(&writer->lock);
-    while (list_is_empty(&writer->queue) && !writer->closing && failed == 0) {
-        failed = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
-    }
+    wait_for_work(writer);
     while (count < writer->group_max) {
-        struct list *link = list_take_first(&writer->queue);
-        if (link == NULL) break;
-        list_add_last(group, link);
+        struct change *change = take_change(writer);
+        if (change == NULL) break;
+        list_add_last(group, &change->link);
         count++;
     }
     bool over = writer->closing && count == 0;
@@ -320,8 +344,9 @@ void writer_submit(struct writer *writer, struct change *change)
     list_init(&change->link);
     atomic_fetch_add(&writer->stats.waiting, 1);
     pthread_mutex_lock(&writer->lock);
-    bool idle = list_is_empty(&writer->queue);
+    bool idle = writer->pressing == 0; /* else it is awake, or about to be */
     list_add_last(&writer->queue, &change->link);
+    if (!change->patient) writer->pressing++;
     if (idle) pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->lock);
 }

@@ -5,7 +5,9 @@
  * Group commit: it takes all changes that wait (up to a bound), applies them in
  * one transaction, makes that durable with one fsync, then tells each how it
  * went. While one group is on its way to the disk the next one gathers, so
- * groups grow with the load and nobody waits for company.
+ * groups grow with the load and nobody waits for company but who says so: a
+ * `patient` change goes with the next that is not, or when WRITER_PATIENCE_US
+ * have passed since the last patient one; to an idle writer at once.
  *
  * A change that fails before it has changed anything costs the others nothing.
  * One that fails after it has changed something makes the group start again
@@ -22,6 +24,8 @@
 
 struct writer;
 
+enum { WRITER_PATIENCE_US = 20 * 1000 };
+
 /* Embedded in what it works on; given away from writer_submit() until `settled`. */
 struct change {
     struct list link;
@@ -29,6 +33,7 @@ struct change {
     enum err (*apply)(struct change *change, struct db *db, struct why *why);
     /* It is durable (OK), or nothing of it has happened. On the writer; must not wait. */
     void (*settled)(struct change *change, enum err err, const struct why *why);
+    bool patient;
     /* The writer's own. */
     enum err err;
     struct why why;

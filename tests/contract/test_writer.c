@@ -121,13 +121,20 @@ static void close_desk(struct desk *desk)
     pthread_mutex_destroy(&desk->lock);
 }
 
-static struct note *submit(struct desk *desk, int64_t number, int way)
+static struct note *submit_as(struct desk *desk, int64_t number, int way, bool patient)
 {
     struct note *note = ARENA_NEW(&desk->d->arena, struct note);
-    *note = (struct note){
-        .change = {.apply = apply, .settled = settled}, .desk = desk, .number = number, .way = way};
+    *note = (struct note){.change = {.apply = apply, .settled = settled, .patient = patient},
+                          .desk = desk,
+                          .number = number,
+                          .way = way};
     writer_submit(desk->writer, &note->change);
     return note;
+}
+
+static struct note *submit(struct desk *desk, int64_t number, int way)
+{
+    return submit_as(desk, number, way, false);
 }
 
 /* Occupy the writer, so that what comes now forms one group. */
@@ -271,6 +278,36 @@ static void failing_after_changing_is_taken_back_alone(struct database *d)
     assert_int_equal(last->err, OK);
     assert_false(reader_sees(d->db, 6));
     close_desk(desk);
+}
+
+static void patient_changes_alone_come_seldom_but_come(struct database *d)
+{
+    struct desk *desk = open_desk(d, 64);
+    int64_t began_us = clock_mono_us();
+    for (size_t i = 0; i < 5; i++) {
+        struct note *note = submit_as(desk, (int64_t)i, NOTE_WELL, true);
+        wait_settled(desk, i + 1);
+        assert_note(note, OK, 1);
+    }
+    assert_true(clock_mono_us() - began_us >= 4 * WRITER_PATIENCE_US);
+    assert_stats(desk, 5, 5, 0, 0);
+    close_desk(desk);
+}
+
+static void a_patient_change_goes_with_the_next_that_is_not(struct database *d)
+{
+    struct desk *desk = open_desk(d, 64);
+    shut_gate(desk, 1000);
+    submit_as(desk, 1, NOTE_WELL, true);
+    submit(desk, 2, NOTE_WELL);
+    submit_as(desk, 3, NOTE_WELL, true);
+    open_gate(desk);
+    wait_settled(desk, 4);
+    assert_stats(desk, 2, 4, 0, 0);
+    for (size_t i = 1; i < 4; i++) assert_int_equal(desk->order[i], i);
+    submit_as(desk, 4, NOTE_WELL, true);
+    close_desk(desk); /* does not leave it behind */
+    assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM notes"), 5);
 }
 
 static void closing_applies_what_still_waits(struct database *d)
@@ -442,6 +479,8 @@ int main(void)
         DATABASE_TEST_SQLITE(a_group_has_a_ceiling_and_sizes_are_counted),
         DATABASE_TEST_SQLITE(failing_before_changing_costs_the_others_nothing),
         DATABASE_TEST_SQLITE(failing_after_changing_is_taken_back_alone),
+        DATABASE_TEST_SQLITE(patient_changes_alone_come_seldom_but_come),
+        DATABASE_TEST_SQLITE(a_patient_change_goes_with_the_next_that_is_not),
         DATABASE_TEST_SQLITE(closing_applies_what_still_waits),
         DATABASE_TEST_SQLITE(each_of_many_is_applied_exactly_once),
         DATABASE_TEST_SQLITE(a_full_disk_fails_the_group_and_not_the_next),

@@ -197,6 +197,8 @@ static void damaged_and_ruinous_hashes_are_the_operators_business(void **state)
     assert_int_equal(password_verify(&cheap, text, STR("x"), &rehash, &why), ERR_CORRUPT);
 }
 
+enum { MIB = 1024 * 1024 };
+
 static void weaker_hashes_are_due_for_a_new_one_and_stronger_ones_are_not(void **state)
 {
     (void)state;
@@ -204,10 +206,24 @@ static void weaker_hashes_are_due_for_a_new_one_and_stronger_ones_are_not(void *
         struct password_cost made, wanted;
         bool rehash;
     } rows[] = {
-        {{1, 8192}, {1, 8192}, false},  {{1, 8192}, {2, 8192}, true},
-        {{1, 8192}, {1, 16384}, true},  {{2, 8192}, {1, 8192}, false},
-        {{1, 16384}, {1, 8192}, false}, {{2, 8192}, {1, 16384}, true},
+        {{1, 8192}, {1, 8192}, false},
+        {{1, 8192}, {2, 8192}, true},
+        {{1, 8192}, {1, 16384}, true},
+        {{2, 8192}, {1, 8192}, false},
+        {{1, 16384}, {1, 8192}, false},
+        {{2, 8192}, {1, 16384}, true},
         {{1, 8192}, {1, 9000}, false}, /* 9,000 bytes are made as 8 KiB */
+        /* OWASP's sets are as strong as each other; a little less than one of them is not. */
+        {{1, 46 * MIB}, {5, 7 * MIB}, false},
+        {{2, 19 * MIB}, {5, 7 * MIB}, false},
+        {{3, 12 * MIB}, {5, 7 * MIB}, false},
+        {{4, 9 * MIB}, {5, 7 * MIB}, false},
+        {{5, 7 * MIB}, {2, 19 * MIB}, false},
+        {{6, 8 * MIB}, {2, 19 * MIB}, false},
+        {{1, 19 * MIB}, {5, 7 * MIB}, true},
+        {{2, 18 * MIB}, {5, 7 * MIB}, true},
+        {{4, 7 * MIB}, {5, 7 * MIB}, true},
+        {{5, 7 * MIB}, {3, 19 * MIB}, true},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct passwords made, wanted;
@@ -235,7 +251,7 @@ static void the_dummy_costs_what_a_login_costs_and_fits_nothing(void **state)
     struct passwords owasp;
     struct why why = {0};
     assert_int_equal(passwords_open(&owasp, PASSWORD_COST_OWASP, &why), OK);
-    assert_true(str_starts(password_dummy(&owasp), STR("$argon2id$v=19$m=19456,t=2,p=1$")));
+    assert_true(str_starts(password_dummy(&owasp), STR("$argon2id$v=19$m=7168,t=5,p=1$")));
 }
 
 static void costs_out_of_range_are_refused_with_a_sentence(void **state)
