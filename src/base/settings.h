@@ -68,6 +68,8 @@ struct settings {
     bool town;
     int64_t town_speed; /* game minutes in a real one */
     int64_t town_seed;  /* 0: drawn */
+    int64_t town_model_share, town_model_calls, town_model_tokens;
+    struct str town_late;
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

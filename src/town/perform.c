@@ -601,6 +601,9 @@ static void read_from(struct quarter *quarter, uint32_t local, uint32_t who)
     remember_fact(quarter, local, FACT_HEARD_FROM, who, SUBJECT_NONE, is_member(who) ? 5 : 3, 30);
     if (me->unread > 0) me->unread--;
     need_add(me, LONELINESS, -400);
+    struct effect effect = effect_of(quarter, local, EFFECT_READ);
+    effect.other = who;
+    effect_emit(quarter, &effect);
     if (will_answer(quarter, local, who)) write_to(quarter, local, who, true);
 }
 

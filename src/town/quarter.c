@@ -14,7 +14,8 @@
 enum {
     FIRST_MINUTES = 10, /* on the first morning not all decide in one minute */
     QUESTIONS_FIRST = 16,
-    SOON = 4, /* minutes; when the phone is looked at after all */
+    LATE_MINUTES = 10, /* the original's wait when no decision came */
+    SOON = 4,          /* minutes; when the phone is looked at after all */
 };
 
 /* --- making one --- */
@@ -293,6 +294,10 @@ static void on_deed_end(struct quarter *quarter, uint32_t local)
         const struct question *question = question_find(quarter, quarter->first + local);
         ASSERT(question);
         struct option option = question->option[question->choice];
+        if (quarter->settings->late) {
+            option = (struct option){
+                .who = NOBODY, .place = NOWHERE, .deed = DEED_WAIT, .minutes = LATE_MINUTES};
+        }
         question_drop(quarter, quarter->first + local);
         me->asking = 0;
         deed_end(quarter, local, true);

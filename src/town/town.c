@@ -30,7 +30,7 @@ bool town_settings_fit(const struct town_settings *settings)
            settings->memory_slots >= MEMORY_SLOTS_MIN &&
            settings->memory_slots <= MEMORY_SLOTS_MAX && settings->relation_slots >= 4 &&
            settings->relation_slots <= MEMORY_SLOTS_MAX && settings->ask_share <= 100 &&
-           settings->keep_effects <= 1;
+           settings->keep_effects <= 1 && settings->late <= 1;
 }
 
 void quarter_join(struct town *town, uint32_t number)
@@ -321,8 +321,8 @@ uint64_t town_effect_count(const struct town *town)
 const char *effect_kind_name(enum effect_kind kind)
 {
     static const char *const names[EFFECT_KIND_COUNT] = {
-        "began",   "deed",    "woke",   "met",      "talk", "post", "like",
-        "comment", "message", "follow", "remember", "ask",  "sky",  "taken"};
+        "began",   "deed", "woke",   "met",      "talk", "post", "like", "comment",
+        "message", "read", "follow", "remember", "ask",  "sky",  "taken"};
     return names[kind];
 }
 
@@ -347,6 +347,20 @@ static enum err input_answer(struct town *town, const struct input *input, struc
         return why_set(why, ERR_INVALID, "question %u has options 0 to %u, not %u", input->ref,
                        question->count - 1, input->choice);
     answer_take(quarter, local, input->choice, input->minutes);
+    return OK;
+}
+
+static enum err input_set(struct town *town, const struct input *input, struct why *why)
+{
+    struct town_settings settings = town->settings;
+    settings.ask_share = input->choice;
+    settings.answer_minutes = input->minutes;
+    settings.asks_a_day = (uint16_t)MIN(input->ref, (uint32_t)UINT16_MAX);
+    settings.late = input->importance;
+    if (!town_settings_fit(&settings))
+        return why_set(why, ERR_INVALID, "a town cannot be set so: ask_share %u, late %u",
+                       input->choice, input->importance);
+    town->settings = settings;
     return OK;
 }
 
@@ -386,6 +400,7 @@ enum err town_input(struct town *town, const struct input *input, struct why *wh
     case INPUT_FOLLOW: follow_arrives(town, input->to, input->from); return OK;
     case INPUT_ANSWER: return input_answer(town, input, why);
     case INPUT_TEXT: return input_text(town, input, why);
+    case INPUT_SET: return input_set(town, input, why);
     case INPUT_POST: {
         const struct wire_post *post =
             feed_add(town, input->from, (enum subject)input->subject, input->mood);

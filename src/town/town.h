@@ -53,7 +53,8 @@ struct town_settings {
     uint8_t ask_share;       /* per cent of free decisions that go to a model; 0: rule mind alone */
     uint16_t asks_a_day;     /* at most so many questions a resident and day */
     uint16_t answer_minutes; /* game minutes after which the rule mind answers for the model */
-    uint32_t pad;            /* 0: settings are hashed as they stand */
+    uint8_t late;   /* 1: who got no answer in time waits ten minutes; 0: the rule mind's */
+    uint8_t pad[3]; /* 0: settings are hashed as they stand */
 };
 /* For a small town with an audience. */
 struct town_settings town_settings_default(uint64_t seed);
@@ -105,6 +106,7 @@ enum effect_kind {
     EFFECT_LIKE,     /* of post `ref` */
     EFFECT_COMMENT,  /* on post `ref` */
     EFFECT_MESSAGE,  /* to `other`; `ref` 1: it answers what it had from it */
+    EFFECT_READ,     /* what `other` had written */
     EFFECT_FOLLOW,   /* `other` */
     EFFECT_REMEMBER, /* a memory worth keeping outside: `fact`, `subject`, `importance` … */
     EFFECT_ASK,      /* a model is to decide: town_question(who) */
@@ -146,6 +148,8 @@ enum input_kind {
     INPUT_ANSWER, /* a model's: to question `ref` of `to`, option `choice`, for `minutes` (0: as
                      planned); choice 255: it gave none */
     INPUT_TEXT,   /* resident `to` remembers the text `ref`, of `importance`, about `from` */
+    INPUT_SET,    /* settings of models from now on: `choice` ask_share, `minutes` answer_minutes,
+                     `ref` asks_a_day, `importance` late */
     INPUT_KIND_COUNT
 };
 

@@ -102,7 +102,6 @@ static enum err mark_read(struct batch *batch, struct db *db, const struct effec
                           struct why *why)
 {
     const struct cast *cast = &batch->hall->cast;
-    if (effect->deed != DEED_CHECK_MESSAGES || !effect->ref || !is_member(effect->other)) return OK;
     struct act *act = act_begin(batch, db, cast_user(cast, effect->who));
     enum err err = letters_read(act, cast_user(cast, effect->other), why);
     return is_refusal(err) ? OK : err;
@@ -144,11 +143,10 @@ static enum err apply_effect(struct batch *batch, struct db *db, uint64_t number
 {
     enum err err = OK;
     switch ((enum effect_kind)effect->kind) {
-    case EFFECT_DEED:
-        err = log_deed(batch, db, effect, why);
-        return err ? err : mark_read(batch, db, effect, why);
+    case EFFECT_DEED: return log_deed(batch, db, effect, why);
     case EFFECT_WOKE: return log_moment(batch, db, effect, LOG_WAKE_UP, why);
     case EFFECT_MET: return log_moment(batch, db, effect, LOG_ENCOUNTER, why);
+    case EFFECT_READ: return mark_read(batch, db, effect, why);
     case EFFECT_LIKE: return like(batch, db, number, effect, why);
     case EFFECT_POST:
     case EFFECT_COMMENT:
@@ -169,6 +167,30 @@ static enum err apply_effect(struct batch *batch, struct db *db, uint64_t number
     return OK;
 }
 
+/* What a model was asked, and what it said. */
+static enum err log_answer(struct batch *batch, struct db *db, size_t i, struct why *why)
+{
+    const struct input *input = &batch->inputs[i];
+    struct effect effect = {.at = batch->inputs_minute,
+                            .who = input->to,
+                            .other = NOBODY,
+                            .place = NOWHERE,
+                            .kind = EFFECT_BEGAN,
+                            .fine = 1};
+    struct action_log log = log_of(batch, &effect);
+    log.type = log.name = str_of(log_type_name(LOG_THINK));
+    log.prompt = batch->prompts[i];
+    log.response = batch->responses[i];
+    log.success = batch->chosen[i].deed != DEED_IDLE;
+    if (log.success) {
+        effect.deed = batch->chosen[i].deed;
+        effect.other = batch->chosen[i].who;
+        effect.place = batch->chosen[i].place;
+        log.result = phrase(batch, phrase_deed, &effect);
+    }
+    return action_logs_add(db, &log, why);
+}
+
 /* --- all of it --- */
 
 static enum err apply_inputs(struct batch *batch, struct db *db, struct why *why)
@@ -179,6 +201,7 @@ static enum err apply_inputs(struct batch *batch, struct db *db, struct why *why
         const struct input *input = &batch->inputs[i];
         err = town_inputs_add(db, batch->row.id, ++seq, batch->inputs_minute,
                               (struct str){(const char *)input, sizeof(*input)}, why);
+        if (!err && batch->prompts[i].at) err = log_answer(batch, db, i, why);
     }
     return err;
 }
@@ -232,4 +255,8 @@ void batch_release(struct batch *batch)
 {
     arena_release(&batch->arena);
     buf_release(&batch->state);
+    for (size_t i = 0; i < batch->input_count; i++) {
+        mem_free((void *)(uintptr_t)batch->prompts[i].at);
+        mem_free((void *)(uintptr_t)batch->responses[i].at);
+    }
 }

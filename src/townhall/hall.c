@@ -222,6 +222,9 @@ static enum err take(struct hall *hall, struct why *why)
         set_pace(hall);
         err = town_todo_list(hall->db, hall->row.id, note_todo, hall, why);
         atomic_store(&hall->stats.residents, hall->cast.count);
+        /* What it asked before the start is asked again. */
+        for (uint32_t who = 0; who < hall->cast.count; who++)
+            if (town_question(town, who)) mind_ask(hall, who);
     } else {
         cast_release(&hall->cast);
     }
@@ -232,6 +235,7 @@ static enum err take(struct hall *hall, struct why *why)
 static void drop_town(struct hall *hall)
 {
     words_release(hall);
+    mind_release(hall);
     town_free(hall->town);
     hall->town = NULL;
     cast_release(&hall->cast);
@@ -304,9 +308,16 @@ static void tell_town(struct hall *hall, struct batch *batch)
 {
     batch->inputs_minute = town_now(hall->town);
     for (size_t i = 0; i < batch->input_count; i++) {
+        struct input *input = &batch->inputs[i];
+        const struct question *question =
+            input->kind == INPUT_ANSWER ? town_question(hall->town, input->to) : NULL;
+        if (question && question->number == input->ref && input->choice < question->count)
+            batch->chosen[i] = question->option[input->choice];
         struct why why;
-        if (town_input(hall->town, &batch->inputs[i], &why) != OK)
+        if (town_input(hall->town, input, &why) != OK) {
             log_debug("town.input", "refused=\"%s\"", why.text);
+            batch->chosen[i] = (struct option){0};
+        }
     }
     batch->row.inputs += batch->input_count;
 }
@@ -336,6 +347,7 @@ static void note_words(struct hall *hall, const struct batch *batch)
     for (size_t i = 0; i < batch->effect_count; i++, number++) {
         const struct effect *effect = &batch->effects[i];
         if (effect_needs_words(effect)) words_add(hall, number, effect);
+        if (effect->kind == EFFECT_ASK) mind_ask(hall, effect->who);
     }
 }
 
@@ -403,11 +415,13 @@ static bool go_on(struct hall *hall, int32_t until)
 static enum err step(struct hall *hall, int32_t until, bool *there_out, struct why *why)
 {
     struct batch batch = {.row = hall->row};
+    mind_take_answers(hall, &batch);
     enum err err = gather_news(hall, &batch, why);
-    if (err) return err;
-    tell_town(hall, &batch);
-    *there_out = go_on(hall, until);
-    err = commit(hall, &batch, why);
+    if (!err) {
+        tell_town(hall, &batch);
+        *there_out = go_on(hall, MAX(mind_hold(hall, until), town_now(hall->town)));
+        err = commit(hall, &batch, why);
+    }
     batch_release(&batch);
     return err;
 }
@@ -433,8 +447,9 @@ static void run_paced(struct hall *hall)
     struct why why;
     bool there = false;
     int32_t until = minute_by_pace(hall);
-    if (until <= town_now(hall->town)) return;
-    for (int steps = 0; steps < STEPS_A_TICK && !there; steps++) {
+    if (until <= town_now(hall->town) && hall->answer_count == 0) return;
+    until = MAX(until, town_now(hall->town));
+    for (int steps = 0; steps < STEPS_A_TICK && (!there || hall->answer_count); steps++) {
         enum err err = step(hall, until, &there, &why);
         if (err) {
             lose_town(hall, err, &why);
@@ -589,6 +604,7 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     struct hall *hall = NEW(struct hall);
     hall->links = *links;
     list_init(&hall->todos);
+    list_init(&hall->minds);
     buf_init(&hall->live, LIVE_BYTES);
     char host[40] = "";
     (void)gethostname(host, sizeof(host) - 1);
@@ -642,6 +658,7 @@ static void run_ending(struct task *task)
     hall->tick = NULL;
     if (hall->town) {
         words_release(hall);
+        mind_release(hall);
         put_to_bed(hall);
         drop_town(hall);
     }
@@ -665,5 +682,6 @@ void hall_close(struct hall *hall)
     db_close(hall->db);
     offline_free(hall->offline);
     buf_release(&hall->live);
+    mem_free(hall->answers);
     mem_free(hall);
 }

@@ -6,6 +6,7 @@
  *   cast.c     who plays: residents and places of the community as drafts of the town
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   words.c    effects that need words: asking for them, then doing the deed
+ *   mind.c     residents who put a decision to a model
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
  *   view.c     the town as JSON, for maps
  */
@@ -48,6 +49,12 @@ struct todo {
     int tries;
 };
 
+/* What a model has decided: the input, and for the log what it was asked and said (owned). */
+struct decided {
+    struct input input;
+    struct str prompt, response;
+};
+
 /* Lives on the town's thread. */
 struct hall {
     struct hall_links links;
@@ -70,7 +77,11 @@ struct hall {
     int32_t checkpoint_at;
     struct list todos;
     size_t asking;
-    struct buf live; /* JSON on its way to maps */
+    struct list minds;       /* of struct deciding (mind.c): a model is deciding */
+    struct decided *answers; /* owned; to be told at the next step */
+    size_t answer_count, answers_max;
+    int64_t tokens_day, tokens; /* what decisions cost today */
+    struct buf live;            /* JSON on its way to maps */
     struct hall_stats stats;
 };
 
@@ -85,12 +96,14 @@ struct user_id cast_user(const struct cast *cast, uint32_t who);
 uint64_t cast_location(const struct cast *cast, uint16_t place);
 
 /* commit.c */
-enum { INPUTS_MAX = 64 };
+enum { INPUTS_MAX = 256 };
 struct batch {
     struct hall *hall;
     const struct effect *effects;
     size_t effect_count;
     struct input inputs[INPUTS_MAX];
+    struct str prompts[INPUTS_MAX], responses[INPUTS_MAX]; /* of answers of models; owned */
+    struct option chosen[INPUTS_MAX];                      /* what they came to; deed 0: nothing */
     size_t input_count;
     int32_t inputs_minute;
     bool checkpoint;
@@ -112,6 +125,17 @@ void words_add(struct hall *hall, uint64_t number, const struct effect *effect);
 void words_go_on(struct hall *hall);
 /* Forget all of it; the table keeps it. */
 void words_release(struct hall *hall);
+
+/* mind.c */
+/* What the model part of the town's settings should be now; told to the town when it is not. */
+bool mind_settings(const struct hall *hall, struct input *input_out);
+/* Resident `who` has asked (EFFECT_ASK), or asks still after a start. */
+void mind_ask(struct hall *hall, uint32_t who);
+/* Move what was decided into the batch, with the words for the log. */
+void mind_take_answers(struct hall *hall, struct batch *batch);
+/* With the setting `wait`: the last minute the clock may reach now. */
+int32_t mind_hold(const struct hall *hall, int32_t until);
+void mind_release(struct hall *hall);
 
 /* phrases.c */
 struct str subject_words(bool chinese, uint8_t subject);

@@ -115,6 +115,42 @@ test('a_model_that_fails_leaves_nobody_without_words', async () => {
   await provider.stop();
 });
 
+// What models have been seen to say when they were asked for a number of a list.
+const RUBBISH = [
+  '{"action_index":"3","reason":"text"}', '{"action_index":-1,"reason":"negative"}',
+  '{"action_index":1.5,"reason":"a fraction"}', '{"action_index":99999999999,"reason":"huge"}',
+  '{"action_index":0,"reason":"before the first"}', '{"action_index":null}', '[]', 'null', '',
+  'I would rather go for a walk.', `{"action_index":1,"reason":"${'endless '.repeat(3000)}`,
+  '{"reason":"no number"}', '{"action_index":{"a":1},"reason":[]}',
+];
+
+test('a_model_decides_and_whatever_else_it_says_does_no_harm', async () => {
+  const provider = await startProvider();
+  let asked = 0;
+  provider.always(({ text }) => {
+    if (!/decide what they do next/.test(text)) return { deltas: ['Good.'] };
+    asked += 1;
+    if (asked % 3 === 0) return { deltas: ['{"action_index":2,"reason":"想看看","custom_duration":100000}'] };
+    return { deltas: [RUBBISH[asked % RUBBISH.length]] };
+  });
+  const server = await startTown({
+    env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_TOWN_SPEED: '1200', HUTONG_TOWN_MODEL_SHARE: '100', HUTONG_TOWN_MODEL_CALLS: '200' },
+  });
+  const thoughts = () => server.sql("SELECT * FROM action_logs WHERE action_type = 'think' AND llm_response IS NOT NULL");
+  const decided = (rows) => rows.filter(({ success }) => success === 1);
+  const rows = await until(thoughts, (found) => decided(found).length >= 3 && asked > RUBBISH.length, { ms: 60_000 });
+  assert.match(rows[0].input_prompt, /What you can do now:\n1\. /);
+  assert.ok(decided(rows)[0].result.length > 0);
+  assert.match(decided(rows)[0].llm_response, /想看看/);
+  for (const { since, until: end } of (await server.town()).residents) assert.ok(end - since <= 720);
+  // The clock never stood, and who was not answered lived on.
+  const { minute } = await server.town();
+  await until(server.town, (town) => town.minute > minute + 60);
+  assert.equal((await server.sql("SELECT COUNT(*) AS n FROM town_inputs WHERE hex(substr(input, 15, 1)) = '05'"))[0].n > 0, true);
+  await server.stop();
+  await provider.stop();
+});
+
 test('only_administrators_hold_the_clock', async () => {
   const server = await startTown();
   const control = (token, json) => server.api('POST', '/town/control', { token, json });
