@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "io/loop.h"
+#include "townhall/hall.h"
 
 enum { PUBLISH_MS = 1000, TEXT_BYTES_MAX = 8 * 1024 * 1024 };
 
@@ -311,6 +312,31 @@ static void write_hub(struct buf *to, struct hub *hub)
         get(&stats->broker_dropped));
 }
 
+static void write_town(struct buf *to, const struct hall *hall)
+{
+    if (!hall) return;
+    const struct hall_stats *stats = hall_stats(hall);
+    one(to, "hutong_town_running", "gauge",
+        "1 while this instance runs the town and its clock goes.", get(&stats->running));
+    one(to, "hutong_town_minute", "gauge", "Game minutes since day 1, 00:00, that are committed.",
+        (uint64_t)MAX(atomic_load(&stats->minute), 0));
+    one(to, "hutong_town_residents", "gauge", "Residents of the town that runs here.",
+        get(&stats->residents));
+    one(to, "hutong_town_steps_total", "counter", "Steps committed.", get(&stats->steps));
+    one(to, "hutong_town_effects_total", "counter", "What happened in the town, all told.",
+        get(&stats->effects));
+    one(to, "hutong_town_inputs_total", "counter", "What members and models did, told to the town.",
+        get(&stats->inputs));
+    one(to, "hutong_town_words_total", "counter",
+        "Posts, comments and messages of residents written.", get(&stats->words));
+    one(to, "hutong_town_words_offline_total", "counter",
+        "Those for which the model failed, so that the offline engine wrote them.",
+        get(&stats->words_offline));
+    one(to, "hutong_town_todo", "gauge", "Deeds that wait for their words.", get(&stats->todo));
+    one(to, "hutong_town_questions", "gauge", "Decisions a model has been asked for.",
+        get(&stats->questions));
+}
+
 static void write_group_sizes(struct buf *to, const struct writer_stats *stats)
 {
     static const char *const le[WRITER_GROUP_BUCKETS] = {"1",  "2",  "4",  "8",
@@ -426,6 +452,7 @@ enum err metrics_get(struct call *call, struct why *why)
     write_requests(to, api->metrics);
     write_loops(to, api->metrics);
     write_hub(to, api->hub);
+    write_town(to, api->hall);
     const struct writer_stats *stats = store_writer_stats(api->store);
     if (stats) write_writer(to, stats);
     write_workers(to, api);

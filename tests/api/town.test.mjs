@@ -6,19 +6,32 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 
 import { assertOk } from '../support/checks.mjs';
 import { Live } from '../support/live.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
-import { until } from '../support/watch.mjs';
+import { metric, until } from '../support/watch.mjs';
 
 const DEMO = { username: 'demo_lan', password: 'hutong-demo' };
 const env = (more = {}) => ({ HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '6000', HUTONG_TOWN_SEED: '7', ...more });
 
+// A test that fails half-way leaves its server and its provider to this.
+const running = new Set();
+after(() => Promise.all([...running].map((one) => (one.kill ? one.kill() : one.stop()))));
+
+function kept(one) {
+  running.add(one);
+  for (const way of ['stop', 'kill']) {
+    const end = one[way];
+    if (end) one[way] = (...args) => { running.delete(one); return end.apply(one, args); };
+  }
+  return one;
+}
+
 async function startTown(options = {}) {
-  const server = await startServer({ args: ['--demo'], ...options, env: env(options.env) });
+  const server = kept(await startServer({ args: ['--demo'], ...options, env: env(options.env) }));
   const { access_token: token } = assertOk(await server.api('POST', '/auth/login', { json: DEMO }));
   server.town = async () => assertOk(await server.api('GET', '/town', { token }));
   server.log = async (query = '') => assertOk(await server.api('GET', `/town/log?limit=200${query}`, { token })).items;
@@ -55,6 +68,8 @@ test('residents_move_work_eat_and_post_where_everybody_can_see_it', async () => 
 
   const card = assertOk(await server.api('GET', `/town/residents/${walk.id}`, { token: server.token }));
   assert.ok(card.needs.hunger >= 0 && card.needs.hunger <= 100);
+  assert.equal(await metric(server, 'hutong_town_running'), 1);
+  assert.ok(await metric(server, 'hutong_town_words_total') > 0);
   assert.ok(card.plan.length > 2 && card.memories.length > 0 && card.inventory.length > 0);
   await live.close();
   await server.stop();
@@ -78,7 +93,7 @@ test('a_member_who_writes_to_a_resident_is_answered_once', async () => {
 });
 
 test('a_model_finds_the_words_and_hostile_posts_stay_what_somebody_said', async () => {
-  const provider = await startProvider();
+  const provider = kept(await startProvider());
   provider.always(() => ({ deltas: ['Lovely ', 'evening, isn’t it?'] }));
   const server = await startTown({
     env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_TOWN_SPEED: '1200' },
@@ -102,7 +117,7 @@ test('a_model_finds_the_words_and_hostile_posts_stay_what_somebody_said', async 
 });
 
 test('a_model_that_fails_leaves_nobody_without_words', async () => {
-  const provider = await startProvider();
+  const provider = kept(await startProvider());
   provider.always(() => ({ status: 500 }));
   const server = await startTown({
     env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: '' },
@@ -125,7 +140,7 @@ const RUBBISH = [
 ];
 
 test('a_model_decides_and_whatever_else_it_says_does_no_harm', async () => {
-  const provider = await startProvider();
+  const provider = kept(await startProvider());
   let asked = 0;
   provider.always(({ text }) => {
     if (!/decide what they do next/.test(text)) return { deltas: ['Good.'] };
@@ -139,7 +154,7 @@ test('a_model_decides_and_whatever_else_it_says_does_no_harm', async () => {
   const thoughts = () => server.sql("SELECT * FROM action_logs WHERE action_type = 'think' AND llm_response IS NOT NULL");
   const decided = (rows) => rows.filter(({ success }) => success === 1);
   const rows = await until(thoughts, (found) => decided(found).length >= 3 && asked > RUBBISH.length, { ms: 60_000 });
-  assert.match(rows[0].input_prompt, /What you can do now:\n1\. /);
+  assert.match(rows[0].input_prompt, /What you can do now:(\n|\\n)1\. /);
   assert.ok(decided(rows)[0].result.length > 0);
   assert.match(decided(rows)[0].llm_response, /想看看/);
   for (const { since, until: end } of (await server.town()).residents) assert.ok(end - since <= 720);
