@@ -569,8 +569,8 @@ static void report_rounds(struct fanout *fanout, int64_t server_ns, int64_t own_
     buf_release(&line);
 }
 
-static void report_idle(const struct fanout *fanout, const struct memory *before,
-                        const struct memory *after, int64_t server_ns)
+static void report_idle(const struct fanout *fanout, const struct memory_use *before,
+                        const struct memory_use *after, int64_t server_ns)
 {
     struct buf line;
     buf_init(&line, 4096);
@@ -596,7 +596,7 @@ static void report_idle(const struct fanout *fanout, const struct memory *before
 static void measure_idle(struct fanout *fanout)
 {
     const struct plan *plan = fanout->plan;
-    struct memory before, after;
+    struct memory_use before, after;
     int64_t before_ns, after_ns;
     struct why why;
     if (memory_read(&plan->pids, &before, &why)) give_up("fanout", "%s", why.text);

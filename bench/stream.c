@@ -296,7 +296,7 @@ static int64_t cpu_ns(void)
 
 static int64_t memory_bytes(void)
 {
-    struct memory memory = {0};
+    struct memory_use memory = {0};
     struct why why;
     if (run.pids.len > 0) read_or_give_up(memory_read(&run.pids, &memory, &why), &why);
     return memory.private_bytes;

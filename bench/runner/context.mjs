@@ -76,6 +76,7 @@ export function createContext({ binary, tools, folder, size }) {
     floor: (verb, options) => tool('floor', verb, options),
     stream: (options) => tool('stream', null, options),
     first: (options) => tool('first', null, options),
+    town: (verb, options) => tool('town', verb, options),
 
     // Filled once for all rows. Rows that write get a copy of their own.
     async dataset(wanted, { copy = false } = {}) {

@@ -43,6 +43,7 @@ const fullSize = {
   rounds: 50,
   idle: 10000,
   streams: 2000,
+  townMost: 1000000,
 };
 const quickSize = {
   members: 100,
@@ -53,6 +54,7 @@ const quickSize = {
   rounds: 5,
   idle: 300,
   streams: 100,
+  townMost: 10000,
 };
 
 function giveUp(sentence) {

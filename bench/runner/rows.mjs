@@ -647,6 +647,122 @@ const gateway = {
   },
 };
 
+// ---- the simulated town ----
+
+const ns = 'ns CPU';
+
+// Few hours in the middle of a morning, when more is decided than in any other: the rate of whole days
+// is higher. Sizes have the same settings, so that they differ in nothing else.
+const town = {
+  name: 'town',
+  lines: [
+    {
+      key: 'cpu',
+      work: 'a decision in a town of 1,000,000 residents, 2 threads, 09:00 to 12:00',
+      aim: '–',
+      unit: ns,
+      against: '–',
+      judge: forComparison,
+    },
+    {
+      key: 'rate',
+      work: 'the same: simulated days an hour',
+      aim: '–',
+      unit: '/h',
+      against: '–',
+      judge: forComparison,
+    },
+    {
+      key: 'memory',
+      work: 'the same: growth of the resident set, for each resident',
+      aim: '≤ 1 kB',
+      unit: 'bytes',
+      against: '–',
+      judge: atMost(1000),
+    },
+  ],
+  prepare: async () => ({}),
+  async once(ctx) {
+    const residents = ctx.size.townMost;
+    const result = await ctx.town('run', { residents, threads: 2, warmHours: 1, hours: 3 });
+    return {
+      cpu: { measured: result.cpu_ns_per_decision },
+      rate: { measured: result.days_per_hour },
+      memory: { measured: result.rss_bytes_each },
+    };
+  },
+};
+
+const townSizes = [
+  ['10k', '10,000', 100],
+  ['100k', '100,000', 10],
+  ['1m', '1,000,000', 1],
+];
+
+const townGrowth = {
+  name: 'town-growth',
+  lines: townSizes.map(([key, residents]) => ({
+    key,
+    work: `a decision in a town of ${residents} residents, 1 thread`,
+    aim: '≤ 2 × at 1,000',
+    unit: ns,
+    against: 'the same at 1,000 residents',
+    judge: ratioAtMost(2),
+  })),
+  prepare: async () => ({}),
+  async once(ctx) {
+    const cost = async (residents) =>
+      (await ctx.town('run', { residents, threads: 1, warmHours: 1, hours: 1 })).cpu_ns_per_decision;
+    const reference = await cost(1000);
+    const made = {};
+    for (const [key, , part] of townSizes) {
+      made[key] = { measured: await cost(ctx.size.townMost / part), reference };
+    }
+    return made;
+  },
+};
+
+const agendaLines = (key, pending) => [
+  {
+    key: `${key}-hold`,
+    work: `agenda, ${pending}: the next out, one in; each an operation`,
+    aim: '≥ 50 M/s',
+    unit: 'M/s',
+    against: 'binary heap with positions',
+    judge: atLeast(50),
+  },
+  {
+    key: `${key}-cancel`,
+    work: 'the same: one in, and taken back',
+    aim: '≥ 50 M/s',
+    unit: 'M/s',
+    against: 'binary heap with positions',
+    judge: atLeast(50),
+  },
+];
+
+const agenda = {
+  name: 'agenda',
+  lines: [
+    ...agendaLines('one', '1,000,000 pending in one'),
+    ...agendaLines('many', '1,000 pending in each of 1,000, as a town has it'),
+  ],
+  prepare: async () => ({}),
+  async once(ctx) {
+    const seconds = Math.min(ctx.size.seconds, 1);
+    const many = ctx.size.townMost / 1000;
+    const one = await ctx.town('agenda', { pending: ctx.size.townMost, agendas: 1, seconds });
+    const each = await ctx.town('agenda', { pending: 1000, agendas: many, seconds });
+    const million = (measured, reference) => ({ measured: measured / 1e6, reference: reference / 1e6 });
+    return {
+      'one-hold': million(one.hold_per_second, one.heap_hold_per_second),
+      'one-cancel': million(one.cancel_per_second, one.heap_cancel_per_second),
+      'many-hold': million(each.hold_per_second, each.heap_hold_per_second),
+      'many-cancel': million(each.cancel_per_second, each.heap_cancel_per_second),
+    };
+  },
+};
+
 export const rows = [
   health,
   feed,
@@ -661,4 +777,7 @@ export const rows = [
   cancel,
   first,
   gateway,
+  town,
+  townGrowth,
+  agenda,
 ];

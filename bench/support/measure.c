@@ -99,7 +99,7 @@ int64_t cpu_self_ns(void)
     return timespec_ns(used);
 }
 
-static void memory_add_line(struct memory *memory, const char *line)
+static void memory_add_line(struct memory_use *memory, const char *line)
 {
     char name[32];
     long long kb;
@@ -110,9 +110,9 @@ static void memory_add_line(struct memory *memory, const char *line)
     if (str_starts(key, STR("Private_"))) memory->private_bytes += kb * 1024;
 }
 
-enum err memory_read(const struct pids *pids, struct memory *memory_out, struct why *why)
+enum err memory_read(const struct pids *pids, struct memory_use *memory_out, struct why *why)
 {
-    struct memory sum = {0};
+    struct memory_use sum = {0};
     for (size_t i = 0; i < pids->len; i++) {
         char path[64], line[256];
         snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pids->at[i]);

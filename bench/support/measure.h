@@ -41,11 +41,12 @@ MUST_USE enum err pids_parse(struct str list, struct pids *pids_out, struct why 
 MUST_USE enum err cpu_read(const struct pids *pids, int64_t *ns_out, struct why *why);
 int64_t cpu_self_ns(void);
 
-struct memory {
+struct memory_use {
     int64_t rss_bytes, pss_bytes, private_bytes;
 };
 
-MUST_USE enum err memory_read(const struct pids *pids, struct memory *memory_out, struct why *why);
+MUST_USE enum err memory_read(const struct pids *pids, struct memory_use *memory_out,
+                              struct why *why);
 
 /* Make room for `needed` descriptors, as root past the hard limit too. */
 MUST_USE enum err descriptors_raise(size_t needed, struct why *why);

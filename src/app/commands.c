@@ -163,6 +163,50 @@ const struct command commands[] = {
      .flags = "usage quiet",
      .values = "model system schema",
      .run = run_llm},
+    {.name = "town",
+     .usage = "run [OPTION...]\n"
+              "experiment FILE --report DIR [--threads T]",
+     .summary = "run simulated towns without a community, and compare them",
+     .manual = "Neither needs a database, a server or a model, and neither writes anything but\n"
+               "the folder of --report. What happens is a function of seed and settings: the\n"
+               "last line of standard output is a hash of all of it, the same on every machine\n"
+               "and with any number of threads.\n"
+               "\n"
+               "  run              found a town, let it live, say what it came to\n"
+               "  experiment FILE  run several settings over several seeds and compare them;\n"
+               "                   docs/town.md says what stands in FILE\n"
+               "\n"
+               "Options of both:\n"
+               "  --report DIR     write figures (JSON, CSV) and a page, report.html\n"
+               "  --threads T      1 to 256; as many as there are processors\n"
+               "  --mind rule      who decides; rule is all there is without a community\n"
+               "\n"
+               "Options of run:\n"
+               "  --residents N    1 to 4000000; 100\n"
+               "  --days D         24 hours each, from 08:00 of day 1; 1 to 36500; 7\n"
+               "  --seed S         0 to 2^64 - 1; 1\n"
+               "  --memory-slots N, --relation-slots N, --feed-slots N, --keep-effects 0|1\n"
+               "                   what a resident can remember (8 to 240) and whom it can know\n"
+               "                   (4 to 240), posts the phone remembers (a power of two, 64 to\n"
+               "                   1048576), whether messages are looked at one by one. Up to\n"
+               "                   10,000 residents: 120, 64, 4096, 1; more: 16, 10, 16384, 0,\n"
+               "                   which is about 1 kB a resident\n"
+               "  --openness N, --conscientiousness N, --extraversion N, --agreeableness N,\n"
+               "  --neuroticism N  added to everybody's trait; -100 to 100; 0\n"
+               "\n"
+               "Where standard error is a terminal it shows how far the run is. Ctrl-C ends it\n"
+               "with figures of what was reached and status 1; a second one ends it at once.\n"
+               "\n"
+               "Examples:\n"
+               "  hutong town run --residents 200 --days 14 --seed 7 --report out\n"
+               "  hutong town run --residents 1000000 --days 1\n"
+               "  hutong town experiment docs/town-experiment.json --report compared\n"
+               "\n"
+               "Exit status: 0 done, 1 failed or ended early, 2 wrong usage or a wrong FILE.\n",
+     .flags = "",
+     .values = "report threads mind residents days seed memory-slots relation-slots feed-slots "
+               "keep-effects openness conscientiousness extraversion agreeableness neuroticism",
+     .run = run_town},
     {.name = "doctor",
      .usage = "[--SETTING VALUE...]",
      .summary = "check everything and say how to mend it",

@@ -382,6 +382,23 @@ int32_t agenda_next_at(const struct agenda *agenda)
     return MIN(wheel_next(&agenda->h), agenda->h.far_at);
 }
 
+/*
+ * In a large town a ring is in no cache, and of each slot only the one before knows where it is.
+ * From both ends at once they come two at a time, and with them what taking them out will want.
+ */
+static void ring_fetch(const struct agenda *agenda, uint32_t first)
+{
+    const struct slot *slots = agenda->slot;
+    uint32_t on = first, back = slots[first].prev;
+    for (;;) {
+        __builtin_prefetch(&agenda->mine[slots[on].who], 1);
+        __builtin_prefetch(&agenda->mine[slots[back].who], 1);
+        if (on == back || slots[on].next == back) return;
+        on = slots[on].next;
+        back = slots[back].prev;
+    }
+}
+
 /* Make `at` the present minute; nothing may lie between. */
 static void go_to(struct agenda *agenda, int32_t at)
 {
@@ -392,6 +409,7 @@ static void go_to(struct agenda *agenda, int32_t at)
     if (!ring) return;
     agenda->h.wheel[spoke] = 0;
     agenda->h.any[spoke / 64] &= ~(UINT64_C(1) << spoke % 64);
+    ring_fetch(agenda, ring);
     agenda->slot[agenda->slot[ring].prev].next = 0;
     while (ring) {
         uint32_t next = agenda->slot[ring].next;
@@ -423,6 +441,16 @@ bool agenda_pop(struct agenda *agenda, int32_t until, struct item *item_out)
         slot_end(agenda, at);
     }
     return true;
+}
+
+uint32_t agenda_ahead(const struct agenda *agenda, int steps)
+{
+    uint32_t first = open_first(&agenda->h), at = first;
+    while (first && --steps > 0) {
+        at = agenda->slot[at].next;
+        if (at == first) return NO_OWNER;
+    }
+    return first ? agenda->slot[at].who : NO_OWNER;
 }
 
 /* --- walks --- */

@@ -83,6 +83,11 @@ int32_t agenda_next_at(const struct agenda *agenda);
  */
 bool agenda_pop(struct agenda *agenda, int32_t until, struct item *item_out);
 
+/* Whose item is taken out after `steps` (1 or 2) more pops, as things stand: a guess, for fetching
+ * what they need beforehand. NO_OWNER: not known. */
+#define NO_OWNER UINT32_MAX
+uint32_t agenda_ahead(const struct agenda *agenda, int steps);
+
 /* Called for each item; false ends the walk. */
 typedef bool agenda_visit(const struct item *item, void *ctx);
 /* Those of `who`, in the order of their insertion. */

@@ -70,6 +70,8 @@ static void look(struct view *view)
         place_spot(view->here, seat, &ox, &oy);
         if (distance_between(x, y, ox, oy) > SEE_UNITS * UNIT) continue;
         uint32_t who = place_sitting(&quarter->places, view->here, seat);
+        /* What it does is asked for in offer_company(), by when it has come. */
+        __builtin_prefetch(&quarter->resident[who - quarter->first].deed);
         view->people[view->count++] =
             (struct seen){who - quarter->first, relation_find(view->relations, who)};
     }

@@ -190,7 +190,20 @@ static void quarter_draw(struct rng *rng, uint32_t residents, struct place *plac
     *out = (struct quarter_draft){places, site.count, drafts, residents};
 }
 
+static void shift_traits(struct resident_draft *draft, const int8_t mean[TRAIT_COUNT])
+{
+    for (int i = 0; i < TRAIT_COUNT; i++)
+        draft->trait[i] = (int8_t)MIN(MAX(draft->trait[i] + mean[i], -100), 100);
+}
+
 struct town *town_found(const struct town_settings *settings, uint32_t residents)
+{
+    static const int8_t as_drawn[TRAIT_COUNT];
+    return town_found_as(settings, residents, as_drawn);
+}
+
+struct town *town_found_as(const struct town_settings *settings, uint32_t residents,
+                           const int8_t trait_mean[TRAIT_COUNT])
 {
     ASSERT(residents > 0 && residents <= TOWN_RESIDENTS_MAX);
     struct rng rng;
@@ -205,6 +218,7 @@ struct town *town_found(const struct town_settings *settings, uint32_t residents
         quarter_draw(&rng, here, places + (size_t)each * i, drafts + (size_t)i * QUARTER_SIZE,
                      &quarters[i]);
     }
+    for (uint32_t i = 0; i < residents; i++) shift_traits(&drafts[i], trait_mean);
     struct town *town = town_new(settings, quarters, count);
     mem_free(places);
     mem_free(drafts);

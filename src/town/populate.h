@@ -15,6 +15,10 @@ enum { QUARTER_SIZE = 1000 };
 
 /* A town of so many residents (1 to TOWN_RESIDENTS_MAX), in quarters of QUARTER_SIZE. */
 struct town *town_found(const struct town_settings *settings, uint32_t residents);
+/* The same with so much added to every trait that is drawn, each kept within -100 to 100: the same
+ * dice fall, so that towns differ in nothing else on their first morning. */
+struct town *town_found_as(const struct town_settings *settings, uint32_t residents,
+                           const int8_t trait_mean[TRAIT_COUNT]);
 
 /*
  * A character, habits and hours for somebody; `age` 0 and `job` JOB_COUNT: drawn too. Home and

@@ -334,10 +334,47 @@ static void on_notice(struct quarter *quarter, uint32_t local, uint32_t from)
     deed_begin(quarter, local, &read);
 }
 
+enum { LINE = 64, FETCH_MAX = 512 };
+
+static void fetch(const void *at, size_t bytes)
+{
+    const char *from = at;
+    for (size_t i = 0; i < MIN(bytes, (size_t)FETCH_MAX); i += LINE)
+        __builtin_prefetch(from + i, 1);
+}
+
+/*
+ * In a large town nothing of a resident is in any cache when its turn comes, and a decision reads
+ * some twenty lines of it one after the other. So they are asked for two turns before, and where it
+ * is, which must be read first, one turn before. Changes nothing but the time it takes.
+ */
+static void fetch_ahead(const struct quarter *quarter)
+{
+    const struct town_settings *settings = quarter->settings;
+    uint32_t second = agenda_ahead(quarter->agenda, 2), first = agenda_ahead(quarter->agenda, 1);
+    if (second != NO_OWNER) {
+        fetch(resident_at(quarter, second), sizeof(struct resident));
+        fetch(quarter->memory + (size_t)second * settings->memory_slots,
+              sizeof(struct memory) * settings->memory_slots);
+        fetch(quarter->relation + (size_t)second * settings->relation_slots,
+              sizeof(struct relation) * settings->relation_slots);
+        fetch(quarter->thing + (size_t)second * THINGS_MAX, sizeof(struct thing) * THINGS_MAX);
+    }
+    if (first == NO_OWNER) return;
+    const struct resident *next = resident_at(quarter, first);
+    const struct place *places = quarter->places.place;
+    __builtin_prefetch(&places[next->home]);
+    if (next->work != NOWHERE) __builtin_prefetch(&places[next->work]);
+    if (next->deed_place != NOWHERE) __builtin_prefetch(&places[next->deed_place]);
+    if (next->place == NOWHERE) return;
+    __builtin_prefetch(&quarter->places.seat[places[next->place].seats_at + next->seat]);
+}
+
 void quarter_run(struct quarter *quarter, int32_t until)
 {
     struct item item;
     while (agenda_pop(quarter->agenda, until, &item)) {
+        fetch_ahead(quarter);
         switch ((enum happening)item.kind) {
         case HAPPEN_DECIDE:
             if (resident_at(quarter, item.who)->deed == DEED_IDLE) {

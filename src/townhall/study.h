@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * townhall/study.h: a town without a community, run from its first morning for so
+ * many days, and what was seen of it.
+ *
+ * Everything but the times is a function of the plan: two studies with the same
+ * plan are equal, on any machine and with any number of threads. A day here is 24
+ * hours from 08:00 on, when towns begin; hours of the day are those of the clock.
+ *
+ * A study holds figures and no town; it is plain data, freed in one go.
+ */
+#pragma once
+
+#include "base/json.h"
+#include "town/town.h"
+
+enum {
+    STUDY_DAYS_MAX = 36500,
+    STUDY_SAMPLE_MAX = 1000, /* residents whose needs are looked at, spread evenly */
+    STUDY_AUDIENCE_MAX = 10000,
+    STUDY_TIE_BOND = 30, /* a bond above it is a tie */
+    STUDY_DEGREE_MAX = MEMORY_SLOTS_MAX,
+    STUDY_CASCADE_MAX = 256, /* posts with as many reactions or more share a line */
+};
+
+struct study_plan {
+    struct town_settings town;
+    uint32_t residents, days;
+    int8_t trait_mean[TRAIT_COUNT]; /* added to every trait that is drawn */
+};
+
+/* What can be chosen, by name: the command line and experiment files share the table. */
+struct study_option {
+    const char *name; /* "memory_slots" */
+    int32_t least, most;
+    bool power_of_two;
+};
+enum { STUDY_OPTIONS = 11 };
+extern const struct study_option study_options[STUDY_OPTIONS];
+/* Its number, or -1: there is none of that name. */
+int study_option_find(struct str name);
+
+/* Zeroed: nothing chosen yet. */
+struct study_choices {
+    int32_t value[STUDY_OPTIONS];
+    bool given[STUDY_OPTIONS];
+};
+/* ERR_INVALID, with a sentence that says what is allowed. */
+MUST_USE enum err study_choose(struct study_choices *choices, int option, int64_t value,
+                               struct why *why);
+
+/*
+ * 100 residents for 7 days unless chosen otherwise. The one rule of sizes: up to STUDY_AUDIENCE_MAX
+ * residents have the memories (120), ties (64) and phone (4,096 posts) of a town with an audience,
+ * and its effects are looked at; more have 16, 10 and 16,384, and effects are only counted and
+ * hashed: about 1 kB a resident. Then what was chosen.
+ */
+struct study_plan study_plan(uint64_t seed, const struct study_choices *choices);
+int32_t study_chosen(const struct study_plan *plan, int option);
+
+/* Of all that were looked at, in a hundredth of a per cent. */
+struct study_need {
+    uint16_t mean, low, middle, high; /* quartiles */
+};
+
+struct study_day {
+    uint64_t posts, likes, comments, messages, talks;
+    /* When effects are kept. Openings: messages that answer none; answered before their writer
+     * wrote to the same person again. Repeats: messages about what one wrote to the same person
+     * on that calendar day already. */
+    uint64_t openings, answered, repeats;
+};
+
+struct study {
+    struct study_plan plan;
+    bool whole; /* it was not ended before its time */
+    int32_t minutes;
+    uint64_t hash; /* town_hash() at the end */
+    int64_t wall_us, cpu_us;
+    uint64_t bytes; /* of memory, at the end */
+    struct town_tally tally;
+    uint32_t sampled, hours, days;           /* days: begun ones */
+    struct study_need (*need)[NEED_COUNT];   /* owned; at the end of each hour */
+    struct study_day *day;                   /* owned */
+    uint64_t degree[STUDY_DEGREE_MAX + 1];   /* how many have so many ties, at the end */
+    uint64_t ties, mutual;                   /* one way each; with one the other way */
+    uint64_t cascade[STUDY_CASCADE_MAX + 1]; /* posts with so many likes and comments … */
+    uint64_t posts_seen, reactions;          /* … of those the phone still knows at the end */
+};
+
+/* Called at least once a simulated minute; false ends the study there. */
+typedef bool study_watch(void *ctx, int32_t minutes, int32_t minutes_all);
+
+/* `runner` NULL: on this thread. `watch` may be NULL. Free with study_free(). */
+struct study *study_run(const struct study_plan *plan, const struct town_runner *runner,
+                        study_watch *watch, void *ctx);
+void study_free(struct study *study); /* NULL is fine */
+
+/* --- figures to compare studies by --- */
+
+struct measure {
+    const char *name; /* "posts" */
+    const char *unit, *unit_zh;
+    const char *english, *chinese;
+};
+enum { MEASURES = 29 };
+extern const struct measure measures[MEASURES];
+/* NAN: there is no such figure (effects were not kept, or nothing of the kind happened). */
+void study_measure(const struct study *study, double values_out[MEASURES]);
