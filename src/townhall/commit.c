@@ -223,8 +223,10 @@ static enum err apply_batch(void *ctx, struct db *db, struct why *why)
     /* First of all: may we still? */
     enum err err = towns_save(db, &batch->row, why);
     uint64_t number = batch->row.effects - batch->effect_count;
-    for (size_t i = 0; i < batch->effect_count && !err; i++)
+    for (size_t i = 0; i < batch->effect_count && !err; i++) {
         err = apply_effect(batch, db, number + i, &batch->effects[i], why);
+        if (is_refusal(err)) err = OK; /* a place or a person that is gone stops no clock */
+    }
     if (!err) err = apply_inputs(batch, db, why);
     if (!err && batch->checkpoint) err = apply_checkpoint(batch, db, why);
     for (size_t i = 0; i < batch->act_count && !err; i++) err = act_store(batch->acts[i], why);
