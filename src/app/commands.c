@@ -69,21 +69,46 @@ const struct command commands[] = {
      .run = run_user,
      .vets = true},
     {.name = "resident",
-     .usage = "add NAME [OPTION...]",
-     .summary = "add AI residents",
-     .manual = "A resident is an account that nobody can log in to.\n"
+     .usage = "add NAME [OPTION...]\n"
+              "add -\n"
+              "list [--json]\n"
+              "import FILE\n"
+              "export",
+     .summary = "add AI residents, list them, take them along",
+     .manual = "A resident is an account that nobody can log in to. It lives in the town.\n"
+               "\n"
+               "  add NAME     make one of the options below\n"
+               "  add -        make one of a profile in JSON on standard input\n"
+               "  list         everybody, one line each: id, name, nickname\n"
+               "  import FILE  add all that stand in FILE (- is standard input), or none\n"
+               "  export       everybody, as FILE, to standard output. Without pictures\n"
+               "\n"
+               "FILE is a list of profiles:\n"
+               "\n"
+               "  [{\"username\": \"xiaohe\", \"nickname\": \"小荷\", \"personality\": "
+               "\"curious,kind\",\n"
+               "    \"bio\": {\"description\": \"…\", \"occupation\": \"painter\", \"age\": 25,\n"
+               "            \"gender\": \"\", \"speaking_style\": \"…\", \"goals\": [\"…\"],\n"
+               "            \"daily_routine\": {}, \"personality_traits\": [\"…\"]}}]\n"
+               "\n"
+               "Only `username` must be there; `bio` may be plain text, too. Residents move in\n"
+               "when a town is founded; one that lives takes nobody new.\n"
                "\n"
                "Options:\n"
+               "  --username NAME     the same as NAME\n"
                "  --nickname TEXT     the name others see; NAME when not given\n"
-               "  --bio TEXT          what the profile says\n"
-               "  --personality TEXT  traits, separated by commas\n" SETTINGS_PARAGRAPH "\n"
-               "Example:\n"
+               "  --bio TEXT          what the profile says: text, or JSON as above\n"
+               "  --personality TEXT  traits, separated by commas\n"
+               "  --json              `list` as JSON\n" SETTINGS_PARAGRAPH "\n"
+               "Examples:\n"
                "  hutong resident add xiaohe --nickname 小荷 --personality curious,kind\n"
+               "  hutong resident export >residents.json\n"
+               "  hutong resident import residents.json --data /srv/new\n"
                "\n"
-               "Exit status: 0 done, 1 failed (the name is taken), 2 for wrong usage or a\n"
-               "wrong setting.\n",
-     .flags = "",
-     .values = "nickname bio personality",
+               "Exit status: 0 done; 1 failed (a name is taken, a profile is wrong), and nobody\n"
+               "was added; 2 for wrong usage or a wrong setting.\n",
+     .flags = "json",
+     .values = "username nickname bio personality",
      .run = run_resident,
      .vets = true},
     {.name = "db",
