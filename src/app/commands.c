@@ -188,6 +188,44 @@ const struct command commands[] = {
      .flags = "usage quiet",
      .values = "model system schema",
      .run = run_llm},
+    {.name = "town",
+     .usage = "[--step N] [--as USERNAME]\n"
+              "replay [--until MINUTE]",
+     .summary = "the residents' town from the terminal",
+     .manual =
+         "Without a word: takes the town of the community over and obeys what stands on\n"
+         "standard input, a command a line. What the residents do goes to the members as\n"
+         "from a server. One process runs the town: where a server does, this says which\n"
+         "and ends. The town stands still until `start` or `step`; when this ends, a\n"
+         "server on the same data goes on with it.\n"
+         "\n"
+         "  start, stop, pause, resume, step, speed N\n"
+         "  status, who, where, memory NAME, log [N]\n"
+         "  tell NAME TEXT, save, help, quit\n"
+         "\n"
+         "`help` says what each does. Lines begin with the town's time: >> a deed begins,\n"
+         "<< it ends, -- time has jumped. At a terminal, Tab completes commands and names.\n"
+         "\n"
+         "  replay           the town's whole life anew, from its first checkpoint and\n"
+         "                   what was told to it, performing nothing: is it the same?\n"
+         "                   Changes nothing, also while a server runs\n"
+         "\n"
+         "Options:\n"
+         "  --step N         N times: wait for Enter, then one step; q ends\n"
+         "  --as USERNAME    the member who tells things\n"
+         "  --until MINUTE   replay to there: game minutes since day 1, 00:00\n" SETTINGS_PARAGRAPH
+         "\n"
+         "Examples:\n"
+         "  hutong town --data /var/lib/hutong --as mei\n"
+         "  printf 'step\\nstatus\\n' | hutong town\n"
+         "  hutong town replay\n"
+         "\n"
+         "Exit status: 0 done; 1 failed (no residents, another process has the town), or\n"
+         "the replay differs; 2 for wrong usage or a wrong setting.\n",
+     .flags = "",
+     .values = "step as until",
+     .run = run_town_console,
+     .vets = true},
     {.name = "doctor",
      .usage = "[--SETTING VALUE...]",
      .summary = "check everything and say how to mend it",

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { hutong, newFolder } from '../support/command.mjs';
 import { startServer } from '../support/server.mjs';
 
-const COMMANDS = ['serve', 'user', 'resident', 'db', 'llm', 'doctor', 'settings'];
+const COMMANDS = ['serve', 'user', 'resident', 'db', 'llm', 'town', 'doctor', 'settings'];
 const COLUMNS = 79;
 
 function assertFits(text) {
