@@ -92,7 +92,7 @@ const struct command commands[] = {
                "            \"daily_routine\": {}, \"personality_traits\": [\"…\"]}}]\n"
                "\n"
                "Only `username` must be there; `bio` may be plain text, too. Residents move in\n"
-               "when a town is founded; one that lives takes nobody new.\n"
+               "when a town is founded; one that lives takes nobody new (`town forget`).\n"
                "\n"
                "Options:\n"
                "  --username NAME     the same as NAME\n"
@@ -190,7 +190,8 @@ const struct command commands[] = {
      .run = run_llm},
     {.name = "town",
      .usage = "[--step N] [--as USERNAME]\n"
-              "replay [--until MINUTE]",
+              "replay [--until MINUTE]\n"
+              "forget --yes",
      .summary = "the residents' town from the terminal",
      .manual =
          "Without a word: takes the town of the community over and obeys what stands on\n"
@@ -204,11 +205,14 @@ const struct command commands[] = {
          "  tell NAME TEXT, save, help, quit\n"
          "\n"
          "`help` says what each does. Lines begin with the town's time: >> a deed begins,\n"
-         "<< it ends, -- time has jumped. At a terminal, Tab completes commands and names.\n"
+         "<< it ends, -- time has jumped. Tab completes commands and names.\n"
          "\n"
          "  replay           the town's whole life anew, from its first checkpoint and\n"
          "                   what was told to it, performing nothing: is it the same?\n"
          "                   Changes nothing, also while a server runs\n"
+         "  forget           let the town be founded anew, with everybody who came since.\n"
+         "                   Residents lose clock, plans, memories and friendships; what\n"
+         "                   they wrote stays\n"
          "\n"
          "Options:\n"
          "  --step N         N times: wait for Enter, then one step; q ends\n"
@@ -222,7 +226,7 @@ const struct command commands[] = {
          "\n"
          "Exit status: 0 done; 1 failed (no residents, another process has the town), or\n"
          "the replay differs; 2 for wrong usage or a wrong setting.\n",
-     .flags = "",
+     .flags = "yes",
      .values = "step as until",
      .run = run_town_console,
      .vets = true},

@@ -255,7 +255,7 @@ static void tell_of_town(struct adding *adding, struct db *db)
     struct town_row row;
     struct why why;
     if (towns_load_first(db, &adding->arena, &row, &why) != OK) return;
-    printf("%s in when a town is founded anew: this one takes nobody new while it lives\n",
+    printf("%s in when a town is founded anew (`hutong town forget`): this one takes nobody new\n",
            adding->count == 1 ? "It moves" : "They move");
 }
 

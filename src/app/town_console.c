@@ -542,23 +542,28 @@ static enum err find_teller(struct console *console, struct why *why)
     return err;
 }
 
+static enum err say_who_runs_it(struct db *db, struct arena *arena, struct why *why)
+{
+    struct town_row row;
+    struct str host = {0}, pid = {0};
+    enum err err = towns_load_first(db, arena, &row, why);
+    if (err) return err;
+    struct str rest = row.holder;
+    (void)(str_split(&rest, ':', &host) && str_split(&rest, ':', &pid));
+    return why_set(why, ERR_BUSY,
+                   "the town is run by process %.*s on %.*s; stop that one (kill %.*s), or steer "
+                   "the town there with POST /town/control",
+                   STR_ARGS(pid), STR_ARGS(host), STR_ARGS(pid));
+}
+
 /* What to do about it. */
 static enum err mend(struct console *console, enum err err, struct why *why)
 {
-    struct town_row row;
-    struct why inner;
     if (err == ERR_NOT_FOUND)
         return why_set(why, err,
                        "there are no residents, or no places for them; `hutong serve --demo` makes "
                        "some in an empty community, `hutong resident add NAME` a resident");
-    if (err != ERR_BUSY || towns_load_first(console->db, &console->arena, &row, &inner) != OK)
-        return err;
-    struct str rest = row.holder, host = {0}, pid = {0};
-    (void)(str_split(&rest, ':', &host) && str_split(&rest, ':', &pid));
-    return why_set(why, err,
-                   "the town is run by process %.*s on %.*s; stop that one (kill %.*s), or steer "
-                   "the town there with POST /town/control",
-                   STR_ARGS(pid), STR_ARGS(host), STR_ARGS(pid));
+    return err == ERR_BUSY ? say_who_runs_it(console->db, &console->arena, why) : err;
 }
 
 static enum err open_town(struct console *console, struct why *why)
@@ -729,11 +734,57 @@ static int run_replay(struct args *args)
     return status;
 }
 
+/* --- forget --- */
+
+struct forgetting {
+    struct arena arena;
+    struct town_row row;
+};
+
+static enum err apply_forgetting(void *ctx, struct db *db, struct why *why)
+{
+    struct forgetting *forgetting = ctx;
+    int64_t now_us = clock_wall_us();
+    arena_reset(&forgetting->arena);
+    enum err err = towns_load_first(db, &forgetting->arena, &forgetting->row, why);
+    struct town_id id = forgetting->row.id;
+    uint64_t fence;
+    if (!err) err = towns_claim(db, id, STR("forget"), now_us, now_us, &fence, why);
+    return err ? err : towns_remove(db, id, fence, why);
+}
+
+static int run_forget(struct args *args)
+{
+    struct forgetting forgetting = {0};
+    struct store *store = NULL;
+    struct db *db = NULL;
+    struct why why;
+    if (!args_option(args, "yes"))
+        return usage_error("town forget takes clock, memories and friendships from everybody in "
+                           "the town for ever; add --yes if that is meant");
+    if (log_open(NULL, LOG_ERROR, &why)) return fail(&why);
+    enum err err = open_to_look(&args->settings, &db, &why);
+    if (err) return fail(&why);
+    db_close(db);
+    err = open_store(&args->settings, &store, &db, &why);
+    if (err) return fail(&why);
+    err = store_write(store, db, apply_forgetting, &forgetting, &why);
+    if (err == ERR_BUSY) err = say_who_runs_it(db, &args->arena, &why);
+    if (!err)
+        printf("the town of %s is forgotten; the next one is founded with everybody there is\n",
+               time_text(&args->arena, forgetting.row.minute));
+    db_close(db);
+    store_close(store);
+    arena_release(&forgetting.arena);
+    return err ? fail(&why) : 0;
+}
+
 /* --- the command --- */
 
 int run_town_console(struct args *args)
 {
     if (args->word_count == 0) return run_console(args);
     if (args->word_count == 1 && strcmp(args->words[0], "replay") == 0) return run_replay(args);
-    return usage_error("town has no \"%s\"; there is replay", args->words[0]);
+    if (args->word_count == 1 && strcmp(args->words[0], "forget") == 0) return run_forget(args);
+    return usage_error("town has no \"%s\"; there are replay and forget", args->words[0]);
 }
