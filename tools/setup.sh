@@ -23,7 +23,7 @@ packages() { # SET
             libsqlite3-dev libmariadb-dev libhiredis-dev libcurl4-openssl-dev libcjson-dev
             libjwt-dev libsodium-dev libargon2-dev
             libssl-dev libcrypt-dev libutf8proc-dev libwebp-dev libgif-dev libpng-dev
-            libjpeg-dev zlib1g-dev'
+            libjpeg-dev zlib1g-dev libedit-dev'
         ;;
     node) echo '!node:nodejs !npm:npm' ;;
     test)

@@ -69,21 +69,46 @@ const struct command commands[] = {
      .run = run_user,
      .vets = true},
     {.name = "resident",
-     .usage = "add NAME [OPTION...]",
-     .summary = "add AI residents",
-     .manual = "A resident is an account that nobody can log in to.\n"
+     .usage = "add NAME [OPTION...]\n"
+              "add -\n"
+              "list [--json]\n"
+              "import FILE\n"
+              "export",
+     .summary = "add AI residents, list them, take them along",
+     .manual = "A resident is an account that nobody can log in to. It lives in the town.\n"
+               "\n"
+               "  add NAME     make one of the options below\n"
+               "  add -        make one of a profile in JSON on standard input\n"
+               "  list         everybody, one line each: id, name, nickname\n"
+               "  import FILE  add all that stand in FILE (- is standard input), or none\n"
+               "  export       everybody, as FILE, to standard output. Without pictures\n"
+               "\n"
+               "FILE is a list of profiles:\n"
+               "\n"
+               "  [{\"username\": \"xiaohe\", \"nickname\": \"小荷\", \"personality\": "
+               "\"curious,kind\",\n"
+               "    \"bio\": {\"description\": \"…\", \"occupation\": \"painter\", \"age\": 25,\n"
+               "            \"gender\": \"\", \"speaking_style\": \"…\", \"goals\": [\"…\"],\n"
+               "            \"daily_routine\": {}, \"personality_traits\": [\"…\"]}}]\n"
+               "\n"
+               "Only `username` must be there; `bio` may be plain text, too. Residents move in\n"
+               "when a town is founded; one that lives takes nobody new (`town forget`).\n"
                "\n"
                "Options:\n"
+               "  --username NAME     the same as NAME\n"
                "  --nickname TEXT     the name others see; NAME when not given\n"
-               "  --bio TEXT          what the profile says\n"
-               "  --personality TEXT  traits, separated by commas\n" SETTINGS_PARAGRAPH "\n"
-               "Example:\n"
+               "  --bio TEXT          what the profile says: text, or JSON as above\n"
+               "  --personality TEXT  traits, separated by commas\n"
+               "  --json              `list` as JSON\n" SETTINGS_PARAGRAPH "\n"
+               "Examples:\n"
                "  hutong resident add xiaohe --nickname 小荷 --personality curious,kind\n"
+               "  hutong resident export >residents.json\n"
+               "  hutong resident import residents.json --data /srv/new\n"
                "\n"
-               "Exit status: 0 done, 1 failed (the name is taken), 2 for wrong usage or a\n"
-               "wrong setting.\n",
-     .flags = "",
-     .values = "nickname bio personality",
+               "Exit status: 0 done; 1 failed (a name is taken, a profile is wrong), and nobody\n"
+               "was added; 2 for wrong usage or a wrong setting.\n",
+     .flags = "json",
+     .values = "username nickname bio personality",
      .run = run_resident,
      .vets = true},
     {.name = "db",
@@ -164,19 +189,46 @@ const struct command commands[] = {
      .values = "model system schema",
      .run = run_llm},
     {.name = "town",
-     .usage = "run [OPTION...]\n"
+     .usage = "[--step N] [--as USERNAME]\n"
+              "replay [--until MINUTE]\n"
+              "forget --yes\n"
+              "run [OPTION...]\n"
               "experiment FILE --report DIR [--threads T]",
-     .summary = "run simulated towns without a community, and compare them",
-     .manual = "Neither needs a database, a server or a model, and neither writes anything but\n"
-               "the folder of --report. What happens is a function of seed and settings: the\n"
-               "last line of standard output is a hash of all of it, the same on every machine\n"
-               "and with any number of threads.\n"
+     .summary = "the town from the terminal, and towns without a community",
+     .manual = "Without a word: takes the town of the community over and obeys what stands on\n"
+               "standard input, a command a line. What the residents do goes to the members as\n"
+               "from a server. One process runs the town: where a server does, this says which\n"
+               "and ends. The town stands still until `start` or `step`; when this ends, a\n"
+               "server on the same data goes on with it.\n"
                "\n"
-               "  run              found a town, let it live, say what it came to\n"
+               "  start, stop, pause, resume, step, speed N\n"
+               "  status, who, where, memory NAME, log [N]\n"
+               "  tell NAME TEXT, save, help, quit\n"
+               "\n"
+               "`help` says what each does. Lines begin with the town's time: >> a deed begins,\n"
+               "<< it ends, -- time has jumped. Tab completes commands and names.\n"
+               "\n"
+               "  replay           the town's whole life anew, from its first checkpoint and\n"
+               "                   what was told to it, performing nothing: is it the same?\n"
+               "                   Changes nothing, also while a server runs\n"
+               "  forget           let the town be founded anew, with everybody who came since.\n"
+               "                   Residents lose clock, plans, memories and friendships; what\n"
+               "                   they wrote stays\n"
+               "  run              found a town without a community, let it live, say what it\n"
+               "                   came to\n"
                "  experiment FILE  run several settings over several seeds and compare them;\n"
                "                   docs/town.md says what stands in FILE\n"
                "\n"
-               "Options of both:\n"
+               "run and experiment need no database, server or model, and write nothing but the\n"
+               "folder of --report. The last line of standard output is a hash of all that\n"
+               "happened, the same on every machine and with any number of threads.\n"
+               "\n"
+               "Options of the community's town:\n"
+               "  --step N         N times: wait for Enter, then one step; q ends\n"
+               "  --as USERNAME    the member who tells things\n"
+               "  --until MINUTE   replay to there: game minutes since day 1, 00:00\n"
+               "\n"
+               "Options of run and experiment:\n"
                "  --report DIR     write figures (JSON, CSV) and a page, report.html\n"
                "  --threads T      1 to 256; as many as there are processors\n"
                "  --mind rule      who decides; rule is all there is without a community\n"
@@ -196,17 +248,23 @@ const struct command commands[] = {
                "\n"
                "Where standard error is a terminal it shows how far the run is. Ctrl-C ends it\n"
                "with figures of what was reached and status 1; a second one ends it at once.\n"
-               "\n"
+               "\n" SETTINGS_PARAGRAPH "\n"
                "Examples:\n"
+               "  hutong town --data /var/lib/hutong --as mei\n"
+               "  printf 'step\\nstatus\\n' | hutong town\n"
+               "  hutong town replay\n"
                "  hutong town run --residents 200 --days 14 --seed 7 --report out\n"
                "  hutong town run --residents 1000000 --days 1\n"
                "  hutong town experiment docs/town-experiment.json --report compared\n"
                "\n"
-               "Exit status: 0 done, 1 failed or ended early, 2 wrong usage or a wrong FILE.\n",
-     .flags = "",
-     .values = "report threads mind residents days seed memory-slots relation-slots feed-slots "
-               "keep-effects openness conscientiousness extraversion agreeableness neuroticism",
-     .run = run_town},
+               "Exit status: 0 done; 1 failed or ended early (no residents, another process has\n"
+               "the town), or the replay differs; 2 for wrong usage, a wrong setting or FILE.\n",
+     .flags = "yes",
+     .values = "step as until report threads mind residents days seed memory-slots relation-slots "
+               "feed-slots keep-effects openness conscientiousness extraversion agreeableness "
+               "neuroticism",
+     .run = run_town,
+     .vets = true},
     {.name = "doctor",
      .usage = "[--SETTING VALUE...]",
      .summary = "check everything and say how to mend it",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* app/people.c: `hutong user` and `hutong resident`: accounts from the terminal. */
+/* app/people.c: `hutong user`: accounts from the terminal. */
 #include <unistd.h>
 
 #include "app/command.h"
@@ -137,27 +137,4 @@ int run_user(struct args *args)
     if (strcmp(verb, "add") == 0 && args->word_count == 2) return add_user(args, args->words[1]);
     if (strcmp(verb, "role") == 0 && args->word_count == 3) return give_role(args);
     return usage_error("user: say `add NAME`, `role NAME ROLE` or `list`");
-}
-
-int run_resident(struct args *args)
-{
-    struct why why;
-    if (log_open(NULL, LOG_ERROR, &why)) return fail(&why); /* the sentences say it all */
-    if (args->word_count != 2 || strcmp(args->words[0], "add") != 0) {
-        return usage_error("resident: say `add NAME --nickname TEXT`");
-    }
-    const char *nickname = args_option(args, "nickname");
-    struct people_change change = {
-        .draft = {.username = str_of(args->words[1]),
-                  .nickname = str_of(nickname ? nickname : args->words[1]),
-                  .bio = str_of(args_option(args, "bio")),
-                  .personality = str_of(args_option(args, "personality")),
-                  .is_ai = true,
-                  .role = ROLE_RESIDENT}};
-    int status = change_people(args, apply_add, &change);
-    if (status == 0) {
-        printf("added resident %s, id %llu\n", args->words[1],
-               (unsigned long long)change.user.brief.id.value);
-    }
-    return status;
 }

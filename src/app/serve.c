@@ -397,8 +397,10 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
     if (!err) err = open_api(server, why);
     if (!err && demo) err = seed_demo(&server->api, why);
     if (!err) err = prepare_admin_code(&server->api, why);
-    struct hall_links town = {server->api.settings, server->api.store, server->api.hub,
-                              server->api.llm};
+    struct hall_links town = {.settings = server->api.settings,
+                              .store = server->api.store,
+                              .hub = server->api.hub,
+                              .llm = server->api.llm};
     if (!err) err = hall_open(&town, &server->api.hall, why);
     return err ? err : open_loops(server, why);
 }

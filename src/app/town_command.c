@@ -289,6 +289,5 @@ int run_town(struct args *args)
     const char *what = args->word_count ? args->words[0] : "";
     if (strcmp(what, "run") == 0) return run_run(args);
     if (strcmp(what, "experiment") == 0) return run_experiment(args);
-    if (*what) return usage_error("town has no \"%s\"; there are run and experiment", what);
-    return usage_error("town needs one of run and experiment FILE");
+    return run_town_console(args); /* with a community behind it */
 }

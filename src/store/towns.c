@@ -98,6 +98,16 @@ enum err towns_let_go(struct db *db, struct town_id id, uint64_t fence, struct w
     return query_run(q, why);
 }
 
+enum err towns_remove(struct db *db, struct town_id id, uint64_t fence, struct why *why)
+{
+    struct query *q = db_query(db, SQL_TOWN_REMOVE);
+    query_u64(q, id.value);
+    query_u64(q, fence);
+    enum err err = query_run(q, why);
+    if (err || db_changes(db) > 0) return err;
+    return why_set(why, ERR_CONFLICT, "another instance runs the town now");
+}
+
 enum err towns_save(struct db *db, const struct town_row *row, struct why *why)
 {
     struct query *q = db_query(db, SQL_TOWN_SAVE);

@@ -40,6 +40,8 @@ MUST_USE enum err towns_load_first(struct db *db, struct arena *arena, struct to
 MUST_USE enum err towns_claim(struct db *db, struct town_id id, struct str holder, int64_t now_us,
                               int64_t lease_us, uint64_t *fence_out, struct why *why);
 MUST_USE enum err towns_let_go(struct db *db, struct town_id id, uint64_t fence, struct why *why);
+/* With all that is stored of it; what was performed stays. ERR_CONFLICT: not the holder. */
+MUST_USE enum err towns_remove(struct db *db, struct town_id id, uint64_t fence, struct why *why);
 /* Everything of `row` that moves, and the lease. ERR_CONFLICT: not the holder any more. */
 MUST_USE enum err towns_save(struct db *db, const struct town_row *row, struct why *why);
 

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "townhall/internal.h"
+#include "townhall/replay.h"
 
 enum {
     TICK_MS = 200,
@@ -119,30 +120,6 @@ static enum err apply_claim(void *ctx, struct db *db, struct why *why)
 
 /* --- going on from where it was --- */
 
-struct replay {
-    struct town *town;
-    size_t told, refused;
-    bool broken;
-};
-
-static void tell_again(void *ctx, uint64_t seq, int64_t minute, struct str bytes)
-{
-    (void)seq;
-    struct replay *replay = ctx;
-    struct input input;
-    if (bytes.len != sizeof(input) || minute < town_now(replay->town) || minute > TOWN_END_MIN) {
-        replay->broken = true;
-        return;
-    }
-    memcpy(&input, bytes.at, sizeof(input));
-    town_advance(replay->town, (int32_t)minute, NULL);
-    town_forget_effects(replay->town);
-    struct why why;
-    /* What was refused then is refused now. */
-    if (town_input(replay->town, &input, &why) != OK) replay->refused++;
-    replay->told++;
-}
-
 static void note_todo(void *ctx, uint64_t number, struct str bytes)
 {
     struct hall *hall = ctx;
@@ -155,33 +132,23 @@ static void note_todo(void *ctx, uint64_t number, struct str bytes)
 static enum err bring_back(struct hall *hall, const struct town_row *row, struct town **town_out,
                            struct why *why)
 {
-    struct arena arena = {0};
-    struct town_checkpoint checkpoint;
-    struct town *town = NULL;
-    enum err err = town_checkpoints_load(hall->db, &arena, row->id, row->minute, &checkpoint, why);
-    if (!err) err = town_read(checkpoint.state, &town, why);
-    struct replay replay = {.town = town};
-    if (!err)
-        err = town_inputs_after(hall->db, row->id, checkpoint.inputs, tell_again, &replay, why);
-    if (!err && !replay.broken) town_advance(town, (int32_t)row->minute, NULL);
-    if (!err && (replay.broken || town_effect_count(town) != row->effects)) {
-        err =
-            why_set(why, ERR_CORRUPT,
-                    "the town's journal does not lead from its checkpoint to where it was "
-                    "(%llu effects, %llu expected)",
-                    (unsigned long long)town_effect_count(town), (unsigned long long)row->effects);
+    struct replay replay = {.from = row->minute, .until = row->minute};
+    enum err err = replay_town(hall->db, row, &replay, why);
+    if (err) return err;
+    if (town_effect_count(replay.town) != row->effects) {
+        err = why_set(why, ERR_CORRUPT,
+                      "the town's journal does not lead from its checkpoint to where it was "
+                      "(%llu effects, %llu expected)",
+                      (unsigned long long)town_effect_count(replay.town),
+                      (unsigned long long)row->effects);
+        town_free(replay.town);
+        return err;
     }
-    if (err) {
-        town_free(town);
-    } else {
-        town_forget_effects(town);
-        *town_out = town;
-        log_info("town.back", "town=%llu minute=%lld from=%lld inputs=%zu",
-                 (unsigned long long)row->id.value, (long long)row->minute,
-                 (long long)checkpoint.minute, replay.told);
-    }
-    arena_release(&arena);
-    return err;
+    *town_out = replay.town;
+    log_info("town.back", "town=%llu minute=%lld from=%lld inputs=%llu",
+             (unsigned long long)row->id.value, (long long)row->minute, (long long)replay.from,
+             (unsigned long long)replay.told);
+    return OK;
 }
 
 static void set_pace(struct hall *hall)
@@ -219,6 +186,7 @@ static enum err take(struct hall *hall, struct why *why)
         hall->row.fence = fence;
         hall->row.name = hall->row.holder = STR("");
         hall->checkpoint_at = (int32_t)hall->row.minute + CHECKPOINT_MINUTES;
+        hall->told_minute = (int32_t)hall->row.minute;
         set_pace(hall);
         err = town_todo_list(hall->db, hall->row.id, note_todo, hall, why);
         atomic_store(&hall->stats.residents, hall->cast.count);
@@ -250,7 +218,8 @@ static void look_for_town(struct hall *hall)
     bool first = hall->looked_us == 0;
     hall->looked_us = now_us;
     struct why why;
-    enum err err = take(hall, &why);
+    enum err err = hall->looked = take(hall, &why);
+    if (err) hall->looked_why = why;
     if (!err || err == ERR_NOT_FOUND) return;
     if (err == ERR_BUSY) {
         if (first) log_info("town.held", "%s", why.text);
@@ -390,6 +359,7 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     hall->saved_us = clock_mono_us();
     batch_publish(batch);
     tell_maps(hall, batch);
+    lines_happened(hall, batch->effects, batch->effect_count);
     note_words(hall, batch);
     err = note_waiting_likes(hall, batch, why);
     atomic_store(&hall->stats.minute, hall->row.minute);
@@ -476,11 +446,11 @@ static void on_tick(void *ctx)
     struct hall *hall = ctx;
     if (!hall->town) look_for_town(hall);
     if (!hall->town) return;
-    if (hall->row.running) run_paced(hall);
+    if (hall->row.running && !hall->held) run_paced(hall);
     if (hall->town) keep_lease(hall);
     if (!hall->town) return;
     words_go_on(hall);
-    atomic_store(&hall->stats.running, hall->row.running);
+    atomic_store(&hall->stats.running, hall->row.running && !hall->held);
     atomic_store(&hall->stats.questions, town_questions_open(hall->town));
 }
 
@@ -499,15 +469,23 @@ struct errand {
     pthread_mutex_t lock;
     pthread_cond_t done_wake;
     bool done;
+    bool frank; /* without a town, say why: not for members */
 };
 
 static void run_errand(struct task *task)
 {
     struct errand *errand = CONTAINER_OF(task, struct errand, task);
     if (!errand->hall->town) look_for_town(errand->hall);
-    enum err err = errand->hall->town
-                       ? errand->run(errand, errand->why)
-                       : why_set(errand->why, ERR_NOT_FOUND, "there is no town here now");
+    const struct hall *hall = errand->hall;
+    enum err err;
+    if (hall->town) {
+        err = errand->run(errand, errand->why);
+    } else if (errand->frank && hall->looked) {
+        err = hall->looked;
+        *errand->why = hall->looked_why;
+    } else {
+        err = why_set(errand->why, ERR_NOT_FOUND, "there is no town here now");
+    }
     pthread_mutex_lock(&errand->lock);
     errand->err = err;
     errand->done = true;
@@ -535,7 +513,12 @@ static enum err do_control(struct errand *errand, struct why *why)
     struct batch batch = {.row = hall->row};
     bool there;
     switch (errand->verb) {
-    case HALL_START: batch.row.running = true; break;
+    case HALL_START:
+        batch.row.running = true;
+        hall->held = false;
+        break;
+    case HALL_HOLD: hall->held = true; return OK;
+    case HALL_SAVE: batch.checkpoint = true; break;
     case HALL_PAUSE: batch.row.running = false; break;
     case HALL_SPEED: batch.row.speed = errand->speed; break;
     case HALL_STEP: {
@@ -547,6 +530,18 @@ static enum err do_control(struct errand *errand, struct why *why)
     batch_release(&batch);
     if (!err) set_pace(hall);
     return err;
+}
+
+static enum err do_nothing(struct errand *errand, struct why *why)
+{
+    (void)errand, (void)why;
+    return OK;
+}
+
+enum err hall_find_town(struct hall *hall, struct why *why)
+{
+    struct errand errand = {.hall = hall, .run = do_nothing, .why = why, .frank = true};
+    return send(&errand);
 }
 
 enum err hall_control(struct hall *hall, enum hall_verb verb, uint64_t speed, struct why *why)
@@ -603,6 +598,7 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     if (!links->settings->town) return OK;
     struct hall *hall = NEW(struct hall);
     hall->links = *links;
+    hall->held = links->held;
     list_init(&hall->todos);
     list_init(&hall->minds);
     buf_init(&hall->live, LIVE_BYTES);

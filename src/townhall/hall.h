@@ -31,11 +31,17 @@
 
 struct hall;
 
+/* What happens, in lines for people. On the town's thread, which waits meanwhile. */
+typedef void hall_tell(void *ctx, struct str lines);
+
 struct hall_links {
     const struct settings *settings;
     struct store *store;
     struct hub *hub;
     struct llm *llm;
+    bool held;       /* stands still here until HALL_START, whatever is stored */
+    hall_tell *tell; /* NULL: nobody reads along */
+    void *tell_ctx;
 };
 
 /*
@@ -47,7 +53,13 @@ MUST_USE enum err hall_open(const struct hall_links *links, struct hall **hall_o
 /* Finish the step, write a checkpoint, let the town go. NULL is fine. */
 void hall_close(struct hall *hall);
 
-enum hall_verb { HALL_START, HALL_PAUSE, HALL_STEP, HALL_SPEED };
+/* Look for a town now. ERR_NOT_FOUND: no residents or no places. ERR_BUSY: another instance runs
+ * it, and `why` says which. */
+MUST_USE enum err hall_find_town(struct hall *hall, struct why *why);
+
+/* Paused is stored, and holds for whoever runs the town next; held (HALL_HOLD) is this process's.
+ * HALL_SAVE: a checkpoint now. */
+enum hall_verb { HALL_START, HALL_PAUSE, HALL_STEP, HALL_SPEED, HALL_HOLD, HALL_SAVE };
 /* `speed` for HALL_SPEED: game minutes in a real one. ERR_NOT_FOUND: there is no town yet.
  * HALL_STEP: to the next end of a deed, and the town stays paused. */
 MUST_USE enum err hall_control(struct hall *hall, enum hall_verb verb, uint64_t speed,

@@ -9,6 +9,8 @@
  *   mind.c     residents who put a decision to a model
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
  *   view.c     the town as JSON, for maps
+ *   lines.c    what happens, for people at a terminal
+ *   replay.c   a town out of its checkpoint and its journal
  */
 #pragma once
 
@@ -73,6 +75,10 @@ struct hall {
     int64_t paced_us;    /* when the town was at `paced_minute` by its pace */
     int32_t paced_minute;
     int64_t looked_us; /* for a town to take */
+    enum err looked;   /* what came of it */
+    struct why looked_why;
+    bool held;
+    int32_t told_minute; /* lines.c */
     int64_t saved_us;
     int32_t checkpoint_at;
     struct list todos;
@@ -146,6 +152,10 @@ void phrase_reason(struct buf *to, bool chinese, uint8_t reason);
 void phrase_memory(struct buf *to, const struct hall *hall, const struct effect *effect);
 struct str player_name(const struct hall *hall, uint32_t who);
 struct str place_name(const struct hall *hall, uint16_t place);
+
+/* lines.c: to hall->links.tell, if there is one. */
+void lines_happened(struct hall *hall, const struct effect *effects, size_t count);
+void lines_said(const struct hall *hall, const struct effect *effect, struct str text);
 
 /* view.c */
 void view_write_town(const struct hall *hall, struct buf *json);

@@ -291,7 +291,10 @@ static enum err finish(struct todo *todo, struct str text, struct why *why)
     struct hall *hall = todo->hall;
     struct doing doing = {.todo = todo, .text = text};
     enum err err = store_write(hall->links.store, hall->db, apply_deed, &doing, why);
-    if (!err && doing.told) act_publish(&doing.act, hall->links.hub);
+    if (!err && doing.told) {
+        act_publish(&doing.act, hall->links.hub);
+        lines_said(hall, &todo->effect, text);
+    }
     arena_release(&doing.arena);
     return err;
 }

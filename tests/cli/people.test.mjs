@@ -89,7 +89,8 @@ const WRONG = [
   ['a role there is not', ['user', 'role', 'mei', 'king'], '', 2, /role "king"; allowed: member/],
   ['a role for nobody', ['user', 'role', 'hong', 'admin'], '', 1, /no such user/],
   ['no verb', ['user'], '', 2, /say `add NAME`, `role NAME ROLE` or `list`/],
-  ['no name of a resident', ['resident', 'add'], '', 2, /say `add NAME --nickname TEXT`/],
+  ['no name of a resident', ['resident', 'add'], '', 2, /needs one NAME, or - to read a profile/],
+  ['no verb for residents', ['resident'], '', 2, /say `add NAME`, `list`, `import FILE` or `export`/],
 ];
 
 test('what is wrong is said and changes nothing', async (t) => {

@@ -1,0 +1,791 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * app/town_console.c: `hutong town`: the town of a community from the terminal.
+ *
+ * The town runs in this process, through the same hall as in the server: it
+ * takes the lease, so a server on the same database lets it be and goes on with
+ * it afterwards. It begins held: nothing moves until somebody says so.
+ */
+#include <ctype.h>
+
+#include "app/command.h"
+#include "app/open.h"
+#include "app/page.h"
+#include "app/prompt.h"
+#include "auth/username.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "community/letters.h"
+#include "hub/redis.h"
+#include "store/migrate.h"
+#include "store/towns.h"
+#include "townhall/hall.h"
+#include "townhall/replay.h"
+
+enum {
+    CARDS_SHOWN = 50, /* residents in `status` */
+    LOG_SHOWN = 20,
+    LOG_MOST = 1000,
+    JSON_BYTES = 64 * 1024 * 1024,
+    SPEED_MOST = 600 * 1000, /* as POST /town/control takes it */
+};
+
+struct person {
+    struct user_id id;
+    struct str username, nickname;
+};
+
+struct console {
+    struct args *args;
+    struct arena arena;
+    struct store *store;
+    struct db *db;
+    struct hub *hub;
+    struct redis *redis;
+    struct llm *llm;
+    struct hall *hall;
+    struct prompt *prompt;
+    struct person *people;
+    size_t count, room;
+    struct user as; /* id 0: nobody */
+    bool held;
+    bool leaving;
+};
+
+/* --- what the hall knows --- */
+
+/* The town as it is, parsed; NULL after a sentence. */
+static struct json *look(struct console *console, struct user_id resident)
+{
+    struct buf text;
+    struct json *tree = NULL;
+    struct why why;
+    buf_init(&text, JSON_BYTES);
+    enum err err = resident.value ? hall_write_resident(console->hall, resident, &text, &why)
+                                  : hall_write_town(console->hall, &text, &why);
+    if (!err) err = json_parse(buf_str(&text), &tree, NULL, &why);
+    if (err) printf("%s\n", why.text);
+    buf_release(&text);
+    return err ? NULL : tree;
+}
+
+static int64_t number_of(const struct json *tree, const char *key)
+{
+    int64_t number = 0;
+    (void)!json_as_i64(json_get(tree, key), &number);
+    return number;
+}
+
+static double real_of(const struct json *tree, const char *key)
+{
+    double number = 0;
+    (void)!json_as_double(json_get(tree, key), &number);
+    return number;
+}
+
+static struct str text_of(const struct json *tree, const char *key)
+{
+    struct str text = {0};
+    (void)!json_as_str(json_get(tree, key), &text);
+    return text;
+}
+
+static bool is_running(const struct json *town)
+{
+    bool running = false;
+    (void)!json_as_bool(json_get(town, "running"), &running);
+    return running;
+}
+
+/* "Day 1, 08:00". */
+static const char *time_text(struct arena *arena, int64_t minute)
+{
+    struct buf buf;
+    buf_init(&buf, 64);
+    game_time_write(&buf, (int32_t)minute);
+    const char *text = arena_copy(arena, buf_str(&buf)).at;
+    buf_release(&buf);
+    return text;
+}
+
+static const struct person *person_of(const struct console *console, struct user_id id)
+{
+    for (size_t i = 0; i < console->count; i++)
+        if (console->people[i].id.value == id.value) return &console->people[i];
+    return NULL;
+}
+
+/* By username or nickname; after a sentence NULL. */
+static const struct person *person_named(const struct console *console, struct str name)
+{
+    if (name.len == 0) {
+        puts("of whom? `who` lists everybody");
+        return NULL;
+    }
+    for (size_t i = 0; i < console->count; i++) {
+        const struct person *person = &console->people[i];
+        if (str_eq_nocase(person->username, name) || str_eq_nocase(person->nickname, name))
+            return person;
+    }
+    printf("nobody in the town is called \"%.*s\"; `who` lists everybody\n", STR_ARGS(name));
+    return NULL;
+}
+
+/* --- commands: the clock --- */
+
+/* False after a sentence. */
+static bool control(struct console *console, enum hall_verb verb, uint64_t speed)
+{
+    struct why why;
+    enum err err = hall_control(console->hall, verb, speed, &why);
+    if (err) printf("%s\n", why.text);
+    return !err;
+}
+
+/* "running", "paused", "stopped". */
+static const char *state_of(const struct console *console, const struct json *town)
+{
+    return console->held ? "stopped" : is_running(town) ? "running" : "paused";
+}
+
+/* The same, asked for; NULL after a sentence. */
+static const char *state(struct console *console)
+{
+    struct json *town = look(console, (struct user_id){0});
+    const char *text = town ? state_of(console, town) : NULL;
+    json_free(town);
+    return text;
+}
+
+static void do_start(struct console *console, struct str rest)
+{
+    (void)rest;
+    const char *now = state(console);
+    if (!now) return;
+    if (strcmp(now, "running") == 0) {
+        puts("the town is already running");
+    } else if (control(console, HALL_START, 0)) {
+        console->held = false;
+        puts("the town runs");
+    }
+}
+
+static void do_stop(struct console *console, struct str rest)
+{
+    (void)rest;
+    if (console->held) {
+        puts("the town stands already");
+    } else if (control(console, HALL_HOLD, 0)) {
+        console->held = true;
+        puts("the town stands");
+    }
+}
+
+static void pause_or_resume(struct console *console, const char *wanted, enum hall_verb verb,
+                            const char *done)
+{
+    const char *now = state(console);
+    if (!now) return;
+    if (strcmp(now, wanted) != 0)
+        printf("the town is %s, not %s\n", now, wanted);
+    else if (control(console, verb, 0))
+        puts(done);
+}
+
+static void do_pause(struct console *console, struct str rest)
+{
+    (void)rest;
+    pause_or_resume(console, "running", HALL_PAUSE, "paused");
+}
+
+static void do_resume(struct console *console, struct str rest)
+{
+    (void)rest;
+    pause_or_resume(console, "paused", HALL_START, "the town runs again");
+}
+
+static void do_step(struct console *console, struct str rest)
+{
+    (void)rest;
+    struct json *before = look(console, (struct user_id){0}), *after = NULL;
+    if (before && strcmp(state_of(console, before), "running") == 0) {
+        puts("the town is running; stop or pause it first");
+    } else if (before && control(console, HALL_STEP, 0)) {
+        after = look(console, (struct user_id){0});
+    }
+    if (after) {
+        int64_t from = number_of(before, "minute"), to = number_of(after, "minute");
+        printf("%s -> %s", time_text(&console->arena, from), time_text(&console->arena, to));
+        if (to > from)
+            printf(", %s skipped", page_count(&console->arena, (uint64_t)(to - from), "minute"));
+        puts("");
+        prompt_flush(console->prompt); /* who did what meanwhile */
+    }
+    json_free(before);
+    json_free(after);
+}
+
+static void do_speed(struct console *console, struct str rest)
+{
+    uint64_t speed;
+    if (!str_to_u64(rest, &speed) || speed < 1 || speed > SPEED_MOST)
+        puts("speed takes game minutes in a real one, 1 to 600000");
+    else if (control(console, HALL_SPEED, speed))
+        printf("%llu game minutes in a real one\n", (unsigned long long)speed);
+}
+
+static void do_save(struct console *console, struct str rest)
+{
+    (void)rest;
+    if (!control(console, HALL_SAVE, 0)) return;
+    struct json *town = look(console, (struct user_id){0});
+    if (town) printf("saved: %s\n", time_text(&console->arena, number_of(town, "minute")));
+    json_free(town);
+}
+
+/* --- commands: looking --- */
+
+static void print_card(struct console *console, const struct json *resident)
+{
+    uint64_t id = (uint64_t)number_of(resident, "id");
+    struct json *card = look(console, (struct user_id){id});
+    if (!card) return;
+    printf("%.*s: ", STR_ARGS(text_of(card, "name")));
+    if (str_eq(text_of(card, "action"), STR("idle")))
+        printf("idle");
+    else
+        printf("%.*s (%.*s)", STR_ARGS(text_of(card, "doing")), STR_ARGS(text_of(card, "action")));
+    printf(", fatigue %.0f %%\n", real_of(json_get(card, "needs"), "fatigue"));
+    json_free(card);
+}
+
+static void do_status(struct console *console, struct str rest)
+{
+    (void)rest;
+    struct json *town = look(console, (struct user_id){0});
+    if (!town) return;
+    const struct hall_stats *stats = hall_stats(console->hall);
+    printf("%s, %lld game minutes in a real one\n", state_of(console, town),
+           (long long)number_of(town, "speed"));
+    printf("%s, %.*s, %.*s, %.1f °C outdoors\n",
+           time_text(&console->arena, number_of(town, "minute")), STR_ARGS(text_of(town, "season")),
+           STR_ARGS(text_of(town, "weather")), real_of(json_get(town, "temperature"), "outdoor"));
+    printf("pending: %llu\n",
+           (unsigned long long)(atomic_load(&stats->todo) + atomic_load(&stats->questions)));
+    size_t shown = 0;
+    for (const struct json *at = json_first(json_get(town, "residents")); at; at = json_after(at)) {
+        if (++shown <= CARDS_SHOWN) print_card(console, at);
+    }
+    if (shown > CARDS_SHOWN) printf("… and %zu more; `who` lists them\n", shown - CARDS_SHOWN);
+    json_free(town);
+}
+
+static void do_who(struct console *console, struct str rest)
+{
+    (void)rest;
+    struct json *town = look(console, (struct user_id){0});
+    for (const struct json *at = json_first(json_get(town, "residents")); at; at = json_after(at)) {
+        const struct person *person =
+            person_of(console, (struct user_id){(uint64_t)number_of(at, "id")});
+        struct buf until;
+        buf_init(&until, 64);
+        game_clock_write(&until, (int32_t)number_of(at, "until"));
+        printf("%.*s (%.*s): %.*s (%.*s) until %.*s\n", STR_ARGS(text_of(at, "name")),
+               STR_ARGS(person ? person->username : STR("?")), STR_ARGS(text_of(at, "doing")),
+               STR_ARGS(text_of(at, "action")), STR_ARGS(buf_str(&until)));
+        buf_release(&until);
+    }
+    json_free(town);
+}
+
+/* Everybody who is there; `place` 0: on the way. */
+static void print_place(const struct json *town, struct str name, int64_t place)
+{
+    bool any = false;
+    for (const struct json *at = json_first(json_get(town, "residents")); at; at = json_after(at)) {
+        if (number_of(at, "location_id") != place) continue;
+        printf(any ? ", %.*s" : "%.*s: ", STR_ARGS(any ? text_of(at, "name") : name));
+        if (!any) printf("%.*s", STR_ARGS(text_of(at, "name")));
+        any = true;
+    }
+    if (any) puts("");
+}
+
+static void do_where(struct console *console, struct str rest)
+{
+    (void)rest;
+    struct json *town = look(console, (struct user_id){0});
+    for (const struct json *at = json_first(json_get(town, "locations")); at; at = json_after(at))
+        print_place(town, text_of(at, "name"), number_of(at, "id"));
+    print_place(town, STR("on the way"), 0);
+    json_free(town);
+}
+
+static void do_memory(struct console *console, struct str rest)
+{
+    const struct person *person = person_named(console, rest);
+    struct json *card = person ? look(console, person->id) : NULL;
+    if (!card) return;
+    size_t shown = 0;
+    for (const struct json *at = json_first(json_get(card, "memories")); at; at = json_after(at)) {
+        printf("[%s] %.*s (%.*s, %lld of 10)\n",
+               time_text(&console->arena, number_of(at, "minute")),
+               STR_ARGS(text_of(at, "content")), STR_ARGS(text_of(at, "type")),
+               (long long)number_of(at, "importance"));
+        shown++;
+    }
+    if (shown == 0) puts("nothing yet");
+    json_free(card);
+}
+
+struct logbook {
+    struct console *console;
+    struct str lines[LOG_MOST];
+    size_t count;
+};
+
+static void note_entry(void *ctx, const struct action_log *log)
+{
+    struct logbook *book = ctx;
+    if (book->count == COUNT_OF(book->lines)) return;
+    const struct person *person = person_of(book->console, log->character);
+    struct str name = person ? person->nickname : STR("?");
+    book->lines[book->count++] =
+        arena_printf(&book->console->arena, "[Day %d, %.*s] %.*s: %.*s (%.*s, %d min)\n", log->day,
+                     STR_ARGS(log->time), STR_ARGS(name), STR_ARGS(log->description),
+                     STR_ARGS(log->name), log->duration);
+}
+
+static void do_log(struct console *console, struct str rest)
+{
+    struct action_logs_query query = {.limit = LOG_SHOWN};
+    struct why why;
+    if (rest.len &&
+        (!str_to_u64(rest, &query.limit) || query.limit < 1 || query.limit > LOG_MOST)) {
+        puts("log takes how many entries, 1 to 1000");
+        return;
+    }
+    struct logbook *book = NEW(struct logbook);
+    book->console = console;
+    if (action_logs_list(console->db, &query, note_entry, book, &why) != OK)
+        printf("%s\n", why.text);
+    else if (book->count == 0)
+        puts("nothing has been done yet");
+    while (book->count > 0) {
+        struct str line = book->lines[--book->count];
+        printf("%.*s", STR_ARGS(line));
+    }
+    mem_free(book);
+}
+
+/* --- commands: telling --- */
+
+struct letter {
+    struct console *console;
+    struct arena arena;
+    struct letter_draft draft;
+    struct act act;
+};
+
+static enum err apply_letter(void *ctx, struct db *db, struct why *why)
+{
+    struct letter *letter = ctx;
+    struct message message;
+    const struct user *as = &letter->console->as;
+    arena_reset(&letter->arena);
+    act_init(&letter->act, db, &letter->arena, clock_wall_us(), as->brief.id, as->role);
+    enum err err = letters_send(&letter->act, &letter->draft, &message, why);
+    return err ? err : act_store(&letter->act, why);
+}
+
+static void do_tell(struct console *console, struct str rest)
+{
+    struct str name, text = rest;
+    if (!str_split(&text, ' ', &name)) name = STR("");
+    text = str_trim(text);
+    if (console->as.brief.id.value == 0) {
+        puts("who tells it? Start `hutong town --as USERNAME`");
+        return;
+    }
+    const struct person *person = person_named(console, name);
+    if (!person) return;
+    struct letter letter = {.console = console, .draft = {.to = person->id, .content = text}};
+    struct why why;
+    if (store_write(console->store, console->db, apply_letter, &letter, &why) != OK) {
+        printf("%s\n", why.text);
+    } else {
+        act_publish(&letter.act, console->hub);
+        printf("told %.*s, who notices when it looks at its phone\n", STR_ARGS(person->nickname));
+    }
+    arena_release(&letter.arena);
+}
+
+/* --- the table of commands --- */
+
+static void do_help(struct console *console, struct str rest);
+
+static void do_quit(struct console *console, struct str rest)
+{
+    (void)rest;
+    console->leaving = true;
+}
+
+static const struct verb {
+    const char *name, *words, *help; /* help NULL: another name of one above */
+    void (*run)(struct console *console, struct str rest);
+    bool names; /* its first word is a resident's name */
+} verbs[] = {
+    {"start", "", "let the town run", do_start, false},
+    {"stop", "", "let it stand; here only, nothing is stored of that", do_stop, false},
+    {"pause", "", "pause it; it stays paused in `hutong serve`, too", do_pause, false},
+    {"resume", "", "go on after a pause", do_resume, false},
+    {"step", "", "to the next end of a deed", do_step, false},
+    {"speed", "N", "game minutes in a real one", do_speed, false},
+    {"status", "", "the clock, the sky, and what everybody does", do_status, false},
+    {"who", "", "everybody, until when they do what they do", do_who, false},
+    {"where", "", "places and who is there", do_where, false},
+    {"memory", "NAME", "what a resident remembers, newest first", do_memory, true},
+    {"log", "[N]", "the last entries of the action log, 20 without N", do_log, false},
+    {"tell", "NAME TEXT", "write to a resident, as the member of --as", do_tell, true},
+    {"save", "", "write a checkpoint now", do_save, false},
+    {"help", "", "this list", do_help, false},
+    {"quit", "", "leave; so do exit, q, Ctrl-D and Ctrl-C", do_quit, false},
+    {"exit", "", NULL, do_quit, false},
+    {"q", "", NULL, do_quit, false},
+};
+
+static void do_help(struct console *console, struct str rest)
+{
+    (void)console, (void)rest;
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        if (!verbs[i].help) continue;
+        int used = printf("  %s %s", verbs[i].name, verbs[i].words);
+        printf("%*s%s\n", MAX(18 - used, 1), "", verbs[i].help);
+    }
+}
+
+static const struct verb *verb_named(struct str name)
+{
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        if (str_eq_nocase(str_of(verbs[i].name), name)) return &verbs[i];
+    return NULL;
+}
+
+static void obey(struct console *console, struct str line)
+{
+    struct str word, rest = line;
+    if (!str_split(&rest, ' ', &word) || word.len == 0) return;
+    const struct verb *verb = verb_named(word);
+    if (verb)
+        verb->run(console, str_trim(rest));
+    else
+        printf("there is no command \"%.*s\"; `help` lists them\n", STR_ARGS(word));
+    arena_reset(&console->arena);
+}
+
+/* --- completion --- */
+
+static bool has_blank(struct str text)
+{
+    return str_find_byte(text, ' ') < text.len;
+}
+
+/* A prompt_words: commands, then names. */
+static const char *word_at(void *ctx, size_t place, size_t n)
+{
+    const struct console *console = ctx;
+    if (place == 0) return n < COUNT_OF(verbs) ? verbs[n].name : NULL;
+    if (place > 1) return NULL;
+    size_t count = console->count;
+    for (; n < 2 * count; n++) {
+        const struct person *person = &console->people[n / 2];
+        struct str name = n % 2 ? person->username : person->nickname;
+        if (!has_blank(name)) return name.at;
+        /* One that cannot be written as a word is offered as its other name, twice. */
+        return person->username.at;
+    }
+    return NULL;
+}
+
+/* --- opening and closing --- */
+
+static void note_person(void *ctx, const struct town_person *person)
+{
+    struct console *console = ctx;
+    if (console->count == console->room) {
+        console->room = MAX(console->room * 2, (size_t)64);
+        console->people = mem_resize(console->people, console->room * sizeof(*console->people));
+    }
+    struct arena *arena = &console->args->arena;
+    console->people[console->count++] = (struct person){
+        person->user, arena_copy(arena, person->username), arena_copy(arena, person->nickname)};
+}
+
+static void on_line(void *ctx, struct str lines)
+{
+    prompt_say(ctx, lines);
+}
+
+static enum err find_teller(struct console *console, struct why *why)
+{
+    const char *name = args_option(console->args, "as");
+    struct arena *arena = &console->args->arena;
+    struct str hash;
+    if (!name) return OK;
+    enum err err = users_load_login(console->db, arena, username_key(arena, str_of(name)),
+                                    &console->as, &hash, why);
+    if (err == ERR_NOT_FOUND) return why_set(why, err, "no member is called \"%s\"", name);
+    if (!err && (console->as.brief.is_ai || console->as.banned))
+        return why_set(why, ERR_DENIED, "%s is %s, and cannot tell anybody anything", name,
+                       console->as.banned ? "banned" : "a resident");
+    return err;
+}
+
+static enum err say_who_runs_it(struct db *db, struct arena *arena, struct why *why)
+{
+    struct town_row row;
+    struct str host = {0}, pid = {0};
+    enum err err = towns_load_first(db, arena, &row, why);
+    if (err) return err;
+    struct str rest = row.holder;
+    (void)(str_split(&rest, ':', &host) && str_split(&rest, ':', &pid));
+    return why_set(why, ERR_BUSY,
+                   "the town is run by process %.*s on %.*s; stop that one (kill %.*s), or steer "
+                   "the town there with POST /town/control",
+                   STR_ARGS(pid), STR_ARGS(host), STR_ARGS(pid));
+}
+
+/* What to do about it. */
+static enum err mend(struct console *console, enum err err, struct why *why)
+{
+    if (err == ERR_NOT_FOUND)
+        return why_set(why, err,
+                       "there are no residents, or no places for them; `hutong serve --demo` makes "
+                       "some in an empty community, `hutong resident add NAME` a resident");
+    return err == ERR_BUSY ? say_who_runs_it(console->db, &console->arena, why) : err;
+}
+
+static enum err open_town(struct console *console, struct why *why)
+{
+    struct settings *settings = &console->args->settings;
+    settings->town = true; /* `off` is said to servers */
+    enum err err = llm_open(settings, &console->llm, why);
+    if (err) return err;
+    console->hub = hub_new();
+    if (settings->redis.len) err = redis_open(settings->redis, console->hub, &console->redis, why);
+    struct hall_links links = {.settings = settings,
+                               .store = console->store,
+                               .hub = console->hub,
+                               .llm = console->llm,
+                               .held = true,
+                               .tell = on_line,
+                               .tell_ctx = console->prompt};
+    if (!err) err = hall_open(&links, &console->hall, why);
+    if (!err) err = hall_find_town(console->hall, why);
+    if (err) return mend(console, err, why);
+    struct town_row row;
+    err = towns_load_first(console->db, &console->arena, &row, why);
+    return err ? err : town_people_list(console->db, row.id, note_person, console, why);
+}
+
+static enum err open_console(struct console *console, struct why *why)
+{
+    struct settings *settings = &console->args->settings;
+    struct db *db = NULL;
+    console->held = true;
+    bool to_file = settings->log_file.len && !str_eq(settings->log_file, STR("-"));
+    enum err err = to_file ? open_log(settings, why) : log_open(NULL, LOG_ERROR, why);
+    if (!err) err = open_to_look(settings, &db, why); /* no town in a new community */
+    if (err) return err;
+    db_close(db);
+    err = prompt_open("town> ", word_at, console, &console->prompt, why);
+    if (!err) err = open_store(settings, &console->store, &console->db, why);
+    if (!err) err = find_teller(console, why);
+    return err ? err : open_town(console, why);
+}
+
+static void close_console(struct console *console)
+{
+    hall_close(console->hall);
+    prompt_close(console->prompt);
+    db_close(console->db);
+    if (console->db) store_close(console->store);
+    redis_close(console->redis);
+    llm_free(console->llm);
+    redis_free(console->redis);
+    hub_free(console->hub);
+    mem_free(console->people);
+    arena_release(&console->arena);
+}
+
+/* --- the two ways --- */
+
+static void greet(struct console *console)
+{
+    struct json *town = look(console, (struct user_id){0});
+    if (!town) return;
+    printf("%s, %s. The town stands; `start`, `step`, `help`.\n",
+           page_count(&console->arena, console->count, "resident"),
+           time_text(&console->arena, number_of(town, "minute")));
+    json_free(town);
+}
+
+static void converse(struct console *console)
+{
+    struct str line;
+    greet(console);
+    while (!console->leaving && prompt_read(console->prompt, &line)) obey(console, line);
+}
+
+static void take_steps(struct console *console, uint64_t steps)
+{
+    struct str line;
+    for (uint64_t i = 1; i <= steps; i++) {
+        printf("step %llu of %llu: Enter, or q to end\n", (unsigned long long)i,
+               (unsigned long long)steps);
+        if (!prompt_read(console->prompt, &line) || str_eq_nocase(line, STR("q"))) break;
+        do_step(console, STR(""));
+        arena_reset(&console->arena);
+    }
+    struct json *town = look(console, (struct user_id){0});
+    if (town) printf("the end: %s\n", time_text(&console->arena, number_of(town, "minute")));
+    json_free(town);
+}
+
+static int run_console(struct args *args)
+{
+    struct console console = {.args = args};
+    struct why why;
+    uint64_t steps = 0;
+    bool stepwise = args_option(args, "step") != NULL;
+    if (args_option(args, "until")) return usage_error("--until belongs to `town replay`");
+    if (stepwise && (!args_number(args, "step", 0, &steps) || steps < 1))
+        return usage_error("--step is \"%s\"; allowed: a whole number from 1",
+                           args_option(args, "step"));
+    enum err err = open_console(&console, &why);
+    if (!err && stepwise)
+        take_steps(&console, steps);
+    else if (!err)
+        converse(&console);
+    close_console(&console);
+    return err ? fail(&why) : 0;
+}
+
+/* --- replay --- */
+
+static void print_replay(const struct replay *replay, struct arena *arena)
+{
+    printf("from %s to %s: %llu inputs told again, %llu effects\n", time_text(arena, replay->from),
+           time_text(arena, replay->until), (unsigned long long)replay->told,
+           (unsigned long long)town_effect_count(replay->town));
+}
+
+/* The whole life anew, beside what the last checkpoint leads to. 1: they differ. */
+static int compare(struct args *args, struct db *db, const struct town_row *row, int64_t until)
+{
+    struct replay whole = {.from = TOWN_START_MIN, .until = until};
+    struct replay last = {.from = until, .until = until};
+    struct why why;
+    enum err err = replay_town(db, row, &whole, &why);
+    if (!err) err = replay_town(db, row, &last, &why);
+    int status = err ? fail(&why) : 0;
+    if (!err) {
+        print_replay(&whole, &args->arena);
+        uint64_t hash = town_hash(whole.town);
+        bool same = hash == town_hash(last.town);
+        bool counted = until < row->minute || town_effect_count(whole.town) == row->effects;
+        if (same && counted)
+            printf("the same as from the checkpoint of %s\n", time_text(&args->arena, last.from));
+        if (!same)
+            printf("DIFFERS from what the checkpoint of %s leads to: %016llx\n",
+                   time_text(&args->arena, last.from), (unsigned long long)town_hash(last.town));
+        if (!counted)
+            printf("DIFFERS from the %llu effects that were performed\n",
+                   (unsigned long long)row->effects);
+        printf("run hash: %016llx\n", (unsigned long long)hash);
+        status = same && counted ? 0 : 1;
+    }
+    town_free(whole.town);
+    town_free(last.town);
+    return status;
+}
+
+static int run_replay(struct args *args)
+{
+    struct db *db = NULL;
+    struct town_row row;
+    struct why why;
+    uint64_t until = 0;
+    if (!args_number(args, "until", 0, &until) || until > TOWN_END_MIN)
+        return usage_error("--until is \"%s\"; allowed: game minutes since day 1, 00:00",
+                           args_option(args, "until"));
+    if (log_open(NULL, LOG_ERROR, &why)) return fail(&why);
+    enum err err = open_to_look(&args->settings, &db, &why);
+    if (!err) err = migrate_check(db, embedded_files, &why);
+    if (!err) err = towns_load_first(db, &args->arena, &row, &why);
+    bool given = args_option(args, "until") != NULL;
+    if (!err && given && ((int64_t)until > row.minute || until < TOWN_START_MIN))
+        err =
+            why_set(&why, ERR_INVALID, "--until is %llu; the town has lived from minute %d to %lld",
+                    (unsigned long long)until, TOWN_START_MIN, (long long)row.minute);
+    int status = err ? fail(&why) : compare(args, db, &row, given ? (int64_t)until : row.minute);
+    db_close(db);
+    return status;
+}
+
+/* --- forget --- */
+
+struct forgetting {
+    struct arena arena;
+    struct town_row row;
+};
+
+static enum err apply_forgetting(void *ctx, struct db *db, struct why *why)
+{
+    struct forgetting *forgetting = ctx;
+    int64_t now_us = clock_wall_us();
+    arena_reset(&forgetting->arena);
+    enum err err = towns_load_first(db, &forgetting->arena, &forgetting->row, why);
+    struct town_id id = forgetting->row.id;
+    uint64_t fence;
+    if (!err) err = towns_claim(db, id, STR("forget"), now_us, now_us, &fence, why);
+    return err ? err : towns_remove(db, id, fence, why);
+}
+
+static int run_forget(struct args *args)
+{
+    struct forgetting forgetting = {0};
+    struct store *store = NULL;
+    struct db *db = NULL;
+    struct why why;
+    if (!args_option(args, "yes"))
+        return usage_error("town forget takes clock, memories and friendships from everybody in "
+                           "the town for ever; add --yes if that is meant");
+    if (log_open(NULL, LOG_ERROR, &why)) return fail(&why);
+    enum err err = open_to_look(&args->settings, &db, &why);
+    if (err) return fail(&why);
+    db_close(db);
+    err = open_store(&args->settings, &store, &db, &why);
+    if (err) return fail(&why);
+    err = store_write(store, db, apply_forgetting, &forgetting, &why);
+    if (err == ERR_BUSY) err = say_who_runs_it(db, &args->arena, &why);
+    if (!err)
+        printf("the town of %s is forgotten; the next one is founded with everybody there is\n",
+               time_text(&args->arena, forgetting.row.minute));
+    db_close(db);
+    store_close(store);
+    arena_release(&forgetting.arena);
+    return err ? fail(&why) : 0;
+}
+
+/* --- the command --- */
+
+int run_town_console(struct args *args)
+{
+    if (args->word_count == 0) return run_console(args);
+    if (args->word_count == 1 && strcmp(args->words[0], "replay") == 0) return run_replay(args);
+    if (args->word_count == 1 && strcmp(args->words[0], "forget") == 0) return run_forget(args);
+    return usage_error("town has no \"%s\"; there are replay, forget, run and experiment",
+                       args->words[0]);
+}
