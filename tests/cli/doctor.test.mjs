@@ -360,7 +360,7 @@ test('asks the broker, with its password', async (t) => {
       else socket.write(password === '' || known ? '+PONG\r\n' : '-NOAUTH Authentication required.\r\n');
     });
   });
-  const ask = (url) => visit(dir, [...QUIET, '--redis', url]);
+  const ask = (url) => visit(dir, QUIET, { env: { HUTONG_REDIS: url } }); // a password is no matter for ps
   assert.equal((await ask(`redis://127.0.0.1:${port}`)).found.redis[0].state, 'ok');
   password = 'p@ss';
   assertFinds(await ask(`redis://127.0.0.1:${port}`), 'WRONG', 'redis', /NOAUTH/, /right password/);
