@@ -511,7 +511,6 @@ static enum err do_control(struct errand *errand, struct why *why)
 {
     struct hall *hall = errand->hall;
     struct batch batch = {.row = hall->row};
-    bool there;
     switch (errand->verb) {
     case HALL_START:
         batch.row.running = true;
@@ -521,14 +520,19 @@ static enum err do_control(struct errand *errand, struct why *why)
     case HALL_SAVE: batch.checkpoint = true; break;
     case HALL_PAUSE: batch.row.running = false; break;
     case HALL_SPEED: batch.row.speed = errand->speed; break;
-    case HALL_STEP: {
-        int32_t next = town_next_at(hall->town);
-        return step(hall, MIN(next, town_now(hall->town) + MINUTES_SKIP), &there, why);
+    case HALL_STEP: break;
     }
-    }
-    enum err err = commit(hall, &batch, why);
+    bool there;
+    int32_t next = town_next_at(hall->town);
+    enum err err = errand->verb == HALL_STEP
+                       ? step(hall, MIN(next, town_now(hall->town) + MINUTES_SKIP), &there, why)
+                       : commit(hall, &batch, why);
     batch_release(&batch);
-    if (!err) set_pace(hall);
+    /* What the store did not take has not happened: from what is stored, as a paced step does. */
+    if (err)
+        lose_town(hall, err, why);
+    else
+        set_pace(hall);
     return err;
 }
 
