@@ -199,19 +199,3 @@ test('nor by one who is very far behind: it gets what it missed in larger pieces
   }
   assert.equal(provider.requests.length, at + 1);
 });
-
-test('when all who share an answer are slow, the model is held back', async () => {
-  const at = provider.requests.length;
-  provider.script([{ ...WIDE, stallAfter: 1 }]);
-  const slow = [await Program.ask('all slow')];
-  const asked = await provider.request(at);
-  await provider.until(() => asked.stalled);
-  slow.push(await Program.ask('all slow'));
-  asked.resume();
-  await assertBounded(() => untilHeldBack(asked));
-  for (const { text, whole } of await Promise.all(slow.map((program) => program.read()))) {
-    assert.ok(whole);
-    assert.ok(text === TOKENS.join(''));
-  }
-  assert.equal(provider.requests.length, at + 1);
-});
