@@ -23,6 +23,10 @@ const WIRE_BYTES = COUNT * 750;
 // The same for a browser, whose frames are small: what a browser gets is longer than what was said.
 const DENSE = { deltas: Array.from({ length: 30_000 }, (_, i) => ` ${i}${'\u0001'.repeat(40)}`), model: 'm'.repeat(600) };
 const DENSE_BYTES = 30_000 * 950;
+// What is long even when it is told in few events, as to a reader on another loop, who gets together
+// what came together: nearly four megabytes of text, most of it six bytes a character on the wire.
+const LONG = { deltas: Array.from({ length: 30_000 }, (_, i) => ` ${i}${'\u0001'.repeat(120)}`) };
+const LONG_BYTES = 30_000 * 870;
 const GROWTH_KB = 64 * 1024;
 const TSAN = /tsan/.test(process.env.HUTONG_BIN ?? '');
 
@@ -196,6 +200,22 @@ test('nor by one who is very far behind: it gets what it missed in larger pieces
   for (const { text, whole } of [await quick, await slow.read()]) {
     assert.ok(whole);
     assert.ok(text === TOKENS.join(''));
+  }
+  assert.equal(provider.requests.length, at + 1);
+});
+
+test('when all who share an answer are slow, the model is held back', async () => {
+  const at = provider.requests.length;
+  provider.script([{ ...LONG, stallAfter: 1 }]);
+  const slow = [await Program.ask('all slow')];
+  const asked = await provider.request(at);
+  await provider.until(() => asked.stalled);
+  slow.push(await Program.ask('all slow'));
+  asked.resume();
+  await assertBounded(() => untilHeldBack(asked, LONG_BYTES));
+  for (const { text, whole } of await Promise.all(slow.map((program) => program.read()))) {
+    assert.ok(whole);
+    assert.ok(text === LONG.deltas.join(''));
   }
   assert.equal(provider.requests.length, at + 1);
 });
