@@ -13,6 +13,7 @@
 #include "town/agenda.h"
 
 #include "base/mem.h"
+#include "town/internal.h"
 
 enum {
     WHEEL = 2048, /* minutes; longer than the longest sleep and a plan for tomorrow */
@@ -47,23 +48,6 @@ struct agenda {
     struct slot *slot; /* owned; slot[0] stands for none */
     uint32_t *mine;    /* owned; each owner's first slot */
 };
-
-int priority_number(enum priority priority)
-{
-    static const uint8_t numbers[PRIORITY_COUNT] = {0, 10, 20, 50, 80, 100};
-    return numbers[priority];
-}
-
-const char *item_status_name(enum item_status status)
-{
-    switch (status) {
-    case ITEM_PENDING: return "pending";
-    case ITEM_IN_PROGRESS: return "in_progress";
-    case ITEM_COMPLETED: return "completed";
-    case ITEM_CANCELLED: return "cancelled";
-    }
-    return "";
-}
 
 struct agenda *agenda_new(uint32_t owners, int32_t now)
 {
@@ -469,17 +453,14 @@ struct found {
     uint32_t at;
 };
 
-static int found_order(const struct agenda *agenda, const struct found *a, const struct found *b)
+static int found_compare(const void *a, const void *b, void *slots)
 {
-    if (a->edge != b->edge) return a->edge < b->edge ? -1 : 1;
-    const struct slot *x = &agenda->slot[a->at], *y = &agenda->slot[b->at];
-    if (priority_of(x) != priority_of(y)) return priority_of(x) < priority_of(y) ? -1 : 1;
-    return x->seq < y->seq ? -1 : 1;
-}
-
-static int found_compare(const void *a, const void *b, void *agenda)
-{
-    return found_order(agenda, a, b);
+    const struct found *x = a, *y = b;
+    if (x->edge != y->edge) return x->edge < y->edge ? -1 : 1;
+    const struct slot *slot = slots, *first = &slot[x->at], *second = &slot[y->at];
+    if (priority_of(first) != priority_of(second))
+        return priority_of(first) < priority_of(second) ? -1 : 1;
+    return first->seq < second->seq ? -1 : 1;
 }
 
 void agenda_each(const struct agenda *agenda, int32_t from, int32_t until, agenda_visit *visit,
@@ -492,8 +473,7 @@ void agenda_each(const struct agenda *agenda, int32_t from, int32_t until, agend
         int32_t edge = edge_of(&agenda->slot[at]);
         if (edge >= from && edge < until) found[count++] = (struct found){edge, at};
     }
-    struct agenda copy = *agenda; /* qsort_r wants a pointer that may be written through */
-    qsort_r(found, count, sizeof(*found), found_compare, &copy);
+    qsort_r(found, count, sizeof(*found), found_compare, agenda->slot);
     for (size_t i = 0; i < count; i++) {
         const struct slot *slot = &agenda->slot[found[i].at];
         struct item item = item_of(slot, status_of(slot));
@@ -511,26 +491,18 @@ void agenda_write(const struct agenda *agenda, struct buf *buf)
     buf_add(buf, agenda->mine, sizeof(uint32_t) * agenda->h.owners);
 }
 
-static bool take(struct str *bytes, void *to, size_t len)
-{
-    if (bytes->len < len) return false;
-    memcpy(to, bytes->at, len);
-    *bytes = str_from(*bytes, len);
-    return true;
-}
-
 struct agenda *agenda_read(struct str *bytes)
 {
     struct agenda *agenda = NEW(struct agenda);
-    bool fine = take(bytes, &agenda->h, sizeof(agenda->h)) && agenda->h.owners > 0 &&
+    bool fine = bytes_take(bytes, &agenda->h, sizeof(agenda->h)) && agenda->h.owners > 0 &&
                 agenda->h.slots >= SLOTS_FIRST &&
                 agenda->h.slots <= bytes->len / sizeof(struct slot) &&
                 agenda->h.owners <= bytes->len / sizeof(uint32_t);
     if (fine) {
         agenda->slot = mem_alloc(sizeof(struct slot) * agenda->h.slots);
         agenda->mine = mem_alloc(sizeof(uint32_t) * agenda->h.owners);
-        fine = take(bytes, agenda->slot, sizeof(struct slot) * agenda->h.slots) &&
-               take(bytes, agenda->mine, sizeof(uint32_t) * agenda->h.owners);
+        fine = bytes_take(bytes, agenda->slot, sizeof(struct slot) * agenda->h.slots) &&
+               bytes_take(bytes, agenda->mine, sizeof(uint32_t) * agenda->h.owners);
     }
     if (fine) return agenda;
     agenda_free(agenda);

@@ -32,10 +32,8 @@ enum priority {
     PRIORITY_BACKGROUND, /* 100 */
     PRIORITY_COUNT
 };
-int priority_number(enum priority priority);
 
 enum item_status { ITEM_PENDING, ITEM_IN_PROGRESS, ITEM_COMPLETED, ITEM_CANCELLED };
-const char *item_status_name(enum item_status status);
 
 struct item {
     int32_t at;       /* when it starts */

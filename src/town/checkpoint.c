@@ -100,18 +100,10 @@ void town_write(const struct town *town, struct buf *buf)
 
 /* --- and back --- */
 
-static bool take(struct str *bytes, void *to, size_t len)
-{
-    if (bytes->len < len) return false;
-    if (len) memcpy(to, bytes->at, len);
-    *bytes = str_from(*bytes, len);
-    return true;
-}
-
 static bool quarter_read(struct quarter *quarter, struct str *bytes)
 {
     struct quarter_head head;
-    if (!take(bytes, &head, sizeof(head))) return false;
+    if (!bytes_take(bytes, &head, sizeof(head))) return false;
     const struct town_settings *settings = quarter->settings;
     bool fits = head.count == quarter->count && head.places > 0 && head.places <= PLACES_MAX &&
                 head.seats <= bytes->len / sizeof(uint32_t) && head.questions <= head.count;
@@ -133,7 +125,7 @@ static bool quarter_read(struct quarter *quarter, struct str *bytes)
     struct run runs[RUNS];
     runs_of(quarter, runs);
     for (int i = 0; i < RUNS; i++)
-        if (!take(bytes, runs[i].at, runs[i].bytes)) return false;
+        if (!bytes_take(bytes, runs[i].at, runs[i].bytes)) return false;
     for (uint32_t i = 0; i < head.places; i++) {
         const struct place *place = &places->place[i];
         if (place->kind >= PLACE_KIND_COUNT || place->seats_at + place->seats > head.seats)
@@ -147,7 +139,7 @@ static bool quarter_read(struct quarter *quarter, struct str *bytes)
 enum err town_read(struct str bytes, struct town **town_out, struct why *why)
 {
     struct checkpoint head;
-    if (!take(&bytes, &head, sizeof(head)) || memcmp(head.magic, magic, sizeof(magic)) != 0)
+    if (!bytes_take(&bytes, &head, sizeof(head)) || memcmp(head.magic, magic, sizeof(magic)) != 0)
         return why_set(why, ERR_CORRUPT, "this is no checkpoint of a town");
     struct town like = {.quarters = head.quarters, .residents = head.residents};
     struct checkpoint ours = head_of(&like);
@@ -164,7 +156,7 @@ enum err town_read(struct str bytes, struct town **town_out, struct why *why)
     town->now = head.now;
     town->sky = head.sky;
     town->feed.head = head.feed_head;
-    bool fine = take(&bytes, town->feed.post, sizeof(struct wire_post) * town->feed.slots);
+    bool fine = bytes_take(&bytes, town->feed.post, sizeof(struct wire_post) * town->feed.slots);
     for (uint32_t i = 0; fine && i < head.quarters; i++) {
         struct quarter_head next;
         fine = bytes.len >= sizeof(next);
@@ -198,8 +190,7 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
         uint64_t word = 0;
         size_t step = MIN(len, sizeof(word));
         memcpy(&word, at, step);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 29;
+        hash = hash_mix(hash, word);
         at += step;
         len -= step;
     }

@@ -34,29 +34,10 @@ const struct deed_info *deed_info(enum deed deed)
     return &infos[deed];
 }
 
-bool deed_find(struct str name, enum deed *act_out)
-{
-    for (int i = 0; i < DEED_COUNT; i++) {
-        if (!str_eq(name, str_of(infos[i].name))) continue;
-        *act_out = (enum deed)i;
-        return true;
-    }
-    return false;
-}
-
 const char *log_type_name(enum log_type type)
 {
     static const char *const names[LOG_TYPE_COUNT] = {
         "move",  "talk",    "use_phone", "post", "like",  "comment",   "message", "rest",
         "sleep", "wake_up", "eat",       "work", "think", "encounter", "other"};
     return names[type];
-}
-
-const char *reason_name(enum reason reason)
-{
-    static const char *const names[REASON_COUNT] = {
-        "none",   "tired", "bedtime", "hungry",    "meal_time", "work_time",
-        "lonely", "bored", "curious", "fond",      "plan",      "message",
-        "tell",   "home",  "unwell",  "encounter", "day_over",  "model"};
-    return names[reason];
 }

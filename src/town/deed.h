@@ -64,8 +64,6 @@ struct deed_info {
     bool phone;         /* the phone is in its hand */
 };
 const struct deed_info *deed_info(enum deed deed);
-/* False: no such deed. */
-bool deed_find(struct str name, enum deed *act_out);
 
 /* Why it did it, in the words of the rule mind; a model gives its own. */
 enum reason {
@@ -89,4 +87,3 @@ enum reason {
     REASON_MODEL,
     REASON_COUNT
 };
-const char *reason_name(enum reason reason);

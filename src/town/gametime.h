@@ -44,15 +44,6 @@ static inline int weekday_of(int32_t at)
 {
     return (at / MINUTES_PER_DAY) % 7;
 }
-static inline bool is_weekend(int32_t at)
-{
-    return weekday_of(at) >= 5;
-}
-/* 6:00 to 21:59. */
-static inline bool is_daytime(int32_t at)
-{
-    return hour_of(at) >= 6 && hour_of(at) < 22;
-}
 
 enum season season_of(int32_t at);
 enum day_part day_part_of(int32_t at);

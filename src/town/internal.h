@@ -85,6 +85,21 @@ void quarter_check(const struct quarter *quarter);
 
 /* --- shared by the files of this room --- */
 
+/* One more word in a hash, as splitmix64 mixes (Steele et al. 2014): cheap, and order counts. */
+static inline uint64_t hash_mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+/* `len` bytes off the front. False: there are not so many. */
+static inline bool bytes_take(struct str *bytes, void *to, size_t len)
+{
+    if (bytes->len < len) return false;
+    if (len) memcpy(to, bytes->at, len);
+    *bytes = str_from(*bytes, len);
+    return true;
+}
+
 static inline struct resident *resident_at(const struct quarter *quarter, uint32_t local)
 {
     ASSERT(local < quarter->count);
@@ -105,7 +120,6 @@ void mail_send(struct quarter *quarter, const struct mail *mail);
 void remember(struct quarter *quarter, uint32_t local, const struct memory *memory);
 
 /* mind.c */
-struct view;
 /* Everything it could do now, and which the rule mind chooses. */
 void mind_decide(struct quarter *quarter, uint32_t local, struct question *question_out);
 /* In the morning. */

@@ -22,24 +22,6 @@ const char *memory_type_name(enum memory_type type)
     return names[type];
 }
 
-const char *fact_name(enum fact_kind fact)
-{
-    static const char *const names[FACT_COUNT] = {
-        "self",        "common",     "met",  "talked",      "greeted",  "ate_with",
-        "wrote_to",    "heard_from", "read", "posted",      "liked_by", "commented_by",
-        "followed_by", "got",        "gave", "turned_away", "worked",   "rough_sky",
-        "ill",         "thought",    "day"};
-    return names[fact];
-}
-
-const char *subject_name(enum subject subject)
-{
-    static const char *const names[SUBJECT_COUNT] = {
-        "",      "weather", "food",   "work",       "study",  "art",    "music", "sport",
-        "books", "tech",    "nature", "neighbours", "health", "dreams", "news"};
-    return names[subject];
-}
-
 /* 1000 × 0.995^hours, between entries in a straight line: at most 0.4 % off. */
 static int recency(int32_t minutes)
 {
@@ -111,14 +93,14 @@ void memory_add(struct memories memories, const struct memory *memory, int32_t n
 
 enum { RECALL_MAX = 16 };
 
-size_t memory_recall(struct memories memories, const struct cue *cue, int32_t now,
-                     const struct memory **found_out, size_t max)
+size_t memory_rank(const struct memory *memories, size_t total, const struct cue *cue, int32_t now,
+                   const struct memory **found_out, size_t max)
 {
     ASSERT(max > 0 && max <= RECALL_MAX);
     int scores[RECALL_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < *memories.count; i++) {
-        const struct memory *memory = &memories.memory[i];
+    for (size_t i = 0; i < total; i++) {
+        const struct memory *memory = &memories[i];
         int score = memory_score(memory, cue, now);
         size_t at = count;
         while (at > 0 && (scores[at - 1] < score ||
@@ -133,6 +115,13 @@ size_t memory_recall(struct memories memories, const struct cue *cue, int32_t no
         scores[at] = score;
         found_out[at] = memory;
     }
+    return count;
+}
+
+size_t memory_recall(struct memories memories, const struct cue *cue, int32_t now,
+                     const struct memory **found_out, size_t max)
+{
+    size_t count = memory_rank(memories.memory, *memories.count, cue, now, found_out, max);
     for (size_t i = 0; i < count; i++)
         memories.memory[found_out[i] - memories.memory].recalled = now;
     return count;

@@ -58,7 +58,6 @@ enum fact_kind {
     FACT_DAY,     /* a day in one line; `about` is the fact it was about */
     FACT_COUNT
 };
-const char *fact_name(enum fact_kind fact);
 
 enum subject {
     SUBJECT_NONE,
@@ -78,7 +77,6 @@ enum subject {
     SUBJECT_NEWS,
     SUBJECT_COUNT
 };
-const char *subject_name(enum subject subject);
 
 struct memory {
     int32_t at;         /* when it happened */
@@ -115,10 +113,10 @@ struct cue {
 };
 /* Thousandths: recency + importance + relevance, 0 to 3000. */
 int memory_score(const struct memory *memory, const struct cue *cue, int32_t now);
-/*
- * The best `max` (at most 16), best first, equal ones newest first; they have come to mind now.
- * How many.
- */
+/* The best `max` (at most 16), best first, equal ones newest first. How many. */
+size_t memory_rank(const struct memory *memories, size_t count, const struct cue *cue, int32_t now,
+                   const struct memory **found_out, size_t max);
+/* The same, and they have come to mind now. */
 size_t memory_recall(struct memories memories, const struct cue *cue, int32_t now,
                      const struct memory **found_out, size_t max);
 /* The most important of what happened since `since` but days and thoughts; NULL: nothing did. */

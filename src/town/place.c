@@ -3,11 +3,6 @@
 
 #include "base/mem.h"
 
-enum {
-    SQUARE = 50 * UNIT, /* a square's side: as far as a resident sees places */
-    SQUARES_MAX = 256,  /* a side; beyond it the outer squares hold what lies outside */
-};
-
 static const char *const kind_names[PLACE_KIND_COUNT] = {"public",    "commercial", "residential",
                                                          "workplace", "medical",    "government",
                                                          "education", "recreation"};
@@ -27,50 +22,7 @@ bool place_kind_find(struct str name, enum place_kind *kind_out)
     return false;
 }
 
-/* --- the grid --- */
-
-static uint32_t step_of(int32_t from, int32_t at, uint32_t steps)
-{
-    if (at <= from) return 0;
-    uint32_t step = (uint32_t)(at - from) / SQUARE;
-    return MIN(step, steps - 1);
-}
-
-static uint32_t square_of(const struct places *places, const struct place *place)
-{
-    int32_t x, y;
-    place_centre(place, &x, &y);
-    return step_of(places->top, y, places->rows) * places->columns +
-           step_of(places->left, x, places->columns);
-}
-
-static void grid_make(struct places *places)
-{
-    int32_t right = INT32_MIN, bottom = INT32_MIN;
-    places->left = places->top = INT32_MAX;
-    for (uint32_t i = 0; i < places->count; i++) {
-        int32_t x, y;
-        place_centre(&places->place[i], &x, &y);
-        places->left = MIN(places->left, x);
-        places->top = MIN(places->top, y);
-        right = MAX(right, x);
-        bottom = MAX(bottom, y);
-    }
-    places->columns = MIN((uint32_t)(right - places->left) / SQUARE + 1, (uint32_t)SQUARES_MAX);
-    places->rows = MIN((uint32_t)(bottom - places->top) / SQUARE + 1, (uint32_t)SQUARES_MAX);
-
-    /* Counted, added up, filled backwards: each square's places end up in their order. */
-    uint32_t squares = places->columns * places->rows;
-    places->square = mem_alloc(sizeof(uint32_t) * (squares + 1));
-    places->in_square = mem_alloc(sizeof(uint16_t) * places->count);
-    for (uint32_t i = 0; i < places->count; i++)
-        places->square[square_of(places, &places->place[i])]++;
-    for (uint32_t i = 1; i <= squares; i++) places->square[i] += places->square[i - 1];
-    for (uint32_t i = places->count; i-- > 0;)
-        places->in_square[--places->square[square_of(places, &places->place[i])]] = (uint16_t)i;
-}
-
-static void kinds_make(struct places *places)
+void places_index(struct places *places)
 {
     places->of_kind = mem_alloc(sizeof(uint16_t) * places->count);
     uint32_t at = 0;
@@ -80,12 +32,6 @@ static void kinds_make(struct places *places)
             if (places->place[i].kind == kind) places->of_kind[at++] = (uint16_t)i;
     }
     places->kind_from[PLACE_KIND_COUNT] = at;
-}
-
-void places_index(struct places *places)
-{
-    grid_make(places);
-    kinds_make(places);
 }
 
 void places_init(struct places *places, const struct place *drafts, uint32_t count)
@@ -110,8 +56,6 @@ void places_release(struct places *places)
 {
     mem_free(places->place);
     mem_free(places->seat);
-    mem_free(places->square);
-    mem_free(places->in_square);
     mem_free(places->of_kind);
     *places = (struct places){0};
 }
@@ -144,25 +88,18 @@ static uint32_t square_root(uint64_t of)
     }
 }
 
-static uint64_t far_squared(const struct place *place, int32_t x, int32_t y)
-{
-    int32_t cx, cy;
-    place_centre(place, &cx, &cy);
-    int64_t dx = (int64_t)cx - x, dy = (int64_t)cy - y;
-    return (uint64_t)(dx * dx + dy * dy);
-}
-
-int32_t place_distance(const struct place *a, const struct place *b)
-{
-    int32_t x, y;
-    place_centre(b, &x, &y);
-    return (int32_t)square_root(far_squared(a, x, y));
-}
-
 int32_t distance_between(int32_t ax, int32_t ay, int32_t bx, int32_t by)
 {
     int64_t dx = (int64_t)ax - bx, dy = (int64_t)ay - by;
     return (int32_t)square_root((uint64_t)(dx * dx + dy * dy));
+}
+
+int32_t place_distance(const struct place *a, const struct place *b)
+{
+    int32_t ax, ay, bx, by;
+    place_centre(a, &ax, &ay);
+    place_centre(b, &bx, &by);
+    return distance_between(ax, ay, bx, by);
 }
 
 void place_spot(const struct place *place, uint32_t seat, int32_t *x_out, int32_t *y_out)
@@ -218,80 +155,6 @@ void place_keep_seat(struct places *places, uint16_t number)
     struct place *place = &places->place[number];
     ASSERT(place->here + place->kept < place->seats);
     place->kept++;
-}
-
-/* --- what is near --- */
-
-struct nearest {
-    uint16_t *found;
-    uint64_t *far;
-    size_t count, max;
-};
-
-/* Kept sorted; `max` is small. */
-static void nearest_add(struct nearest *nearest, uint16_t place, uint64_t far)
-{
-    size_t at = nearest->count;
-    while (at > 0 && (nearest->far[at - 1] > far ||
-                      (nearest->far[at - 1] == far && nearest->found[at - 1] > place)))
-        at--;
-    if (at == nearest->max) return;
-    if (nearest->count < nearest->max) nearest->count++;
-    for (size_t i = nearest->count - 1; i > at; i--) {
-        nearest->found[i] = nearest->found[i - 1];
-        nearest->far[i] = nearest->far[i - 1];
-    }
-    nearest->found[at] = place;
-    nearest->far[at] = far;
-}
-
-enum { NEAR_MAX = 64 };
-
-size_t places_near(const struct places *places, int32_t x, int32_t y, int32_t radius,
-                   uint16_t *found_out, size_t max)
-{
-    ASSERT(max > 0 && max <= NEAR_MAX && radius >= 0);
-    uint64_t far[NEAR_MAX];
-    struct nearest nearest = {found_out, far, 0, max};
-    uint32_t first_column = step_of(places->left, x - radius, places->columns);
-    uint32_t last_column = step_of(places->left, x + radius, places->columns);
-    uint32_t first_row = step_of(places->top, y - radius, places->rows);
-    uint32_t last_row = step_of(places->top, y + radius, places->rows);
-    uint64_t bound = (uint64_t)radius * (uint64_t)radius;
-    for (uint32_t row = first_row; row <= last_row; row++) {
-        uint32_t from = places->square[row * places->columns + first_column];
-        uint32_t until = places->square[row * places->columns + last_column + 1];
-        for (uint32_t i = from; i < until; i++) {
-            uint64_t d = far_squared(&places->place[places->in_square[i]], x, y);
-            if (d <= bound) nearest_add(&nearest, places->in_square[i], d);
-        }
-    }
-    return nearest.count;
-}
-
-uint16_t places_nearest(const struct places *places, int32_t x, int32_t y, enum place_kind kind)
-{
-    uint16_t best = NOWHERE;
-    uint64_t best_far = UINT64_MAX;
-    for (uint32_t i = 0; i < places->count; i++) {
-        if (places->place[i].kind != kind) continue;
-        uint64_t far = far_squared(&places->place[i], x, y);
-        if (far >= best_far) continue;
-        best = (uint16_t)i;
-        best_far = far;
-    }
-    return best;
-}
-
-uint16_t places_at(const struct places *places, int32_t x, int32_t y)
-{
-    for (uint32_t i = 0; i < places->count; i++) {
-        const struct place *place = &places->place[i];
-        if (x >= place->x && x <= place->x + place->width && y >= place->y &&
-            y <= place->y + place->height)
-            return (uint16_t)i;
-    }
-    return NOWHERE;
 }
 
 void places_check(const struct places *places)

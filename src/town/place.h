@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * town/place.h: the places of a quarter, who is in them, and what is near.
+ * town/place.h: the places of a quarter, who is in them, and how far it is between.
  *
  * A place is a rectangle on the map with opening hours and a number of seats;
  * who is inside sits on one, so "who is here" is a short run of numbers. A
  * dweller's own seat at home is kept for it: nobody comes home to a full house.
  *
  * The map is measured in the original's units; one walks five of them a minute.
- * Coordinates are whole tenths of a unit. Places stand in a grid of squares, so
- * "what is near" looks at a few squares and not at the whole town.
+ * Coordinates are whole tenths of a unit.
  */
 #pragma once
 
@@ -55,12 +54,7 @@ struct places {
     struct place *place; /* owned */
     uint32_t *seat;      /* owned; every place's run, one after the other */
     uint32_t count, seat_count;
-    /* The grid: of each square, where its places begin in `in_square`. Made anew, not written. */
-    int32_t left, top;
-    uint32_t columns, rows;
-    uint32_t *square;    /* owned; columns × rows + 1 */
-    uint16_t *in_square; /* owned */
-    /* The same by kind. */
+    /* Their numbers by kind. Made anew, not written. */
     uint32_t kind_from[PLACE_KIND_COUNT + 1];
     uint16_t *of_kind; /* owned */
 };
@@ -68,7 +62,7 @@ struct places {
 /* Copies `drafts`: their x … indoor, `seats` included; not who is there. 1 to PLACES_MAX. */
 void places_init(struct places *places, const struct place *drafts, uint32_t count);
 void places_release(struct places *places);
-/* Make the grid and the lists by kind, after `place` was read from a checkpoint. */
+/* Make the lists by kind, after `place` was read from a checkpoint. */
 void places_index(struct places *places);
 
 /* A span that crosses midnight, 18:00 to 2:00, is one too. */
@@ -97,12 +91,6 @@ static inline uint32_t place_sitting(const struct places *places, const struct p
     return places->seat[place->seats_at + seat];
 }
 
-/*
- * Places with their centre at most `radius` from (x, y), nearest first, equal ones by number.
- * Fills at most `max`; how many it filled.
- */
-size_t places_near(const struct places *places, int32_t x, int32_t y, int32_t radius,
-                   uint16_t *found_out, size_t max);
 /* How many of a kind there are, and one of them. */
 static inline uint32_t places_of_kind(const struct places *places, enum place_kind kind)
 {
@@ -117,10 +105,6 @@ static inline uint16_t places_nth_of_kind(const struct places *places, enum plac
 /* Where in its place somebody on that seat is: seats are spread evenly (the R2 sequence of
  * Roberts 2018, in whole numbers). */
 void place_spot(const struct place *place, uint32_t seat, int32_t *x_out, int32_t *y_out);
-/* The nearest of a kind, whatever the distance; NOWHERE: there is none. */
-uint16_t places_nearest(const struct places *places, int32_t x, int32_t y, enum place_kind kind);
-/* The first that holds the point, or NOWHERE. */
-uint16_t places_at(const struct places *places, int32_t x, int32_t y);
 
 /* Between two points, tenths of a unit, rounded down. */
 int32_t distance_between(int32_t ax, int32_t ay, int32_t bx, int32_t by);

@@ -130,15 +130,10 @@ struct effect effect_of(const struct quarter *quarter, uint32_t local, enum effe
 
 void effect_emit(struct quarter *quarter, const struct effect *effect)
 {
-    /* Each word is mixed in as in splitmix64 (Steele et al. 2014): cheap, and order counts. */
     uint32_t words[sizeof(*effect) / 4];
     memcpy(words, effect, sizeof(words));
-    uint64_t hash = quarter->effect_hash;
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 29;
-    }
-    quarter->effect_hash = hash;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        quarter->effect_hash = hash_mix(quarter->effect_hash, words[i]);
     quarter->effect_count++;
     if (!quarter->settings->keep_effects) return;
     if (quarter->effects == quarter->effects_max) {

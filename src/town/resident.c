@@ -42,13 +42,6 @@ const char *emotion_name(enum emotion emotion)
     return names[emotion];
 }
 
-const char *job_name(enum job_kind job)
-{
-    static const char *const names[JOB_COUNT] = {"none",    "office", "shop",  "cafe",   "teacher",
-                                                 "student", "doctor", "clerk", "artist", "retired"};
-    return names[job];
-}
-
 const char *plan_kind_name(enum plan_kind kind)
 {
     static const char *const names[PLAN_KIND_COUNT] = {"breakfast", "work", "lunch", "dinner",

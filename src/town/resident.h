@@ -60,7 +60,6 @@ enum job_kind {
     JOB_RETIRED,
     JOB_COUNT
 };
-const char *job_name(enum job_kind job); /* "office" */
 
 /* A step of the day's plan. */
 enum plan_kind {

@@ -92,12 +92,6 @@ bool thing_use(struct things things, enum thing_kind kind)
     return false;
 }
 
-void thing_repair(struct things things, enum thing_kind kind)
-{
-    for (size_t i = 0; i < *things.count; i++)
-        if (things.thing[i].kind == kind) things.thing[i].durability = templates[kind].durability;
-}
-
 void things_check(struct things things)
 {
     ASSERT(*things.count <= THINGS_MAX && things_grams(things) <= CARRY_GRAMS_MAX);

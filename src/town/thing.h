@@ -54,6 +54,4 @@ bool thing_add(struct things things, enum thing_kind kind, int quantity);
 bool thing_take(struct things things, enum thing_kind kind, int quantity);
 /* One use: food is eaten, what wears wears. False: has none, or it is broken. */
 bool thing_use(struct things things, enum thing_kind kind);
-/* As good as new. */
-void thing_repair(struct things things, enum thing_kind kind);
 void things_check(struct things things);

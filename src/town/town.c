@@ -457,11 +457,6 @@ uint32_t town_resident_count(const struct town *town)
     return town->residents;
 }
 
-uint32_t town_quarter_count(const struct town *town)
-{
-    return town->quarters;
-}
-
 const struct resident *town_resident(const struct town *town, uint32_t who)
 {
     uint32_t local;
@@ -598,9 +593,8 @@ size_t town_bytes(const struct town *town)
                       sizeof(struct relation) * settings->relation_slots +
                       sizeof(struct thing) * THINGS_MAX;
         bytes += sizeof(*quarter) + each * quarter->count + agenda_bytes(quarter->agenda) +
-                 (sizeof(struct place) + 2 * sizeof(uint16_t)) * quarter->places.count +
-                 sizeof(uint32_t) *
-                     (quarter->places.seat_count + quarter->places.columns * quarter->places.rows) +
+                 (sizeof(struct place) + sizeof(uint16_t)) * quarter->places.count +
+                 sizeof(uint32_t) * quarter->places.seat_count +
                  sizeof(struct mail) * quarter->mails_max +
                  sizeof(struct effect) * quarter->effects_max +
                  sizeof(struct question) * quarter->questions_max;

@@ -199,7 +199,6 @@ uint32_t town_questions_open(const struct town *town);
 const struct town_settings *town_settings(const struct town *town);
 const struct sky *town_sky(const struct town *town);
 uint32_t town_resident_count(const struct town *town);
-uint32_t town_quarter_count(const struct town *town);
 /* Borrowed until the town changes; needs are of resident->since (town_body() for now). */
 const struct resident *town_resident(const struct town *town, uint32_t who);
 /* A copy with needs and mood of this minute. */
@@ -240,7 +239,8 @@ struct town_tally town_tally(const struct town *town);
 /* All of it as bytes (of this machine's byte order). */
 void town_write(const struct town *town, struct buf *buf);
 MUST_USE enum err town_read(struct str bytes, struct town **town_out, struct why *why);
-/* Of the state and of every effect there ever was. */
+/* Of the state and of every effect there ever was; not of how the agenda lays out its items, which
+ * may change: what they come to is in the effects. */
 uint64_t town_hash(const struct town *town);
 
 size_t town_bytes(const struct town *town); /* of memory */
