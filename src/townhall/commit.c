@@ -18,9 +18,7 @@
 #include "townhall/internal.h"
 
 enum {
-    CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024,
     CHECKPOINTS_KEPT = 8,
-    LEASE_S = 20,
     PHRASE_BYTES = 512,
 };
 
@@ -107,16 +105,23 @@ static enum err mark_read(struct batch *batch, struct db *db, const struct effec
     return is_refusal(err) ? OK : err;
 }
 
-static enum err like(struct batch *batch, struct db *db, uint64_t number,
-                     const struct effect *effect, struct why *why)
+/* Its words are still to be found, or those of the post it is about. */
+static enum err do_later(struct batch *batch, struct db *db, size_t i, struct why *why)
 {
+    const struct effect *effect = &batch->effects[i];
+    uint64_t number = batch->row.effects - batch->effect_count + i;
+    batch->waits[i] = true;
+    return town_todo_add(db, batch->row.id, number,
+                         (struct str){(const char *)effect, sizeof(*effect)}, why);
+}
+
+static enum err like(struct batch *batch, struct db *db, size_t i, struct why *why)
+{
+    const struct effect *effect = &batch->effects[i];
     struct post_id post;
     enum err err = town_posts_find(db, batch->row.id, effect->ref, &post, why);
     if (err) return err;
-    if (post.value == 0) { /* its words are still being found */
-        return town_todo_add(db, batch->row.id, number,
-                             (struct str){(const char *)effect, sizeof(*effect)}, why);
-    }
+    if (post.value == 0) return do_later(batch, db, i, why);
     struct act *act = act_begin(batch, db, cast_user(&batch->hall->cast, effect->who));
     bool liked;
     uint64_t count;
@@ -134,25 +139,23 @@ static enum err keep_memory(struct batch *batch, struct db *db, const struct eff
     const struct cast *cast = &batch->hall->cast;
     const char *type = effect->fact == FACT_DAY ? "daily" : "important";
     return memories_add(db, cast_user(cast, effect->who), type, cast_user(cast, effect->other),
-                        phrase(batch, phrase_memory, effect), effect->importance,
+                        phrase(batch, phrase_remembered, effect), effect->importance,
                         day_of(effect->at), clock_wall_us(), why);
 }
 
-static enum err apply_effect(struct batch *batch, struct db *db, uint64_t number,
-                             const struct effect *effect, struct why *why)
+static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struct why *why)
 {
+    const struct effect *effect = &batch->effects[i];
     enum err err = OK;
     switch ((enum effect_kind)effect->kind) {
     case EFFECT_DEED: return log_deed(batch, db, effect, why);
     case EFFECT_WOKE: return log_moment(batch, db, effect, LOG_WAKE_UP, why);
     case EFFECT_MET: return log_moment(batch, db, effect, LOG_ENCOUNTER, why);
     case EFFECT_READ: return mark_read(batch, db, effect, why);
-    case EFFECT_LIKE: return like(batch, db, number, effect, why);
+    case EFFECT_LIKE: return like(batch, db, i, why);
     case EFFECT_POST:
     case EFFECT_COMMENT:
-    case EFFECT_MESSAGE:
-        return town_todo_add(db, batch->row.id, number,
-                             (struct str){(const char *)effect, sizeof(*effect)}, why);
+    case EFFECT_MESSAGE: return do_later(batch, db, i, why);
     case EFFECT_TAKEN:
         err = town_posts_add(db, batch->row.id, effect->ref, (struct post_id){effect->other}, why);
         return is_refusal(err) ? OK : err; /* removed meanwhile */
@@ -170,22 +173,22 @@ static enum err apply_effect(struct batch *batch, struct db *db, uint64_t number
 /* What a model was asked, and what it said. */
 static enum err log_answer(struct batch *batch, struct db *db, size_t i, struct why *why)
 {
-    const struct input *input = &batch->inputs[i];
+    const struct telling *told = &batch->inputs[i];
     struct effect effect = {.at = batch->inputs_minute,
-                            .who = input->to,
+                            .who = told->input.to,
                             .other = NOBODY,
                             .place = NOWHERE,
                             .kind = EFFECT_BEGAN,
                             .fine = 1};
     struct action_log log = log_of(batch, &effect);
     log.type = log.name = str_of(log_type_name(LOG_THINK));
-    log.prompt = batch->prompts[i];
-    log.response = batch->responses[i];
-    log.success = batch->chosen[i].deed != DEED_IDLE;
+    log.prompt = told->prompt;
+    log.response = told->response;
+    log.success = told->chosen.deed != DEED_IDLE;
     if (log.success) {
-        effect.deed = batch->chosen[i].deed;
-        effect.other = batch->chosen[i].who;
-        effect.place = batch->chosen[i].place;
+        effect.deed = told->chosen.deed;
+        effect.other = told->chosen.who;
+        effect.place = told->chosen.place;
         log.result = phrase(batch, phrase_deed, &effect);
     }
     return action_logs_add(db, &log, why);
@@ -198,10 +201,10 @@ static enum err apply_inputs(struct batch *batch, struct db *db, struct why *why
     enum err err = OK;
     uint64_t seq = batch->row.inputs - batch->input_count;
     for (size_t i = 0; i < batch->input_count && !err; i++) {
-        const struct input *input = &batch->inputs[i];
+        const struct input *input = &batch->inputs[i].input;
         err = town_inputs_add(db, batch->row.id, ++seq, batch->inputs_minute,
                               (struct str){(const char *)input, sizeof(*input)}, why);
-        if (!err && batch->prompts[i].at) err = log_answer(batch, db, i, why);
+        if (!err && batch->inputs[i].prompt.at) err = log_answer(batch, db, i, why);
     }
     return err;
 }
@@ -219,12 +222,12 @@ static enum err apply_batch(void *ctx, struct db *db, struct why *why)
     struct batch *batch = ctx;
     arena_reset(&batch->arena);
     batch->act_count = 0;
+    batch->waits = ARENA_ARRAY(&batch->arena, bool, batch->effect_count + 1);
     batch->acts = ARENA_ARRAY(&batch->arena, struct act *, batch->effect_count + 1);
     /* First of all: may we still? */
     enum err err = towns_save(db, &batch->row, why);
-    uint64_t number = batch->row.effects - batch->effect_count;
     for (size_t i = 0; i < batch->effect_count && !err; i++) {
-        err = apply_effect(batch, db, number + i, &batch->effects[i], why);
+        err = apply_effect(batch, db, i, why);
         if (is_refusal(err)) err = OK; /* a place or a person that is gone stops no clock */
     }
     if (!err) err = apply_inputs(batch, db, why);
@@ -253,12 +256,15 @@ void batch_publish(struct batch *batch)
     for (size_t i = 0; i < batch->act_count; i++) act_publish(batch->acts[i], hub);
 }
 
+void telling_release(struct telling *telling)
+{
+    mem_free((void *)(uintptr_t)telling->prompt.at);
+    mem_free((void *)(uintptr_t)telling->response.at);
+}
+
 void batch_release(struct batch *batch)
 {
     arena_release(&batch->arena);
     buf_release(&batch->state);
-    for (size_t i = 0; i < batch->input_count; i++) {
-        mem_free((void *)(uintptr_t)batch->prompts[i].at);
-        mem_free((void *)(uintptr_t)batch->responses[i].at);
-    }
+    for (size_t i = 0; i < batch->input_count; i++) telling_release(&batch->inputs[i]);
 }

@@ -29,16 +29,12 @@ enum {
     STEPS_A_TICK = 64,        /* … and a tick after so many steps */
     MINUTES_SKIP = 480,       /* the original's max_time_skip */
     CHECKPOINT_MINUTES = 360, /* game time */
-    FIRST_CHECKPOINT_BYTES = 256 * 1024 * 1024,
     LIVE_BYTES = 1024 * 1024,
-    LEASE_S = 20,
-    CLAIM_BYTES = 64,
 };
 
 /* --- founding and finding --- */
 
 struct founding {
-    struct hall *hall;
     struct cast *cast;
     struct town_row row;
     struct buf state;
@@ -72,14 +68,14 @@ static enum err found(struct hall *hall, struct why *why)
     if (err) return err;
     struct town_settings settings = settings_of(hall);
     struct town *town = cast_found(&cast, &settings);
-    struct founding founding = {.hall = hall, .cast = &cast};
+    struct founding founding = {.cast = &cast};
     founding.row = (struct town_row){.name = STR("AI社区"),
                                      .seed = settings.seed,
                                      .running = true,
                                      .speed = (uint64_t)hall->links.settings->town_speed,
                                      .minute = town_now(town),
                                      .effects = town_effect_count(town)};
-    buf_init(&founding.state, FIRST_CHECKPOINT_BYTES);
+    buf_init(&founding.state, CHECKPOINT_BYTES_MAX);
     town_write(town, &founding.state);
     err = store_write(hall->links.store, hall->db, apply_founding, &founding, why);
     if (!err) {
@@ -249,7 +245,7 @@ static void note_news(void *ctx, const struct town_news *told)
     if (news->kind == INPUT_POST) input.subject = SUBJECT_NEWS;
     if (news->kind == INPUT_MESSAGE) input.ref = 0;
     if (news->kind == INPUT_COMMENT) input.mood = 20;
-    batch->inputs[batch->input_count++] = input;
+    batch->inputs[batch->input_count++].input = input;
 }
 
 /* At most INPUTS_MAX at a time; the cursors stand where the last one told was. */
@@ -277,15 +273,16 @@ static void tell_town(struct hall *hall, struct batch *batch)
 {
     batch->inputs_minute = town_now(hall->town);
     for (size_t i = 0; i < batch->input_count; i++) {
-        struct input *input = &batch->inputs[i];
+        struct telling *telling = &batch->inputs[i];
+        const struct input *input = &telling->input;
         const struct question *question =
             input->kind == INPUT_ANSWER ? town_question(hall->town, input->to) : NULL;
         if (question && question->number == input->ref && input->choice < question->count)
-            batch->chosen[i] = question->option[input->choice];
+            telling->chosen = question->option[input->choice];
         struct why why;
         if (town_input(hall->town, input, &why) != OK) {
             log_debug("town.input", "refused=\"%s\"", why.text);
-            batch->chosen[i] = (struct option){0};
+            telling->chosen = (struct option){0};
         }
     }
     batch->row.inputs += batch->input_count;
@@ -315,24 +312,9 @@ static void note_words(struct hall *hall, const struct batch *batch)
     uint64_t number = batch->row.effects - batch->effect_count;
     for (size_t i = 0; i < batch->effect_count; i++, number++) {
         const struct effect *effect = &batch->effects[i];
-        if (effect_needs_words(effect)) words_add(hall, number, effect);
+        if (batch->waits[i]) words_add(hall, number, effect);
         if (effect->kind == EFFECT_ASK) mind_ask(hall, effect->who);
     }
-}
-
-/* A like whose post has no words yet stands in the table too: found again there. */
-static enum err note_waiting_likes(struct hall *hall, const struct batch *batch, struct why *why)
-{
-    uint64_t number = batch->row.effects - batch->effect_count;
-    for (size_t i = 0; i < batch->effect_count; i++, number++) {
-        const struct effect *effect = &batch->effects[i];
-        if (effect->kind != EFFECT_LIKE) continue;
-        struct post_id post;
-        enum err err = town_posts_find(hall->db, hall->row.id, effect->ref, &post, why);
-        if (err) return err;
-        if (post.value == 0) words_add(hall, number, effect);
-    }
-    return OK;
 }
 
 /*
@@ -361,7 +343,6 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     tell_maps(hall, batch);
     lines_happened(hall, batch->effects, batch->effect_count);
     note_words(hall, batch);
-    err = note_waiting_likes(hall, batch, why);
     atomic_store(&hall->stats.minute, hall->row.minute);
     atomic_fetch_add(&hall->stats.steps, 1);
     atomic_fetch_add(&hall->stats.effects, batch->effect_count);

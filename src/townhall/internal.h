@@ -6,7 +6,7 @@
  *   cast.c     who plays: residents and places of the community as drafts of the town
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   words.c    effects that need words: asking for them, then doing the deed
- *   mind.c     residents who put a decision to a model
+ *   model_mind.c  residents who put a decision to a model
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
  *   view.c     the town as JSON, for maps
  *   lines.c    what happens, for people at a terminal
@@ -47,15 +47,20 @@ struct todo {
     struct llm_call *call; /* asking now */
     struct buf said;
     struct arena arena;
-    uint64_t serial_post; /* the post it is about, once known */
+    uint64_t post; /* the post it is about, once known */
     int tries;
 };
 
-/* What a model has decided: the input, and for the log what it was asked and said (owned). */
-struct decided {
+/* Something to tell the town, and for the log, where a model has decided, what it was asked and
+ * said (owned; .at NULL: none did) and what that came to (deed 0: nothing). */
+struct telling {
     struct input input;
     struct str prompt, response;
+    struct option chosen;
 };
+void telling_release(struct telling *telling);
+
+enum { LEASE_S = 20, CHECKPOINT_BYTES_MAX = 256 * 1024 * 1024 };
 
 /* Lives on the town's thread. */
 struct hall {
@@ -83,8 +88,8 @@ struct hall {
     int32_t checkpoint_at;
     struct list todos;
     size_t asking;
-    struct list minds;       /* of struct deciding (mind.c): a model is deciding */
-    struct decided *answers; /* owned; to be told at the next step */
+    struct list minds;       /* of struct deciding (model_mind.c): a model is deciding */
+    struct telling *answers; /* owned; of models, to be told at the next step */
     size_t answer_count, answers_max;
     int64_t tokens_day, tokens; /* what decisions cost today */
     struct buf live;            /* JSON on its way to maps */
@@ -107,9 +112,7 @@ struct batch {
     struct hall *hall;
     const struct effect *effects;
     size_t effect_count;
-    struct input inputs[INPUTS_MAX];
-    struct str prompts[INPUTS_MAX], responses[INPUTS_MAX]; /* of answers of models; owned */
-    struct option chosen[INPUTS_MAX];                      /* what they came to; deed 0: nothing */
+    struct telling inputs[INPUTS_MAX];
     size_t input_count;
     int32_t inputs_minute;
     bool checkpoint;
@@ -118,6 +121,7 @@ struct batch {
     struct arena arena;
     struct act **acts;
     size_t act_count;
+    bool *waits; /* for each effect: it stands in town_todo */
     struct buf state;
 };
 MUST_USE enum err batch_commit(struct batch *batch, struct why *why);
@@ -125,16 +129,17 @@ void batch_publish(struct batch *batch);
 void batch_release(struct batch *batch);
 
 /* words.c */
-bool effect_needs_words(const struct effect *effect);
 void words_add(struct hall *hall, uint64_t number, const struct effect *effect);
 /* Begin what can begin. */
 void words_go_on(struct hall *hall);
 /* Forget all of it; the table keeps it. */
 void words_release(struct hall *hall);
 
-/* mind.c */
+/* model_mind.c */
 /* What the model part of the town's settings should be now; told to the town when it is not. */
 bool mind_settings(const struct hall *hall, struct input *input_out);
+/* Whether a model is set up, and not the offline engine alone. */
+bool has_model(const struct hall *hall);
 /* Resident `who` has asked (EFFECT_ASK), or asks still after a start. */
 void mind_ask(struct hall *hall, uint32_t who);
 /* Move what was decided into the batch, with the words for the log. */
@@ -149,7 +154,10 @@ const char *mood_word(uint8_t emotion); /* of llm_scene */
 const char *weather_word(uint8_t weather);
 void phrase_deed(struct buf *to, const struct hall *hall, const struct effect *effect);
 void phrase_reason(struct buf *to, bool chinese, uint8_t reason);
-void phrase_memory(struct buf *to, const struct hall *hall, const struct effect *effect);
+/* EFFECT_REMEMBER, and any memory of resident `who`. */
+void phrase_remembered(struct buf *to, const struct hall *hall, const struct effect *effect);
+void phrase_memory(struct buf *to, const struct hall *hall, uint32_t who,
+                   const struct memory *memory);
 struct str player_name(const struct hall *hall, uint32_t who);
 struct str place_name(const struct hall *hall, uint16_t place);
 

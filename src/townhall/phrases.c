@@ -188,7 +188,7 @@ void phrase_reason(struct buf *to, bool chinese, uint8_t reason)
 }
 
 /* EFFECT_REMEMBER: a day or a thought; `deed` is the fact behind it. */
-void phrase_memory(struct buf *to, const struct hall *hall, const struct effect *effect)
+void phrase_remembered(struct buf *to, const struct hall *hall, const struct effect *effect)
 {
     bool chinese = writes_chinese(hall, effect->who);
     struct filling filling = {hall, chinese, effect->other, effect->place, effect->subject};
@@ -207,4 +207,18 @@ void phrase_memory(struct buf *to, const struct hall *hall, const struct effect 
         fill(to, say(&facts[about], chinese), &filling);
     }
     buf_add_str(to, chinese ? STR("。") : STR("."));
+}
+
+void phrase_memory(struct buf *to, const struct hall *hall, uint32_t who,
+                   const struct memory *memory)
+{
+    bool thought = memory->fact == FACT_DAY || memory->fact == FACT_THOUGHT;
+    struct effect effect = {.who = who,
+                            .other = memory->who,
+                            .place = memory->place,
+                            .deed = thought ? memory->about : memory->fact,
+                            .fact = memory->fact,
+                            .subject = memory->subject,
+                            .mood = memory->valence};
+    phrase_remembered(to, hall, &effect);
 }

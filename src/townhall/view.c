@@ -176,17 +176,9 @@ static void put_memories(const struct hall *hall, struct json_out *out, uint32_t
     json_open(out, "memories", '[');
     for (size_t i = 0; i < count && i < MEMORIES_SHOWN; i++) {
         const struct memory *memory = &sorted[i];
-        bool thought = memory->fact == FACT_DAY || memory->fact == FACT_THOUGHT;
-        struct effect effect = {.who = who,
-                                .other = memory->who,
-                                .place = memory->place,
-                                .deed = thought ? memory->about : memory->fact,
-                                .fact = memory->fact,
-                                .subject = memory->subject,
-                                .mood = memory->valence};
         struct buf buf;
         buf_init(&buf, PHRASE_BYTES);
-        phrase_memory(&buf, hall, &effect);
+        phrase_memory(&buf, hall, who, memory);
         json_open(out, NULL, '{');
         json_put_i64(out, "minute", memory->at);
         json_put_str(out, "type", str_of(memory_type_name((enum memory_type)memory->type)));

@@ -18,7 +18,6 @@
 #include "base/utf8.h"
 #include "community/letters.h"
 #include "community/talk.h"
-#include "llm/site.h"
 #include "townhall/internal.h"
 
 enum {
@@ -30,12 +29,6 @@ enum {
     TRIES_MAX = 600, /* turns a like or comment waits for its post */
     TODO_MANY = 500, /* then the model is too slow for the town: only members wait for it */
 };
-
-bool effect_needs_words(const struct effect *effect)
-{
-    return effect->kind == EFFECT_POST || effect->kind == EFFECT_COMMENT ||
-           effect->kind == EFFECT_MESSAGE;
-}
 
 /* --- the list --- */
 
@@ -122,7 +115,6 @@ static void see_message(void *ctx, const struct message *message)
 
 static void system_prompt(struct prompt *prompt)
 {
-    const struct hall *hall = prompt->todo->hall;
     const struct player *me = prompt->me;
     const struct llm_scene *scene = &prompt->scene;
     const struct effect *effect = &prompt->todo->effect;
@@ -149,7 +141,6 @@ static void system_prompt(struct prompt *prompt)
                         STR_ARGS(scene->weather), STR_ARGS(scene->place), STR_ARGS(scene->mood),
                         scene->topic.len ? " On your mind: " : "", STR_ARGS(scene->topic), task,
                         me->chinese ? "Chinese" : "English"));
-    (void)hall;
 }
 
 static void set_scene(struct prompt *prompt)
@@ -224,7 +215,7 @@ static enum err prepare(struct prompt *prompt, struct why *why)
     if (effect->kind == EFFECT_COMMENT) {
         prompt->scene.task = LLM_TASK_COMMENT;
         system_prompt(prompt);
-        return see_post(prompt, (struct post_id){todo->serial_post}, why);
+        return see_post(prompt, (struct post_id){todo->post}, why);
     }
     prompt->scene.task = effect->ref ? LLM_TASK_REPLY : LLM_TASK_GREET;
     system_prompt(prompt);
@@ -257,12 +248,12 @@ static enum err do_deed(struct doing *doing, struct db *db, struct why *why)
     }
     if (effect->kind == EFFECT_COMMENT) {
         struct comment comment;
-        return talk_comment(act, (struct post_id){todo->serial_post}, doing->text, &comment, why);
+        return talk_comment(act, (struct post_id){todo->post}, doing->text, &comment, why);
     }
     if (effect->kind == EFFECT_LIKE) {
         bool liked;
         uint64_t count;
-        return talk_like(act, (struct post_id){todo->serial_post}, LIKE_ON, &liked, &count, why);
+        return talk_like(act, (struct post_id){todo->post}, LIKE_ON, &liked, &count, why);
     }
     struct letter_draft draft = {.to = cast_user(&hall->cast, effect->other),
                                  .content = doing->text};
@@ -399,8 +390,7 @@ static void ask(struct todo *todo)
 {
     static const struct llm_events events = {.text = on_text, .end = on_end};
     struct hall *hall = todo->hall;
-    struct prompt prompt = {.todo = todo,
-                            .marks = !llm_is_offline(hall->links.llm->standard.place)};
+    struct prompt prompt = {.todo = todo, .marks = has_model(hall)};
     struct why why;
     bool hurry = prompt.marks && !is_member(todo->effect.other) &&
                  atomic_load(&hall->stats.todo) > TODO_MANY;
@@ -440,7 +430,7 @@ static bool post_is_there(struct todo *todo)
     struct why why;
     enum err err = town_posts_find(hall->db, hall->row.id, todo->effect.ref, &post, &why);
     if (err) return false;
-    todo->serial_post = post.value;
+    todo->post = post.value;
     if (post.value) return true;
     if (++todo->tries > TRIES_MAX && finish(todo, STR(""), &why) == OK) todo_free(todo);
     return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * townhall/mind.c: residents who put a decision to a model.
+ * townhall/model_mind.c: residents who put a decision to a model.
  *
  * The town says who asks (EFFECT_ASK) and what is possible; the model gets who
  * they are, how they feel, what they see and remember, and the list; it answers
@@ -43,7 +43,7 @@ struct deciding {
 
 /* --- settings --- */
 
-static bool has_model(const struct hall *hall)
+bool has_model(const struct hall *hall)
 {
     return !llm_is_offline(hall->links.llm->standard.place);
 }
@@ -122,34 +122,17 @@ static void write_memories(struct buf *to, const struct hall *hall, const struct
 {
     size_t count;
     const struct memory *memories = town_memories(hall->town, deciding->who, &count);
-    const struct resident *me = town_resident(hall->town, deciding->who);
-    struct cue cue = {.who = NOBODY, .place = me->place, .subject = SUBJECT_NONE};
-    int32_t now = town_now(hall->town);
-    bool shown[MEMORY_SLOTS_MAX] = {false};
-    for (int n = 0; n < RECALLED; n++) {
-        size_t best = count;
-        for (size_t i = 0; i < count; i++) {
-            if (shown[i] || memories[i].fact == FACT_SELF || memories[i].fact == FACT_COMMON)
-                continue;
-            if (best == count ||
-                memory_score(&memories[i], &cue, now) > memory_score(&memories[best], &cue, now))
-                best = i;
-        }
-        if (best == count) break;
-        shown[best] = true;
-        const struct memory *memory = &memories[best];
-        bool thought = memory->fact == FACT_DAY || memory->fact == FACT_THOUGHT;
-        struct effect effect = {.who = deciding->who,
-                                .other = memory->who,
-                                .place = memory->place,
-                                .deed = thought ? memory->about : memory->fact,
-                                .fact = memory->fact,
-                                .subject = memory->subject,
-                                .mood = memory->valence};
-        buf_add_str(to, n == 0 ? STR("You remember:\n- ") : STR("- "));
-        game_time_write(to, memory->at);
+    const struct memory *found[RECALLED];
+    struct cue cue = {.who = NOBODY,
+                      .place = town_resident(hall->town, deciding->who)->place,
+                      .subject = SUBJECT_NONE};
+    count = memory_rank(memories, count, &cue, town_now(hall->town), found, RECALLED);
+    if (count > 0) buf_add_str(to, STR("You remember:\n"));
+    for (size_t i = 0; i < count; i++) {
+        buf_add_str(to, STR("- "));
+        game_time_write(to, found[i]->at);
         buf_add_str(to, STR(": "));
-        phrase_memory(to, hall, &effect);
+        phrase_memory(to, hall, deciding->who, found[i]);
         buf_add_byte(to, '\n');
     }
 }
@@ -203,7 +186,7 @@ static void answer_add(struct deciding *deciding, int64_t choice, int64_t minute
     }
     bool fits = choice >= 1 && choice <= deciding->options;
     hall->answers[hall->answer_count++] =
-        (struct decided){.input = {.kind = INPUT_ANSWER,
+        (struct telling){.input = {.kind = INPUT_ANSWER,
                                    .to = deciding->who,
                                    .ref = deciding->number,
                                    .choice = fits ? (uint8_t)(choice - 1) : NO_CHOICE,
@@ -286,14 +269,9 @@ void mind_ask(struct hall *hall, uint32_t who)
 void mind_take_answers(struct hall *hall, struct batch *batch)
 {
     struct input set;
-    if (mind_settings(hall, &set)) batch->inputs[batch->input_count++] = set;
-    size_t taken = 0;
-    for (; taken < hall->answer_count && batch->input_count < INPUTS_MAX; taken++) {
-        size_t at = batch->input_count++;
-        batch->inputs[at] = hall->answers[taken].input;
-        batch->prompts[at] = hall->answers[taken].prompt;
-        batch->responses[at] = hall->answers[taken].response;
-    }
+    if (mind_settings(hall, &set)) batch->inputs[batch->input_count++].input = set;
+    size_t taken = MIN(hall->answer_count, INPUTS_MAX - batch->input_count);
+    for (size_t i = 0; i < taken; i++) batch->inputs[batch->input_count++] = hall->answers[i];
     hall->answer_count -= taken;
     for (size_t i = 0; i < hall->answer_count; i++) hall->answers[i] = hall->answers[i + taken];
 }
@@ -318,9 +296,6 @@ void mind_release(struct hall *hall)
         if (deciding->call) llm_ask_cancel(deciding->call);
         deciding_free(deciding);
     }
-    for (size_t i = 0; i < hall->answer_count; i++) {
-        mem_free((void *)(uintptr_t)hall->answers[i].prompt.at);
-        mem_free((void *)(uintptr_t)hall->answers[i].response.at);
-    }
+    for (size_t i = 0; i < hall->answer_count; i++) telling_release(&hall->answers[i]);
     hall->answer_count = 0;
 }
