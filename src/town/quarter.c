@@ -59,7 +59,8 @@ static void settle(struct quarter *quarter, uint32_t local, const struct residen
                    thing_add(things_of(quarter, local), THING_GIFT, 2);
     ASSERT(carries);
     mind_plan_day(quarter, local);
-    struct item first = {.at = TOWN_START_MIN + (int32_t)rng_below(&me->rng, FIRST_MINUTES),
+    /* Not in the founding minute itself: what is told in that would come before it. */
+    struct item first = {.at = TOWN_START_MIN + 1 + (int32_t)rng_below(&me->rng, FIRST_MINUTES),
                          .kind = HAPPEN_DECIDE,
                          .priority = PRIORITY_NORMAL,
                          .who = local};

@@ -387,6 +387,8 @@ static enum err input_text(struct town *town, const struct input *input, struct 
 
 enum err town_input(struct town *town, const struct input *input, struct why *why)
 {
+    /* Whoever replays a journal runs a minute whole and then tells what was told in it. */
+    ASSERT(town_next_at(town) > town->now);
     if (input->kind >= INPUT_KIND_COUNT || input->subject >= SUBJECT_COUNT || input->mood < -100 ||
         input->mood > 100)
         return why_set(why, ERR_INVALID, "no town takes an input of kind %u, subject %u, mood %d",

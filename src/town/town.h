@@ -73,7 +73,8 @@ struct quarter_draft {
     uint32_t resident_count; /* 1 to QUARTER_RESIDENTS_MAX */
 };
 
-/* Copies the drafts. It is day 1, 08:00; everybody is at home and about to decide. */
+/* Copies the drafts. It is day 1, 08:00; everybody is at home and about to decide,
+ * from the next minute on: nothing is due in the one in which a town is founded. */
 struct town *town_new(const struct town_settings *settings, const struct quarter_draft *quarters,
                       uint32_t count);
 void town_free(struct town *town); /* NULL is fine */

@@ -75,6 +75,13 @@ test('residents_move_work_eat_and_post_where_everybody_can_see_it', async () => 
   await server.stop();
 });
 
+// With seed 1 somebody decided in the very minute in which the town was founded.
+test('a_town_that_is_founded_is_there_whatever_its_seed', async () => {
+  const server = await startTown({ env: { HUTONG_TOWN_SEED: '1' } });
+  assert.equal((await server.town()).residents.length, 3);
+  await server.stop();
+});
+
 test('a_member_who_writes_to_a_resident_is_answered_once', async () => {
   const server = await startTown({ env: { HUTONG_TOWN_SPEED: '600' } });
   const [id] = await residentIds(server);
