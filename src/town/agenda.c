@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * town/agenda.c: a wheel of minutes over slots of 32 bytes.
+ * town/agenda.c: a wheel of minutes, each a few chunks of slots.
  *
- * A slot stands in exactly one ring: that of its minute in the wheel, that of
- * its priority when its minute is the present one, the far ring, or the free
- * chain. Slots are numbered, not pointed to, so that an agenda is a few flat
- * arrays: written to a checkpoint and read back it goes on in the same order.
+ * In a large town nothing of the agenda is in any cache but what was touched
+ * last, so it is laid out for that: what comes up in one minute stands side by
+ * side in chunks and is read in one go, and what is planned goes behind the last
+ * of its minute, whose line is warm because so many others went there. A slot is
+ * never moved while it waits, so an owner's chain can name it by its position.
+ * An item that is taken back leaves a dead slot until its minute has passed; when
+ * the dead are more than the living, everything is written and read back.
  *
- * Marking cancelled items dead would spare the backward links, but residents
- * change their minds all day and the wheel would fill with ghosts.
+ * When a minute becomes the present one, its living slots are sorted into a line
+ * for each priority. They were added in the order of their seq, but for those
+ * that started in between and those that came from far: only then it takes a sort.
  */
 #include "town/agenda.h"
 
@@ -18,55 +22,90 @@
 enum {
     WHEEL = 2048, /* minutes; longer than the longest sleep and a plan for tomorrow */
     WORDS = WHEEL / 64,
-    SLOTS_FIRST = 64,
+    CHUNKS_FIRST = 16,
+    SMALL = 4096, /* owners; below it chunks are small, because most minutes hold a few items */
+    SMALL_SHIFT = 3,
+    LARGE_SHIFT = 6,
+    DEAD_MIN = 1024, /* so many dead are never worth a rebuild */
+    FETCH_AHEAD = 8,
+    AT_MAX = INT32_MAX - UINT16_MAX - WHEEL,
 };
 
 struct slot {
     int32_t at;
-    uint32_t who, seq, data;
-    uint32_t prev, next; /* ring; a free slot has only `next` */
-    uint32_t mine;       /* the owner's next slot */
+    uint32_t who, seq, data; /* seq 0: dead or never used */
+    uint32_t mine;           /* the owner's next slot */
     uint16_t minutes;
     uint8_t kind;
-    uint8_t how; /* priority, and 128 once in progress */
+    uint8_t how; /* priority, and the bits below */
 };
-static_assert(sizeof(struct slot) == 32, "two to a cache line");
+static_assert(sizeof(struct slot) == 24, "many to a cache line");
 
-enum { IN_PROGRESS = 128 };
+enum { IN_PROGRESS = 128, IS_FAR = 64, PRIORITY_BITS = 63 };
 
-/* What is written to a checkpoint as it stands. */
-struct head {
-    int32_t now, far_at; /* far_at: the first edge in the far ring, INT32_MAX when it is empty */
-    uint32_t owners, slots, free, count, seq, far;
-    uint32_t open[PRIORITY_COUNT]; /* the present minute's rings; each sorted by seq */
-    uint64_t any[WORDS];           /* which minutes of the wheel have a ring */
-    uint32_t wheel[WHEEL];
+/* Chunks of 1 << shift slots in a ring; all but the last are full. */
+struct bucket {
+    uint32_t end; /* the slot behind the last one that was given out; 0: no chunk */
+    uint32_t live;
+};
+
+/* What comes up in the present minute: one line for each priority, sorted by seq. */
+struct turn {
+    uint32_t slot, who;
+};
+struct line {
+    struct turn *turn; /* owned */
+    uint32_t head, count, max;
 };
 
 struct agenda {
-    struct head h;
-    struct slot *slot; /* owned; slot[0] stands for none */
-    uint32_t *mine;    /* owned; each owner's first slot */
+    int32_t now, far_at; /* far_at: the first edge in `far`, INT32_MAX when it is empty */
+    uint32_t owners, count, seq;
+    uint32_t shift, chunks, free; /* chunks: how many there are; free: the first of the chain */
+    uint32_t used;                /* slots given out, living and dead */
+    uint32_t *next;    /* owned; of each chunk: in its bucket's ring, or of the free ones.
+                          Chunk 0 stands for none */
+    struct slot *slot; /* owned; those of chunk c from c << shift on */
+    uint32_t *mine;    /* owned; each owner's first slot, 0: none */
+    struct line line[PRIORITY_COUNT];
+    struct bucket far;   /* beyond the wheel, when they were planned */
+    uint64_t any[WORDS]; /* which buckets of the wheel have a living item */
+    struct bucket wheel[WHEEL];
 };
+
+static void chunks_grow(struct agenda *agenda, uint32_t chunks)
+{
+    uint32_t had = agenda->chunks;
+    ASSERT(chunks > had && chunks < UINT32_MAX >> agenda->shift);
+    size_t each = sizeof(struct slot) << agenda->shift;
+    agenda->next = mem_resize(agenda->next, sizeof(uint32_t) * chunks);
+    agenda->slot = mem_resize(agenda->slot, each * chunks);
+    memset(agenda->slot + ((size_t)had << agenda->shift), 0, each * (chunks - had));
+    for (uint32_t i = chunks - 1; i >= MAX(had, 1U); i--) {
+        agenda->next[i] = agenda->free;
+        agenda->free = i;
+    }
+    agenda->chunks = chunks;
+}
 
 struct agenda *agenda_new(uint32_t owners, int32_t now)
 {
     ASSERT(owners > 0 && now >= 0);
     struct agenda *agenda = NEW(struct agenda);
-    agenda->h = (struct head){.now = now, .far_at = INT32_MAX, .owners = owners};
-    agenda->h.slots = SLOTS_FIRST;
-    agenda->slot = mem_alloc(sizeof(struct slot) * SLOTS_FIRST);
+    agenda->now = now;
+    agenda->far_at = INT32_MAX;
+    agenda->owners = owners;
+    agenda->shift = owners < SMALL ? SMALL_SHIFT : LARGE_SHIFT;
     agenda->mine = mem_alloc(sizeof(uint32_t) * owners);
-    for (uint32_t i = SLOTS_FIRST - 1; i > 0; i--) {
-        agenda->slot[i].next = agenda->h.free;
-        agenda->h.free = i;
-    }
+    chunks_grow(agenda, CHUNKS_FIRST);
     return agenda;
 }
 
 void agenda_free(struct agenda *agenda)
 {
     if (!agenda) return;
+    for (int i = 0; i < PRIORITY_COUNT; i++) mem_free(agenda->line[i].turn);
+    mem_free(agenda->next);
     mem_free(agenda->slot);
     mem_free(agenda->mine);
     mem_free(agenda);
@@ -74,15 +113,15 @@ void agenda_free(struct agenda *agenda)
 
 int32_t agenda_now(const struct agenda *agenda)
 {
-    return agenda->h.now;
+    return agenda->now;
 }
 
 uint32_t agenda_count(const struct agenda *agenda)
 {
-    return agenda->h.count;
+    return agenda->count;
 }
 
-/* --- slots and rings --- */
+/* --- slots and buckets --- */
 
 static int32_t edge_of(const struct slot *slot)
 {
@@ -91,159 +130,219 @@ static int32_t edge_of(const struct slot *slot)
 
 static enum priority priority_of(const struct slot *slot)
 {
-    return (enum priority)(slot->how & ~IN_PROGRESS);
+    return (enum priority)(slot->how & PRIORITY_BITS);
 }
 
-static uint32_t slot_take(struct agenda *agenda)
+static uint32_t spoke_of(int32_t minute)
 {
-    if (!agenda->h.free) {
-        uint32_t had = agenda->h.slots;
-        ASSERT(had < UINT32_MAX / 2);
-        agenda->h.slots = had * 2;
-        agenda->slot = mem_resize(agenda->slot, sizeof(struct slot) * agenda->h.slots);
-        memset(agenda->slot + had, 0, sizeof(struct slot) * had);
-        for (uint32_t i = agenda->h.slots - 1; i >= had; i--) {
-            agenda->slot[i].next = agenda->h.free;
-            agenda->h.free = i;
-        }
+    return (uint32_t)minute % WHEEL;
+}
+
+/* The bucket of the present minute. */
+static struct bucket *present(struct agenda *agenda)
+{
+    return &agenda->wheel[spoke_of(agenda->now)];
+}
+
+static uint32_t last_chunk(const struct agenda *agenda, const struct bucket *bucket)
+{
+    return bucket->end ? (bucket->end - 1) >> agenda->shift : 0;
+}
+
+/* A walk over a bucket's slots, the living and the dead, in the order in which they came. */
+struct walk {
+    uint32_t last, chunk, at, end; /* slots `at` … `end` - 1 of `chunk` come next */
+};
+
+/* False: that was the last chunk. */
+static bool walk_on(const struct agenda *agenda, const struct bucket *bucket, struct walk *walk)
+{
+    if (!walk->last)
+        walk->last = walk->chunk = last_chunk(agenda, bucket);
+    else if (walk->chunk == walk->last)
+        return false;
+    if (!walk->last) return false;
+    walk->chunk = agenda->next[walk->chunk];
+    walk->at = walk->chunk << agenda->shift;
+    walk->end = walk->chunk == walk->last ? bucket->end : walk->at + (1U << agenda->shift);
+    __builtin_prefetch(&agenda->slot[(size_t)agenda->next[walk->chunk] << agenda->shift]);
+    return true;
+}
+
+static uint32_t bucket_add(struct agenda *agenda, struct bucket *bucket, const struct slot *slot)
+{
+    uint32_t full = (1U << agenda->shift) - 1;
+    if ((bucket->end & full) == 0) {
+        if (!agenda->free) chunks_grow(agenda, agenda->chunks + agenda->chunks / 2);
+        uint32_t fresh = agenda->free, last = last_chunk(agenda, bucket);
+        agenda->free = agenda->next[fresh];
+        agenda->next[fresh] = last ? agenda->next[last] : fresh;
+        if (last) agenda->next[last] = fresh;
+        bucket->end = fresh << agenda->shift;
     }
-    uint32_t at = agenda->h.free;
-    agenda->h.free = agenda->slot[at].next;
-    return at;
+    agenda->slot[bucket->end] = *slot;
+    agenda->used++;
+    bucket->live++;
+    return bucket->end++;
 }
 
-static void slot_give_back(struct agenda *agenda, uint32_t at)
+/* All its slots are dead. */
+static void bucket_clear(struct agenda *agenda, struct bucket *bucket)
 {
-    /* Wiped, because checkpoints of equal agendas are equal. */
-    agenda->slot[at] = (struct slot){.next = agenda->h.free};
-    agenda->h.free = at;
+    ASSERT(bucket->live == 0);
+    uint32_t last = last_chunk(agenda, bucket);
+    if (!last) return;
+    struct walk walk = {0};
+    while (walk_on(agenda, bucket, &walk)) agenda->used -= walk.end - walk.at;
+    uint32_t first = agenda->next[last];
+    agenda->next[last] = agenda->free;
+    agenda->free = first;
+    bucket->end = 0;
 }
 
-/* Behind the last of the ring that begins at `*first`. */
-static void ring_append(struct agenda *agenda, uint32_t *first, uint32_t at)
+/* Into the bucket of its edge. In the present minute a line must have it, too. */
+static uint32_t slot_put(struct agenda *agenda, const struct slot *slot)
 {
-    struct slot *slots = agenda->slot;
-    if (!*first) {
-        *first = slots[at].prev = slots[at].next = at;
-        return;
-    }
-    uint32_t last = slots[*first].prev;
-    slots[at].prev = last;
-    slots[at].next = *first;
-    slots[last].next = at;
-    slots[*first].prev = at;
-}
-
-static void ring_remove(struct agenda *agenda, uint32_t *first, uint32_t at)
-{
-    struct slot *slots = agenda->slot;
-    if (slots[at].next == at) {
-        *first = 0;
-        return;
-    }
-    slots[slots[at].prev].next = slots[at].next;
-    slots[slots[at].next].prev = slots[at].prev;
-    if (*first == at) *first = slots[at].next;
-}
-
-/* Into the present minute's ring of its priority, which is sorted by seq. Nearly always the last.
- */
-static void open_insert(struct agenda *agenda, uint32_t at)
-{
-    struct slot *slots = agenda->slot;
-    uint32_t *first = &agenda->h.open[priority_of(&slots[at])];
-    if (!*first || slots[slots[*first].prev].seq < slots[at].seq) {
-        ring_append(agenda, first, at);
-        return;
-    }
-    uint32_t before = slots[*first].prev; /* goes behind this one, or to the front */
-    while (before != *first && slots[slots[before].prev].seq > slots[at].seq)
-        before = slots[before].prev;
-    slots[at].next = before;
-    slots[at].prev = slots[before].prev;
-    slots[slots[before].prev].next = at;
-    slots[before].prev = at;
-    if (before == *first) *first = at;
-}
-
-static void wheel_insert(struct agenda *agenda, uint32_t at, int32_t edge)
-{
-    uint32_t spoke = (uint32_t)edge % WHEEL;
-    agenda->h.any[spoke / 64] |= UINT64_C(1) << spoke % 64;
-    ring_append(agenda, &agenda->h.wheel[spoke], at);
-}
-
-static void slot_insert(struct agenda *agenda, uint32_t at)
-{
-    int32_t edge = edge_of(&agenda->slot[at]);
-    ASSERT(edge >= agenda->h.now);
-    if (edge == agenda->h.now) {
-        open_insert(agenda, at);
-    } else if (edge - agenda->h.now < WHEEL) {
-        wheel_insert(agenda, at, edge);
+    int32_t edge = edge_of(slot);
+    ASSERT(edge >= agenda->now);
+    bool far = edge - agenda->now >= WHEEL;
+    uint32_t spoke = spoke_of(edge);
+    uint32_t at = bucket_add(agenda, far ? &agenda->far : &agenda->wheel[spoke], slot);
+    if (far) {
+        agenda->slot[at].how |= IS_FAR;
+        agenda->far_at = MIN(agenda->far_at, edge);
     } else {
-        ring_append(agenda, &agenda->h.far, at);
-        agenda->h.far_at = MIN(agenda->h.far_at, edge);
+        agenda->slot[at].how &= (uint8_t)~IS_FAR;
+        agenda->any[spoke / 64] |= UINT64_C(1) << spoke % 64;
     }
-}
-
-/* The far ring is looked through when its first comes within half a wheel. */
-static bool far_is_due(const struct head *h)
-{
-    return h->far && h->far_at - h->now < WHEEL / 2;
-}
-
-static void far_look_through(struct agenda *agenda)
-{
-    uint32_t far = agenda->h.far;
-    agenda->h.far = 0;
-    agenda->h.far_at = INT32_MAX;
-    if (far) agenda->slot[agenda->slot[far].prev].next = 0; /* open the ring */
-    while (far) {
-        uint32_t next = agenda->slot[far].next;
-        slot_insert(agenda, far);
-        far = next;
-    }
+    return at;
 }
 
 static int32_t far_first(const struct agenda *agenda)
 {
     int32_t first = INT32_MAX;
-    uint32_t at = agenda->h.far;
-    if (!at) return first;
-    do {
-        first = MIN(first, edge_of(&agenda->slot[at]));
-        at = agenda->slot[at].next;
-    } while (at != agenda->h.far);
+    struct walk walk = {0};
+    while (walk_on(agenda, &agenda->far, &walk))
+        for (; walk.at < walk.end; walk.at++)
+            if (agenda->slot[walk.at].seq) first = MIN(first, edge_of(&agenda->slot[walk.at]));
     return first;
 }
 
-static void slot_remove(struct agenda *agenda, uint32_t at)
+/* Its slot is dead from now on. */
+static void slot_kill(struct agenda *agenda, uint32_t at)
 {
     struct slot *slot = &agenda->slot[at];
     int32_t edge = edge_of(slot);
-    uint32_t spoke = (uint32_t)edge % WHEEL;
-    if (edge == agenda->h.now) {
-        ring_remove(agenda, &agenda->h.open[priority_of(slot)], at);
+    bool far = slot->how & IS_FAR;
+    slot->seq = 0;
+    if (far) {
+        agenda->far.live--;
+        if (edge == agenda->far_at) agenda->far_at = far_first(agenda);
         return;
     }
-    /* Within a wheel's length it may still stand in the far ring, which is looked through late. */
-    bool far = edge - agenda->h.now >= WHEEL || (agenda->h.far && agenda->h.far_at <= edge);
-    if (far) {
-        uint32_t look = agenda->h.far;
-        far = false;
-        do {
-            far = look == at;
-            look = agenda->slot[look].next;
-        } while (!far && look != agenda->h.far);
-    }
-    if (far) {
-        ring_remove(agenda, &agenda->h.far, at);
-        if (edge == agenda->h.far_at) agenda->h.far_at = far_first(agenda);
+    uint32_t spoke = spoke_of(edge);
+    if (--agenda->wheel[spoke].live == 0) agenda->any[spoke / 64] &= ~(UINT64_C(1) << spoke % 64);
+}
+
+/* Slots at the end of a bucket can be given out again, if no line knows them. */
+static void bucket_trim(struct agenda *agenda, struct bucket *bucket)
+{
+    if (bucket->live == 0) {
+        bucket_clear(agenda, bucket);
         return;
     }
-    ring_remove(agenda, &agenda->h.wheel[spoke], at);
-    if (!agenda->h.wheel[spoke]) agenda->h.any[spoke / 64] &= ~(UINT64_C(1) << spoke % 64);
+    uint32_t first = last_chunk(agenda, bucket) << agenda->shift;
+    while (bucket->end - 1 > first && !agenda->slot[bucket->end - 1].seq) {
+        bucket->end--;
+        agenda->used--;
+    }
+}
+
+/* --- owners --- */
+
+/* What holds this slot's number: its owner's head, or another slot of the owner. */
+static uint32_t *link_to(struct agenda *agenda, uint32_t who, uint32_t at)
+{
+    uint32_t *link = &agenda->mine[who];
+    while (*link != at) link = &agenda->slot[*link].mine;
+    return link;
+}
+
+/* --- the present minute --- */
+
+static void line_add(struct agenda *agenda, uint32_t at)
+{
+    const struct slot *slot = &agenda->slot[at];
+    struct line *line = &agenda->line[priority_of(slot)];
+    if (line->count == line->max) {
+        line->max = MAX(line->max * 2, 16U);
+        line->turn = mem_resize(line->turn, sizeof(struct turn) * line->max);
+    }
+    line->turn[line->count++] = (struct turn){at, slot->who};
+}
+
+static int turn_compare(const void *a, const void *b, void *slots)
+{
+    const struct turn *x = a, *y = b;
+    const struct slot *slot = slots;
+    return slot[x->slot].seq < slot[y->slot].seq ? -1 : 1;
+}
+
+static void line_sort(struct agenda *agenda, struct line *line)
+{
+    uint32_t i = 1;
+    while (i < line->count &&
+           agenda->slot[line->turn[i - 1].slot].seq < agenda->slot[line->turn[i].slot].seq)
+        i++;
+    if (i < line->count)
+        qsort_r(line->turn, line->count, sizeof(struct turn), turn_compare, agenda->slot);
+}
+
+/* The far ones are looked through when the first of them comes within half a wheel. */
+static void far_look_through(struct agenda *agenda)
+{
+    if (agenda->far_at - agenda->now >= WHEEL / 2) return;
+    struct bucket was = agenda->far;
+    agenda->far = (struct bucket){0};
+    agenda->far_at = INT32_MAX;
+    struct walk walk = {0};
+    while (walk_on(agenda, &was, &walk)) {
+        for (uint32_t at = walk.at; at < walk.end; at++) {
+            struct slot slot = agenda->slot[at];
+            if (!slot.seq) continue;
+            agenda->slot[at].seq = 0;
+            uint32_t put = slot_put(agenda, &slot); /* before the link is taken: slots may move */
+            *link_to(agenda, slot.who, at) = put;
+        }
+    }
+    was.live = 0;
+    bucket_clear(agenda, &was);
+}
+
+/* Make `at` the present minute; nothing may lie between. */
+static void go_to(struct agenda *agenda, int32_t at)
+{
+    for (int i = 0; i < PRIORITY_COUNT; i++) agenda->line[i].head = agenda->line[i].count = 0;
+    bucket_clear(agenda, present(agenda));
+    agenda->now = at;
+    far_look_through(agenda);
+    struct walk walk = {0};
+    while (walk_on(agenda, present(agenda), &walk))
+        for (; walk.at < walk.end; walk.at++)
+            if (agenda->slot[walk.at].seq) line_add(agenda, walk.at);
+    for (int i = 0; i < PRIORITY_COUNT; i++) line_sort(agenda, &agenda->line[i]);
+}
+
+/* The line whose head comes next; what was taken back meanwhile is passed over. */
+static struct line *line_next(struct agenda *agenda)
+{
+    for (int i = 0; i < PRIORITY_COUNT; i++) {
+        struct line *line = &agenda->line[i];
+        while (line->head < line->count && !agenda->slot[line->turn[line->head].slot].seq)
+            line->head++;
+        if (line->head < line->count) return line;
+    }
+    return NULL;
 }
 
 /* --- items --- */
@@ -265,47 +364,47 @@ static enum item_status status_of(const struct slot *slot)
     return slot->how & IN_PROGRESS ? ITEM_IN_PROGRESS : ITEM_PENDING;
 }
 
-static void mine_add(struct agenda *agenda, uint32_t at)
+/* One that is not there yet, with a new seq. */
+static void slot_add(struct agenda *agenda, const struct slot *slot)
 {
-    uint32_t *link = &agenda->mine[agenda->slot[at].who];
-    while (*link) link = &agenda->slot[*link].mine;
-    *link = at;
+    uint32_t at = slot_put(agenda, slot);
+    agenda->slot[at].mine = agenda->mine[slot->who];
+    agenda->mine[slot->who] = at;
+    if (edge_of(slot) == agenda->now) line_add(agenda, at);
+    agenda->count++;
 }
 
-static void mine_remove(struct agenda *agenda, uint32_t at)
+static void slot_end(struct agenda *agenda, uint32_t at)
 {
-    uint32_t *link = &agenda->mine[agenda->slot[at].who];
-    while (*link != at) link = &agenda->slot[*link].mine;
-    *link = agenda->slot[at].mine;
+    const struct slot *slot = &agenda->slot[at];
+    *link_to(agenda, slot->who, at) = slot->mine;
+    slot_kill(agenda, at);
+    agenda->count--;
 }
 
 uint32_t agenda_add(struct agenda *agenda, const struct item *item)
 {
-    ASSERT(item->who < agenda->h.owners && item->priority < PRIORITY_COUNT);
-    ASSERT(item->at >= agenda->h.now && item->at <= INT32_MAX - UINT16_MAX - WHEEL);
+    ASSERT(item->who < agenda->owners && item->priority < PRIORITY_COUNT);
+    ASSERT(item->at >= agenda->now && item->at <= AT_MAX);
     bool begun = item->status == ITEM_IN_PROGRESS;
-    ASSERT(begun ? item->at == agenda->h.now && item->minutes > 0 : item->status == ITEM_PENDING);
-    if (far_is_due(&agenda->h)) far_look_through(agenda);
-    uint32_t at = slot_take(agenda);
-    agenda->h.seq++;
-    ASSERT(agenda->h.seq != 0);
-    agenda->slot[at] = (struct slot){.at = item->at,
-                                     .who = item->who,
-                                     .seq = agenda->h.seq,
-                                     .data = item->data,
-                                     .minutes = item->minutes,
-                                     .kind = item->kind,
-                                     .how = (uint8_t)(item->priority | (begun ? IN_PROGRESS : 0))};
-    slot_insert(agenda, at);
-    mine_add(agenda, at);
-    agenda->h.count++;
-    return agenda->h.seq;
+    ASSERT(begun ? item->at == agenda->now && item->minutes > 0 : item->status == ITEM_PENDING);
+    agenda->seq++;
+    ASSERT(agenda->seq != 0);
+    struct slot slot = {.at = item->at,
+                        .who = item->who,
+                        .seq = agenda->seq,
+                        .data = item->data,
+                        .minutes = item->minutes,
+                        .kind = item->kind,
+                        .how = (uint8_t)(item->priority | (begun ? IN_PROGRESS : 0))};
+    slot_add(agenda, &slot);
+    return agenda->seq;
 }
 
 bool agenda_find_conflict(const struct agenda *agenda, uint32_t who, int32_t from, int32_t until,
                           struct item *item_out)
 {
-    ASSERT(who < agenda->h.owners);
+    ASSERT(who < agenda->owners);
     const struct slot *first = NULL;
     for (uint32_t at = agenda->mine[who]; at; at = agenda->slot[at].mine) {
         const struct slot *slot = &agenda->slot[at];
@@ -316,237 +415,255 @@ bool agenda_find_conflict(const struct agenda *agenda, uint32_t who, int32_t fro
     return first != NULL;
 }
 
-static void slot_end(struct agenda *agenda, uint32_t at)
+/* Written and read back: the dead are gone. */
+static void rebuild(struct agenda *agenda)
 {
-    mine_remove(agenda, at);
-    slot_give_back(agenda, at);
-    agenda->h.count--;
+    struct buf bytes;
+    buf_init(&bytes, SIZE_MAX);
+    agenda_write(agenda, &bytes);
+    struct str rest = buf_str(&bytes);
+    struct agenda *fresh = agenda_read(&rest, agenda->owners);
+    ASSERT(fresh);
+    struct agenda was = *agenda;
+    *agenda = *fresh;
+    *fresh = was;
+    agenda_free(fresh);
+    buf_release(&bytes);
 }
 
 bool agenda_cancel(struct agenda *agenda, uint32_t who, uint32_t seq, struct item *item_out)
 {
-    ASSERT(who < agenda->h.owners);
+    ASSERT(who < agenda->owners);
     uint32_t at = agenda->mine[who];
     while (at && agenda->slot[at].seq != seq) at = agenda->slot[at].mine;
     if (!at) return false;
-    *item_out = item_of(&agenda->slot[at], ITEM_CANCELLED);
-    slot_remove(agenda, at);
+    const struct slot *slot = &agenda->slot[at];
+    int32_t edge = edge_of(slot);
+    struct bucket *bucket = slot->how & IS_FAR ? &agenda->far : &agenda->wheel[spoke_of(edge)];
+    *item_out = item_of(slot, ITEM_CANCELLED);
     slot_end(agenda, at);
+    if (edge != agenda->now) bucket_trim(agenda, bucket); /* else a line knows the slot */
+    if (agenda->used / 2 > agenda->count + DEAD_MIN) rebuild(agenda);
     return true;
 }
 
 /* --- what comes next --- */
 
-/* The first minute after the present one that has a ring in the wheel, or INT32_MAX. */
-static int32_t wheel_next(const struct head *h)
+/* The first minute after the present one that has something in the wheel, or INT32_MAX. */
+static int32_t wheel_next(const struct agenda *agenda)
 {
-    uint32_t from = (uint32_t)(h->now + 1) % WHEEL;
+    uint32_t from = spoke_of(agenda->now + 1);
     for (uint32_t step = 0; step <= WORDS; step++) {
         uint32_t word = (from / 64 + step) % WORDS;
-        uint64_t bits = h->any[word];
+        uint64_t bits = agenda->any[word];
         if (step == 0) bits &= UINT64_MAX << from % 64;
         if (step == WORDS) bits &= ~(UINT64_MAX << from % 64);
         if (!bits) continue;
         uint32_t spoke = word * 64 + (uint32_t)__builtin_ctzll(bits);
-        return h->now + 1 + (int32_t)((spoke - from) % WHEEL);
+        return agenda->now + 1 + (int32_t)((spoke - from) % WHEEL);
     }
     return INT32_MAX;
 }
 
-static uint32_t open_first(const struct head *h)
-{
-    for (int i = 0; i < PRIORITY_COUNT; i++)
-        if (h->open[i]) return h->open[i];
-    return 0;
-}
-
 int32_t agenda_next_at(const struct agenda *agenda)
 {
-    if (open_first(&agenda->h)) return agenda->h.now;
-    return MIN(wheel_next(&agenda->h), agenda->h.far_at);
-}
-
-/*
- * In a large town a ring is in no cache, and of each slot only the one before knows where it is.
- * From both ends at once they come two at a time, and with them what taking them out will want.
- */
-static void ring_fetch(const struct agenda *agenda, uint32_t first)
-{
-    const struct slot *slots = agenda->slot;
-    uint32_t on = first, back = slots[first].prev;
-    for (;;) {
-        __builtin_prefetch(&agenda->mine[slots[on].who], 1);
-        __builtin_prefetch(&agenda->mine[slots[back].who], 1);
-        if (on == back || slots[on].next == back) return;
-        on = slots[on].next;
-        back = slots[back].prev;
-    }
-}
-
-/* Make `at` the present minute; nothing may lie between. */
-static void go_to(struct agenda *agenda, int32_t at)
-{
-    agenda->h.now = at;
-    if (far_is_due(&agenda->h)) far_look_through(agenda);
-    uint32_t spoke = (uint32_t)at % WHEEL;
-    uint32_t ring = agenda->h.wheel[spoke];
-    if (!ring) return;
-    agenda->h.wheel[spoke] = 0;
-    agenda->h.any[spoke / 64] &= ~(UINT64_C(1) << spoke % 64);
-    ring_fetch(agenda, ring);
-    agenda->slot[agenda->slot[ring].prev].next = 0;
-    while (ring) {
-        uint32_t next = agenda->slot[ring].next;
-        open_insert(agenda, ring);
-        ring = next;
-    }
+    if (agenda->wheel[spoke_of(agenda->now)].live) return agenda->now;
+    return MIN(wheel_next(agenda), agenda->far_at);
 }
 
 bool agenda_pop(struct agenda *agenda, int32_t until, struct item *item_out)
 {
-    ASSERT(until >= agenda->h.now);
-    uint32_t at;
-    while (!(at = open_first(&agenda->h))) {
-        int32_t next = MIN(wheel_next(&agenda->h), agenda->h.far_at);
-        if (next > until) {
-            go_to(agenda, until);
-            return false;
-        }
-        go_to(agenda, next);
+    ASSERT(until >= agenda->now);
+    while (!present(agenda)->live) {
+        int32_t next = agenda_next_at(agenda);
+        go_to(agenda, MIN(next, until));
+        if (next > until) return false;
     }
-    struct slot *slot = &agenda->slot[at];
-    bool starts = slot->minutes > 0 && !(slot->how & IN_PROGRESS);
-    *item_out = item_of(slot, starts ? ITEM_IN_PROGRESS : ITEM_COMPLETED);
-    ring_remove(agenda, &agenda->h.open[priority_of(slot)], at);
-    if (starts) {
-        slot->how |= IN_PROGRESS;
-        slot_insert(agenda, at);
-    } else {
+    struct line *line = line_next(agenda);
+    ASSERT(line);
+    uint32_t at = line->turn[line->head++].slot;
+    if (line->head + FETCH_AHEAD < line->count)
+        __builtin_prefetch(&agenda->mine[line->turn[line->head + FETCH_AHEAD].who], 1);
+    struct slot slot = agenda->slot[at];
+    bool starts = slot.minutes > 0 && !(slot.how & IN_PROGRESS);
+    *item_out = item_of(&slot, starts ? ITEM_IN_PROGRESS : ITEM_COMPLETED);
+    if (!starts) {
         slot_end(agenda, at);
+        return true;
     }
+    slot_kill(agenda, at);
+    slot.how |= IN_PROGRESS;
+    uint32_t end = slot_put(agenda, &slot);
+    *link_to(agenda, slot.who, at) = end;
     return true;
 }
 
 uint32_t agenda_ahead(const struct agenda *agenda, int steps)
 {
-    uint32_t first = open_first(&agenda->h), at = first;
-    while (first && --steps > 0) {
-        at = agenda->slot[at].next;
-        if (at == first) return NO_OWNER;
+    for (int i = 0; i < PRIORITY_COUNT; i++) {
+        const struct line *line = &agenda->line[i];
+        uint32_t at = line->head + (uint32_t)steps - 1;
+        if (line->head < line->count) return at < line->count ? line->turn[at].who : NO_OWNER;
     }
-    return first ? agenda->slot[at].who : NO_OWNER;
+    return NO_OWNER;
 }
 
 /* --- walks --- */
 
 void agenda_each_of(const struct agenda *agenda, uint32_t who, agenda_visit *visit, void *ctx)
 {
-    ASSERT(who < agenda->h.owners);
+    ASSERT(who < agenda->owners);
     for (uint32_t at = agenda->mine[who]; at; at = agenda->slot[at].mine) {
         struct item item = item_of(&agenda->slot[at], status_of(&agenda->slot[at]));
         if (!visit(&item, ctx)) return;
     }
 }
 
-struct found {
-    int32_t edge;
-    uint32_t at;
-};
-
-static int found_compare(const void *a, const void *b, void *slots)
+static int by_edge(const void *a, const void *b)
 {
-    const struct found *x = a, *y = b;
-    if (x->edge != y->edge) return x->edge < y->edge ? -1 : 1;
-    const struct slot *slot = slots, *first = &slot[x->at], *second = &slot[y->at];
-    if (priority_of(first) != priority_of(second))
-        return priority_of(first) < priority_of(second) ? -1 : 1;
-    return first->seq < second->seq ? -1 : 1;
+    const struct slot *x = a, *y = b;
+    if (edge_of(x) != edge_of(y)) return edge_of(x) < edge_of(y) ? -1 : 1;
+    if (priority_of(x) != priority_of(y)) return priority_of(x) < priority_of(y) ? -1 : 1;
+    return x->seq < y->seq ? -1 : 1;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    const struct slot *x = a, *y = b;
+    return x->seq < y->seq ? -1 : 1;
+}
+
+/* A copy of all that live; freed by the caller. */
+static struct slot *living(const struct agenda *agenda, int (*compare)(const void *, const void *))
+{
+    struct slot *slots = mem_alloc(sizeof(struct slot) * agenda->count);
+    uint32_t count = 0;
+    for (size_t at = 0; at < (size_t)agenda->chunks << agenda->shift; at++)
+        if (agenda->slot[at].seq) slots[count++] = agenda->slot[at];
+    ASSERT(count == agenda->count);
+    qsort(slots, count, sizeof(struct slot), compare);
+    return slots;
 }
 
 void agenda_each(const struct agenda *agenda, int32_t from, int32_t until, agenda_visit *visit,
                  void *ctx)
 {
-    struct found *found = mem_alloc(sizeof(*found) * (agenda->h.count + 1));
-    size_t count = 0;
-    for (uint32_t at = 1; at < agenda->h.slots; at++) {
-        if (agenda->slot[at].seq == 0) continue; /* free */
-        int32_t edge = edge_of(&agenda->slot[at]);
-        if (edge >= from && edge < until) found[count++] = (struct found){edge, at};
+    struct slot *slots = living(agenda, by_edge);
+    for (uint32_t i = 0; i < agenda->count; i++) {
+        if (edge_of(&slots[i]) < from) continue;
+        struct item item = item_of(&slots[i], status_of(&slots[i]));
+        if (edge_of(&slots[i]) >= until || !visit(&item, ctx)) break;
     }
-    qsort_r(found, count, sizeof(*found), found_compare, agenda->slot);
-    for (size_t i = 0; i < count; i++) {
-        const struct slot *slot = &agenda->slot[found[i].at];
-        struct item item = item_of(slot, status_of(slot));
-        if (!visit(&item, ctx)) break;
-    }
-    mem_free(found);
+    mem_free(slots);
 }
 
 /* --- checkpoints --- */
 
+/* Which slots and chunks there are is not part of it: equal agendas are equal bytes. */
+struct written {
+    int32_t now;
+    uint32_t count, seq;
+};
+
 void agenda_write(const struct agenda *agenda, struct buf *buf)
 {
-    buf_add(buf, &agenda->h, sizeof(agenda->h));
-    buf_add(buf, agenda->slot, sizeof(struct slot) * agenda->h.slots);
-    buf_add(buf, agenda->mine, sizeof(uint32_t) * agenda->h.owners);
+    struct written head = {agenda->now, agenda->count, agenda->seq};
+    buf_add(buf, &head, sizeof(head));
+    struct slot *slots = living(agenda, by_seq);
+    for (uint32_t i = 0; i < agenda->count; i++) {
+        slots[i].mine = 0;
+        slots[i].how &= (uint8_t)~IS_FAR;
+    }
+    if (agenda->count) buf_add(buf, slots, sizeof(struct slot) * agenda->count);
+    mem_free(slots);
 }
 
-struct agenda *agenda_read(struct str *bytes)
+static bool slot_fits(const struct agenda *agenda, const struct slot *slot, uint32_t after_seq)
 {
-    struct agenda *agenda = NEW(struct agenda);
-    bool fine = bytes_take(bytes, &agenda->h, sizeof(agenda->h)) && agenda->h.owners > 0 &&
-                agenda->h.slots >= SLOTS_FIRST &&
-                agenda->h.slots <= bytes->len / sizeof(struct slot) &&
-                agenda->h.owners <= bytes->len / sizeof(uint32_t);
-    if (fine) {
-        agenda->slot = mem_alloc(sizeof(struct slot) * agenda->h.slots);
-        agenda->mine = mem_alloc(sizeof(uint32_t) * agenda->h.owners);
-        fine = bytes_take(bytes, agenda->slot, sizeof(struct slot) * agenda->h.slots) &&
-               bytes_take(bytes, agenda->mine, sizeof(uint32_t) * agenda->h.owners);
+    return slot->at >= 0 && slot->at <= AT_MAX && edge_of(slot) >= agenda->now &&
+           slot->who < agenda->owners && slot->seq > after_seq && slot->seq <= agenda->seq &&
+           slot->mine == 0 && (slot->how & ~IN_PROGRESS) < PRIORITY_COUNT &&
+           (slot->minutes > 0 || !(slot->how & IN_PROGRESS));
+}
+
+struct agenda *agenda_read(struct str *bytes, uint32_t owners)
+{
+    struct written head;
+    if (!bytes_take(bytes, &head, sizeof(head)) || head.now < 0 || head.now > AT_MAX) return NULL;
+    struct agenda *agenda = agenda_new(owners, head.now);
+    agenda->seq = head.seq;
+    struct slot slot = {0};
+    for (uint32_t i = 0; i < head.count; i++) {
+        uint32_t after_seq = slot.seq;
+        if (!bytes_take(bytes, &slot, sizeof(slot)) || !slot_fits(agenda, &slot, after_seq)) {
+            agenda_free(agenda);
+            return NULL;
+        }
+        slot_add(agenda, &slot);
     }
-    if (fine) return agenda;
-    agenda_free(agenda);
-    return NULL;
+    return agenda;
 }
 
 size_t agenda_bytes(const struct agenda *agenda)
 {
-    return sizeof(*agenda) + sizeof(struct slot) * agenda->h.slots +
-           sizeof(uint32_t) * agenda->h.owners;
+    size_t bytes = sizeof(*agenda) + sizeof(uint32_t) * agenda->owners;
+    bytes += (sizeof(uint32_t) + (sizeof(struct slot) << agenda->shift)) * agenda->chunks;
+    for (int i = 0; i < PRIORITY_COUNT; i++) bytes += sizeof(struct turn) * agenda->line[i].max;
+    return bytes;
 }
 
-/* How many stand in a ring; asserts that all are at the right edge. */
-static uint32_t ring_check(const struct agenda *agenda, uint32_t first, int32_t edge)
+/* How many slots it has given out; asserts that the living ones belong here. */
+static uint32_t bucket_check(const struct agenda *agenda, const struct bucket *bucket, int32_t edge)
 {
-    uint32_t count = 0, at = first;
-    if (!first) return 0;
-    do {
-        const struct slot *slot = &agenda->slot[at];
-        ASSERT(agenda->slot[slot->next].prev == at);
-        ASSERT(edge == INT32_MAX ? edge_of(slot) >= agenda->h.far_at : edge_of(slot) == edge);
-        at = slot->next;
-        count++;
-    } while (at != first);
-    return count;
+    uint32_t used = 0, live = 0;
+    struct walk walk = {0};
+    while (walk_on(agenda, bucket, &walk)) {
+        used += walk.end - walk.at;
+        for (; walk.at < walk.end; walk.at++) {
+            const struct slot *slot = &agenda->slot[walk.at];
+            if (!slot->seq) continue;
+            live++;
+            ASSERT(!(slot->how & IS_FAR) == (edge != INT32_MAX));
+            ASSERT(edge == INT32_MAX ? edge_of(slot) >= agenda->far_at : edge_of(slot) == edge);
+        }
+    }
+    ASSERT(live == bucket->live);
+    return used;
+}
+
+static void line_check(const struct agenda *agenda, const struct line *line)
+{
+    uint32_t before = 0;
+    for (uint32_t i = line->head; i < line->count; i++) {
+        const struct slot *slot = &agenda->slot[line->turn[i].slot];
+        if (!slot->seq) continue;
+        ASSERT(slot->who == line->turn[i].who && edge_of(slot) == agenda->now);
+        ASSERT(&agenda->line[priority_of(slot)] == line && slot->seq > before);
+        before = slot->seq;
+    }
 }
 
 void agenda_check(const struct agenda *agenda)
 {
-    const struct head *h = &agenda->h;
-    uint32_t count = ring_check(agenda, h->far, INT32_MAX);
-    for (int i = 0; i < PRIORITY_COUNT; i++) count += ring_check(agenda, h->open[i], h->now);
+    uint32_t used = bucket_check(agenda, &agenda->far, INT32_MAX), live = agenda->far.live;
+    ASSERT((live > 0) == (agenda->far_at != INT32_MAX));
     for (uint32_t spoke = 0; spoke < WHEEL; spoke++) {
-        ASSERT(!h->wheel[spoke] == !(h->any[spoke / 64] >> spoke % 64 & 1));
-        int32_t edge = h->now + (int32_t)((spoke - (uint32_t)h->now % WHEEL) % WHEEL);
-        count += ring_check(agenda, h->wheel[spoke], edge);
+        const struct bucket *bucket = &agenda->wheel[spoke];
+        ASSERT(!bucket->live == !(agenda->any[spoke / 64] >> spoke % 64 & 1));
+        int32_t edge = agenda->now + (int32_t)((spoke - spoke_of(agenda->now)) % WHEEL);
+        used += bucket_check(agenda, bucket, edge);
+        live += bucket->live;
     }
-    ASSERT(count == h->count);
+    ASSERT(used == agenda->used && live == agenda->count);
+    for (int i = 0; i < PRIORITY_COUNT; i++) line_check(agenda, &agenda->line[i]);
     uint32_t owned = 0;
-    for (uint32_t who = 0; who < h->owners; who++) {
+    for (uint32_t who = 0; who < agenda->owners; who++) {
+        uint32_t after = UINT32_MAX;
         for (uint32_t at = agenda->mine[who]; at; at = agenda->slot[at].mine) {
-            ASSERT(agenda->slot[at].who == who);
+            ASSERT(agenda->slot[at].who == who && agenda->slot[at].seq < after);
+            after = agenda->slot[at].seq;
             owned++;
         }
     }
-    ASSERT(owned == count);
+    ASSERT(owned == live);
 }

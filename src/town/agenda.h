@@ -9,9 +9,9 @@
  * nothing here is ever ordered by address or by a hash.
  *
  * Minutes are whole and most things happen within two days, so the queue is a
- * wheel of minutes, each with a list, and a bitmap of those that have any:
+ * wheel of minutes, each with a bucket, and a bitmap of those that have any:
  * insertion, cancellation and removal take constant time. What lies beyond the
- * wheel waits in a list of its own, which is looked through when the wheel has
+ * wheel waits in a bucket of its own, which is looked through when the wheel has
  * turned once. (Varghese & Lauck, "Hashed and Hierarchical Timing Wheels",
  * SOSP 1987, scheme 4 with overflow.) Items of one resident are chained too:
  * nobody can be planned into two things at once, and plans can be read and
@@ -88,7 +88,7 @@ uint32_t agenda_ahead(const struct agenda *agenda, int steps);
 
 /* Called for each item; false ends the walk. */
 typedef bool agenda_visit(const struct item *item, void *ctx);
-/* Those of `who`, in the order of their insertion. */
+/* Those of `who`, the newest first. */
 void agenda_each_of(const struct agenda *agenda, uint32_t who, agenda_visit *visit, void *ctx);
 /* Those with a start or end in [from, until), by minute; within one by priority and seq. */
 void agenda_each(const struct agenda *agenda, int32_t from, int32_t until, agenda_visit *visit,
@@ -96,8 +96,8 @@ void agenda_each(const struct agenda *agenda, int32_t from, int32_t until, agend
 
 /* The whole of it as bytes, the same for the same agenda; and back. */
 void agenda_write(const struct agenda *agenda, struct buf *buf);
-/* NULL: the bytes are not those of an agenda. */
-struct agenda *agenda_read(struct str *bytes);
+/* For `owners` as before. NULL: the bytes are not those of an agenda. */
+struct agenda *agenda_read(struct str *bytes, uint32_t owners);
 
 size_t agenda_bytes(const struct agenda *agenda); /* of memory */
 void agenda_check(const struct agenda *agenda);   /* asserts its invariants */

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "town/internal.h"
 
-enum { CHECKPOINT_VERSION = 1 };
+enum { CHECKPOINT_VERSION = 2 };
 
 struct checkpoint {
     char magic[8];
@@ -132,7 +132,7 @@ static bool quarter_read(struct quarter *quarter, struct str *bytes)
             return false;
     }
     places_index(places);
-    quarter->agenda = agenda_read(bytes);
+    quarter->agenda = agenda_read(bytes, head.count);
     return quarter->agenda && agenda_count(quarter->agenda) >= head.count;
 }
 
@@ -200,6 +200,7 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
 uint64_t town_hash(const struct town *town)
 {
     struct checkpoint head = head_of(town);
+    head.version = 0; /* how it is written is not what it is */
     uint64_t hash = mix(0, &head, sizeof(head));
     hash = mix(hash, town->feed.post, sizeof(struct wire_post) * town->feed.slots);
     for (uint32_t i = 0; i < town->quarters; i++) {

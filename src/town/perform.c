@@ -607,7 +607,7 @@ static void read_from(struct quarter *quarter, uint32_t local, uint32_t who)
     if (will_answer(quarter, local, who)) write_to(quarter, local, who, true);
 }
 
-/* Whoever made the phone buzz comes first, then others who wait. */
+/* Whoever made the phone buzz comes first, then others who wait, the newest on top. */
 static void end_check(struct quarter *quarter, uint32_t local)
 {
     struct resident *me = resident_at(quarter, local);

@@ -179,7 +179,7 @@ static void an_agenda_read_back_goes_on_in_the_same_order(void **state)
     buf_init(&bytes, 1 << 20);
     agenda_write(agenda, &bytes);
     struct str rest = buf_str(&bytes);
-    struct agenda *again = agenda_read(&rest);
+    struct agenda *again = agenda_read(&rest, OWNERS);
     assert_non_null(again);
     assert_int_equal(rest.len, 0);
     agenda_check(again);
@@ -192,7 +192,7 @@ static void an_agenda_read_back_goes_on_in_the_same_order(void **state)
     agenda_free(again);
     for (size_t cut = 0; cut < bytes.len; cut += 1 + bytes.len / 50) {
         rest = (struct str){bytes.at, cut};
-        assert_null(agenda_read(&rest));
+        assert_null(agenda_read(&rest, OWNERS));
     }
     buf_release(&bytes);
     agenda_free(agenda);
