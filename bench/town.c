@@ -71,11 +71,7 @@ static int64_t rss_bytes(void)
 
 static void run_one(struct run *run, const struct town_runner *runner)
 {
-    struct town_settings settings = town_settings_default(run->towns + 1);
-    settings.memory_slots = 16;
-    settings.relation_slots = 10;
-    settings.feed_slots = 16384;
-    settings.keep_effects = 0;
+    struct town_settings settings = town_settings_large(run->towns + 1);
     int64_t rss_before = run->towns == 0 ? rss_bytes() : 0;
     struct town *town = town_found(&settings, (uint32_t)run->residents);
     int32_t warm = TOWN_START_MIN + (int32_t)run->warm_hours * MINUTES_PER_HOUR;

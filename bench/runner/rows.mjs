@@ -651,14 +651,14 @@ const gateway = {
 
 const ns = 'ns CPU';
 
-// Few hours in the middle of a morning, when more is decided than in any other: the rate of whole days
-// is higher. Sizes have the same settings, so that they differ in nothing else.
+// A whole day, because more is decided in the morning than at night. Sizes have the same settings, so that
+// they differ in nothing else.
 const town = {
   name: 'town',
   lines: [
     {
       key: 'cpu',
-      work: 'a decision in a town of 1,000,000 residents, 2 threads, 09:00 to 12:00',
+      work: 'a decision in a town of 1,000,000 residents, 2 threads, a whole day',
       aim: '–',
       unit: ns,
       against: '–',
@@ -667,10 +667,10 @@ const town = {
     {
       key: 'rate',
       work: 'the same: simulated days an hour',
-      aim: '–',
+      aim: '≥ 100/h',
       unit: '/h',
       against: '–',
-      judge: forComparison,
+      judge: atLeast(100),
     },
     {
       key: 'memory',
@@ -684,7 +684,7 @@ const town = {
   prepare: async () => ({}),
   async once(ctx) {
     const residents = ctx.size.townMost;
-    const result = await ctx.town('run', { residents, threads: 2, warmHours: 1, hours: 3 });
+    const result = await ctx.town('run', { residents, threads: 2, warmHours: 1, hours: 24 });
     return {
       cpu: { measured: result.cpu_ns_per_decision },
       rate: { measured: result.days_per_hour },

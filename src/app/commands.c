@@ -237,11 +237,12 @@ const struct command commands[] = {
                "  --residents N    1 to 4000000; 100\n"
                "  --days D         24 hours each, from 08:00 of day 1; 1 to 36500; 7\n"
                "  --seed S         0 to 2^64 - 1; 1\n"
-               "  --memory-slots N, --relation-slots N, --feed-slots N, --keep-effects 0|1\n"
-               "                   what a resident can remember (8 to 240) and whom it can know\n"
+               "  --memory-slots N, --relation-slots N, --feed-slots N, --keep-effects 0|1,\n"
+               "  --mail-minutes N what a resident can remember (8 to 240) and whom it can know\n"
                "                   (4 to 240), posts the phone remembers (a power of two, 64 to\n"
-               "                   1048576), whether messages are looked at one by one. Up to\n"
-               "                   10,000 residents: 120, 64, 4096, 1; more: 16, 10, 16384, 0,\n"
+               "                   1048576), whether messages are looked at one by one, every how\n"
+               "                   many minutes phones fetch (a divisor of 60). Up to 10,000\n"
+               "                   residents: 120, 64, 4096, 1, 1; more: 16, 10, 16384, 0, 15,\n"
                "                   which is about 1 kB a resident\n"
                "  --openness N, --conscientiousness N, --extraversion N, --agreeableness N,\n"
                "  --neuroticism N  added to everybody's trait; -100 to 100; 0\n"
@@ -261,7 +262,8 @@ const struct command commands[] = {
                "the town), or the replay differs; 2 for wrong usage, a wrong setting or FILE.\n",
      .flags = "yes",
      .values = "step as until report threads mind residents days seed memory-slots relation-slots "
-               "feed-slots keep-effects openness conscientiousness extraversion agreeableness "
+               "feed-slots keep-effects mail-minutes openness conscientiousness extraversion "
+               "agreeableness "
                "neuroticism",
      .run = run_town,
      .vets = true},

@@ -24,7 +24,7 @@ struct checkpoint {
 };
 
 struct quarter_head {
-    uint32_t count, places, seats, questions, asked, pad;
+    uint32_t count, places, seats, questions, asked, mails;
     uint64_t effect_count, effect_hash;
     struct town_tally tally;
 };
@@ -55,7 +55,7 @@ struct run {
     void *at;
     size_t bytes;
 };
-enum { RUNS = 7 };
+enum { RUNS = 8 };
 
 static void runs_of(const struct quarter *quarter, struct run runs[RUNS])
 {
@@ -70,6 +70,7 @@ static void runs_of(const struct quarter *quarter, struct run runs[RUNS])
         (struct run){quarter->relation, sizeof(struct relation) * count * settings->relation_slots};
     runs[5] = (struct run){quarter->thing, sizeof(struct thing) * count * THINGS_MAX};
     runs[6] = (struct run){quarter->question, sizeof(struct question) * quarter->questions};
+    runs[7] = (struct run){quarter->mail, sizeof(struct mail) * quarter->mails};
 }
 
 static void quarter_write(const struct quarter *quarter, struct buf *buf)
@@ -79,6 +80,7 @@ static void quarter_write(const struct quarter *quarter, struct buf *buf)
                                 .seats = quarter->places.seat_count,
                                 .questions = quarter->questions,
                                 .asked = quarter->asked,
+                                .mails = quarter->mails,
                                 .effect_count = quarter->effect_count,
                                 .effect_hash = quarter->effect_hash,
                                 .tally = quarter->tally};
@@ -106,7 +108,8 @@ static bool quarter_read(struct quarter *quarter, struct str *bytes)
     if (!bytes_take(bytes, &head, sizeof(head))) return false;
     const struct town_settings *settings = quarter->settings;
     bool fits = head.count == quarter->count && head.places > 0 && head.places <= PLACES_MAX &&
-                head.seats <= bytes->len / sizeof(uint32_t) && head.questions <= head.count;
+                head.seats <= bytes->len / sizeof(uint32_t) && head.questions <= head.count &&
+                head.mails <= bytes->len / sizeof(struct mail);
     if (!fits) return false;
     struct places *places = &quarter->places;
     *places = (struct places){.count = head.places, .seat_count = head.seats};
@@ -118,6 +121,8 @@ static bool quarter_read(struct quarter *quarter, struct str *bytes)
     quarter->thing = mem_alloc(sizeof(struct thing) * head.count * THINGS_MAX);
     quarter->questions = quarter->questions_max = head.questions;
     quarter->question = mem_alloc(sizeof(struct question) * head.questions);
+    quarter->mails = quarter->mails_max = head.mails;
+    quarter->mail = mem_alloc(sizeof(struct mail) * head.mails);
     quarter->asked = head.asked;
     quarter->effect_count = head.effect_count;
     quarter->effect_hash = head.effect_hash;

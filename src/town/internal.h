@@ -8,7 +8,7 @@
  *   town.c     quarters together: sky, phone, minutes
  *   checkpoint.c  all of it to bytes and back
  *
- * While a minute runs, a quarter changes nothing but itself and reads nothing but
+ * While a round runs, a quarter changes nothing but itself and reads nothing but
  * itself, the sky and the feed; what concerns others is put into its mail.
  */
 #pragma once
@@ -31,7 +31,7 @@ struct mail {
     uint8_t pad;
 };
 
-/* What all quarters see and none changes while a minute runs. */
+/* What all quarters see and none changes while a round runs. */
 struct feed {
     struct wire_post *post; /* owned; slots */
     uint32_t slots, head;   /* newest serial */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * town/town.c: the quarters together: minutes, the sky, the phone.
+ * town/town.c: the quarters together: rounds, the sky, the phone.
  *
- * A minute: the sky, if an hour begins; every quarter, on whatever threads; then,
- * on one, the mail of all quarters in their order. With one quarter minutes in
- * which nothing is due are not even looked at.
+ * A round: the sky, if an hour begins; every quarter, on whatever threads; then,
+ * on one, the mail of all quarters in their order. Rounds begin at multiples of
+ * `mail_minutes`, so none crosses an hour; one may be lived in parts, and what is
+ * written waits for its end. Minutes in which nothing is due are not looked at.
  */
 #include "town/town.h"
 
@@ -20,7 +21,19 @@ struct town_settings town_settings_default(uint64_t seed)
                                   .keep_effects = 1,
                                   .ask_share = 0,
                                   .asks_a_day = 24,
-                                  .answer_minutes = 5};
+                                  .answer_minutes = 5,
+                                  .mail_minutes = 1};
+}
+
+struct town_settings town_settings_large(uint64_t seed)
+{
+    struct town_settings settings = town_settings_default(seed);
+    settings.memory_slots = 16;
+    settings.relation_slots = 10;
+    settings.feed_slots = 16384;
+    settings.keep_effects = 0;
+    settings.mail_minutes = 15;
+    return settings;
 }
 
 bool town_settings_fit(const struct town_settings *settings)
@@ -30,7 +43,8 @@ bool town_settings_fit(const struct town_settings *settings)
            settings->memory_slots >= MEMORY_SLOTS_MIN &&
            settings->memory_slots <= MEMORY_SLOTS_MAX && settings->relation_slots >= 4 &&
            settings->relation_slots <= MEMORY_SLOTS_MAX && settings->ask_share <= 100 &&
-           settings->keep_effects <= 1 && settings->late <= 1;
+           settings->keep_effects <= 1 && settings->late <= 1 && settings->mail_minutes > 0 &&
+           MINUTES_PER_HOUR % settings->mail_minutes == 0;
 }
 
 void quarter_join(struct town *town, uint32_t number)
@@ -224,11 +238,20 @@ int32_t town_now(const struct town *town)
     return town->now;
 }
 
+/* The last minute of the round that `at` is in. */
+static int32_t round_end(const struct town *town, int32_t at)
+{
+    int32_t minutes = town->settings.mail_minutes;
+    return at - at % minutes + minutes - 1;
+}
+
 int32_t town_next_at(const struct town *town)
 {
-    int32_t next = INT32_MAX;
-    for (uint32_t i = 0; i < town->quarters && next > town->now; i++)
+    int32_t next = INT32_MAX, delivery = round_end(town, town->now);
+    for (uint32_t i = 0; i < town->quarters && next > town->now; i++) {
         next = MIN(next, agenda_next_at(town->quarter[i].agenda));
+        if (town->quarter[i].mails) next = MIN(next, delivery);
+    }
     return next;
 }
 
@@ -245,40 +268,39 @@ static void hours_pass(struct town *town, int32_t until)
     }
 }
 
-struct minute {
+struct round {
     struct town *town;
-    int32_t at;
+    int32_t until;
 };
 
 static void run_quarter(void *ctx, uint32_t number)
 {
-    const struct minute *minute = ctx;
-    quarter_run(&minute->town->quarter[number], minute->at);
+    const struct round *round = ctx;
+    quarter_run(&round->town->quarter[number], round->until);
 }
 
-static void run_minute(struct town *town, int32_t at, const struct town_runner *runner)
+/* Up to and including minute `until`, which lies in the round in which something is due next. */
+static void run_round(struct town *town, int32_t until, const struct town_runner *runner)
 {
-    town->now = at;
-    hours_pass(town, at);
-    struct minute minute = {town, at};
+    town->now = until;
+    hours_pass(town, until);
+    struct round round = {town, until};
     if (runner && town->quarters > 1) {
-        runner->run(runner->ctx, town->quarters, run_quarter, &minute);
+        runner->run(runner->ctx, town->quarters, run_quarter, &round);
     } else {
-        for (uint32_t i = 0; i < town->quarters; i++) run_quarter(&minute, i);
+        for (uint32_t i = 0; i < town->quarters; i++) run_quarter(&round, i);
     }
+    if (until < round_end(town, until)) return;
     for (uint32_t i = 0; i < town->quarters; i++) mail_deliver(town, &town->quarter[i]);
 }
 
 void town_advance(struct town *town, int32_t until, const struct town_runner *runner)
 {
     ASSERT(until >= town->now && until <= TOWN_END_MIN);
-    for (;;) {
-        int32_t next = town_next_at(town);
-        if (next > until) break;
-        run_minute(town, next, runner);
-        if (town_next_at(town) > until) break;
-    }
-    if (town->now < until) run_minute(town, until, NULL);
+    int32_t next;
+    while ((next = town_next_at(town)) <= until)
+        run_round(town, MIN(round_end(town, next), until), runner);
+    if (town->now < until) run_round(town, until, NULL);
 }
 
 /* --- effects --- */
@@ -608,7 +630,7 @@ void town_check(const struct town *town)
 {
     for (uint32_t i = 0; i < town->quarters; i++) {
         quarter_check(&town->quarter[i]);
-        ASSERT(town->quarter[i].mails == 0);
+        ASSERT(town->quarter[i].mails == 0 || town->now < round_end(town, town->now));
     }
     for (uint32_t i = 0; i < town->feed.slots; i++)
         ASSERT(town->feed.post[i].serial == 0 || town->feed.post[i].serial % town->feed.slots == i);

@@ -19,8 +19,9 @@
  *
  * A town has quarters. Residents live, work and meet within theirs, in the total
  * order of its agenda; quarters share the sky and the phone: posts, likes and
- * messages travel between them at the end of each minute, in the order of the
- * quarters. So quarters can be run by different threads and nobody can tell.
+ * messages, to neighbours too, travel at the end of each round of `mail_minutes`,
+ * in the order of the quarters. So quarters can be run by different threads and
+ * nobody can tell.
  *
  * One thread at a time but for the runner of town_advance().
  */
@@ -53,11 +54,19 @@ struct town_settings {
     uint8_t ask_share;       /* per cent of free decisions that go to a model; 0: rule mind alone */
     uint16_t asks_a_day;     /* at most so many questions a resident and day */
     uint16_t answer_minutes; /* game minutes after which the rule mind answers for the model */
-    uint8_t late;   /* 1: who got no answer in time waits ten minutes; 0: the rule mind's */
-    uint8_t pad[3]; /* 0: settings are hashed as they stand */
+    uint8_t late;         /* 1: who got no answer in time waits ten minutes; 0: the rule mind's */
+    uint8_t mail_minutes; /* phones fetch what others wrote every so many minutes; divides 60 */
+    uint8_t pad[2];       /* 0: settings are hashed as they stand */
 };
 /* For a small town with an audience. */
 struct town_settings town_settings_default(uint64_t seed);
+/*
+ * For a large one without: about 1 kB a resident, and phones fetch every fifteen minutes. Until
+ * then a quarter needs no other, so it can be run for a quarter of an hour while its residents are
+ * in the processor's cache (the lookahead of conservative parallel simulation: Fujimoto, "Parallel
+ * discrete event simulation", CACM 33(10), 1990).
+ */
+struct town_settings town_settings_large(uint64_t seed);
 
 struct resident_draft {
     uint16_t home, work; /* places of its quarter; `work` may be NOWHERE */

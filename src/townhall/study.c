@@ -19,21 +19,23 @@ enum {
     OPTION_RELATIONS,
     OPTION_FEED,
     OPTION_EFFECTS,
+    OPTION_MAIL,
     OPTION_TRAIT, /* the first of TRAIT_COUNT */
 };
 
 const struct study_option study_options[STUDY_OPTIONS] = {
-    [OPTION_RESIDENTS] = {"residents", 1, TOWN_RESIDENTS_MAX, false},
-    [OPTION_DAYS] = {"days", 1, STUDY_DAYS_MAX, false},
-    [OPTION_MEMORY] = {"memory_slots", MEMORY_SLOTS_MIN, MEMORY_SLOTS_MAX, false},
-    [OPTION_RELATIONS] = {"relation_slots", 4, MEMORY_SLOTS_MAX, false},
-    [OPTION_FEED] = {"feed_slots", 64, 1 << 20, true},
-    [OPTION_EFFECTS] = {"keep_effects", 0, 1, false},
-    [OPTION_TRAIT + OPENNESS] = {"openness", -100, 100, false},
-    [OPTION_TRAIT + CONSCIENTIOUSNESS] = {"conscientiousness", -100, 100, false},
-    [OPTION_TRAIT + EXTRAVERSION] = {"extraversion", -100, 100, false},
-    [OPTION_TRAIT + AGREEABLENESS] = {"agreeableness", -100, 100, false},
-    [OPTION_TRAIT + NEUROTICISM] = {"neuroticism", -100, 100, false},
+    [OPTION_RESIDENTS] = {"residents", 1, TOWN_RESIDENTS_MAX, ANY_NUMBER},
+    [OPTION_DAYS] = {"days", 1, STUDY_DAYS_MAX, ANY_NUMBER},
+    [OPTION_MEMORY] = {"memory_slots", MEMORY_SLOTS_MIN, MEMORY_SLOTS_MAX, ANY_NUMBER},
+    [OPTION_RELATIONS] = {"relation_slots", 4, MEMORY_SLOTS_MAX, ANY_NUMBER},
+    [OPTION_FEED] = {"feed_slots", 64, 1 << 20, POWER_OF_TWO},
+    [OPTION_EFFECTS] = {"keep_effects", 0, 1, ANY_NUMBER},
+    [OPTION_MAIL] = {"mail_minutes", 1, 60, DIVIDES_60},
+    [OPTION_TRAIT + OPENNESS] = {"openness", -100, 100, ANY_NUMBER},
+    [OPTION_TRAIT + CONSCIENTIOUSNESS] = {"conscientiousness", -100, 100, ANY_NUMBER},
+    [OPTION_TRAIT + EXTRAVERSION] = {"extraversion", -100, 100, ANY_NUMBER},
+    [OPTION_TRAIT + AGREEABLENESS] = {"agreeableness", -100, 100, ANY_NUMBER},
+    [OPTION_TRAIT + NEUROTICISM] = {"neuroticism", -100, 100, ANY_NUMBER},
 };
 
 int study_option_find(struct str name)
@@ -47,11 +49,13 @@ enum err study_choose(struct study_choices *choices, int option, int64_t value, 
 {
     ASSERT(option >= 0 && option < STUDY_OPTIONS);
     const struct study_option *row = &study_options[option];
+    static const char *const kinds[] = {"a whole number", "a power of two", "a divisor of 60"};
     bool fits = value >= row->least && value <= row->most;
-    if (!fits || (row->power_of_two && (value & (value - 1)) != 0))
+    if (row->kind == POWER_OF_TWO) fits = fits && (value & (value - 1)) == 0;
+    if (row->kind == DIVIDES_60) fits = fits && 60 % value == 0;
+    if (!fits)
         return why_set(why, ERR_INVALID, "%s is %lld; allowed: %s from %d to %d", row->name,
-                       (long long)value, row->power_of_two ? "a power of two" : "a whole number",
-                       row->least, row->most);
+                       (long long)value, kinds[row->kind], row->least, row->most);
     choices->value[option] = (int32_t)value;
     choices->given[option] = true;
     return OK;
@@ -61,19 +65,16 @@ struct study_plan study_plan(uint64_t seed, const struct study_choices *choices)
 {
     const int32_t *value = choices->value;
     const bool *given = choices->given;
-    struct study_plan plan = {.town = town_settings_default(seed)};
-    plan.residents = given[OPTION_RESIDENTS] ? (uint32_t)value[OPTION_RESIDENTS] : 100;
-    plan.days = given[OPTION_DAYS] ? (uint32_t)value[OPTION_DAYS] : 7;
-    if (plan.residents > STUDY_AUDIENCE_MAX) {
-        plan.town.memory_slots = 16;
-        plan.town.relation_slots = 10;
-        plan.town.feed_slots = 16384;
-        plan.town.keep_effects = 0;
-    }
+    struct study_plan plan = {.residents = 100, .days = 7};
+    if (given[OPTION_RESIDENTS]) plan.residents = (uint32_t)value[OPTION_RESIDENTS];
+    if (given[OPTION_DAYS]) plan.days = (uint32_t)value[OPTION_DAYS];
+    plan.town = plan.residents > STUDY_AUDIENCE_MAX ? town_settings_large(seed)
+                                                    : town_settings_default(seed);
     if (given[OPTION_MEMORY]) plan.town.memory_slots = (uint8_t)value[OPTION_MEMORY];
     if (given[OPTION_RELATIONS]) plan.town.relation_slots = (uint8_t)value[OPTION_RELATIONS];
     if (given[OPTION_FEED]) plan.town.feed_slots = (uint32_t)value[OPTION_FEED];
     if (given[OPTION_EFFECTS]) plan.town.keep_effects = (uint8_t)value[OPTION_EFFECTS];
+    if (given[OPTION_MAIL]) plan.town.mail_minutes = (uint8_t)value[OPTION_MAIL];
     for (int i = 0; i < TRAIT_COUNT; i++)
         if (given[OPTION_TRAIT + i]) plan.trait_mean[i] = (int8_t)value[OPTION_TRAIT + i];
     return plan;
@@ -88,6 +89,7 @@ int32_t study_chosen(const struct study_plan *plan, int option)
     case OPTION_RELATIONS: return plan->town.relation_slots;
     case OPTION_FEED: return (int32_t)plan->town.feed_slots;
     case OPTION_EFFECTS: return plan->town.keep_effects;
+    case OPTION_MAIL: return plan->town.mail_minutes;
     }
     ASSERT(option >= OPTION_TRAIT && option < STUDY_OPTIONS);
     return plan->trait_mean[option - OPTION_TRAIT];

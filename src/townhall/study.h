@@ -30,12 +30,13 @@ struct study_plan {
 };
 
 /* What can be chosen, by name: the command line and experiment files share the table. */
+enum study_number { ANY_NUMBER, POWER_OF_TWO, DIVIDES_60 };
 struct study_option {
     const char *name; /* "memory_slots" */
     int32_t least, most;
-    bool power_of_two;
+    enum study_number kind;
 };
-enum { STUDY_OPTIONS = 11 };
+enum { STUDY_OPTIONS = 12 };
 extern const struct study_option study_options[STUDY_OPTIONS];
 /* Its number, or -1: there is none of that name. */
 int study_option_find(struct str name);
@@ -53,7 +54,8 @@ MUST_USE enum err study_choose(struct study_choices *choices, int option, int64_
  * 100 residents for 7 days unless chosen otherwise. The one rule of sizes: up to STUDY_AUDIENCE_MAX
  * residents have the memories (120), ties (64) and phone (4,096 posts) of a town with an audience,
  * and its effects are looked at; more have 16, 10 and 16,384, and effects are only counted and
- * hashed: about 1 kB a resident. Then what was chosen.
+ * hashed: about 1 kB a resident; and phones fetch every fifteen minutes, not every one. Then what
+ * was chosen.
  */
 struct study_plan study_plan(uint64_t seed, const struct study_choices *choices);
 int32_t study_chosen(const struct study_plan *plan, int option);

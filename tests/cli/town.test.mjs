@@ -56,7 +56,7 @@ test('every setting is part of what happens', async () => {
   const usual = { residents: 60, days: 2 };
   const hash = hashOf(await ran(usual));
   assert.equal(hashOf(await ran({ ...usual, seed: 1, 'memory-slots': 120, mind: 'rule' })), hash);
-  for (const other of [{ 'memory-slots': 16 }, { 'relation-slots': 4 }, { 'feed-slots': 64 },
+  for (const other of [{ 'memory-slots': 16 }, { 'relation-slots': 4 }, { 'mail-minutes': 15 }, { 'feed-slots': 64 },
     { extraversion: 40 }]) {
     assert.notEqual(hashOf(await ran({ ...usual, ...other })), hash, JSON.stringify(other));
   }
@@ -149,6 +149,7 @@ test('a wrong option is a sentence that says what is allowed', async (t) => {
     [['town', 'run', '--residents', '0'], 2, /residents is 0; allowed: a whole number from 1 to 4000000/],
     [['town', 'run', '--residents', 'many'], 2, /--residents is "many"; allowed: a whole number from 1/],
     [['town', 'run', '--days', '-1'], 2, /days is -1; allowed: a whole number from 1 to 36500/],
+    [['town', 'run', '--mail-minutes', '7'], 2, /mail_minutes is 7; allowed: a divisor of 60 from 1 to 60/],
     [['town', 'run', '--feed-slots', '100'], 2, /feed_slots is 100; allowed: a power of two from 64 to 1048576/],
     [['town', 'run', '--openness', '101'], 2, /openness is 101; allowed: a whole number from -100 to 100/],
     [['town', 'run', '--seed', '-1'], 2, /--seed is "-1"; allowed: a whole number from 0/],

@@ -87,6 +87,7 @@ static void large_towns_get_small_heads_unless_told_otherwise(void **state)
     struct study_plan plan = study_plan(1, &choices);
     assert_int_equal(plan.town.memory_slots, 16);
     assert_int_equal(plan.town.keep_effects, 0);
+    assert_int_equal(plan.town.mail_minutes, 15);
     assert_int_equal(study_choose(&choices, memory, 40, &why), OK);
     assert_int_equal(study_plan(1, &choices).town.memory_slots, 40);
     assert_int_equal(study_choose(&choices, memory, 241, &why), ERR_INVALID);
