@@ -27,6 +27,7 @@ enum {
     SAVE_AGAIN_S = 5,         /* of a paused town: its lease */
     STEP_EFFECTS = 256,       /* a step ends after about so many … */
     STEPS_A_TICK = 64,        /* … and a tick after so many steps */
+    TODO_BEHIND = 1000,       /* so many deeds without their words: the clock waits for them */
     MINUTES_SKIP = 480,       /* the original's max_time_skip */
     CHECKPOINT_MINUTES = 360, /* game time */
     LIVE_BYTES = 1024 * 1024,
@@ -399,6 +400,10 @@ static void run_paced(struct hall *hall)
     bool there = false;
     int32_t until = minute_by_pace(hall);
     if (until <= town_now(hall->town) && hall->answer_count == 0) return;
+    if (atomic_load(&hall->stats.todo) > TODO_BEHIND) {
+        set_pace(hall);
+        return;
+    }
     until = MAX(until, town_now(hall->town));
     for (int steps = 0; steps < STEPS_A_TICK && (!there || hall->answer_count); steps++) {
         enum err err = step(hall, until, &there, &why);

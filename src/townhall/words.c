@@ -26,8 +26,10 @@ enum {
     OWN_POSTS = 5, /* shown to the writer, so that none comes twice */
     HISTORY = 10,  /* messages of a conversation that are shown */
     TOKENS_MAX = 400,
-    TRIES_MAX = 600, /* turns a like or comment waits for its post */
-    TODO_MANY = 500, /* then the model is too slow for the town: only members wait for it */
+    TRIES_MAX = 600,      /* turns a like or comment waits for its post */
+    TODO_MANY = 500,      /* then the model is too slow for the town: only members wait for it */
+    BATCH = 64,           /* deeds in one transaction */
+    TURN_US = 100 * 1000, /* then others have a turn on this thread */
 };
 
 /* --- the list --- */
@@ -229,6 +231,7 @@ struct doing {
     struct str text;
     struct arena arena;
     struct act act;
+    bool drop; /* nothing is done, it is only taken off the list */
     bool told;
 };
 
@@ -269,25 +272,35 @@ static enum err apply_deed(void *ctx, struct db *db, struct why *why)
     doing->told = false;
     enum err err = town_todo_done(db, todo->hall->row.id, todo->number, why);
     if (err) return err;
-    if (doing->text.len == 0 && todo->effect.kind != EFFECT_LIKE) return OK; /* given up */
+    if (doing->drop) return OK;
     err = do_deed(doing, db, why);
     if (!err) err = act_store(&doing->act, why);
     doing->told = !err;
     return err;
 }
 
-/* With words, or without any: then it is only taken off the list. */
-static enum err finish(struct todo *todo, struct str text, struct why *why)
+static void tell(struct doing *doing)
 {
-    struct hall *hall = todo->hall;
-    struct doing doing = {.todo = todo, .text = text};
-    enum err err = store_write(hall->links.store, hall->db, apply_deed, &doing, why);
-    if (!err && doing.told) {
-        act_publish(&doing.act, hall->links.hub);
-        lines_said(hall, &todo->effect, text);
-    }
-    arena_release(&doing.arena);
+    if (!doing->told) return;
+    struct hall *hall = doing->todo->hall;
+    act_publish(&doing->act, hall->links.hub);
+    lines_said(hall, &doing->todo->effect, doing->text);
+}
+
+static enum err finish(struct doing *doing, struct why *why)
+{
+    struct hall *hall = doing->todo->hall;
+    enum err err = store_write(hall->links.store, hall->db, apply_deed, doing, why);
+    if (!err) tell(doing);
+    arena_release(&doing->arena);
     return err;
+}
+
+/* What it is about has gone, or nobody takes it. */
+static enum err drop(struct todo *todo, struct why *why)
+{
+    struct doing doing = {.todo = todo, .drop = true};
+    return finish(&doing, why);
 }
 
 static size_t limit_of(const struct effect *effect)
@@ -322,13 +335,25 @@ static void offline_words(struct prompt *prompt)
     atomic_fetch_add(&todo->hall->stats.words_offline, 1);
 }
 
+static struct doing doing_of(struct todo *todo)
+{
+    struct str text = trimmed(buf_str(&todo->said), limit_of(&todo->effect));
+    bool needs_words = todo->effect.kind != EFFECT_LIKE;
+    return (struct doing){.todo = todo, .text = text, .drop = needs_words && text.len == 0};
+}
+
+static void done(struct todo *todo)
+{
+    atomic_fetch_add(&todo->hall->stats.words, 1);
+    todo_free(todo);
+}
+
 /* The words are there (or not): do it, and forget it. */
 static void conclude(struct todo *todo)
 {
-    struct hall *hall = todo->hall;
     struct why why = {0};
-    struct str text = trimmed(buf_str(&todo->said), limit_of(&todo->effect));
-    enum err err = finish(todo, text, &why);
+    struct doing doing = doing_of(todo);
+    enum err err = finish(&doing, &why);
     if (err == ERR_BUSY || err == ERR_IO || err == ERR_FULL || err == ERR_UNCERTAIN) {
         /* The store is not well: the words are kept, and tried again in a later turn. */
         log_warn("town.words", "number=%llu reason=\"%s\"", (unsigned long long)todo->number,
@@ -339,11 +364,42 @@ static void conclude(struct todo *todo)
         /* Refused: the post or the person has gone meanwhile. It is off the list all the same. */
         log_debug("town.words", "number=%llu refused=\"%s\"", (unsigned long long)todo->number,
                   why.text);
-        err = finish(todo, STR(""), &why);
-        if (err) return;
+        if (drop(todo, &why) != OK) return;
     }
-    atomic_fetch_add(&hall->stats.words, 1);
-    todo_free(todo);
+    done(todo);
+}
+
+/* Those whose words are there, until they are done in one transaction. */
+struct batch_of_words {
+    struct todo *todo[BATCH];
+    struct doing doing[BATCH];
+    size_t count;
+};
+
+static enum err apply_all(void *ctx, struct db *db, struct why *why)
+{
+    struct batch_of_words *batch = ctx;
+    enum err err = OK;
+    for (size_t i = 0; i < batch->count && !err; i++) err = apply_deed(&batch->doing[i], db, why);
+    return err;
+}
+
+/* If one is refused none is done: then each goes its own way. */
+static void conclude_all(struct hall *hall, struct batch_of_words *batch)
+{
+    if (batch->count == 0) return;
+    for (size_t i = 0; i < batch->count; i++) batch->doing[i] = doing_of(batch->todo[i]);
+    struct why why;
+    enum err err = store_write(hall->links.store, hall->db, apply_all, batch, &why);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (!err) tell(&batch->doing[i]);
+        arena_release(&batch->doing[i].arena);
+        if (err)
+            conclude(batch->todo[i]);
+        else
+            done(batch->todo[i]);
+    }
+    batch->count = 0;
 }
 
 /* --- asking --- */
@@ -386,26 +442,40 @@ static void tell_typing(struct todo *todo, const struct prompt *prompt)
     hub_publish(todo->hall->links.hub, &event, 1);
 }
 
+/* Nobody waits for it, and there is no model, or it is too slow for the town. */
+static bool needs_no_model(const struct todo *todo)
+{
+    struct hall *hall = todo->hall;
+    return !is_member(todo->effect.other) &&
+           (!has_model(hall) || atomic_load(&hall->stats.todo) > TODO_MANY);
+}
+
+/* False: not now, or it has gone. */
+static bool see_what_it_is_about(struct prompt *prompt)
+{
+    struct todo *todo = prompt->todo;
+    struct why why;
+    enum err err = prepare(prompt, &why);
+    if (!err) return true;
+    if (err != ERR_BUSY && err != ERR_IO && drop(todo, &why) == OK) todo_free(todo);
+    return false;
+}
+
+/* True: it has its words. */
+static bool write_at_once(struct todo *todo)
+{
+    struct prompt prompt = {.todo = todo};
+    if (!see_what_it_is_about(&prompt)) return false;
+    offline_words(&prompt);
+    return true;
+}
+
 static void ask(struct todo *todo)
 {
     static const struct llm_events events = {.text = on_text, .end = on_end};
     struct hall *hall = todo->hall;
     struct prompt prompt = {.todo = todo, .marks = has_model(hall)};
-    struct why why;
-    bool hurry = prompt.marks && !is_member(todo->effect.other) &&
-                 atomic_load(&hall->stats.todo) > TODO_MANY;
-    if (hurry) prompt.marks = false;
-    enum err err = prepare(&prompt, &why);
-    if (err == ERR_BUSY || err == ERR_IO) return; /* later */
-    if (err) {                                    /* what it is about has gone */
-        if (finish(todo, STR(""), &why) == OK) todo_free(todo);
-        return;
-    }
-    if (hurry) {
-        offline_words(&prompt);
-        conclude(todo);
-        return;
-    }
+    if (!see_what_it_is_about(&prompt)) return;
     tell_typing(todo, &prompt);
     struct llm_request request = llm_request_plain();
     request.messages = prompt.messages;
@@ -432,29 +502,39 @@ static bool post_is_there(struct todo *todo)
     if (err) return false;
     todo->post = post.value;
     if (post.value) return true;
-    if (++todo->tries > TRIES_MAX && finish(todo, STR(""), &why) == OK) todo_free(todo);
+    if (++todo->tries > TRIES_MAX && drop(todo, &why) == OK) todo_free(todo);
     return false;
+}
+
+/* One that is ready is in `batch` afterwards. */
+static void go_on_with(struct todo *todo, struct batch_of_words *batch)
+{
+    if (todo->call) return;
+    bool ready = todo->said.len > 0; /* it has its words; the store was not well */
+    if (!ready && !post_is_there(todo)) return;
+    if (!ready && todo->effect.kind == EFFECT_LIKE) ready = true;
+    if (!ready && needs_no_model(todo)) {
+        if (!write_at_once(todo)) return;
+        ready = true;
+    }
+    if (ready)
+        batch->todo[batch->count++] = todo;
+    else if (todo->hall->asking < ASKING_MAX)
+        ask(todo);
 }
 
 void words_go_on(struct hall *hall)
 {
+    struct batch_of_words batch = {.count = 0};
+    int64_t began_us = clock_mono_us();
     struct list *next;
-    for (struct list *link = hall->todos.next; link != &hall->todos && hall->asking < ASKING_MAX;
-         link = next) {
+    /* What is freed with a batch stands before `next`. */
+    for (struct list *link = hall->todos.next; link != &hall->todos; link = next) {
         next = link->next;
-        struct todo *todo = CONTAINER_OF(link, struct todo, link);
-        if (todo->call) continue;
-        if (todo->said.len > 0) { /* it has its words; the store was not well */
-            conclude(todo);
-            continue;
-        }
-        if (!post_is_there(todo)) continue;
-        if (todo->effect.kind == EFFECT_LIKE) {
-            struct why why;
-            enum err err = finish(todo, STR(""), &why);
-            if (err != ERR_BUSY && err != ERR_IO) todo_free(todo);
-            continue;
-        }
-        ask(todo);
+        go_on_with(CONTAINER_OF(link, struct todo, link), &batch);
+        if (batch.count < BATCH) continue;
+        conclude_all(hall, &batch);
+        if (clock_mono_us() - began_us > TURN_US) return;
     }
+    conclude_all(hall, &batch);
 }

@@ -82,6 +82,18 @@ test('a_town_that_is_founded_is_there_whatever_its_seed', async () => {
   await server.stop();
 });
 
+// Paced like a typist the offline engine was thousands of texts behind after a few days, and ever more.
+test('without_a_model_words_keep_up_with_the_fastest_clock', async () => {
+  const server = await startTown({ env: { HUTONG_TOWN_SPEED: '600000' } });
+  const days = ({ minute }) => minute / 1440;
+  await until(server.town, (town) => days(town) > 8, { what: 'eight days' });
+  assert.ok(await metric(server, 'hutong_town_words_offline_total') > 20);
+  assert.ok(await metric(server, 'hutong_town_todo') < 200);
+  const { items } = assertOk(await server.api('GET', '/posts?page_size=50', { token: server.token }));
+  assert.ok(items.filter(({ author }) => author.is_ai).length > 8);
+  await server.stop();
+});
+
 test('a_member_who_writes_to_a_resident_is_answered_once', async () => {
   const server = await startTown({ env: { HUTONG_TOWN_SPEED: '600' } });
   const [id] = await residentIds(server);
