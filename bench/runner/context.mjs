@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { startLiveTown } from './livetown.mjs';
 import * as protocol from './protocol.mjs';
 import { adopt, CannotMeasure, freePort, startHutong, startNginx, startTool } from './servers.mjs';
 
@@ -92,6 +93,17 @@ export function createContext({ binary, tools, folder, size }) {
     freePort,
     hutong: (data, environment) => startHutong(binary, data, folder, environment),
     emptyData: () => mkdtemp(path.join(folder, 'empty-')),
+
+    async liveTown(residents) {
+      const data = await mkdtemp(path.join(folder, 'town-'));
+      const start = (args, environment) => startHutong(binary, data, folder, environment, args);
+      const command = async (args) => {
+        const { status, stderr } = await execute(binary, args, 60);
+        if (status !== 0) throw new CannotMeasure(`hutong ${args[0]} (${status}): ${stderr}`);
+      };
+      return startLiveTown({ data, residents, start, command });
+    },
+
     nginx: (options) => startNginx(folder, options),
     floorHttp: () => startTool(tools, 'floor', 'http'),
     provider: () => startTool(tools, 'provider'),

@@ -12,6 +12,9 @@ export const paths = {
   ticket: '/live/ticket',
   keys: '/keys',
   chat: '/v1/chat/completions',
+  town: '/town',
+  metrics: '/metrics',
+  events: (topic) => `/live/events?topics=${topic}`,
 };
 
 // The same list under a question of its own, so that it comes from the store and not from a cache.
@@ -78,3 +81,14 @@ export const seedArgs = (data, { members, posts, partners, messages }) => [
   ...['--partners', String(partners)],
   ...['--messages', String(messages)],
 ];
+
+// A town in its community: the demo's places, its residents and more of them.
+export const demoArgs = ['--demo'];
+export const demoResidents = 3;
+export const demoMember = { username: 'demo_lan', password: 'hutong-demo' };
+export const townOff = { HUTONG_TOWN: 'off' };
+export const townOn = { HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '600000', HUTONG_TOWN_SEED: '7' };
+export const residents = (count) =>
+  Array.from({ length: count }, (_, i) => ({ username: `resident_${i + 1}`, nickname: `邻居${i + 1}` }));
+export const importArgs = (data, file) => ['resident', 'import', file, '--data', data];
+export const wordsDone = /^hutong_town_words_total (\d+)$/m;

@@ -722,6 +722,41 @@ const townGrowth = {
   },
 };
 
+// A town in its community: rules decide, the offline engine finds the words, all of it is stored, and one
+// reader follows the map. The clock goes as fast as it can, which is until words are behind.
+const townLive = {
+  name: 'town-live',
+  lines: [
+    {
+      key: 'rate',
+      work: '100 residents in their community, texts and map: game minutes in a real one',
+      aim: '≥ 1,000',
+      unit: '×',
+      against: '–',
+      judge: atLeast(1000),
+    },
+    { key: 'cpu', work: 'the same, a game day', aim: '–', unit: 'ms CPU', against: '–', judge: forComparison },
+    { key: 'words', work: 'the same: posts, comments, likes, messages', aim: '–', unit: '/s', against: '–', judge: forComparison },
+  ],
+  prepare: async () => ({}),
+  async once(ctx) {
+    const town = await ctx.liveTown(100);
+    const map = await town.follow();
+    const before = await town.figures();
+    await new Promise((done) => setTimeout(done, ctx.size.seconds * 1000));
+    const after = await town.figures();
+    const bytes = map.close();
+    await town.stop();
+    if (bytes === 0) throw new CannotMeasure('nothing came to the map');
+    const minutes = after.minute - before.minute;
+    return {
+      rate: { measured: minutes / ((after.at_ms - before.at_ms) / 60000) },
+      cpu: { measured: (after.cpu_ms - before.cpu_ms) / (minutes / 1440) },
+      words: { measured: (after.words - before.words) / ((after.at_ms - before.at_ms) / 1000) },
+    };
+  },
+};
+
 const agendaLines = (key, pending) => [
   {
     key: `${key}-hold`,
@@ -779,5 +814,6 @@ export const rows = [
   gateway,
   town,
   townGrowth,
+  townLive,
   agenda,
 ];

@@ -85,10 +85,10 @@ function waitForLine(child, pattern, seconds, name, logFile) {
   });
 }
 
-export async function startHutong(binary, data, folder, environment = {}) {
+export async function startHutong(binary, data, folder, environment = {}, args = []) {
   const logFile = path.join(await mkdtemp(path.join(folder, 'log-')), 'stderr');
   const log = openSync(logFile, 'a');
-  const child = spawn(binary, protocol.serveArgs(data), {
+  const child = spawn(binary, [...protocol.serveArgs(data), ...args], {
     env: { ...process.env, ...protocol.environment, ...environment },
     stdio: ['ignore', 'pipe', log],
   });

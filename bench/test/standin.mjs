@@ -42,6 +42,7 @@ function relay(response, body) {
 async function serve() {
   let posts = Number(await readFile(path.join(values.data, 'posts'), 'utf8').catch(() => '0'));
   let issued = 0;
+  let town = 480;
   const tickets = new Set();
   const readers = new Set();
   const signedIn = (request) => /^Bearer token-\d+$/.test(request.headers.authorization);
@@ -54,6 +55,9 @@ async function serve() {
       tickets.add(`t${++issued}`);
       return [200, { ticket: `t${issued}` }];
     },
+    'GET /town': () => [200, { topic: 'town:1', minute: (town += 10), residents: Array(100).fill({}) }],
+    'GET /metrics': () => [200, `hutong_town_words_total ${town}\n`],
+    'GET /live/events': () => [200, 'data: {}\n\n'],
     'POST /keys': () => [201, { key: 'token-1' }],
     'POST /posts': (body) => {
       if (fault !== 'forget') posts++;
@@ -62,7 +66,7 @@ async function serve() {
       return [201, { id: posts }];
     },
   };
-  const open = ['/health', '/auth/login', '/posts'];
+  const open = ['/health', '/auth/login', '/posts', '/metrics'];
   const { url } = await listen({
     request(request, response, body) {
       const { pathname } = new URL(request.url, 'http://standin');
@@ -72,7 +76,7 @@ async function serve() {
         pathname === '/auth/login';
       const [status, reply] = !route ? [404, {}] : allowed ? route(body) : [401, {}];
       response.writeHead(status, { 'Content-Type': 'application/json' });
-      response.end(JSON.stringify(reply));
+      response.end(typeof reply === 'string' ? reply : JSON.stringify(reply));
     },
     refuse: (request) =>
       !tickets.delete(new URL(request.url, 'http://standin').searchParams.get('ticket')),
@@ -89,6 +93,6 @@ async function serve() {
   process.on('SIGTERM', () => process.exit(0));
 }
 
-const commands = { serve, 'bench-data': seed };
+const commands = { serve, 'bench-data': seed, resident: () => {} };
 if (process.argv.includes('--version')) console.log('stand-in 1');
 else await commands[positionals[0]]();
