@@ -25,7 +25,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,7 +32,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "community/picture.h"
+#include "community/shelf.h"
 #include "http/multipart.h"
 #include "store/records.h"
 
@@ -90,49 +89,14 @@ struct upload {
 
 /* --- the temporary file; on a worker --- */
 
-static enum err disk_failed(struct why *why, const char *what)
-{
-    if (errno == ENOSPC || errno == EDQUOT) {
-        log_error("files.disk_full", "doing=\"%s\"", what);
-        return why_set(why, ERR_FULL, "现在无法保存 (cannot save now: the server's disk is full)");
-    }
-    return why_set(why, ERR_IO, "%s: %s", what, strerror(errno));
-}
-
-/* A folder that is new is not durable before the one that it stands in. */
-static bool make_folder(const char *parent, const char *path)
-{
-    if (mkdir(path, 0750) < 0) return errno == EEXIST;
-    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return false;
-    bool synced = fsync(fd) == 0;
-    close(fd);
-    return synced;
-}
-
-/* UPLOAD_DIR/name into `path`, there when it was not. */
-static enum err folder_path(const struct settings *settings, const char *name, char path[PATH_MAX],
-                            struct why *why)
-{
-    char root[PATH_MAX], above[PATH_MAX + 4];
-    snprintf(root, sizeof(root), "%.*s", STR_ARGS(settings->upload_dir));
-    snprintf(above, sizeof(above), "%s/..", root);
-    int len = snprintf(path, PATH_MAX, "%.*s/%s", STR_ARGS(settings->upload_dir), name);
-    if (len >= PATH_MAX) return why_set(why, ERR_IO, "the path of the uploads is too long");
-    if (make_folder(root, path)) return OK;
-    bool made = errno == ENOENT && mkdir(root, 0750) == 0 && make_folder(above, root) &&
-                make_folder(root, path);
-    return made ? OK : disk_failed(why, "cannot make a folder for uploads");
-}
-
 static enum err open_temporary(struct upload *upload, struct why *why)
 {
     char folder[PATH_MAX], path[PATH_MAX + 16];
-    enum err err = folder_path(upload->api->settings, "tmp", folder, why);
+    enum err err = shelf_folder(upload->api->settings->upload_dir, "tmp", folder, why);
     if (err) return err;
     snprintf(path, sizeof(path), "%s/upload-XXXXXX", folder);
     upload->fd = mkostemp(path, O_CLOEXEC); /* mode 0600 */
-    if (upload->fd < 0 || unlink(path) < 0) return disk_failed(why, "cannot keep an upload");
+    if (upload->fd < 0 || unlink(path) < 0) return shelf_failed(why, "cannot keep an upload");
     return OK;
 }
 
@@ -145,7 +109,7 @@ static enum err write_piece(struct upload *upload, struct str bytes, struct why 
     while (bytes.len > 0) {
         ssize_t put = write(upload->fd, bytes.at, bytes.len);
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return disk_failed(why, "cannot keep an upload");
+        if (put < 0) return shelf_failed(why, "cannot keep an upload");
         bytes = str_from(bytes, (size_t)put);
     }
     return OK;
@@ -464,34 +428,6 @@ bool upload_whole(struct call *call, void (*go_on)(struct call *call))
 
 /* --- the handlers; on a worker --- */
 
-/*
- * Decoding a picture takes hundreds of megabytes, so as many at once as there
- * are cores and no more, however many workers the operator wants. Memory is the
- * process's, hence this changeable global.
- */
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t left;
-    long running;
-} imports = {.lock = PTHREAD_MUTEX_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
-
-static void enter_import(void)
-{
-    long places = MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
-    pthread_mutex_lock(&imports.lock);
-    while (imports.running >= places) pthread_cond_wait(&imports.left, &imports.lock);
-    imports.running++;
-    pthread_mutex_unlock(&imports.lock);
-}
-
-static void leave_import(void)
-{
-    pthread_mutex_lock(&imports.lock);
-    imports.running--;
-    pthread_cond_signal(&imports.left);
-    pthread_mutex_unlock(&imports.lock);
-}
-
 /* What picture_import() said, as something that the one who uploaded can use. */
 static enum err import_failed(enum err err, struct why *why)
 {
@@ -502,7 +438,7 @@ static enum err import_failed(enum err err, struct why *why)
     if (err == ERR_LIMIT) return why_set(why, ERR_INVALID, "图片太大 (%s)", said.text);
     if (err != ERR_FULL) return err;
     errno = ENOSPC;
-    return disk_failed(why, "cannot store a picture");
+    return shelf_failed(why, "cannot store a picture");
 }
 
 /* Everything that came is in the temporary file. */
@@ -525,16 +461,13 @@ static enum err import(struct call *call, const struct shelf *shelf, struct pict
     struct upload *upload = call->upload;
     struct picture_limits limits = {.bytes_max = upload->bytes_max,
                                     .pixels_max = (uint64_t)call->api->settings->image_pixels_max};
-    char folder[PATH_MAX], source[32], prefix[PICTURE_PREFIX_BYTES_MAX + 1] = "";
-    enum err err = folder_path(call->api->settings, shelf->folder, folder, why);
-    if (err) return err;
+    char source[32], prefix[PICTURE_PREFIX_BYTES_MAX + 1] = "";
     snprintf(source, sizeof(source), "/proc/self/fd/%d", upload->fd);
     if (strcmp(shelf->kind, "avatar") == 0) {
         snprintf(prefix, sizeof(prefix), "avatar_%llu_", (unsigned long long)call->who.user.value);
     }
-    enter_import();
-    err = picture_import(source, folder, prefix, &limits, picture_out, why);
-    leave_import();
+    enum err err = shelf_import(source, call->api->settings->upload_dir, shelf->folder, prefix,
+                                &limits, picture_out, why);
     close(upload->fd);
     upload->fd = -1;
     return err ? import_failed(err, why) : OK;

@@ -31,3 +31,5 @@ handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_
 /* service.c */
 handler service_index, places_get;
 handler town_get, town_get_log, town_get_resident, town_post_control;
+/* town_pictures.c */
+handler town_get_pictures, town_retry_picture;

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "io/loop.h"
+#include "store/pictures.h"
 #include "townhall/hall.h"
 
 enum { PUBLISH_MS = 1000, TEXT_BYTES_MAX = 8 * 1024 * 1024 };
@@ -335,6 +336,12 @@ static void write_town(struct buf *to, const struct hall *hall)
     one(to, "hutong_town_todo", "gauge", "Deeds that wait for their words.", get(&stats->todo));
     one(to, "hutong_town_questions", "gauge", "Decisions a model has been asked for.",
         get(&stats->questions));
+    metrics_head(to, "hutong_town_pictures", "gauge",
+                 "Pictures for residents' posts, by their state in the queue.");
+    for (int state = 0; state < PICTURE_STATE_COUNT; state++) {
+        buf_printf(to, "hutong_town_pictures{state=\"%s\"} %" PRIu64 "\n",
+                   picture_state_name((enum picture_state)state), get(&stats->pictures[state]));
+    }
 }
 
 static void write_group_sizes(struct buf *to, const struct writer_stats *stats)

@@ -33,7 +33,7 @@ static const struct schema schemas[] = {
              "created_at:time, role:member|moderator|admin|resident, posts_count:int"},
     {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "
              "created_at:time, author:UserBrief, is_liked:bool, comments_count:int, "
-             "edited_at:time?"},
+             "edited_at:time?, image_generated:bool"},
     {"PostPage", "items:[Post], total:int, page:int, page_size:int, " PAGE_TAIL},
     {"PostSearch", "items:[Post], next_before:int?"},
     {"Like", "liked:bool, likes_count:int"},
@@ -104,6 +104,11 @@ static const struct schema schemas[] = {
     {"ActionLog", "id:id, character_id:id, action_type:text, action_name:text, description:text?, "
                   "location_id:id?, target_character_id:id?, game_day:int, game_time:text?, "
                   "duration:int, reason:text?, result:text?, success:bool, created_at:time"},
+    {"TownPicture",
+     "id:id, character_id:id, post_id:id?, status:pending|processing|completed|failed, "
+     "prompt:text, seed:int, result_path:text?, error:text?, tries:int, "
+     "next_try_at:time?, created_at:time, updated_at:time"},
+    {"TownPictures", "items:[TownPicture], next_before:int?"},
     {"ActionLogs", "items:[ActionLog], next_before:int?"},
     {"InputError", "loc:[Words], msg:text, type:text"},
     {"Problem", "type:text, title:text, status:int, detail:text, errors?:[InputError], "

@@ -271,6 +271,13 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/town/residents/{user_id}", LANE_SLOW, ACCESS_MEMBER, RATE_READ, BODY_NONE,
      town_get_resident, "A resident: needs, plan, memories, relations, what it carries", "", "",
      "TownResident", 200},
+    {HTTP_GET_, "/town/pictures", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE, town_get_pictures,
+     "The queue of pictures for residents' posts, newest first", "",
+     "state:pending|processing|completed|failed?, before:id?, limit:int?:1-100", "TownPictures",
+     200},
+    {HTTP_POST_, "/town/pictures/{picture_id}/retry", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE,
+     BODY_NONE, town_retry_picture, "Try a picture that failed once more", "", "",
+     "TownPicture 409", 200},
     {HTTP_POST_, "/town/control", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_JSON, town_post_control,
      "Start, pause, resume, one step (to the next end of a deed), or the speed in game minutes a "
      "real minute",

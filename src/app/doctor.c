@@ -505,10 +505,10 @@ static void summarize(const struct visit *visit)
 int run_doctor(struct args *args)
 {
     static void (*const checks[])(struct visit * visit) = {
-        check_settings,  check_data,     check_space,    check_file_system,
-        check_keys,      check_uploads,  check_database, check_schema,
-        check_soundness, check_password, check_people,   check_demo,
-        doctor_port,     check_files,    check_clock,    doctor_redis,
+        check_settings, check_data,     check_space,  check_file_system, check_keys,
+        check_uploads,  check_database, check_schema, check_soundness,   check_password,
+        check_people,   check_demo,     doctor_port,  check_files,       check_clock,
+        doctor_redis,   doctor_comfyui,
     };
     if (args->word_count > 0) return usage_error("doctor takes settings only");
     struct visit visit = {

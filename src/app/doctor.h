@@ -30,3 +30,5 @@ void visit_tell(struct visit *visit, enum finding finding, const char *name, con
 /* doctor_net.c: what takes a connection. */
 void doctor_port(struct visit *visit);
 void doctor_redis(struct visit *visit);
+/* doctor_comfyui.c */
+void doctor_comfyui(struct visit *visit);

@@ -5,6 +5,7 @@
 #include "http/header.h"
 #include "http/url.h"
 #include "store/db_url.h"
+#include "townhall/comfyui.h"
 
 enum err vet_address(struct arena *arena, struct str address, const char **host_out,
                      const char **port_out, struct why *why)
@@ -146,6 +147,20 @@ static enum err check_secret(const struct settings *settings, struct why *why)
     return legacy_secret_check(settings->jwt_secret, why);
 }
 
+static enum err check_comfyui_url(const struct settings *settings, struct why *why)
+{
+    return settings->comfyui_url.len ? comfyui_check_address(settings->comfyui_url, why) : OK;
+}
+
+static enum err check_comfyui_workflow(const struct settings *settings, struct why *why)
+{
+    struct buf workflow = {0};
+    if (settings->comfyui_url.len == 0) return OK;
+    enum err err = comfyui_load_workflow(settings->comfyui_workflow, &workflow, why);
+    buf_release(&workflow);
+    return err;
+}
+
 const struct vet vets[] = {
     {"listen", check_listen},
     {"data", check_data},
@@ -155,6 +170,8 @@ const struct vet vets[] = {
     {"live-origins", check_live},
     {"redis", check_redis},
     {"jwt-secret", check_secret},
+    {"comfyui-url", check_comfyui_url},
+    {"comfyui-workflow", check_comfyui_workflow},
 };
 const size_t vets_count = COUNT_OF(vets);
 

@@ -6,7 +6,7 @@
  * database URL or a secret worth the name, only the rooms above base/ can say.
  * Commands that open something vet everything first, so a slip of the pen ends
  * in a sentence that names the setting, and not in a failure further down.
- * Looks at values only: nothing is opened, made or asked.
+ * Looks at values only: nothing is opened, made or asked, but the workflow's file is read.
  */
 #pragma once
 

@@ -70,6 +70,9 @@ struct settings {
     int64_t town_seed;  /* 0: drawn */
     int64_t town_model_share, town_model_calls, town_model_tokens;
     struct str town_late;
+    struct str comfyui_url, comfyui_workflow; /* empty: no pictures */
+    int64_t comfyui_timeout_s;
+    int64_t town_pictures_share, town_pictures_day;
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

@@ -2,6 +2,7 @@
 #include "community/shapes.h"
 
 #include "base/limits.h"
+#include "community/shelf.h"
 
 void shape_user_brief(struct json_out *out, const char *key, const struct user_brief *user)
 {
@@ -51,6 +52,7 @@ void shape_post(struct json_out *out, const char *key, const struct post *post)
     json_put_bool(out, "is_liked", post->is_liked);
     json_put_u64(out, "comments_count", post->comments_count);
     put_time_or_null(out, "edited_at", post->edited_us);
+    json_put_bool(out, "image_generated", picture_is_made(post->image_path));
     json_close(out, '}');
 }
 

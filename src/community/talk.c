@@ -76,6 +76,15 @@ enum err talk_post(struct act *act, const struct post_draft *draft, struct post 
     return OK;
 }
 
+static void tell_updated(struct act *act, const struct post *post)
+{
+    struct post shared = *post;
+    shared.is_liked = false; /* the author's own mark is nobody else's */
+    struct str data = shape_post_text(act->arena, &shared);
+    act_tell(act, topic_feed(), "post.updated", STR(""), data, false);
+    act_tell(act, topic_post(post->id), "post.updated", STR(""), data, false);
+}
+
 enum err talk_edit_post(struct act *act, struct post_id id, struct str raw, struct post *post_out,
                         struct why *why)
 {
@@ -91,11 +100,24 @@ enum err talk_edit_post(struct act *act, struct post_id id, struct str raw, stru
     if (err) return err;
     post_out->content = arena_copy(act->arena, content);
     post_out->edited_us = act->now_us;
-    struct post shared = *post_out;
-    shared.is_liked = false; /* the author's own mark is nobody else's */
-    struct str data = shape_post_text(act->arena, &shared);
-    act_tell(act, topic_feed(), "post.updated", STR(""), data, false);
-    act_tell(act, topic_post(id), "post.updated", STR(""), data, false);
+    tell_updated(act, post_out);
+    return OK;
+}
+
+enum err talk_add_picture(struct act *act, struct post_id id, struct str image_path,
+                          struct str upload_dir, struct why *why)
+{
+    struct post post;
+    enum err err = picture_path_check("image_path", image_path, upload_dir, why);
+    if (!err) err = posts_load(act->db, act->arena, id, act->me, &post, why);
+    if (err) return err;
+    if (post.author.id.value != act->me.value) {
+        return why_set(why, ERR_DENIED, "只能编辑自己的帖子 (only its author can edit a post)");
+    }
+    err = posts_set_image(act->db, id, image_path, why);
+    if (err) return err;
+    post.image_path = image_path;
+    tell_updated(act, &post);
     return OK;
 }
 

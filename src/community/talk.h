@@ -23,6 +23,12 @@ MUST_USE enum err talk_post(struct act *act, const struct post_draft *draft, str
                             struct why *why);
 MUST_USE enum err talk_edit_post(struct act *act, struct post_id id, struct str content,
                                  struct post *post_out, struct why *why);
+/*
+ * A picture that was made for the author's post of some time ago, which has none: what was said is
+ * not edited by that. `image_path` and `upload_dir` as in a draft. ERR_CONFLICT: it has one.
+ */
+MUST_USE enum err talk_add_picture(struct act *act, struct post_id id, struct str image_path,
+                                   struct str upload_dir, struct why *why);
 /* The author, or a moderator. */
 MUST_USE enum err talk_remove_post(struct act *act, struct post_id id, struct why *why);
 

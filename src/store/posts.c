@@ -137,6 +137,16 @@ enum err posts_edit(struct db *db, const struct post *post, struct str content, 
     return err ? err : search_add_post(db, post->id.value, content, why);
 }
 
+enum err posts_set_image(struct db *db, struct post_id id, struct str image_path, struct why *why)
+{
+    struct query *q = db_query(db, SQL_POST_SET_IMAGE);
+    query_str(q, image_path);
+    query_u64(q, id.value);
+    enum err err = query_run(q, why);
+    if (err || db_changes(db) == 1) return err;
+    return why_set(why, ERR_CONFLICT, "the post has a picture already, or is gone");
+}
+
 enum err posts_remove(struct db *db, const struct post *post, struct why *why)
 {
     struct query *q = db_query(db, SQL_POST_DELETE);

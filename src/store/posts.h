@@ -47,6 +47,9 @@ MUST_USE enum err posts_search(struct db *db, struct arena *arena, struct str te
                                post_each *each, void *ctx, struct why *why);
 MUST_USE enum err posts_edit(struct db *db, const struct post *post, struct str content,
                              int64_t now_us, struct why *why);
+/* To a post that has none. ERR_CONFLICT: it has one, or is gone. */
+MUST_USE enum err posts_set_image(struct db *db, struct post_id id, struct str image_path,
+                                  struct why *why);
 /* With its comments, likes, words and live topic. */
 MUST_USE enum err posts_remove(struct db *db, const struct post *post, struct why *why);
 

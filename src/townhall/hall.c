@@ -201,6 +201,7 @@ static void drop_town(struct hall *hall)
 {
     words_release(hall);
     mind_release(hall);
+    pictures_drop(hall->pictures);
     town_free(hall->town);
     hall->town = NULL;
     cast_release(&hall->cast);
@@ -436,6 +437,7 @@ static void on_tick(void *ctx)
     if (hall->town) keep_lease(hall);
     if (!hall->town) return;
     words_go_on(hall);
+    pictures_go_on(hall->pictures);
     atomic_store(&hall->stats.running, hall->row.running && !hall->held);
     atomic_store(&hall->stats.questions, town_questions_open(hall->town));
 }
@@ -599,6 +601,7 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     enum err err = loop_open(&hall->loop, why);
     if (!err) err = store_connect(links->store, &hall->db, why);
     if (!err) err = offline_open(&hall->offline, why);
+    if (!err) err = pictures_open(hall, &hall->pictures, why);
     if (!err) {
         hall->llm = llm_loop_open(links->llm, hall->loop);
         hall->tick = timer_new(hall->loop, on_tick, hall);
@@ -648,6 +651,8 @@ static void run_ending(struct task *task)
         put_to_bed(hall);
         drop_town(hall);
     }
+    pictures_close(hall->pictures);
+    hall->pictures = NULL;
     llm_loop_close(hall->llm);
     hall->llm = NULL;
     loop_stop(hall->loop);
@@ -662,6 +667,7 @@ void hall_close(struct hall *hall)
         pthread_join(hall->thread, NULL);
     } else {
         timer_free(hall->tick);
+        pictures_close(hall->pictures);
         llm_loop_close(hall->llm);
     }
     if (hall->loop) loop_close(hall->loop);

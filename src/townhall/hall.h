@@ -75,5 +75,6 @@ struct hall_stats {
     atomic_llong minute;
     atomic_ullong steps, effects, inputs, words, words_offline, todo, questions;
     atomic_ullong running, residents;
+    atomic_ullong pictures[4]; /* in the queue, by enum picture_state (store/pictures.h) */
 };
 const struct hall_stats *hall_stats(const struct hall *hall);

@@ -10,6 +10,7 @@
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
  *   view.c     the town as JSON, for maps
  *   lines.c    what happens, for people at a terminal
+ *   pictures.c, comfyui.c  pictures for posts, from a ComfyUI
  *   replay.c   a town out of its checkpoint and its journal
  */
 #pragma once
@@ -22,6 +23,7 @@
 #include "store/records.h"
 #include "store/towns.h"
 #include "townhall/hall.h"
+#include "townhall/pictures.h"
 
 /* A resident as the community knows it. Texts live in the cast's arena. */
 struct player {
@@ -49,6 +51,7 @@ struct todo {
     struct arena arena;
     uint64_t post; /* the post it is about, once known */
     int tries;
+    bool pictured; /* a post that gets a picture */
 };
 
 /* Something to tell the town, and for the log, where a model has decided, what it was asked and
@@ -93,6 +96,7 @@ struct hall {
     size_t answer_count, answers_max;
     int64_t tokens_day, tokens; /* what decisions cost today */
     struct buf live;            /* JSON on its way to maps */
+    struct pictures *pictures;  /* owned; NULL: none are made */
     struct hall_stats stats;
 };
 

@@ -181,6 +181,8 @@ const entries = {
   'GET /town': { who: 'member', wrong: 404 },
   'GET /town/log': { who: 'member', wrong: 200 },
   'GET /town/residents/{user_id}': { who: 'member', wrong: 404 },
+  'GET /town/pictures': { who: 'admin', wrong: 403 },
+  'POST /town/pictures/{picture_id}/retry': { who: 'admin', wrong: 403 },
   'POST /town/control': { who: 'admin', json: { action: 'pause' }, wrong: 403 },
 };
 

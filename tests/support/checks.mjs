@@ -9,7 +9,7 @@ const SHAPES = {
   user: ['username', 'nickname', 'avatar_path', 'bio', 'is_ai', 'id', 'created_at', 'role',
     'posts_count'],
   post: ['content', 'image_path', 'id', 'author_id', 'likes_count', 'created_at', 'author',
-    'is_liked', 'comments_count', 'edited_at'],
+    'is_liked', 'comments_count', 'edited_at', 'image_generated'],
   comment: ['content', 'id', 'post_id', 'author_id', 'created_at', 'author'],
   message: ['id', 'sender_id', 'receiver_id', 'group_id', 'content', 'is_read', 'created_at',
     'sender', 'client_id'],
@@ -27,7 +27,7 @@ const TYPES = {
   id: 'number', author_id: 'number', post_id: 'number', sender_id: 'number', likes_count: 'number',
   comments_count: 'number', posts_count: 'number', unread_count: 'number', members_count: 'number',
   messages_count: 'number', read_id: 'number', content: 'string', username: 'string',
-  nickname: 'string', is_ai: 'boolean', is_liked: 'boolean', is_read: 'boolean',
+  nickname: 'string', is_ai: 'boolean', is_liked: 'boolean', image_generated: 'boolean', is_read: 'boolean',
   is_mine: 'boolean', role: 'string', name: 'string', group_type: 'string',
 };
 
