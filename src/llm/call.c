@@ -548,7 +548,7 @@ static void ask(struct llm_call *call)
 static void say_offline(struct llm_call *call)
 {
     struct str text = buf_str(&call->offline_text);
-    bool paced = call->request.class == LLM_PERSON && !call->request.whole;
+    bool paced = call->request.class != LLM_PROGRAM && !call->request.whole;
     size_t to = paced ? offline_next_piece(text, call->offline_at) : text.len;
     struct str piece = {text.at + call->offline_at, to - call->offline_at};
     call->offline_at = to;

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "town/populate.h"
 #include "townhall/internal.h"
+#include "townhall/routine.h"
 
 enum { PLAYERS_MAX = 5000, LOCATIONS_MAX = 5000, SEATS = 100, GUESTS = 4 };
 
@@ -32,6 +33,55 @@ static struct str text_of(struct arena *arena, const struct json *profile, const
     return json_as_str(json_get(profile, name), &text) ? arena_copy(arena, text) : STR("");
 }
 
+enum { ROUTINE_BYTES = 4096, ROUTINE_DEPTH = 3 };
+
+/* Texts and tables of whatever depth, as lines "name: text", whoever wrote the profile. */
+static void add_lines(struct buf *to, const struct json *value, int depth)
+{
+    struct str text;
+    if (json_as_str(value, &text)) {
+        buf_add_str(to, text);
+        buf_add_byte(to, '\n');
+        return;
+    }
+    enum json_kind kind = json_kind(value);
+    if (depth == ROUTINE_DEPTH || (kind != JSON_OBJECT && kind != JSON_ARRAY)) return;
+    /* {"time": "7:00", "activity": "起床"} is one line. */
+    struct str time, activity;
+    if (json_as_str(json_get(value, "time"), &time) &&
+        json_as_str(json_get(value, "activity"), &activity)) {
+        buf_printf(to, "%.*s %.*s\n", STR_ARGS(time), STR_ARGS(activity));
+        return;
+    }
+    for (const struct json *at = json_first(value); at; at = json_after(at)) {
+        if (kind == JSON_OBJECT) buf_printf(to, "%s: ", json_name(at));
+        add_lines(to, at, depth + 1);
+    }
+}
+
+static struct str lines_of(struct arena *arena, const struct json *value)
+{
+    struct buf lines;
+    buf_init(&lines, ROUTINE_BYTES);
+    if (value) add_lines(&lines, value, 0);
+    struct str text = lines.failed ? STR("") : arena_copy(arena, str_trim(buf_str(&lines)));
+    buf_release(&lines);
+    return text;
+}
+
+/* "a; b" of a list of texts, or one. */
+static struct str goals_of(struct arena *arena, const struct json *value)
+{
+    struct str text, goals = STR("");
+    if (json_as_str(value, &text)) return arena_copy(arena, text);
+    for (const struct json *at = json_first(value); at; at = json_after(at)) {
+        if (!json_as_str(at, &text)) continue;
+        goals = goals.len ? arena_printf(arena, "%.*s; %.*s", STR_ARGS(goals), STR_ARGS(text))
+                          : arena_copy(arena, text);
+    }
+    return goals;
+}
+
 static void read_profile(struct cast *cast, struct player *player, struct str bio)
 {
     struct json *profile = NULL;
@@ -41,6 +91,8 @@ static void read_profile(struct cast *cast, struct player *player, struct str bi
     if (description.len) player->bio = description;
     player->occupation = text_of(&cast->arena, profile, "occupation");
     player->style = text_of(&cast->arena, profile, "speaking_style");
+    player->goals = goals_of(&cast->arena, json_get(profile, "goals"));
+    player->routine = lines_of(&cast->arena, json_get(profile, "daily_routine"));
     uint64_t age;
     if (json_as_u64(json_get(profile, "age"), &age) && age >= 6 && age <= 120)
         player->age = (uint8_t)age;
@@ -69,7 +121,9 @@ static void take_person(void *ctx, const struct town_person *person)
                               .bio = arena_copy(arena, person->bio),
                               .occupation = STR(""),
                               .traits = arena_copy(arena, person->personality),
-                              .style = STR("")};
+                              .style = STR(""),
+                              .goals = STR(""),
+                              .routine = STR("")};
     read_profile(cast, player, person->bio);
     player->chinese = is_chinese(player->name) || is_chinese(player->bio);
 }
@@ -287,6 +341,8 @@ struct town *cast_found(const struct cast *cast, const struct town_settings *set
         const struct player *player = &cast->players[i];
         drafts[i] = resident_draw(&rng, player->age, job_of(player));
         bend_traits(player, drafts[i].trait);
+        struct routine routine = routine_read(player->routine);
+        routine_apply(&routine, &drafts[i]);
         drafts[i].home = home_of_player(cast, places, i);
         dwellers[drafts[i].home]++;
         if (drafts[i].work_until > 0)

@@ -153,6 +153,7 @@ static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struc
     case EFFECT_MET: return log_moment(batch, db, effect, LOG_ENCOUNTER, why);
     case EFFECT_READ: return mark_read(batch, db, effect, why);
     case EFFECT_LIKE: return like(batch, db, i, why);
+    case EFFECT_TALK:
     case EFFECT_POST:
     case EFFECT_COMMENT:
     case EFFECT_MESSAGE: return do_later(batch, db, i, why);
@@ -161,7 +162,6 @@ static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struc
         return is_refusal(err) ? OK : err; /* removed meanwhile */
     case EFFECT_REMEMBER: return keep_memory(batch, db, effect, why);
     case EFFECT_BEGAN: /* for maps alone */
-    case EFFECT_TALK:
     case EFFECT_FOLLOW:
     case EFFECT_ASK:
     case EFFECT_SKY:

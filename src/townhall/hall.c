@@ -200,6 +200,7 @@ static enum err take(struct hall *hall, struct why *why)
 static void drop_town(struct hall *hall)
 {
     words_release(hall);
+    talk_release(hall);
     mind_release(hall);
     pictures_drop(hall->pictures);
     town_free(hall->town);
@@ -438,6 +439,7 @@ static void on_tick(void *ctx)
     if (!hall->town) return;
     words_go_on(hall);
     pictures_go_on(hall->pictures);
+    talk_go_on(hall);
     atomic_store(&hall->stats.running, hall->row.running && !hall->held);
     atomic_store(&hall->stats.questions, town_questions_open(hall->town));
 }
@@ -593,6 +595,7 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     hall->held = links->held;
     list_init(&hall->todos);
     list_init(&hall->minds);
+    list_init(&hall->speeches);
     buf_init(&hall->live, LIVE_BYTES);
     char host[40] = "";
     (void)gethostname(host, sizeof(host) - 1);

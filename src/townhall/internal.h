@@ -4,8 +4,11 @@
  *
  *   hall.c     the thread: pace, steps, control, opening and closing
  *   cast.c     who plays: residents and places of the community as drafts of the town
+ *   routine.c  hours out of a profile's daily routine
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   words.c    effects that need words: asking for them, then doing the deed
+ *   draft.c    an answer to a member while it is written
+ *   talk.c     what two residents say to each other
  *   model_mind.c  residents who put a decision to a model
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
  *   view.c     the town as JSON, for maps
@@ -28,7 +31,10 @@
 /* A resident as the community knows it. Texts live in the cast's arena. */
 struct player {
     struct user_id user;
-    struct str username, name, bio, occupation, traits, style;
+    struct str username, name, bio, occupation, traits, style, goals;
+    struct str routine; /* its lines */
+    int32_t talks_day;  /* game day of `talks`: conversations a model was asked for */
+    int64_t talks;
     uint8_t age;
     bool chinese; /* writes in Chinese */
 };
@@ -51,7 +57,15 @@ struct todo {
     struct arena arena;
     uint64_t post; /* the post it is about, once known */
     int tries;
-    bool pictured; /* a post that gets a picture */
+    bool pictured;               /* a post that gets a picture */
+    struct str prompt, response; /* EFFECT_TALK, for the log; .at NULL: no model was asked */
+    int64_t since_us;            /* of `call` */
+    bool spoilt;                 /* the model's words are none: offline */
+    /* A private message to a member, who sees it being written (draft.c). */
+    struct user_id reader; /* 0: nobody does */
+    size_t shown;          /* bytes of `said` the reader has been told of */
+    int64_t shown_us;
+    bool drafted;
 };
 
 /* Something to tell the town, and for the log, where a model has decided, what it was asked and
@@ -91,6 +105,8 @@ struct hall {
     int32_t checkpoint_at;
     struct list todos;
     size_t asking;
+    struct list speeches; /* talk.c: being told to maps */
+    size_t speech_count;
     struct list minds;       /* of struct deciding (model_mind.c): a model is deciding */
     struct telling *answers; /* owned; of models, to be told at the next step */
     size_t answer_count, answers_max;
@@ -139,7 +155,39 @@ void words_go_on(struct hall *hall);
 /* Forget all of it; the table keeps it. */
 void words_release(struct hall *hall);
 
+/* talk.c */
+enum { TALK_BYTES = 16 * 1024 };
+#define TALK_LOGGED "conversation" /* its entries' name in the action log */
+int talk_turns(const struct effect *effect);
+struct str talk_prompt(struct todo *todo); /* in todo->arena */
+int64_t talk_tokens(const struct effect *effect);
+/* todo->said is a model's answer: make it turns, a line each. False: it is none. */
+bool talk_read(struct todo *todo);
+/* Fill todo->said with turns, a line each. */
+void talk_offline(struct todo *todo);
+/* Both have said it: an entry of the action log for each. */
+MUST_USE enum err talk_log(struct todo *todo, struct str text, struct arena *arena, struct db *db,
+                           int64_t now_us, struct why *why);
+/* Tell maps, each turn in its minute: talk_go_on() tells what is due. */
+void talk_speak(struct todo *todo, struct str text);
+void talk_go_on(struct hall *hall);
+void talk_release(struct hall *hall);
+
+/* draft.c */
+/* `reader` sees that an answer is being written, from its first word on. */
+void draft_begin(struct todo *todo, struct user_id reader);
+/* Tell what todo->said has more of than was shown; `now`: however little time has passed. */
+void draft_show(struct todo *todo, bool now);
+/* Nothing will come of it, or it begins anew. */
+void draft_withdraw(struct todo *todo);
+/* The text without what models put around it, at most so many characters. */
+struct str trimmed_words(struct str text, size_t chars);
+
 /* model_mind.c */
+/* Whether the day's tokens are not used up. */
+bool has_tokens(struct hall *hall);
+/* Count what a call has cost. */
+void spend_tokens(struct hall *hall, const struct llm_result *result);
 /* What the model part of the town's settings should be now; told to the town when it is not. */
 bool mind_settings(const struct hall *hall, struct input *input_out);
 /* Whether a model is set up, and not the offline engine alone. */

@@ -98,9 +98,28 @@ void lines_happened(struct hall *hall, const struct effect *effects, size_t coun
     buf_release(&lines);
 }
 
+/* A line a turn; the words come when the talk has begun long ago, so the line says when. */
+static void talk_said(const struct hall *hall, const struct effect *effect, struct str text)
+{
+    struct buf lines;
+    buf_init(&lines, LINES_BYTES);
+    struct str turn;
+    for (int i = 0; str_split(&text, '\n', &turn); i++) {
+        put_time(&lines, effect->at);
+        buf_printf(&lines, "%.*s says: %.*s\n",
+                   STR_ARGS(name_of(hall, i % 2 ? effect->other : effect->who)), STR_ARGS(turn));
+    }
+    hall->links.tell(hall->links.tell_ctx, buf_str(&lines));
+    buf_release(&lines);
+}
+
 void lines_said(const struct hall *hall, const struct effect *effect, struct str text)
 {
     if (!hall->links.tell || text.len == 0) return;
+    if (effect->kind == EFFECT_TALK) {
+        talk_said(hall, effect, text);
+        return;
+    }
     struct buf line;
     buf_init(&line, LINES_BYTES);
     put_time(&line, effect->at);

@@ -48,7 +48,7 @@ bool has_model(const struct hall *hall)
     return !llm_is_offline(hall->links.llm->standard.place);
 }
 
-static bool has_tokens(struct hall *hall)
+bool has_tokens(struct hall *hall)
 {
     int64_t today = clock_wall_us() / (INT64_C(86400) * 1000000);
     if (hall->tokens_day != today) {
@@ -57,6 +57,11 @@ static bool has_tokens(struct hall *hall)
     }
     int64_t budget = hall->links.settings->town_model_tokens;
     return budget == 0 || hall->tokens < budget;
+}
+
+void spend_tokens(struct hall *hall, const struct llm_result *result)
+{
+    hall->tokens += MAX(result->usage.input, 0) + MAX(result->usage.output, 0);
 }
 
 bool mind_settings(const struct hall *hall, struct input *input_out)
@@ -82,6 +87,8 @@ static void write_self(struct buf *to, const struct hall *hall, const struct dec
     buf_printf(to, "You are %.*s, %d years old", STR_ARGS(me->name), body.age);
     if (me->occupation.len) buf_printf(to, ", %.*s", STR_ARGS(me->occupation));
     buf_printf(to, ". %.*s Personality: %.*s.\n", STR_ARGS(me->bio), STR_ARGS(me->traits));
+    if (me->goals.len) buf_printf(to, "Goals: %.*s.\n", STR_ARGS(me->goals));
+    if (me->routine.len) buf_printf(to, "Usual day:\n%.*s\n", STR_ARGS(me->routine));
     buf_printf(to,
                "Body: fatigue %d/100, hunger %d/100, loneliness %d/100, boredom %d/100, health "
                "%d/100; you feel %s.\n",
@@ -202,9 +209,7 @@ static void on_answer(void *ctx, const struct llm_answer *answer)
     struct hall *hall = deciding->hall;
     deciding->call = NULL;
     int64_t choice = 0, minutes = 0;
-    if (answer->result) {
-        hall->tokens += MAX(answer->result->usage.input, 0) + MAX(answer->result->usage.output, 0);
-    }
+    if (answer->result) spend_tokens(hall, answer->result);
     if (answer->err == OK) {
         (void)!json_as_i64(json_get(answer->value, "action_index"), &choice);
         (void)!json_as_i64(json_get(answer->value, "custom_duration"), &minutes);

@@ -6,7 +6,14 @@
 #include "base/mem.h"
 #include "townhall/internal.h"
 
-enum { PHRASE_BYTES = 512, MEMORIES_SHOWN = 12, RELATIONS_SHOWN = 12, AT_ONCE = 4096 };
+enum {
+    PHRASE_BYTES = 512,
+    MEMORIES_SHOWN = 12,
+    RELATIONS_SHOWN = 12,
+    AT_ONCE = 4096,
+    TALKS_SEEN = 60,         /* newest of the log, in which the words of memories are looked for */
+    TALK_MINUTES_MOST = 240, /* a memory of a talk is made at most so long after it began */
+};
 
 struct topic_name topic_town(struct town_id id)
 {
@@ -167,12 +174,70 @@ static int by_time(const void *a, const void *b)
     return (x->at < y->at) - (x->at > y->at);
 }
 
+/* What was said, newest first: the action log has it (talk.c), a memory only that they talked. */
+struct talks {
+    struct arena arena;
+    const struct hall *hall;
+    struct {
+        struct user_id with;
+        int32_t at;
+        uint64_t id;
+        struct str said;
+    } talk[TALKS_SEEN];
+    size_t count;
+};
+
+static void see_talk(void *ctx, const struct action_log *log)
+{
+    struct talks *talks = ctx;
+    struct str clock = log->time, hour;
+    uint64_t h, m;
+    if (!str_eq(log->name, STR(TALK_LOGGED)) || !str_split(&clock, ':', &hour) ||
+        !str_to_u64(hour, &h) || !str_to_u64(clock, &m)) {
+        return;
+    }
+    size_t i = talks->count++;
+    talks->talk[i].with = log->target;
+    talks->talk[i].at = (log->day - 1) * MINUTES_PER_DAY + (int32_t)(h * 60 + m);
+    talks->talk[i].id = log->id;
+    talks->talk[i].said = arena_copy(&talks->arena, log->result);
+}
+
+static void load_talks(struct talks *talks, const struct hall *hall, uint32_t who)
+{
+    *talks = (struct talks){.hall = hall};
+    struct action_logs_query query = {.character = cast_user(&hall->cast, who),
+                                      .type = str_of(log_type_name(LOG_TALK)),
+                                      .limit = TALKS_SEEN};
+    struct why why;
+    if (action_logs_list(hall->db, &query, see_talk, talks, &why) != OK) talks->count = 0;
+}
+
+/* The last talk with that one that began before it is remembered. */
+static void put_said(struct json_out *out, const struct talks *talks, const struct memory *memory)
+{
+    if (memory->fact != FACT_TALKED && memory->fact != FACT_GREETED) return;
+    struct user_id with = cast_user(&talks->hall->cast, memory->who);
+    size_t best = talks->count;
+    for (size_t i = 0; i < talks->count; i++) {
+        int32_t since = memory->at - talks->talk[i].at;
+        bool fits =
+            talks->talk[i].with.value == with.value && since >= 0 && since <= TALK_MINUTES_MOST;
+        if (fits && (best == talks->count || talks->talk[i].at > talks->talk[best].at)) best = i;
+    }
+    if (best == talks->count) return;
+    json_put_u64(out, "log_id", talks->talk[best].id);
+    json_put_str(out, "said", talks->talk[best].said);
+}
+
 static void put_memories(const struct hall *hall, struct json_out *out, uint32_t who)
 {
     size_t count;
     const struct memory *memories = town_memories(hall->town, who, &count);
     struct memory *sorted = mem_copy(memories, sizeof(*sorted) * (count ? count : 1));
     if (count) qsort(sorted, count, sizeof(*sorted), by_time);
+    struct talks talks;
+    load_talks(&talks, hall, who);
     json_open(out, "memories", '[');
     for (size_t i = 0; i < count && i < MEMORIES_SHOWN; i++) {
         const struct memory *memory = &sorted[i];
@@ -184,10 +249,12 @@ static void put_memories(const struct hall *hall, struct json_out *out, uint32_t
         json_put_str(out, "type", str_of(memory_type_name((enum memory_type)memory->type)));
         json_put_i64(out, "importance", memory->importance);
         json_put_str(out, "content", buf_str(&buf));
+        put_said(out, &talks, memory);
         json_close(out, '}');
         buf_release(&buf);
     }
     json_close(out, ']');
+    arena_release(&talks.arena);
     mem_free(sorted);
 }
 
@@ -242,6 +309,7 @@ enum err view_write_resident(const struct hall *hall, struct user_id user, struc
     put_state(hall, &out, who);
     json_put_str(&out, "occupation", hall->cast.players[who].occupation);
     json_put_i64(&out, "age", resident->age);
+    json_put_str(&out, "goals", hall->cast.players[who].goals);
     json_put_u64(&out, "home_location_id", cast_location(&hall->cast, resident->home));
     json_put_u64(&out, "unread_messages", resident->unread);
     put_needs(hall, &out, who);
