@@ -12,6 +12,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { BINARY, hutong, newFolder } from '../support/command.mjs';
+import { startComfyui } from '../support/comfyui.mjs';
 import { startMariadb } from '../support/mariadb.mjs';
 import { startServer } from '../support/server.mjs';
 
@@ -378,6 +379,18 @@ test('finds a broker that is not there, or is none', async (t) => {
   const result = await visit(dir, ['--redis', `redis://127.0.0.1:${port}`]);
   assertFinds(result, 'WRONG', 'redis', /says: 220 mail/, /Redis/);
   assert.ok(!result.out.includes('\u001b'), 'what strangers send must not steer the terminal');
+});
+
+test('asks the ComfyUI for pictures, and looks at its workflow', async (t) => {
+  const dir = await newFolder(t);
+  const comfy = await startComfyui();
+  t.after(() => comfy.stop());
+  const workflow = ['--comfyui-workflow', path.resolve(import.meta.dirname, '../../docs/comfyui-workflow.json')];
+  const fine = await visit(dir, ['--comfyui-url', `${comfy.url}/`, ...workflow]);
+  assert.match(fine.found.pictures[0].text, /^ComfyUI answers at /);
+  assertFinds(await visit(dir, ['--comfyui-url', comfy.url]), 'WRONG', 'comfyui-workflow', /no workflow/, /comfyui-workflow/);
+  assertFinds(await visit(dir, ['--comfyui-url', 'ftp://x', ...workflow]), 'WRONG', 'comfyui-url', /http:/, /comfyui-url/);
+  assertFinds(await visit(dir, ['--comfyui-url', 'http://127.0.0.1:1', ...workflow]), 'WRONG', 'pictures', /cannot be reached/, /start ComfyUI/);
 });
 
 describe('MariaDB', () => {
