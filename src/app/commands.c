@@ -240,7 +240,7 @@ const struct command commands[] = {
                "\n"
                "Options of run and branch:\n"
                "  --save FILE      run: write where the town stands at the end\n"
-               "  --from FILE      run: go on from there; settings given are others from then on\n"
+               "  --from FILE      run: go on from there; settings given change from then on\n"
                "  --residents N    1 to 4000000; 100\n"
                "  --days D         24 hours each, from 08:00 of day 1; 1 to 36500; 7\n"
                "  --seed S         0 to 2^64 - 1; 1\n"
