@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * app/town_command.c: hutong town run | experiment: towns without a community.
+ * app/town_command.c: hutong town run | experiment | branch: towns without a community.
  *
- * Neither opens a database nor listens; what they write goes into the folder of
- * --report alone, and the last line of standard output is the hash.
+ * None listens, and only `branch` opens a database, to look: what they write goes
+ * into the folder of --report and the file of --save. The last line of `run` and
+ * `experiment` on standard output is the hash.
  */
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/open.h"
 #include "app/page.h"
+#include "app/town_study.h"
 #include "base/clock.h"
+#include "base/embedded.h"
+#include "base/log.h"
+#include "store/migrate.h"
 #include "townhall/experiment.h"
+#include "townhall/replay.h"
 #include "townhall/report.h"
+#include "townhall/town_file.h"
 
-enum { TELL_EVERY_US = 200 * 1000 };
+enum { TELL_EVERY_US = 200 * 1000, STATE_BYTES_MAX = 1 << 30 };
 
 /* --- ending early --- */
 
@@ -38,15 +46,17 @@ static void listen_for_stop(void)
 /* --- telling how far it is --- */
 
 struct teller {
-    bool town; /* one town, whose clock can be told */
+    bool town;    /* one town, whose clock can be told */
+    int32_t from; /* … and where that began */
     bool terminal, told;
     int64_t began_us, told_us;
 };
 
-static struct teller teller_start(bool town)
+static struct teller teller_start(bool town, int32_t from)
 {
     int64_t now_us = clock_mono_us();
     return (struct teller){.town = town,
+                           .from = from,
                            .terminal = isatty(STDERR_FILENO) != 0,
                            .began_us = now_us,
                            .told_us = now_us};
@@ -66,7 +76,7 @@ static bool tell(void *ctx, int32_t minutes, int32_t minutes_all)
     long long left = (long long)(seconds * (minutes_all - minutes) / minutes);
     fputs("\r\033[K", stderr);
     if (teller->town) {
-        int32_t at = TOWN_START_MIN + minutes;
+        int32_t at = teller->from + minutes;
         fprintf(stderr, "day %d %02d:%02d, ", day_of(at), hour_of(at), at % MINUTES_PER_HOUR);
     }
     fprintf(stderr, "%.0f %%, %.0f days an hour, %lld:%02lld:%02lld left",
@@ -143,7 +153,7 @@ static void print_figures(struct args *args, const struct study *study, uint32_t
                                         "comments",  "messages", "hours_asleep", "ties"};
     double values[MEASURES], seconds = (double)study->wall_us / 1e6;
     study_measure(study, values);
-    int32_t at = TOWN_START_MIN + study->minutes;
+    int32_t at = study->from + study->minutes;
     printf("%s, until day %d %02d:%02d\n",
            page_count(&args->arena, study->plan.residents, "resident"), day_of(at), hour_of(at),
            at % MINUTES_PER_HOUR);
@@ -169,40 +179,185 @@ static int finish_run(struct args *args, const struct study *study, uint32_t thr
     fflush(stdout);
     if (err) return fail(&why);
     if (study->whole) return 0;
-    int32_t at = TOWN_START_MIN + study->minutes;
+    int32_t at = study->from + study->minutes;
     fprintf(stderr,
             "hutong: ended by a signal at day %d %02d:%02d; figures are of what was reached\n",
             day_of(at), hour_of(at), at % MINUTES_PER_HOUR);
     return 1;
 }
 
+/* A town and how long it is to live: founded, or out of the file of --from. 0, or the exit status.
+ */
+static int get_town(const struct args *args, const struct study_choices *choices,
+                    struct town **town_out, struct study_plan *plan_out)
+{
+    const char *from = args_option(args, "from");
+    bool seeded = args_option(args, "seed") != NULL;
+    uint64_t seed;
+    struct town_note note;
+    struct why why;
+    int status = read_seed(args, &seed);
+    if (status) return status;
+    if (!from) {
+        *plan_out = study_plan(seed, choices);
+        *town_out = study_found(plan_out);
+        return 0;
+    }
+    if (town_file_read(from, town_out, &note, &why) != OK) return fail(&why);
+    if (study_go_on(*town_out, choices, seeded ? &seed : NULL, note.trait_mean, plan_out, &why) ==
+        OK)
+        return 0;
+    town_free(*town_out);
+    *town_out = NULL;
+    return usage_error("%s", why.text);
+}
+
+/* Where it stands, even when it was ended before its time: from there it can go on. */
+static int save_town(const char *path, const struct town *town, const struct study_plan *plan)
+{
+    struct town_note note;
+    struct why why;
+    memcpy(note.trait_mean, plan->trait_mean, sizeof(note.trait_mean));
+    return town_file_write(path, town, &note, &why) == OK ? 0 : fail(&why);
+}
+
+static int live(struct args *args, struct town *town, const struct study_plan *plan,
+                uint32_t threads)
+{
+    const char *dir = args_option(args, "report"), *save = args_option(args, "save");
+    struct crew *crew;
+    struct why why;
+    if (dir && report_folder(dir, &why) != OK) return fail(&why);
+    if (crew_open(threads, &crew, &why) != OK) return fail(&why);
+    struct town_runner runner = crew_runner(crew);
+    struct teller teller = teller_start(true, town_now(town));
+    listen_for_stop();
+    struct study *study = study_run_on(town, plan, threads > 1 ? &runner : NULL, tell, &teller);
+    teller_end(&teller);
+    crew_close(crew);
+    int saved = save ? save_town(save, town, plan) : 0;
+    int status = finish_run(args, study, threads, dir);
+    study_free(study);
+    return status ? status : saved;
+}
+
+static int refuse(const struct args *args, const char *name, const char *whose)
+{
+    return args_option(args, name) ? usage_error("--%s belongs to `%s`", name, whose) : 0;
+}
+
 static int run_run(struct args *args)
 {
     struct study_choices choices = {0};
-    uint64_t seed;
+    struct study_plan plan;
+    struct town *town = NULL;
     uint32_t threads;
-    struct why why;
     if (args->word_count > 1)
         return usage_error("town run takes options only, and not \"%s\"", args->words[1]);
     int status = read_choices(args, &choices);
-    if (!status) status = read_seed(args, &seed);
+    if (!status) status = refuse(args, "at", "town branch");
     if (!status) status = read_mind(args);
     if (!status) status = read_threads(args, &threads);
-    if (status) return status;
-    const char *dir = args_option(args, "report");
-    if (dir && report_folder(dir, &why) != OK) return fail(&why);
-    struct crew *crew;
-    if (crew_open(threads, &crew, &why) != OK) return fail(&why);
-    struct study_plan plan = study_plan(seed, &choices);
-    struct town_runner runner = crew_runner(crew);
-    struct teller teller = teller_start(true);
-    listen_for_stop();
-    struct study *study = study_run(&plan, threads > 1 ? &runner : NULL, tell, &teller);
-    teller_end(&teller);
-    crew_close(crew);
-    status = finish_run(args, study, threads, dir);
-    study_free(study);
+    if (!status) status = get_town(args, &choices, &town, &plan);
+    if (!status) status = live(args, town, &plan, threads);
+    town_free(town);
     return status;
+}
+
+/* --- branch --- */
+
+static bool tell_nobody(void *ctx, int32_t minutes, int32_t minutes_all)
+{
+    (void)ctx, (void)minutes, (void)minutes_all;
+    return !stop_wanted;
+}
+
+static void print_branch(struct args *args, const struct branch *branch, const char *dir)
+{
+    double was[MEASURES], is[MEASURES];
+    const struct study *changed = branch->changed;
+    study_measure(branch->as_it_was, was);
+    study_measure(changed, is);
+    int32_t from = changed->from, at = from + changed->minutes;
+    printf("%s, from day %d %02d:%02d to day %d %02d:%02d\n",
+           page_count(&args->arena, changed->plan.residents, "resident"), day_of(from),
+           hour_of(from), from % MINUTES_PER_HOUR, day_of(at), hour_of(at), at % MINUTES_PER_HOUR);
+    printf("  %-14s %10s %10s\n", "", "as it was", "changed");
+    for (int i = 0; i < MEASURES; i++)
+        if (was[i] == was[i] && is[i] == is[i]) /* NAN: there is no such figure */
+            printf("  %-14s %10.2f %10.2f  %s\n", measures[i].name, was[i], is[i],
+                   measures[i].unit);
+    printf("all of it in %s\n", dir);
+}
+
+enum err town_branch(struct args *args, struct str state, const struct study_choices *choices,
+                     const uint64_t *seed, const char *dir, bool alone, struct why *why)
+{
+    struct branch branch;
+    struct teller teller = teller_start(false, 0);
+    if (alone) listen_for_stop();
+    enum err err =
+        branch_run(state, choices, seed, alone ? tell : tell_nobody, &teller, &branch, why);
+    teller_end(&teller);
+    if (!err && !(branch.as_it_was->whole && branch.changed->whole))
+        err = why_set(why, ERR_CANCELLED, "ended by a signal; there is no report");
+    if (!err) err = branch_report(dir, &branch, why);
+    if (!err) print_branch(args, &branch, dir);
+    branch_release(&branch);
+    return err;
+}
+
+/* The community's town as it was at that minute. It is only looked at: whoever runs it goes on. */
+static enum err look_back(struct args *args, uint64_t at, struct buf *state, struct why *why)
+{
+    struct db *db = NULL;
+    struct town_row row;
+    enum err err = open_to_look(&args->settings, &db, why);
+    if (!err) err = migrate_check(db, embedded_files, why);
+    if (!err) err = towns_load_first(db, &args->arena, &row, why);
+    if (!err && at == UINT64_MAX) at = (uint64_t)row.minute;
+    if (!err && (at < TOWN_START_MIN || (int64_t)at > row.minute))
+        err = why_set(why, ERR_INVALID, "--at is %llu; the town has lived from minute %d to %lld",
+                      (unsigned long long)at, TOWN_START_MIN, (long long)row.minute);
+    struct replay replay = {.from = (int64_t)at, .until = (int64_t)at};
+    if (!err) err = replay_town(db, &row, &replay, why);
+    if (!err) town_write(replay.town, state);
+    if (!err && state->failed)
+        err = why_set(why, ERR_LIMIT, "the town has more than %d bytes", STATE_BYTES_MAX);
+    town_free(replay.town);
+    db_close(db);
+    return err;
+}
+
+static int run_branch(struct args *args)
+{
+    struct study_choices choices = {0};
+    uint64_t seed, at;
+    struct why why;
+    const char *dir = args_option(args, "report");
+    if (args->word_count > 1)
+        return usage_error("town branch takes options only, and not \"%s\"", args->words[1]);
+    if (!dir) return usage_error("town branch needs --report DIR, where its figures go");
+    if (!args_number(args, "at", UINT64_MAX, &at) || (at > TOWN_END_MIN && at != UINT64_MAX))
+        return usage_error("--at is \"%s\"; allowed: game minutes since day 1, 00:00",
+                           args_option(args, "at"));
+    int status = read_choices(args, &choices);
+    if (!status) status = refuse(args, "save", "town run");
+    if (!status) status = refuse(args, "from", "town run");
+    if (!status) status = refuse(args, "threads", "town run` and `town experiment");
+    if (!status) status = read_seed(args, &seed);
+    if (!status) status = read_mind(args);
+    if (status) return status;
+    if (log_open(NULL, LOG_ERROR, &why) != OK) return fail(&why);
+    struct buf state;
+    buf_init(&state, STATE_BYTES_MAX);
+    enum err err = look_back(args, at, &state, &why);
+    if (!err)
+        err = town_branch(args, buf_str(&state), &choices, args_option(args, "seed") ? &seed : NULL,
+                          dir, true, &why);
+    buf_release(&state);
+    if (err == ERR_INVALID) return usage_error("%s", why.text);
+    return err ? fail(&why) : 0;
 }
 
 /* --- experiment --- */
@@ -243,7 +398,7 @@ static int run_open(struct experiment *experiment, uint32_t threads, const char 
     struct crew *crew;
     if (report_folder(dir, &why) != OK) return fail(&why);
     if (crew_open(threads, &crew, &why) != OK) return fail(&why);
-    struct teller teller = teller_start(false);
+    struct teller teller = teller_start(false, 0);
     listen_for_stop();
     bool whole = experiment_run(experiment, crew, tell, &teller);
     teller_end(&teller);
@@ -289,5 +444,6 @@ int run_town(struct args *args)
     const char *what = args->word_count ? args->words[0] : "";
     if (strcmp(what, "run") == 0) return run_run(args);
     if (strcmp(what, "experiment") == 0) return run_experiment(args);
+    if (strcmp(what, "branch") == 0) return run_branch(args);
     return run_town_console(args); /* with a community behind it */
 }

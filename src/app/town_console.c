@@ -12,6 +12,7 @@
 #include "app/open.h"
 #include "app/page.h"
 #include "app/prompt.h"
+#include "app/town_study.h"
 #include "auth/username.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,12 +23,14 @@
 #include "store/towns.h"
 #include "townhall/hall.h"
 #include "townhall/replay.h"
+#include "townhall/town_file.h"
 
 enum {
     CARDS_SHOWN = 50, /* residents in `status` */
     LOG_SHOWN = 20,
     LOG_MOST = 1000,
     JSON_BYTES = 64 * 1024 * 1024,
+    STATE_BYTES_MAX = 1 << 30,
     SPEED_MOST = 600 * 1000, /* as POST /town/control takes it */
 };
 
@@ -235,13 +238,98 @@ static void do_speed(struct console *console, struct str rest)
         printf("%llu game minutes in a real one\n", (unsigned long long)speed);
 }
 
+/* The town as it stands, as a checkpoint. False after a sentence. */
+static bool copy_town(struct console *console, struct buf *state)
+{
+    struct why why;
+    buf_init(state, STATE_BYTES_MAX);
+    enum err err = hall_write_state(console->hall, state, &why);
+    if (err) printf("%s\n", why.text);
+    return !err;
+}
+
+static void save_to(struct console *console, const char *path)
+{
+    struct buf state;
+    struct town *town = NULL;
+    struct why why;
+    static const struct town_note note;
+    if (copy_town(console, &state)) {
+        enum err err = town_read(buf_str(&state), &town, &why);
+        if (!err) err = town_file_write(path, town, &note, &why);
+        if (err)
+            printf("%s\n", why.text);
+        else
+            printf("saved: %s, in %s\n", time_text(&console->arena, town_now(town)), path);
+    }
+    town_free(town);
+    buf_release(&state);
+}
+
 static void do_save(struct console *console, struct str rest)
 {
-    (void)rest;
+    if (rest.len) {
+        save_to(console, arena_copy(&console->arena, rest).at);
+        return;
+    }
     if (!control(console, HALL_SAVE, 0)) return;
     struct json *town = look(console, (struct user_id){0});
     if (town) printf("saved: %s\n", time_text(&console->arena, number_of(town, "minute")));
     json_free(town);
+}
+
+/* What is chosen for a branch. */
+struct chosen {
+    struct study_choices choices;
+    uint64_t seed;
+    bool seeded;
+};
+
+/* NAME=VALUE. */
+static enum err choose(struct chosen *chosen, struct str word, struct why *why)
+{
+    struct str value = word, name;
+    int64_t number;
+    (void)str_split(&value, '=', &name);
+    if (str_eq(name, STR("seed"))) {
+        chosen->seeded = str_to_u64(value, &chosen->seed);
+        if (chosen->seeded) return OK;
+        return why_set(why, ERR_INVALID, "seed is \"%.*s\"; allowed: 0 to 2^64 - 1",
+                       STR_ARGS(value));
+    }
+    int option = study_option_find(name);
+    if (option < 0)
+        return why_set(why, ERR_INVALID,
+                       "no setting is called \"%.*s\"; there are seed, days and what stands in "
+                       "`hutong town --help` under run, with _ for -",
+                       STR_ARGS(name));
+    if (!str_to_i64(value, &number))
+        return why_set(why, ERR_INVALID, "%.*s is \"%.*s\"; allowed: a whole number from %d to %d",
+                       STR_ARGS(name), STR_ARGS(value), study_options[option].least,
+                       study_options[option].most);
+    return study_choose(&chosen->choices, option, number, why);
+}
+
+static void do_branch(struct console *console, struct str rest)
+{
+    struct str word, dir;
+    struct chosen chosen = {0};
+    struct buf state = {0};
+    struct why why;
+    if (!str_split(&rest, ' ', &dir) || dir.len == 0 || str_find_byte(dir, '=') < dir.len) {
+        puts("branch takes a folder for its report, then what is to be another: `branch out "
+             "days=7 extraversion=40`");
+        return;
+    }
+    enum err err = OK;
+    while (!err && str_split(&rest, ' ', &word))
+        if (word.len) err = choose(&chosen, word, &why);
+    if (!err && copy_town(console, &state))
+        err = town_branch(console->args, buf_str(&state), &chosen.choices,
+                          chosen.seeded ? &chosen.seed : NULL, arena_copy(&console->arena, dir).at,
+                          false, &why);
+    if (err) printf("%s\n", why.text);
+    buf_release(&state);
 }
 
 /* --- commands: looking --- */
@@ -448,7 +536,9 @@ static const struct verb {
     {"memory", "NAME", "what a resident remembers, newest first", do_memory, true},
     {"log", "[N]", "the last entries of the action log, 20 without N", do_log, false},
     {"tell", "NAME TEXT", "write to a resident, as the member of --as", do_tell, true},
-    {"save", "", "write a checkpoint now", do_save, false},
+    {"save", "[FILE]", "write a checkpoint now; into FILE, for `town run --from`", do_save, false},
+    {"branch", "DIR NAME=N…", "let a copy live on with another setting, and report into DIR",
+     do_branch, false},
     {"help", "", "this list", do_help, false},
     {"quit", "", "leave; so do exit, q, Ctrl-D and Ctrl-C", do_quit, false},
     {"exit", "", NULL, do_quit, false},
@@ -786,6 +876,6 @@ int run_town_console(struct args *args)
     if (args->word_count == 0) return run_console(args);
     if (args->word_count == 1 && strcmp(args->words[0], "replay") == 0) return run_replay(args);
     if (args->word_count == 1 && strcmp(args->words[0], "forget") == 0) return run_forget(args);
-    return usage_error("town has no \"%s\"; there are replay, forget, run and experiment",
+    return usage_error("town has no \"%s\"; there are replay, forget, branch, run and experiment",
                        args->words[0]);
 }

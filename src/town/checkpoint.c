@@ -6,7 +6,9 @@
  * one after the other behind a head that says how many of each. It is for this
  * program on this kind of machine: the head holds a version and the sizes of
  * what is written, and one that does not fit is refused. What arrives is from
- * our own store, and is checked for its shape and not for its sense.
+ * our own store or a file of ours, and is checked for its shape and not for its
+ * sense: reading takes no more memory than a few times the bytes that are there,
+ * whatever they are, but a town out of forged ones ends at an assertion.
  */
 #include "base/mem.h"
 #include "town/internal.h"
@@ -102,6 +104,18 @@ void town_write(const struct town *town, struct buf *buf)
 
 /* --- and back --- */
 
+/* What must follow the head: asked before memory is taken for it. No counter here can overflow. */
+static uint64_t bytes_of_runs(const struct quarter_head *head, const struct town_settings *settings)
+{
+    uint64_t each = sizeof(struct resident) + sizeof(struct memory) * settings->memory_slots +
+                    sizeof(struct relation) * settings->relation_slots +
+                    sizeof(struct thing) * THINGS_MAX;
+    return each * head->count + sizeof(struct place) * (uint64_t)head->places +
+           sizeof(uint32_t) * (uint64_t)head->seats +
+           sizeof(struct question) * (uint64_t)head->questions +
+           sizeof(struct mail) * (uint64_t)head->mails;
+}
+
 static bool quarter_read(struct quarter *quarter, struct str *bytes)
 {
     struct quarter_head head;
@@ -110,7 +124,7 @@ static bool quarter_read(struct quarter *quarter, struct str *bytes)
     bool fits = head.count == quarter->count && head.places > 0 && head.places <= PLACES_MAX &&
                 head.seats <= bytes->len / sizeof(uint32_t) && head.questions <= head.count &&
                 head.mails <= bytes->len / sizeof(struct mail);
-    if (!fits) return false;
+    if (!fits || bytes_of_runs(&head, settings) > bytes->len) return false;
     struct places *places = &quarter->places;
     *places = (struct places){.count = head.places, .seat_count = head.seats};
     places->place = mem_alloc(sizeof(struct place) * head.places);
@@ -133,7 +147,8 @@ static bool quarter_read(struct quarter *quarter, struct str *bytes)
         if (!bytes_take(bytes, runs[i].at, runs[i].bytes)) return false;
     for (uint32_t i = 0; i < head.places; i++) {
         const struct place *place = &places->place[i];
-        if (place->kind >= PLACE_KIND_COUNT || place->seats_at + place->seats > head.seats)
+        if (place->kind >= PLACE_KIND_COUNT || place->seats_at > head.seats ||
+            place->seats > head.seats - place->seats_at)
             return false;
     }
     places_index(places);
@@ -154,7 +169,10 @@ enum err town_read(struct str bytes, struct town **town_out, struct why *why)
         return why_set(why, ERR_CORRUPT,
                        "this checkpoint was written by another version of the program");
     if (!town_settings_fit(&head.settings) || head.quarters == 0 || head.residents == 0 ||
-        head.residents > TOWN_RESIDENTS_MAX || head.quarters > head.residents)
+        head.residents > TOWN_RESIDENTS_MAX || head.quarters > head.residents ||
+        head.now < TOWN_START_MIN || head.now > TOWN_END_MIN ||
+        head.quarters > bytes.len / sizeof(struct quarter_head) ||
+        head.settings.feed_slots > bytes.len / sizeof(struct wire_post))
         return why_set(why, ERR_CORRUPT, "the head of this checkpoint is damaged");
 
     struct town *town = town_empty(&head.settings, head.quarters);

@@ -91,6 +91,15 @@ void memory_add(struct memories memories, const struct memory *memory, int32_t n
     memories.memory[at].recalled = now;
 }
 
+void memory_trim(struct memories memories, uint8_t most, int32_t now)
+{
+    const struct memory none = {.type = MEMORY_COMMON};
+    while (*memories.count > most) {
+        size_t at = weakest(memories, &none, now), after = --(*memories.count) - at;
+        memmove(&memories.memory[at], &memories.memory[at + 1], sizeof(struct memory) * after);
+    }
+}
+
 enum { RECALL_MAX = 16 };
 
 size_t memory_rank(const struct memory *memories, size_t total, const struct cue *cue, int32_t now,
@@ -150,26 +159,41 @@ struct relation *relation_find(struct relations relations, uint32_t who)
     return NULL;
 }
 
+static size_t weakest_tie(struct relations relations, int32_t day)
+{
+    size_t at = 0;
+    int least = INT32_MAX;
+    for (size_t i = 0; i < *relations.count; i++) {
+        const struct relation *relation = &relations.relation[i];
+        int dislike = -relation->liking; /* a strong dislike is a tie too */
+        int tie = relation->familiarity * 2 + MAX(relation->liking, dislike) -
+                  MIN(day - relation->last_day, 100);
+        if (tie >= least) continue;
+        least = tie;
+        at = i;
+    }
+    return at;
+}
+
+void relation_trim(struct relations relations, uint8_t most, int32_t day)
+{
+    while (*relations.count > most) {
+        size_t at = weakest_tie(relations, day), after = --(*relations.count) - at;
+        memmove(&relations.relation[at], &relations.relation[at + 1],
+                sizeof(struct relation) * after);
+    }
+}
+
 struct relation *relation_get(struct relations relations, uint32_t who, int32_t day)
 {
     ASSERT(who != NOBODY && relations.slots > 0);
     struct relation *found = relation_find(relations, who);
     if (found) return found;
     size_t at = *relations.count;
-    if (at < relations.slots) {
+    if (at < relations.slots)
         (*relations.count)++;
-    } else {
-        int least = INT32_MAX;
-        for (size_t i = 0; i < relations.slots; i++) {
-            const struct relation *relation = &relations.relation[i];
-            int dislike = -relation->liking; /* a strong dislike is a tie too */
-            int tie = relation->familiarity * 2 + MAX(relation->liking, dislike) -
-                      MIN(day - relation->last_day, 100);
-            if (tie >= least) continue;
-            least = tie;
-            at = i;
-        }
-    }
+    else
+        at = weakest_tie(relations, day);
     relations.relation[at] =
         (struct relation){.who = who, .last_day = (uint16_t)MIN(day, UINT16_MAX)};
     return &relations.relation[at];

@@ -105,6 +105,9 @@ struct memories {
 /* Remember; forgets the weakest if there is no room. `memory->recalled` is set to `at`. */
 void memory_add(struct memories memories, const struct memory *memory, int32_t now);
 
+/* Forget the weakest until there are at most `most`; the others keep their order. */
+void memory_trim(struct memories memories, uint8_t most, int32_t now);
+
 /* What is looked for; NOBODY, NOWHERE and SUBJECT_NONE: anything. */
 struct cue {
     uint32_t who;
@@ -146,6 +149,8 @@ struct relations {
 struct relation *relation_find(struct relations relations, uint32_t who); /* or NULL */
 /* Found, or made on `day`; then the weakest tie is given up if there is no room. */
 struct relation *relation_get(struct relations relations, uint32_t who, int32_t day);
+/* Give up the weakest ties until there are at most `most`; the others keep their order. */
+void relation_trim(struct relations relations, uint8_t most, int32_t day);
 /* One more contact on `day` that was so pleasant (-100 to 100). */
 void relation_meet(struct relation *relation, int32_t day, int pleasant, int closer);
 /* How much one wants to see somebody: 0 strangers to 100. */

@@ -52,6 +52,11 @@ void sky_init(struct sky *sky, uint64_t seed, int32_t at)
     measure(sky, at);
 }
 
+void sky_reseed(struct sky *sky, uint64_t seed)
+{
+    rng_init(&sky->rng, seed, UINT64_MAX);
+}
+
 static enum weather draw(struct rng *rng, enum season season)
 {
     uint32_t sum = 0;

@@ -25,6 +25,8 @@ struct sky {
 
 /* Sunny, at that time. */
 void sky_init(struct sky *sky, uint64_t seed, int32_t at);
+/* The weather stays; what comes after it is drawn anew. */
+void sky_reseed(struct sky *sky, uint64_t seed);
 /* Once at the beginning of every hour. True: the weather has changed. */
 bool sky_hour(struct sky *sky, int32_t at);
 /* base(season) − |hour − 14| / 14 × 8 + term(weather), in thousandths of a degree Celsius. */

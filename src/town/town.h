@@ -180,6 +180,15 @@ static_assert(sizeof(struct input) == 20, "journalled as it stands");
  */
 MUST_USE enum err town_input(struct town *town, const struct input *input, struct why *why);
 
+/*
+ * Other settings for a town that lives, from now on, and so much added to everybody's traits. Who
+ * has more memories or ties than there is room for now loses the weakest; a phone that remembers
+ * less keeps the newest posts. With another seed all dice are thrown anew, from its beginning. Not
+ * journalled: this is for copies.
+ */
+void town_change(struct town *town, const struct town_settings *settings,
+                 const int8_t trait_shift[TRAIT_COUNT]);
+
 /* --- what a model is asked --- */
 
 enum { OPTIONS_MAX = 24 };

@@ -453,7 +453,7 @@ struct errand {
     enum hall_verb verb;
     uint64_t speed;
     struct user_id user;
-    struct buf *json;
+    struct buf *json; /* what is written: JSON, or a checkpoint */
     enum err err;
     struct why *why;
     pthread_mutex_t lock;
@@ -568,6 +568,19 @@ enum err hall_write_resident(struct hall *hall, struct user_id user, struct buf 
 {
     struct errand errand = {
         .hall = hall, .run = do_write_resident, .user = user, .json = json, .why = why};
+    return send(&errand);
+}
+
+static enum err do_write_state(struct errand *errand, struct why *why)
+{
+    town_write(errand->hall->town, errand->json);
+    if (!errand->json->failed) return OK;
+    return why_set(why, ERR_LIMIT, "the town has more than %zu bytes", errand->json->max);
+}
+
+enum err hall_write_state(struct hall *hall, struct buf *state, struct why *why)
+{
+    struct errand errand = {.hall = hall, .run = do_write_state, .json = state, .why = why};
     return send(&errand);
 }
 

@@ -177,6 +177,7 @@ static void put_summary(struct json_out *out, const struct study *study, uint32_
     json_close(out, '}');
     put_hash(out, study->hash);
     json_put_bool(out, "whole", study->whole);
+    json_put_i64(out, "from", study->from);
     json_put_i64(out, "minutes", study->minutes);
     double values[MEASURES];
     study_measure(study, values);
@@ -290,7 +291,7 @@ static void write_needs(struct buf *csv, const struct study *study)
 {
     buf_add_str(csv, STR("day,hour,need,mean,quartile_1,median,quartile_3"));
     for (uint32_t i = 0; i < study->hours; i++) {
-        int32_t at = TOWN_START_MIN + ((int32_t)i + 1) * MINUTES_PER_HOUR;
+        int32_t at = study->from + ((int32_t)i + 1) * MINUTES_PER_HOUR;
         for (int need = 0; need < NEED_COUNT; need++) {
             const struct study_need *seen = &study->need[i][need];
             buf_printf(csv, "\n%d,%d,%s,%u,%u,%u,%u", day_of(at), hour_of(at),

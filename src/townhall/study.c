@@ -61,6 +61,21 @@ enum err study_choose(struct study_choices *choices, int option, int64_t value, 
     return OK;
 }
 
+struct study_choices study_days_alone(const struct study_choices *choices)
+{
+    struct study_choices days = {0};
+    days.given[OPTION_DAYS] = choices->given[OPTION_DAYS];
+    days.value[OPTION_DAYS] = choices->value[OPTION_DAYS];
+    return days;
+}
+
+bool study_choices_equal(const struct study_choices *a, const struct study_choices *b)
+{
+    for (int i = 0; i < STUDY_OPTIONS; i++)
+        if (a->given[i] != b->given[i] || a->value[i] != b->value[i]) return false;
+    return true;
+}
+
 struct study_plan study_plan(uint64_t seed, const struct study_choices *choices)
 {
     const int32_t *value = choices->value;
@@ -263,23 +278,40 @@ static bool run_hour(struct watching *watching, const struct town_runner *runner
     for (int i = 0; i < MINUTES_PER_HOUR; i++) {
         if (watch && !watch(ctx, study->minutes, all)) return false;
         study->minutes++;
-        town_advance(watching->town, TOWN_START_MIN + study->minutes, runner);
+        town_advance(watching->town, study->from + study->minutes, runner);
         see_effects(watching);
     }
     return true;
 }
 
-struct study *study_run(const struct study_plan *plan, const struct town_runner *runner,
-                        study_watch *watch, void *ctx)
+/* What was counted between two looks at the counters. */
+static struct town_tally tally_since(const struct town_tally *now, const struct town_tally *before)
 {
+    static_assert(sizeof(*now) % sizeof(uint64_t) == 0, "only counters");
+    uint64_t words[sizeof(*now) / sizeof(uint64_t)], less[COUNT_OF(words)];
+    memcpy(words, now, sizeof(words));
+    memcpy(less, before, sizeof(less));
+    for (size_t i = 0; i < COUNT_OF(words); i++) words[i] -= less[i];
+    struct town_tally since;
+    memcpy(&since, words, sizeof(since));
+    return since;
+}
+
+struct study *study_run_on(struct town *town, const struct study_plan *plan,
+                           const struct town_runner *runner, study_watch *watch, void *ctx)
+{
+    ASSERT(town_resident_count(town) == plan->residents);
     struct study *study = NEW(struct study);
     study->plan = *plan;
+    study->plan.town = *town_settings(town);
+    study->from = town_now(town);
     study->sampled = MIN(plan->residents, (uint32_t)STUDY_SAMPLE_MAX);
     study->need = mem_alloc(sizeof(*study->need) * plan->days * 24);
     study->day = mem_alloc(sizeof(*study->day) * plan->days);
     int64_t began_us = clock_mono_us(), cpu_began_us = cpu_us();
-    struct watching watching = {.study = study};
-    watching.town = town_found_as(&plan->town, plan->residents, plan->trait_mean);
+    struct watching watching = {.study = study, .town = town, .before = town_tally(town)};
+    struct town_tally began = watching.before;
+    town_forget_effects(town);
     bool goes_on = true;
     while (goes_on && study->hours < plan->days * 24) {
         bool new_day = study->hours % 24 == 0;
@@ -289,17 +321,64 @@ struct study *study_run(const struct study_plan *plan, const struct town_runner 
         see_day(&watching, study->hours % 24 == 0);
     }
     study->whole = goes_on;
-    study->tally = town_tally(watching.town);
+    struct town_tally ended = town_tally(town);
+    study->tally = tally_since(&ended, &began);
     study->hash = town_hash(watching.town);
     study->bytes = town_bytes(watching.town);
     study->wall_us = clock_mono_us() - began_us;
     study->cpu_us = cpu_us() - cpu_began_us;
     see_ties(&watching);
     see_cascades(&watching);
-    town_free(watching.town);
     map_release(&watching.letters);
     arena_release(&watching.arena);
     return study;
+}
+
+struct town *study_found(const struct study_plan *plan)
+{
+    return town_found_as(&plan->town, plan->residents, plan->trait_mean);
+}
+
+struct study *study_run(const struct study_plan *plan, const struct town_runner *runner,
+                        study_watch *watch, void *ctx)
+{
+    struct town *town = study_found(plan);
+    struct study *study = study_run_on(town, plan, runner, watch, ctx);
+    town_free(town);
+    return study;
+}
+
+/* --- going on from a town --- */
+
+enum err study_go_on(struct town *town, const struct study_choices *choices, const uint64_t *seed,
+                     const int8_t trait_mean[TRAIT_COUNT], struct study_plan *plan_out,
+                     struct why *why)
+{
+    const bool *given = choices->given;
+    if (given[OPTION_RESIDENTS])
+        return why_set(why, ERR_INVALID,
+                       "residents cannot be chosen here: the town has %u and keeps them",
+                       town_resident_count(town));
+    struct study_plan plan = study_plan(0, choices);
+    struct study_plan was = {
+        .town = *town_settings(town), .residents = town_resident_count(town), .days = plan.days};
+    memcpy(was.trait_mean, trait_mean, sizeof(was.trait_mean));
+    int64_t left = ((int64_t)TOWN_END_MIN - town_now(town)) / MINUTES_PER_DAY;
+    if ((int64_t)plan.days > left)
+        return why_set(why, ERR_INVALID, "days is %u; this town can live %lld more", plan.days,
+                       (long long)left);
+    if (seed) was.town.seed = *seed;
+    if (given[OPTION_MEMORY]) was.town.memory_slots = plan.town.memory_slots;
+    if (given[OPTION_RELATIONS]) was.town.relation_slots = plan.town.relation_slots;
+    if (given[OPTION_FEED]) was.town.feed_slots = plan.town.feed_slots;
+    if (given[OPTION_EFFECTS]) was.town.keep_effects = plan.town.keep_effects;
+    if (given[OPTION_MAIL]) was.town.mail_minutes = plan.town.mail_minutes;
+    was.town.ask_share = 0; /* nobody is here to answer */
+    for (int i = 0; i < TRAIT_COUNT; i++)
+        was.trait_mean[i] = (int8_t)MIN(MAX(was.trait_mean[i] + plan.trait_mean[i], -100), 100);
+    town_change(town, &was.town, plan.trait_mean);
+    *plan_out = was;
+    return OK;
 }
 
 void study_free(struct study *study)

@@ -5,7 +5,8 @@
  *
  * Everything but the times is a function of the plan: two studies with the same
  * plan are equal, on any machine and with any number of threads. A day here is 24
- * hours from 08:00 on, when towns begin; hours of the day are those of the clock.
+ * hours from where it begins, 08:00 for a town that is founded; hours of the day are
+ * those of the clock.
  *
  * A study holds figures and no town; it is plain data, freed in one go.
  */
@@ -50,6 +51,10 @@ struct study_choices {
 MUST_USE enum err study_choose(struct study_choices *choices, int option, int64_t value,
                                struct why *why);
 
+/* Of what was chosen, for how long only. */
+struct study_choices study_days_alone(const struct study_choices *choices);
+bool study_choices_equal(const struct study_choices *a, const struct study_choices *b);
+
 /*
  * 100 residents for 7 days unless chosen otherwise. The one rule of sizes: up to STUDY_AUDIENCE_MAX
  * residents have the memories (120), ties (64) and phone (4,096 posts) of a town with an audience,
@@ -75,7 +80,8 @@ struct study_day {
 
 struct study {
     struct study_plan plan;
-    bool whole; /* it was not ended before its time */
+    int32_t from; /* the minute it began in */
+    bool whole;   /* it was not ended before its time */
     int32_t minutes;
     uint64_t hash; /* town_hash() at the end */
     int64_t wall_us, cpu_us;
@@ -96,6 +102,21 @@ typedef bool study_watch(void *ctx, int32_t minutes, int32_t minutes_all);
 /* `runner` NULL: on this thread. `watch` may be NULL. Free with study_free(). */
 struct study *study_run(const struct study_plan *plan, const struct town_runner *runner,
                         study_watch *watch, void *ctx);
+/* The town of a plan, on its first morning. Free with town_free(). */
+struct town *study_found(const struct study_plan *plan);
+/* The same with a town that is there, which lives plan->days from now on; it stays the caller's.
+ * Figures are of these days alone. `plan->residents` is how many it has. */
+struct study *study_run_on(struct town *town, const struct study_plan *plan,
+                           const struct town_runner *runner, study_watch *watch, void *ctx);
+/*
+ * Make a town that has lived ready for study_run_on(): what was chosen is changed in it
+ * (town_change()), `seed` too unless it is NULL, and the rule mind is alone from now on.
+ * `trait_mean`: what had been added to its traits. ERR_INVALID, with a sentence, for what cannot
+ * be: other residents, more days than there are; the town is unchanged then.
+ */
+MUST_USE enum err study_go_on(struct town *town, const struct study_choices *choices,
+                              const uint64_t *seed, const int8_t trait_mean[TRAIT_COUNT],
+                              struct study_plan *plan_out, struct why *why);
 void study_free(struct study *study); /* NULL is fine */
 
 /* --- figures to compare studies by --- */

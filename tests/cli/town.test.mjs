@@ -144,7 +144,7 @@ test('a wrong option is a sentence that says what is allowed', async (t) => {
   const cwd = await newFolder(t);
   await writeFile(path.join(cwd, 'file'), '');
   const cases = [
-    [['town', 'build'], 2, /town has no "build"; there are replay, forget, run and experiment/],
+    [['town', 'build'], 2, /town has no "build"; there are replay, forget, branch, run and experiment/],
     [['town', 'run', 'fast'], 2, /takes options only, and not "fast"/],
     [['town', 'run', '--residents', '0'], 2, /residents is 0; allowed: a whole number from 1 to 4000000/],
     [['town', 'run', '--residents', 'many'], 2, /--residents is "many"; allowed: a whole number from 1/],
@@ -157,6 +157,14 @@ test('a wrong option is a sentence that says what is allowed', async (t) => {
     [['town', 'run', '--mind', 'model'], 2, /--mind is "model"; allowed: rule/],
     [['town', 'run', '--report', 'file'], 1, /file is no folder/],
     [['town', 'run', '--report', 'no/where'], 1, /cannot make the folder no\/where/],
+    [['town', 'run', '--from', 'none'], 1, /cannot open none: No such file/],
+    [['town', 'run', '--from', 'file'], 1, /file is no town; `hutong town run --save FILE` writes one/],
+    [['town', 'run', '--from', '.'], 1, /\. is no file/],
+    [['town', 'run', '--days', '1', '--residents', '1', '--save', 'no/where'], 1, /cannot write no\/where: No such file/],
+    [['town', 'run', '--at', '900'], 2, /--at belongs to `town branch`/],
+    [['town', 'branch'], 2, /town branch needs --report DIR/],
+    [['town', 'branch', '--at', 'noon', '--report', 'r'], 2, /--at is "noon"; allowed: game minutes/],
+    [['town', 'branch', '--report', 'r', '--save', 'f'], 2, /--save belongs to `town run`/],
     [['town', 'experiment'], 2, /town experiment needs one FILE/],
     [['town', 'experiment', 'file'], 2, /needs --report DIR/],
     [['town', 'experiment', 'none', '--report', 'r'], 1, /cannot open none: No such file/],
@@ -165,10 +173,63 @@ test('a wrong option is a sentence that says what is allowed', async (t) => {
   for (const [args, wanted, sentence] of cases) {
     const { status, out, err } = await hutong(args, { cwd });
     assert.equal(status, wanted, `${args.join(' ')}: ${err}`);
-    assert.equal(out, '');
+    if (!args.includes('--save')) assert.equal(out, '');
     assert.match(err, sentence);
   }
   assert.deepEqual(await readdir(cwd), ['file']);
+});
+
+// ---- from where it stands ----
+
+test('a town that was saved goes on as if nothing had been', async (t) => {
+  const cwd = await newFolder(t);
+  const file = path.join(cwd, 't.town');
+  const options = { residents: 60, seed: 4, extraversion: 20 };
+  const whole = hashOf(await ran({ ...options, days: 5 }));
+  const half = hashOf(await ran({ ...options, days: 2, save: file }));
+  assert.notEqual(half, whole);
+  assert.deepEqual(await readdir(cwd), ['t.town'], 'nothing beside it');
+  const report = path.join(cwd, 'r');
+  const on = await ran({ from: file, days: 3, report, save: file }); // over itself, once it is read
+  assert.equal(hashOf(on), whole);
+  assert.match(on.out, /^60 residents, until day 6 08:00$/m);
+  const summary = JSON.parse(await readFile(path.join(report, 'summary.json'), 'utf8'));
+  assert.deepEqual([summary.from, summary.minutes], [480 + 2 * 1440, 3 * 1440]);
+  assert.deepEqual([summary.settings.residents, summary.settings.seed, summary.settings.extraversion], [60, 4, 20]);
+  // Figures are of these days alone: what was done fills them and no more.
+  const activity = await readCsv(report, 'activity.csv');
+  const minutes = Object.keys(activity[0]).slice(1).reduce((all, deed) => all + sum(activity, deed), 0);
+  assert.ok(minutes > 0.85 * 60 * 3 * 1440 && minutes < 1.15 * 60 * 3 * 1440, `${minutes}`);
+  assert.equal((await readCsv(report, 'needs.csv'))[0].day, '3');
+  assert.equal(hashOf(await ran({ residents: 60, seed: 4, extraversion: 20, days: 6 })), hashOf(await ran({ from: file, days: 1 })));
+});
+
+test('a town that goes on can have other settings, and what does not fit is said', async (t) => {
+  const cwd = await newFolder(t);
+  const file = path.join(cwd, 't.town');
+  await ran({ residents: 50, days: 2, save: file });
+  const hashes = new Set();
+  for (const more of [{}, { seed: 9 }, { 'memory-slots': 8 }, { 'memory-slots': 240 }, { 'relation-slots': 4 },
+    { 'feed-slots': 64 }, { extraversion: 60 }]) {
+    hashes.add(hashOf(await ran({ from: file, days: 2, ...more })));
+  }
+  assert.equal(hashes.size, 7);
+  const wrong = async (options, status, sentence) => {
+    const done = await run(options);
+    assert.deepEqual([done.status, done.out], [status, '']);
+    assert.match(done.err, sentence);
+  };
+  await wrong({ from: file, residents: 60 }, 2, /residents cannot be chosen here: the town has 50 and keeps them/);
+  const bytes = await readFile(file);
+  const damaged = async (change, sentence) => {
+    const other = path.join(cwd, 'other');
+    await writeFile(other, change(Buffer.from(bytes)));
+    await wrong({ from: other }, 1, sentence);
+  };
+  await damaged((copy) => { copy[9000] ^= 1; return copy; }, /other is damaged: its checksum is another one/);
+  await damaged((copy) => { copy[8] = 99; return copy; }, /other was written by another version of the program/);
+  await damaged((copy) => copy.subarray(0, -1), /other is cut short or has grown/);
+  await damaged((copy) => copy.subarray(0, 20), /other is no town/);
 });
 
 // ---- experiments ----

@@ -4,7 +4,7 @@
 // obeyed, what happens is told, and its whole life can be lived again to the last bit.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -168,6 +168,52 @@ test('who_comes_later_moves_in_when_the_town_is_founded_anew', async (t) => {
   assert.match(await must(['step']), /^4 residents, Day 1, 08:00\./);
   assert.doesNotMatch(await list(), /not in the town/);
   assert.equal((await run(['replay'])).status, 0);
+});
+
+test('a_branch_lives_on_with_another_setting_and_leaves_the_town_alone', async (t) => {
+  const { data, run, must } = await community(t);
+  const file = path.join(data, 'now.town');
+  const dir = path.join(data, 'live');
+  const out = await must([...Array(120).fill('step'), `save ${file}`, 'save no/where', `branch ${dir} days=2 seed=5`,
+    `branch ${dir} days=2`, 'branch', 'branch days=2', `branch ${dir} size=2`, `branch ${dir} seed=x`, `branch ${dir} days=0`, 'status'], []);
+  // Between the answers stands what the residents say meanwhile.
+  for (const line of [`saved: Day \\d+, \\d\\d:\\d\\d, in ${file}`, 'cannot write no/where: No such file or directory',
+    '3 residents, from day \\d+ \\d\\d:\\d\\d to day \\d+ \\d\\d:\\d\\d', ' +as it was +changed', ' +decisions +\\d.*',
+    'a branch needs a setting that is another one: seed, .*', 'branch takes a folder for its report, .*',
+    'no setting is called "size"; .*', 'seed is "x"; .*', 'days is 0; allowed: .*']) {
+    assert.match(out, new RegExp(`^${line}$`, 'm'));
+  }
+  const before = (await run(['replay'])).out;
+  assert.deepEqual((await readdir(dir)).sort(), ['as-it-was', 'changed', 'comparison.csv']);
+
+  // From any minute of its life, the newest when none is given; the same every time.
+  const branch = async (name, ...more) => {
+    const report = path.join(data, name);
+    const done = await run(['branch', '--report', report, '--days', '2', ...more]);
+    assert.deepEqual([done.status, done.err], [0, '']);
+    const summary = async (one) => JSON.parse(await readFile(path.join(report, one, 'summary.json'), 'utf8'));
+    return { out: done.out, was: await summary('as-it-was'), changed: await summary('changed'), csv: await readFile(path.join(report, 'comparison.csv'), 'utf8') };
+  };
+  const now = await branch('now', '--seed', '5');
+  const [live, again] = await Promise.all([dir, path.join(data, 'now')].map((at) => readFile(path.join(at, 'comparison.csv'), 'utf8')));
+  assert.equal(live.replace(/^bytes.*$/m, ''), again.replace(/^bytes.*$/m, ''));
+  assert.notEqual(now.was.hash, now.changed.hash);
+  assert.deepEqual([now.was.settings.seed, now.changed.settings.seed, now.was.minutes], [7, 5, 2880]);
+  assert.match(now.csv, /^measure,unit,as_it_was,changed,difference\ndecisions,/);
+  const early = await branch('early', '--at', '481', '--extraversion', '90');
+  assert.equal(early.was.from, 481);
+  // What nothing was changed in goes on as the town saved at that minute does.
+  const on = await hutong(['town', 'run', '--from', file, '--days', '2']);
+  assert.ok(on.out.endsWith(`run hash: ${now.was.hash}\n`), on.out + on.err);
+  assert.equal((await run(['replay'])).out, before);
+  for (const [more, status, sentence] of [
+    [[], 2, /a branch needs a setting that is another one/],
+    [['--at', '999999', '--seed', '1'], 2, /--at is 999999; the town has lived from minute 480 to \d+/],
+    [['--residents', '9', '--seed', '1'], 2, /residents cannot be chosen here: the town has 3/]]) {
+    const done = await run(['branch', '--report', path.join(data, 'x'), ...more]);
+    assert.equal(done.status, status);
+    assert.match(done.err, sentence);
+  }
 });
 
 test('without_a_community_or_residents_it_says_what_to_do', async (t) => {

@@ -39,6 +39,44 @@ static void invariants_hold_after_every_event_of_three_days(void **state)
     town_free(town);
 }
 
+/* A month: everybody's memories are full by then, ties are given up, the phone's posts forgotten.
+ * A change of settings in its middle leaves a town that is as sound. */
+static void invariants_hold_through_a_month(void **state)
+{
+    (void)state;
+    struct town *town = found(11, 150);
+    for (int day = 1; day <= 30; day++) {
+        until(town, TOWN_START_MIN + day * DAY);
+        town_check(town);
+        if (day != 15) continue;
+        struct town_settings other = *town_settings(town);
+        other.seed = 12;
+        other.memory_slots = MEMORY_SLOTS_MIN;
+        other.relation_slots = 4;
+        other.feed_slots = 64;
+        town_change(town, &other, (const int8_t[TRAIT_COUNT]){[EXTRAVERSION] = 120});
+        town_check(town);
+    }
+    size_t most = 0;
+    for (uint32_t who = 0; who < 150; who++) {
+        size_t count;
+        (void)town_relations(town, who, &count);
+        assert_in_range(count, 1, 4);
+        (void)town_memories(town, who, &count);
+        most = MAX(most, count);
+        assert_in_range(town_resident(town, who)->trait[EXTRAVERSION], 20, 100);
+    }
+    assert_int_equal(most, MEMORY_SLOTS_MIN);
+    town_free(town);
+    /* And with everything a town has room for. */
+    town = found(13, 100);
+    for (int day = 1; day <= 30; day++) {
+        until(town, TOWN_START_MIN + day * DAY);
+        town_check(town);
+    }
+    town_free(town);
+}
+
 /*
  * The same number on every compiler, at every optimisation, with every sanitizer: this test is
  * built by all of them. When the rules of the world change it changes too, on purpose, here.
@@ -446,6 +484,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(invariants_hold_after_every_event_of_three_days),
+        cmocka_unit_test(invariants_hold_through_a_month),
         cmocka_unit_test(a_seed_gives_the_same_world_everywhere),
         cmocka_unit_test(nothing_is_due_in_the_minute_in_which_a_town_is_founded),
         cmocka_unit_test(threads_do_not_change_what_happens),
