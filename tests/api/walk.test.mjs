@@ -74,6 +74,7 @@ const ids = {
   site: () => 'offline',
   model: () => 'hutong-offline',
   chat_id: () => world.chat.id,
+  picture_id: () => 1, // for administrators alone, whoever asks
   turn_id: () => world.turn.id,
   filename: () => 'nothing.png',
 };
