@@ -550,7 +550,7 @@ static bool needs_no_model(const struct todo *todo)
            (!has_model(hall) || atomic_load(&hall->stats.todo) > TODO_MANY);
 }
 
-/* False: not now, or it has gone. */
+/* False: not now, or it has gone and `todo` with it. */
 static bool see_what_it_is_about(struct prompt *prompt)
 {
     struct todo *todo = prompt->todo;
@@ -561,7 +561,7 @@ static bool see_what_it_is_about(struct prompt *prompt)
     return false;
 }
 
-/* True: it has its words. */
+/* True: it has its words. False: as above. */
 static bool write_at_once(struct todo *todo)
 {
     struct prompt prompt = {.todo = todo};
@@ -592,7 +592,8 @@ static void ask(struct todo *todo)
     hall->asking++;
 }
 
-/* A like or comment waits until the post it is about has its words. False: not yet. */
+/* A like or comment waits until the post it is about has its words. False: not yet,
+ * or given up and `todo` is no more. */
 static bool post_is_there(struct todo *todo)
 {
     if (todo->effect.kind != EFFECT_COMMENT && todo->effect.kind != EFFECT_LIKE) return true;
@@ -621,29 +622,28 @@ static void look_after_calls(struct hall *hall)
     }
 }
 
-/* What needs no words, or those of the offline engine that nobody watches. */
-static bool ready_at_once(struct todo *todo)
-{
-    if (todo->effect.kind == EFFECT_LIKE) return true;
-    if (todo->effect.kind != EFFECT_TALK) return needs_no_model(todo) && write_at_once(todo);
-    if (!todo->spoilt && may_ask_for_talk(todo->hall, &todo->effect)) return false;
-    talk_offline(todo);
-    return true;
-}
-
-/* One that is ready is in `batch` afterwards. */
+/* What has its words, or needs none, or gets them here, goes to `batch`; others are asked for. It
+ * may be found to be gone, and then `todo` is no more. */
 static void go_on_with(struct todo *todo, struct batch_of_words *batch)
 {
     if (todo->call) return;
-    bool ready = todo->said.len > 0; /* it has its words; the store was not well */
-    if (!ready && !post_is_there(todo)) return;
-    if (!ready) ready = ready_at_once(todo);
-    if (ready)
-        batch->todo[batch->count++] = todo;
-    else if (todo->hall->asking < ASKING_MAX && todo->effect.kind == EFFECT_TALK)
-        ask_for_talk(todo);
-    else if (todo->hall->asking < ASKING_MAX && !needs_no_model(todo))
-        ask(todo);
+    bool had_words = todo->said.len > 0; /* the store was not well */
+    if (!had_words && !post_is_there(todo)) return;
+    bool room = todo->hall->asking < ASKING_MAX;
+    if (!had_words && todo->effect.kind == EFFECT_TALK) {
+        if (!todo->spoilt && may_ask_for_talk(todo->hall, &todo->effect)) {
+            if (room) ask_for_talk(todo);
+            return;
+        }
+        talk_offline(todo);
+    } else if (!had_words && todo->effect.kind != EFFECT_LIKE) {
+        if (!needs_no_model(todo)) {
+            if (room) ask(todo);
+            return;
+        }
+        if (!write_at_once(todo)) return;
+    }
+    batch->todo[batch->count++] = todo;
 }
 
 void words_go_on(struct hall *hall)

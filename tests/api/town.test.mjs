@@ -94,6 +94,18 @@ test('without_a_model_words_keep_up_with_the_fastest_clock', async () => {
   await server.stop();
 });
 
+// What it was going to write about or to is found to be gone when the words are looked for.
+test('residents_whose_accounts_are_deleted_stop_neither_the_server_nor_the_clock', async () => {
+  const server = await startTown({ env: { HUTONG_TOWN_SPEED: '60000' } });
+  const [{ id }] = (await server.town()).residents;
+  await until(server.town, ({ minute }) => minute > 480 + 60, { what: 'an hour' });
+  await server.sql(`DELETE FROM users WHERE is_ai = 1 AND id <> ${id}`);
+  const { minute } = await server.town();
+  await until(server.town, (town) => town.minute > minute + 10 * 1440, { ms: 60_000, what: 'ten days more' });
+  await until(() => metric(server, 'hutong_town_todo'), (waiting) => waiting < 50, { what: 'the rest is not held up' });
+  await server.stop();
+});
+
 test('a_member_who_writes_to_a_resident_is_answered_once', async () => {
   const server = await startTown({ env: { HUTONG_TOWN_SPEED: '600' } });
   const [id] = await residentIds(server);
