@@ -475,6 +475,7 @@ void llm_reader_verdict(struct llm_reader *reader, bool broken, struct llm_resul
         finish_whole(reader, broken);
     }
     let_go(reader);
+    if (reader->stopped) return; /* what had not been read yet never will be */
     bool no_reason = reader->finish == LLM_FINISH_NONE;
     if (no_reason && !broken && reader->marked_end && reader->said &&
         (reader->quirks & LLM_QUIRK_NO_FINISH)) {

@@ -108,7 +108,8 @@ void llm_reader_feed(struct llm_reader *reader, struct str bytes);
 void llm_reader_stop(struct llm_reader *reader);
 /*
  * The body is over; `broken`: not at its end. Tells what was held back, then fills `result`: end,
- * finish, fault, usage; `why` is the caller's (llm_fault_sentence()). `trouble` says more.
+ * finish, fault, usage; `why` is the caller's (llm_fault_sentence()). `trouble` says more. There is
+ * no verdict when the owner goes (llm_reader_stop()) while it is told: `result` stays as it was.
  */
 void llm_reader_verdict(struct llm_reader *reader, bool broken, struct llm_result *result);
 

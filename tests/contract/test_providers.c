@@ -491,6 +491,53 @@ static void an_owner_who_goes_hears_nothing_more(void **state)
     }
 }
 
+static void go_at_open(void *ctx, struct str model)
+{
+    (void)model;
+    llm_reader_stop(ctx);
+}
+
+static void go_at_text(void *ctx, struct str piece)
+{
+    (void)piece;
+    llm_reader_stop(ctx);
+}
+
+static void go_at_tool(void *ctx, const struct llm_tool_piece *piece)
+{
+    (void)piece;
+    llm_reader_stop(ctx);
+}
+
+static void hear_nothing(void *ctx, struct str text)
+{
+    (void)ctx;
+    (void)text;
+}
+
+/* A whole body is told when it is over: why it ended stands behind the text, and is not read. */
+static void an_owner_who_goes_while_a_whole_body_is_told_gets_no_verdict(void **state)
+{
+    (void)state;
+    const struct llm_reader_events first = {go_at_open, go_at_text, go_at_text, go_at_tool},
+                                   later = {hear_nothing, go_at_text, go_at_text, go_at_tool};
+    EACH(recording)
+    {
+        struct buf body = text_of(recording->whole);
+        for (int late = 0; late < 2; late++) {
+            struct llm_reader reader;
+            llm_reader_init(&reader, recording->provider, recording->quirks, 200,
+                            STR("application/json"), false, late ? &later : &first, &reader);
+            llm_reader_feed(&reader, buf_str(&body));
+            struct llm_result result = {.end = LLM_CANCELLED};
+            llm_reader_verdict(&reader, false, &result);
+            assert_int_equal(result.end, LLM_CANCELLED);
+            llm_reader_release(&reader);
+        }
+        buf_release(&body);
+    }
+}
+
 static void every_provider_is_recorded(void **state)
 {
     (void)state;
@@ -518,6 +565,7 @@ int main(void)
         cmocka_unit_test(a_stream_nobody_asked_for_is_read),
         cmocka_unit_test(lines_events_and_nesting_have_ceilings),
         cmocka_unit_test(damaged_answers_do_no_harm),
+        cmocka_unit_test(an_owner_who_goes_while_a_whole_body_is_told_gets_no_verdict),
         cmocka_unit_test(an_owner_who_goes_hears_nothing_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
