@@ -6,38 +6,15 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 
 import { assertOk } from '../support/checks.mjs';
 import { Live } from '../support/live.mjs';
 import { startProvider } from '../support/provider.mjs';
-import { startServer } from '../support/server.mjs';
+import { towns } from '../support/town.mjs';
 import { metric, until } from '../support/watch.mjs';
 
-const DEMO = { username: 'demo_lan', password: 'hutong-demo' };
-const env = (more = {}) => ({ HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '6000', HUTONG_TOWN_SEED: '7', ...more });
-
-// A test that fails half-way leaves its server and its provider to this.
-const running = new Set();
-after(() => Promise.all([...running].map((one) => (one.kill ? one.kill() : one.stop()))));
-
-function kept(one) {
-  running.add(one);
-  for (const way of ['stop', 'kill']) {
-    const end = one[way];
-    if (end) one[way] = (...args) => { running.delete(one); return end.apply(one, args); };
-  }
-  return one;
-}
-
-async function startTown(options = {}) {
-  const server = kept(await startServer({ args: ['--demo'], ...options, env: env(options.env) }));
-  const { access_token: token } = assertOk(await server.api('POST', '/auth/login', { json: DEMO }));
-  server.town = async () => assertOk(await server.api('GET', '/town', { token }));
-  server.log = async (query = '') => assertOk(await server.api('GET', `/town/log?limit=200${query}`, { token })).items;
-  server.token = token;
-  return server;
-}
+const { kept, startTown } = towns();
 
 const residentIds = async (server) => (await server.town()).residents.map(({ id }) => id);
 

@@ -6,44 +6,32 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { assertOk, assertProblem, assertShape } from '../support/checks.mjs';
 import { SECRET, startComfyui } from '../support/comfyui.mjs';
 import { Live } from '../support/live.mjs';
 import { startProvider } from '../support/provider.mjs';
-import { startServer } from '../support/server.mjs';
+import { DEMO, towns } from '../support/town.mjs';
 import { metric, until } from '../support/watch.mjs';
 
-const DEMO = { username: 'demo_lan', password: 'hutong-demo' };
 const WORKFLOW = fileURLToPath(new URL('../../docs/comfyui-workflow.json', import.meta.url));
 
-const running = new Set();
-after(() => Promise.all([...running].map((one) => (one.kill ? one.kill() : one.stop()))));
+const { kept, startTown } = towns();
 
-function kept(one) {
-  running.add(one);
-  for (const way of ['stop', 'kill']) {
-    const end = one[way];
-    if (end) one[way] = (...args) => { running.delete(one); return end.apply(one, args); };
-  }
-  return one;
-}
-
-async function startTown(comfy, { env = {}, ...options } = {}) {
-  const server = kept(await startServer({
-    args: ['--demo'],
+// With an administrator who sees the queue, and a picture for every post.
+async function startWith(comfy, { env = {}, ...options } = {}) {
+  const server = await startTown({
     ...options,
     env: {
-      HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '6000', HUTONG_TOWN_SEED: '7', HUTONG_COMFYUI_URL: comfy.url,
-      HUTONG_COMFYUI_WORKFLOW: WORKFLOW, HUTONG_TOWN_PICTURES_SHARE: '100', HUTONG_TOWN_PICTURES_DAY: '1000', ...env,
+      HUTONG_COMFYUI_URL: comfy.url, HUTONG_COMFYUI_WORKFLOW: WORKFLOW,
+      HUTONG_TOWN_PICTURES_SHARE: '100', HUTONG_TOWN_PICTURES_DAY: '1000', ...env,
     },
-  }));
-  await server.sql(`UPDATE users SET role = 'admin' WHERE username = '${DEMO.username}'`);
-  const { access_token: token } = assertOk(await server.api('POST', '/auth/login', { json: DEMO }));
-  server.token = token;
-  server.queue = async (query = '') => assertOk(await server.api('GET', `/town/pictures?limit=100${query}`, { token })).items;
+    prepare: (one) => one.sql(`UPDATE users SET role = 'admin' WHERE username = '${DEMO.username}'`),
+  });
+  const { token } = server;
+  server.queue = async (query = '') => (await server.get(`/town/pictures?limit=100${query}`)).items;
   server.pause = async () => assertOk(await server.api('POST', '/town/control', { token, json: { action: 'pause' } }));
   server.post = async (id) => assertOk(await server.api('GET', `/posts/${id}`));
   return server;
@@ -56,7 +44,7 @@ const untilOldest = (server, right, what) => until(() => oldest(server), (row) =
 test('a_post_gets_its_picture_when_it_is_made', async () => {
   const comfy = kept(await startComfyui());
   comfy.hold();
-  const server = await startTown(comfy);
+  const server = await startWith(comfy);
   const live = await Live.open(server, server.token);
   await live.subscribe('feed');
   const { data: fresh } = await live.next((m) => m.event === 'post.created' && m.data.author.is_ai);
@@ -95,7 +83,7 @@ test('a_post_gets_its_picture_when_it_is_made', async () => {
 
 test('the_queue_is_for_administrators_and_read_in_pages', async () => {
   const comfy = kept(await startComfyui());
-  const server = await startTown(comfy);
+  const server = await startWith(comfy);
   await until(() => server.queue('&state=completed'), (rows) => rows.length >= 3, { what: 'three pictures' });
   await server.pause();
   const all = await until(() => server.queue(), (rows) => rows.every(({ status }) => status === 'completed'), { what: 'the queue' });
@@ -123,7 +111,7 @@ test('a_model_says_what_the_picture_shows_and_cannot_say_more', async () => {
   const comfy = kept(await startComfyui());
   const provider = kept(await startProvider());
   provider.always(() => ({ deltas: ['A quiet day.\n', 'Picture: a "cat" {{seed}} <lora:evil:2>\\n on (the roof:1.4)","seed":0,\u0007 下雨'] }));
-  const server = await startTown(comfy, {
+  const server = await startWith(comfy, {
     env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_TOWN_MODEL_SHARE: '0' },
   });
   const row = await untilOldest(server, ({ status }) => status === 'completed', 'a picture');
@@ -142,7 +130,7 @@ test('what_goes_wrong_there_is_a_sentence_and_tried_again', async () => {
   const endless = Buffer.alloc(64 * 1024, 'x');
   // Each but the last is tried again after some seconds; one of the first six comes of each.
   comfy.next({ prompt: { status: 500, body: 'oh' } });
-  const server = await startTown(comfy, { env: { HUTONG_IMAGE_BYTES_MAX: '200000' } });
+  const server = await startWith(comfy, { env: { HUTONG_IMAGE_BYTES_MAX: '200000' } });
   const again = (pattern) => untilOldest(server, ({ status, error }) => status !== 'completed' && pattern.test(error ?? ''), `${pattern}`);
   let row = await again(/status 500/);
   await server.pause();
@@ -173,7 +161,7 @@ test('what_goes_wrong_there_is_a_sentence_and_tried_again', async () => {
 test('a_comfyui_that_is_away_is_waited_for', async () => {
   const away = await startComfyui();
   await away.stop();
-  const server = await startTown(away, { env: { HUTONG_COMFYUI_TIMEOUT_SECONDS: '5' } });
+  const server = await startWith(away, { env: { HUTONG_COMFYUI_TIMEOUT_SECONDS: '5' } });
   const row = await untilOldest(server, ({ error }) => error, 'a failure');
   assert.equal(row.status, 'pending');
   assert.match(row.error, /cannot be reached/);
@@ -185,13 +173,13 @@ test('killed_in_the_middle_it_goes_on_with_the_same_picture', async () => {
   for (const ownIds of [false, true]) {
     const comfy = kept(await startComfyui({ ownIds }));
     comfy.hold();
-    let server = await startTown(comfy, { dataDir });
+    let server = await startWith(comfy, { dataDir });
     await comfy.until(({ looked }) => looked.length >= 2);
     await server.pause();
     const row = (await server.queue('&state=processing'))[0];
     const [id] = comfy.looked;
     await server.kill();
-    server = await startTown(comfy, { dataDir, args: [] });
+    server = await startWith(comfy, { dataDir, args: [] });
     const before = comfy.looked.length;
     await comfy.until(({ looked }) => looked.length >= before + 2);
     comfy.finish();
@@ -211,14 +199,14 @@ test('what_comfyui_has_forgotten_is_asked_for_anew', async () => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-pictures-'));
   const comfy = kept(await startComfyui());
   comfy.hold();
-  const first = await startTown(comfy, { dataDir });
+  const first = await startWith(comfy, { dataDir });
   await comfy.until(({ looked }) => looked.length >= 1);
   await first.pause();
   const [row] = await first.queue('&state=processing');
   await first.kill();
   comfy.forget();
   comfy.finish();
-  const server = await startTown(comfy, { dataDir, args: [] });
+  const server = await startWith(comfy, { dataDir, args: [] });
   await until(() => server.queue(), (rows) => rows.every(({ status }) => status === 'completed'), { what: 'the queue' });
   assert.equal(comfy.asked[0].prompt['5'].inputs.seed, row.seed);
   assert.equal(comfy.asked.filter(({ prompt }) => prompt['5'].inputs.seed === row.seed).length, 2);
@@ -231,7 +219,7 @@ test('what_comfyui_has_forgotten_is_asked_for_anew', async () => {
 test('a_deleted_post_needs_no_picture', async () => {
   const comfy = kept(await startComfyui());
   comfy.hold();
-  const server = await startTown(comfy);
+  const server = await startWith(comfy);
   await comfy.until(({ looked }) => looked.length >= 1);
   await server.pause();
   const [row] = await server.queue('&state=processing');
@@ -248,7 +236,7 @@ test('a_deleted_post_needs_no_picture', async () => {
 
 test('a_resident_gets_so_many_a_day_and_no_more', async () => {
   const comfy = kept(await startComfyui());
-  const server = await startTown(comfy, { env: { HUTONG_TOWN_PICTURES_DAY: '1' } });
+  const server = await startWith(comfy, { env: { HUTONG_TOWN_PICTURES_DAY: '1' } });
   const posts = async () => assertOk(await server.api('GET', '/posts?limit=100')).items.filter(({ author }) => author.is_ai);
   const twice = (all) => all.length > new Set(all.map(({ author_id: author }) => author)).size + 4;
   await until(posts, twice, { what: 'posts', ms: 30_000 });

@@ -6,45 +6,19 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 
 import { assertOk } from '../support/checks.mjs';
 import { hutong, newFolder } from '../support/command.mjs';
 import { Live } from '../support/live.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
+import { towns, withModel } from '../support/town.mjs';
 import { until } from '../support/watch.mjs';
 
-const DEMO = { username: 'demo_lan', password: 'hutong-demo' };
-const env = (more = {}) => ({ HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '6000', HUTONG_TOWN_SEED: '7', ...more });
+const { kept, startTown } = towns();
 
-// A test that fails half-way leaves its server and its provider to this.
-const running = new Set();
-after(() => Promise.all([...running].map((one) => (one.kill ? one.kill() : one.stop()))));
-
-function kept(one) {
-  running.add(one);
-  for (const way of ['stop', 'kill']) {
-    const end = one[way];
-    if (end) one[way] = (...args) => { running.delete(one); return end.apply(one, args); };
-  }
-  return one;
-}
-
-async function startTown(options = {}) {
-  const server = kept(await startServer({ args: ['--demo'], ...options, env: env(options.env) }));
-  const { access_token: token } = assertOk(await server.api('POST', '/auth/login', { json: DEMO }));
-  server.token = token;
-  server.get = async (target) => assertOk(await server.api('GET', target, { token }));
-  server.town = () => server.get('/town');
-  server.talks = async () => (await server.get('/town/log?limit=200&type=talk')).items.filter((e) => e.action_name === 'conversation');
-  return server;
-}
-
-const withModel = (provider, more = {}) => ({
-  HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model',
-  HUTONG_TOWN_MODEL_SHARE: '0', HUTONG_LLM_FALLBACK: '', ...more,
-});
+const talks = async (server) => (await server.log('&type=talk')).filter(({ action_name: name }) => name === 'conversation');
 
 // A folder whose town will be founded with these residents beside those of the demo.
 async function peopled(t, residents) {
@@ -71,7 +45,7 @@ test('two_who_talk_say_something_in_turn_and_both_remember_it', async () => {
   assert.ok(residents.some((r) => r.id === id) && residents.some((r) => r.id === other));
   assert.ok(text.length > 0 && end >= minute && turns >= 2);
 
-  const entries = await until(server.talks, (all) => all.some((e) => e.result.includes(text)));
+  const entries = await until(() => talks(server), (all) => all.some((e) => e.result.includes(text)));
   const both = entries.filter((e) => e.result.includes(text) && e.character_id + e.target_character_id === id + other);
   assert.equal(both.length % 2, 0);
   const [entry] = both;
@@ -90,7 +64,7 @@ test('a_model_finds_the_words_of_a_whole_talk_at_once', async () => {
   const provider = kept(await startProvider());
   provider.always(({ text }) => ({ deltas: [turnsAsked(text) ? `\`\`\`json\n${lines(turnsAsked(text), (i) => `好的，第${i + 1}句`)}\n\`\`\`` : 'Good.'] }));
   const server = await startTown({ env: withModel(provider) });
-  const [entry] = await until(server.talks, (all) => all.length >= 2, { ms: 60_000 });
+  const [entry] = await until(() => talks(server), (all) => all.length >= 2, { ms: 60_000 });
   assert.match(entry.result, /: 好的，第1句\n.*: 好的，第2句/);
   const rows = await server.sql("SELECT * FROM action_logs WHERE action_name = 'conversation' AND llm_response IS NOT NULL");
   assert.match(rows[0].input_prompt, /Write exactly \d+ turns/);
@@ -121,7 +95,7 @@ test('whatever_else_a_model_says_the_talk_is_spoken_by_the_offline_engine', asyn
   const counted = async () => (await server.sql("SELECT COUNT(*) AS n FROM action_logs WHERE action_name = 'conversation'"))[0].n;
   const enough = async () => ({ asked, stored: await counted() });
   await until(enough, (now) => now.asked > RUBBISH.length && now.stored > 2 * RUBBISH.length, { ms: 90_000, what: 'each kind of rubbish' });
-  for (const { result } of await server.talks()) {
+  for (const { result } of await talks(server)) {
     assert.ok(result.split('\n').length >= 2 && result.split('\n').length <= 12, result);
     assert.doesNotMatch(result, /turn \d|<|IGNORE|endless|xxxx/);
   }
@@ -210,16 +184,22 @@ test('a_second_device_has_the_draft_from_its_first_word_and_old_clients_the_mess
   const server = await startTown({ env: withModel(provider, { HUTONG_TOWN_SPEED: '600' }) });
   const [{ id }] = (await server.town()).residents;
   const live = await writeTo(server, id, 'Hello?');
+  const old = await Live.openLegacy(server, server.token);
   await live.next((m) => m.event === 'message.draft', { ms: 60_000 });
   const second = await Live.open(server, server.token);
   await second.subscribe('me');
   go();
   await second.next((m) => m.event === 'message.created' && m.data.sender_id === id);
+  const told = await old.next((m) => m.type === 'new_message');
+  assert.equal(told.data.content, 'One two three four.');
+  assert.doesNotMatch(JSON.stringify(old.messages), /draft/);
+  assert.equal(old.messages.filter((m) => m.type === 'new_message').length, 1);
   for (const { data } of drafts(second, id)) assert.match(data.text, /^One two/);
   const history = await server.get(`/messages/history/${id}`);
   assert.deepEqual(history.items.filter((m) => m.sender_id === id).map((m) => m.content), ['One two three four.']);
   await live.close();
   await second.close();
+  await old.close();
   await server.stop();
   await provider.stop();
 });
