@@ -76,15 +76,6 @@ struct page {
     size_t count;
 };
 
-static void put_id(struct json_out *out, const char *key, uint64_t id)
-{
-    if (id) {
-        json_put_u64(out, key, id);
-    } else {
-        json_put_null(out, key);
-    }
-}
-
 static void put_log(void *ctx, const struct action_log *log)
 {
     struct page *page = ctx;
@@ -95,8 +86,8 @@ static void put_log(void *ctx, const struct action_log *log)
     json_put_str(out, "action_type", log->type);
     json_put_str(out, "action_name", log->name);
     json_put_opt(out, "description", log->description);
-    put_id(out, "location_id", log->location);
-    put_id(out, "target_character_id", log->target.value);
+    json_put_id(out, "location_id", log->location);
+    json_put_id(out, "target_character_id", log->target.value);
     json_put_i64(out, "game_day", log->day);
     json_put_opt(out, "game_time", log->time);
     json_put_i64(out, "duration", log->duration);
@@ -129,7 +120,7 @@ enum err town_get_log(struct call *call, struct why *why)
     json_open(&out, "items", '[');
     err = action_logs_list(call->db, &query, put_log, &page, why);
     json_close(&out, ']');
-    put_id(&out, "next_before", page.count == query.limit ? page.last : 0);
+    json_put_id(&out, "next_before", page.count == query.limit ? page.last : 0);
     json_close(&out, '}');
     return err;
 }

@@ -12,21 +12,12 @@ struct page {
     size_t count;
 };
 
-static void put_id(struct json_out *out, const char *key, uint64_t id)
-{
-    if (id) {
-        json_put_u64(out, key, id);
-    } else {
-        json_put_null(out, key);
-    }
-}
-
 static void put_row(struct json_out *out, const struct picture_row *row)
 {
     json_open(out, NULL, '{');
     json_put_u64(out, "id", row->id);
     json_put_u64(out, "character_id", row->character.value);
-    put_id(out, "post_id", row->post.value);
+    json_put_id(out, "post_id", row->post.value);
     json_put_str(out, "status", str_of(picture_state_name(row->state)));
     json_put_str(out, "prompt", row->prompt);
     json_put_u64(out, "seed", row->seed);
@@ -75,7 +66,7 @@ enum err town_get_pictures(struct call *call, struct why *why)
     json_open(&out, "items", '[');
     err = pictures_list(call->db, &query, put_listed, &page, why);
     json_close(&out, ']');
-    put_id(&out, "next_before", page.count == query.limit ? page.last : 0);
+    json_put_id(&out, "next_before", page.count == query.limit ? page.last : 0);
     json_close(&out, '}');
     return err;
 }

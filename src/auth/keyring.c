@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "io/file.h"
 
 enum {
     PATH_BYTES = 4096,
@@ -302,26 +303,6 @@ static void list_write(const struct key_list *list, struct buf *text)
     ASSERT(!text->failed);
 }
 
-static bool write_all(int file, struct str text)
-{
-    while (text.len > 0) {
-        ssize_t wrote = write(file, text.at, text.len);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) return false;
-        text = str_from(text, (size_t)wrote);
-    }
-    return true;
-}
-
-static bool folder_sync(const char *folder)
-{
-    int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return false;
-    bool fine = fsync(file) == 0;
-    close(file);
-    return fine;
-}
-
 /* Put `list` into the locked file `next`, and that in place of `path`. */
 static enum err list_save(int next, const char *next_path, const char *path, const char *folder,
                           const struct key_list *list, struct why *why)
@@ -330,7 +311,7 @@ static enum err list_save(int next, const char *next_path, const char *path, con
     buf_init(&text, FILE_BYTES_MAX);
     list_write(list, &text);
     bool fine = fchmod(next, 0600) == 0 && ftruncate(next, 0) == 0 &&
-                write_all(next, buf_str(&text)) && fsync(next) == 0 &&
+                file_write(next, buf_str(&text)) && fsync(next) == 0 &&
                 rename(next_path, path) == 0 && folder_sync(folder);
     enum err err = OK;
     if (!fine) err = why_set(why, ERR_IO, "cannot write %s: %s", path, strerror(errno));

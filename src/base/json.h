@@ -114,6 +114,16 @@ static inline void json_put_null(struct json_out *out, const char *key)
     json_put_raw(out, key, STR("null"));
 }
 
+/* null when `id` is 0 */
+static inline void json_put_id(struct json_out *out, const char *key, uint64_t id)
+{
+    if (id) {
+        json_put_u64(out, key, id);
+    } else {
+        json_put_null(out, key);
+    }
+}
+
 /* null when `value.at` is NULL */
 static inline void json_put_opt(struct json_out *out, const char *key, struct str value)
 {

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "community/picture_codec.h"
+#include "io/file.h"
 
 enum { PICTURE_HASH_BYTES = 16 };
 
@@ -155,17 +156,6 @@ struct picture_file {
     bool placed; /* this import put it there */
 };
 
-static bool write_whole(int fd, struct str bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t put = write(fd, bytes.at, bytes.len);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return false;
-        bytes = str_from(bytes, (size_t)put);
-    }
-    return true;
-}
-
 static enum err picture_write_part(int folder, struct picture_file *file, struct why *why)
 {
     snprintf(file->part, sizeof(file->part), ".%s.%016llx.part", file->name,
@@ -176,7 +166,7 @@ static enum err picture_write_part(int folder, struct picture_file *file, struct
         return picture_disk_failed(why, "cannot store the picture");
     }
     enum err err = OK;
-    if (!write_whole(fd, file->bytes) || fsync(fd) < 0) {
+    if (!file_write(fd, file->bytes) || fsync(fd) < 0) {
         err = picture_disk_failed(why, "cannot store the picture");
     }
     if (close(fd) < 0 && !err) err = picture_disk_failed(why, "cannot store the picture");

@@ -35,18 +35,24 @@ static enum err live(struct str state, const struct study_choices *choices, cons
     return err;
 }
 
+static enum err no_other_setting(struct why *why)
+{
+    char names[400] = "seed";
+    for (int i = 0; i < STUDY_OPTIONS; i++) {
+        if (!study_may_change(i)) continue;
+        size_t len = strlen(names);
+        snprintf(names + len, sizeof(names) - len, ", %s", study_options[i].name);
+    }
+    return why_set(why, ERR_INVALID, "a branch needs a setting that is another one: %s", names);
+}
+
 enum err branch_run(struct str state, const struct study_choices *choices, const uint64_t *seed,
                     study_watch *watch, void *ctx, struct branch *branch_out, struct why *why)
 {
     struct study_choices days = study_days_alone(choices);
     struct both both = {watch, ctx, 0};
     *branch_out = (struct branch){0};
-    if (!seed && study_choices_equal(choices, &days))
-        return why_set(
-            why, ERR_INVALID,
-            "a branch needs a setting that is another one: seed, memory_slots, "
-            "relation_slots, feed_slots, keep_effects, mail_minutes, openness, conscientiousness, "
-            "extraversion, agreeableness or neuroticism");
+    if (!seed && study_choices_equal(choices, &days)) return no_other_setting(why);
     enum err err = live(state, choices, seed, &both, &branch_out->changed, why);
     if (err) return err;
     both.before = branch_out->changed->minutes / 2;

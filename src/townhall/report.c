@@ -9,6 +9,7 @@
 
 #include "base/embedded.h"
 #include "base/version.h"
+#include "io/file.h"
 
 enum {
     FILE_BYTES_MAX = 1 << 30,
@@ -28,18 +29,6 @@ enum err report_folder(const char *dir, struct why *why)
     return OK;
 }
 
-static bool write_all(int fd, const char *at, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, at, len);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return false;
-        at += put;
-        len -= (size_t)put;
-    }
-    return true;
-}
-
 enum err report_put(const char *dir, const char *name, const struct buf *bytes, struct why *why)
 {
     if (bytes->failed)
@@ -48,7 +37,7 @@ enum err report_put(const char *dir, const char *name, const struct buf *bytes, 
     buf_init(&path, 4096);
     buf_printf(&path, "%s/%s", dir, name);
     int fd = path.failed ? -1 : open(path.at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool fine = fd >= 0 && write_all(fd, bytes->at, bytes->len);
+    bool fine = fd >= 0 && file_write(fd, (struct str){bytes->at, bytes->len});
     int error = errno;
     if (fd >= 0 && close(fd) != 0 && fine) {
         error = errno;

@@ -61,6 +61,11 @@ enum err study_choose(struct study_choices *choices, int option, int64_t value, 
     return OK;
 }
 
+bool study_may_change(int option)
+{
+    return option != OPTION_RESIDENTS && option != OPTION_DAYS;
+}
+
 struct study_choices study_days_alone(const struct study_choices *choices)
 {
     struct study_choices days = {0};

@@ -51,6 +51,8 @@ struct study_choices {
 MUST_USE enum err study_choose(struct study_choices *choices, int option, int64_t value,
                                struct why *why);
 
+/* Whether a town that lives can go on with another value of it. */
+bool study_may_change(int option);
 /* Of what was chosen, for how long only. */
 struct study_choices study_days_alone(const struct study_choices *choices);
 bool study_choices_equal(const struct study_choices *a, const struct study_choices *b);

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "io/file.h"
 
 enum { FILE_VERSION = 1, PATH_BYTES = 4096 };
 #define FILE_BYTES_MAX ((size_t)8 << 30) /* four million residents of 1 kB, and room */
@@ -35,44 +36,23 @@ static uint64_t checksum_of(struct str bytes)
 
 /* --- writing --- */
 
-static bool write_all(int fd, const void *bytes, size_t len)
-{
-    const char *at = bytes;
-    while (len > 0) {
-        ssize_t put = write(fd, at, len);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return false;
-        at += put;
-        len -= (size_t)put;
-    }
-    return true;
-}
-
-static bool folder_sync(const char *path)
-{
-    char copy[PATH_BYTES];
-    snprintf(copy, sizeof(copy), "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool fine = fd >= 0 && fsync(fd) == 0;
-    int error = errno;
-    if (fd >= 0) close(fd);
-    errno = error;
-    return fine;
-}
-
 /* Whole, beside it, durable; then in its place. */
 static bool put(const char *path, const char *beside, const struct head *head, struct str state)
 {
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return false;
-    bool fine =
-        write_all(fd, head, sizeof(*head)) && write_all(fd, state.at, state.len) && fsync(fd) == 0;
+    bool fine = file_write(fd, (struct str){(const char *)head, sizeof(*head)}) &&
+                file_write(fd, state) && fsync(fd) == 0;
     int error = errno;
     if (close(fd) != 0 && fine) {
         error = errno;
         fine = false;
     }
-    if (fine && rename(beside, path) == 0) return folder_sync(path);
+    if (fine && rename(beside, path) == 0) {
+        char copy[PATH_BYTES];
+        snprintf(copy, sizeof(copy), "%s", path);
+        return folder_sync(dirname(copy));
+    }
     if (fine) error = errno;
     unlink(beside);
     errno = error;
