@@ -23,6 +23,7 @@
 #include "community/shelf.h"
 #include "community/talk.h"
 #include "http/client.h"
+#include "io/file.h"
 #include "io/workers.h"
 #include "store/pictures.h"
 #include "townhall/comfyui.h"
@@ -474,14 +475,7 @@ static void work_import(struct job *job, void *own)
     struct import *import = CONTAINER_OF(job, struct import, job);
     char path[32];
     int fd = memfd_create("picture", MFD_CLOEXEC);
-    struct str rest = buf_str(&import->bytes);
-    bool written = fd >= 0;
-    while (written && rest.len > 0) {
-        ssize_t put = write(fd, rest.at, rest.len);
-        written = put > 0;
-        if (written) rest = str_from(rest, (size_t)put);
-    }
-    if (written) {
+    if (fd >= 0 && file_write(fd, buf_str(&import->bytes))) {
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
         import->err = shelf_import(path, import->upload_dir, "images", SHELF_MADE_PREFIX,
                                    &import->limits, &import->picture, &import->why);

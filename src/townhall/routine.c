@@ -143,7 +143,7 @@ static int times_of(struct str line, int time[TIMES_MOST])
         }
         int found = time_at(line, &at);
         if (found == ROUTINE_UNSAID) continue;
-        if (evening && found >= HOUR && found < 12 * HOUR && found >= 4 * HOUR) found += 12 * HOUR;
+        if (evening && found >= 4 * HOUR && found < 12 * HOUR) found += 12 * HOUR;
         time[count++] = found;
     }
     return count;

@@ -25,7 +25,7 @@ async function peopled(t, residents) {
   const dataDir = await newFolder(t);
   const empty = kept(await startServer({ args: ['--demo'], dataDir, env: { HUTONG_TOWN: 'off' } }));
   await empty.stop();
-  const { status, err } = await hutong(['resident', 'import', '-', '--data', dataDir], { input: JSON.stringify(residents) });
+  const { status, err } = await hutong(['resident', 'import', '-', '--data', dataDir], { input: JSON.stringify(residents), env: empty.env });
   assert.equal(status, 0, err);
   return dataDir;
 }

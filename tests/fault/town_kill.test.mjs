@@ -59,9 +59,15 @@ async function killEarly(dataDir, ms) {
   assert.doesNotMatch(said, COMPLAINT);
 }
 
+const asLine = (e) => [e.game_day, e.game_time, e.character_id, e.action_name, e.location_id, e.duration].join(' ');
+
+// What they did, in order; and what they said to each other, whose words come at no fixed moment.
 async function lives(server) {
-  return (await server.sql('SELECT * FROM action_logs ORDER BY id')).map((e) =>
-    [e.game_day, e.game_time, e.character_id, e.action_name, e.location_id, e.duration].join(' '));
+  const entries = await server.sql('SELECT * FROM action_logs ORDER BY id');
+  return {
+    deeds: entries.filter((e) => e.action_name !== 'conversation').map(asLine),
+    talks: entries.filter((e) => e.action_name === 'conversation').map(asLine),
+  };
 }
 
 async function replayAgrees(dataDir) {
@@ -97,12 +103,16 @@ test('killed_at_150_moments_the_town_lives_the_life_of_one_that_was_not', async 
   await replayAgrees(dataDir);
 
   const whole = await asMember(await startServer({ args: ['--demo'], env: { ...env, HUTONG_TOWN_SPEED: '60000' } }));
-  await until(whole.town, (town) => town.minute > at, { ms: 60_000 });
+  // A game hour more: then the words of every talk before it are there.
+  await until(whole.town, (town) => town.minute > at + 60, { ms: 60_000 });
   const straight = await lives(whole);
   await whole.stop();
-  assert.ok(killed.length > 50, `${killed.length}`);
-  const count = Math.min(killed.length, straight.length) - 5; // words found late stand elsewhere
-  assert.deepEqual(killed.slice(0, count), straight.slice(0, count));
+  assert.ok(killed.deeds.length > 50, `${killed.deeds.length}`);
+  const count = Math.min(killed.deeds.length, straight.deeds.length) - 5; // likes wait for their post's words
+  assert.deepEqual(killed.deeds.slice(0, count), straight.deeds.slice(0, count));
+  assert.ok(killed.talks.length > 0);
+  assert.equal(new Set(killed.talks).size, killed.talks.length, 'a talk is told twice');
+  for (const talk of killed.talks) assert.ok(straight.talks.includes(talk), `${talk} is not of this life`);
 });
 
 test('what_members_told_it_between_50_kills_is_told_once', async (t) => {
