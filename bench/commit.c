@@ -57,7 +57,7 @@ static void post_one(struct bench *bench, uint64_t number, struct why *why)
 static void run(struct bench *bench, int group, bool savepoints)
 {
     struct why why;
-    uint64_t posts = 0, commits = 0, left;
+    uint64_t posts = 0, commits = 0, pages, left;
     int64_t began_us = clock_mono_us(), cpu_began_us = cpu_us(), commit_us = 0;
     int64_t until_us = began_us + (int64_t)(bench->seconds * 1e6);
     while (clock_mono_us() < until_us) {
@@ -71,7 +71,7 @@ static void run(struct bench *bench, int group, bool savepoints)
         must(db_commit(bench->db, &why), &why);
         commit_us += clock_mono_us() - before_us;
         arena_reset(&bench->arena);
-        if (++commits % 64 == 0) must(db_checkpoint(bench->db, &left, &why), &why);
+        if (++commits % 64 == 0) must(db_checkpoint(bench->db, &pages, &left, &why), &why);
     }
     double seconds = (double)(clock_mono_us() - began_us) / 1e6;
     printf("| %5d | %-9s | %8.0f | %7.1f | %9.2f |\n", group, savepoints ? "savepoint" : "plain",

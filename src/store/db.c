@@ -356,7 +356,7 @@ uint64_t db_changes_total(const struct db *db)
     return db->driver->changes_total(db);
 }
 
-enum err db_checkpoint(struct db *db, uint64_t *frames_left_out, struct why *why)
+enum err db_checkpoint(struct db *db, uint64_t *pages_out, uint64_t *left_out, struct why *why)
 {
-    return db->driver->checkpoint(db, frames_left_out, why);
+    return db->driver->checkpoint(db, pages_out, left_out, why);
 }

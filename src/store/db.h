@@ -127,6 +127,9 @@ uint64_t db_changes_total(const struct db *db);
 /*
  * Move committed pages from the WAL into the database file without keeping
  * anybody waiting. On a connection of its own, by a thread that may wait for
- * the disk. `frames_left_out`: pages a reader still holds back. MariaDB: OK, 0.
+ * the disk, or by the writer between two transactions. `pages_out`: how many the
+ * log holds, and `left_out`: how many of them could not be moved. The log begins
+ * anew with the first change after all of it was moved. MariaDB: OK, 0 and 0.
  */
-MUST_USE enum err db_checkpoint(struct db *db, uint64_t *frames_left_out, struct why *why);
+MUST_USE enum err db_checkpoint(struct db *db, uint64_t *pages_out, uint64_t *left_out,
+                                struct why *why);

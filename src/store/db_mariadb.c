@@ -446,11 +446,12 @@ static enum err maria_script(struct db *db, struct str text, struct why *why)
     return err;
 }
 
-static enum err maria_checkpoint(struct db *db, uint64_t *frames_left_out, struct why *why)
+static enum err maria_checkpoint(struct db *db, uint64_t *pages_out, uint64_t *left_out,
+                                 struct why *why)
 {
     (void)db;
     (void)why;
-    *frames_left_out = 0; /* the server keeps house by itself */
+    *pages_out = *left_out = 0; /* the server keeps house by itself */
     return OK;
 }
 

@@ -317,15 +317,18 @@ static enum err sqlite_script(struct db *db, struct str text, struct why *why)
     return OK;
 }
 
-static enum err sqlite_checkpoint(struct db *db, uint64_t *frames_left_out, struct why *why)
+static enum err sqlite_checkpoint(struct db *db, uint64_t *pages_out, uint64_t *left_out,
+                                  struct why *why)
 {
     struct sqlite *s = sqlite_of(db);
     int frames = 0, moved = 0;
-    *frames_left_out = 0;
+    *pages_out = *left_out = 0;
     int code =
         sqlite3_wal_checkpoint_v2(s->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return fail(s, "checkpoint", why);
-    *frames_left_out = frames > moved ? (uint64_t)(frames - moved) : 0;
+    if (frames <= 0) return OK;
+    *pages_out = (uint64_t)frames;
+    *left_out = frames > moved ? (uint64_t)(frames - moved) : 0;
     return OK;
 }
 

@@ -71,7 +71,7 @@ struct db_driver {
     void (*close)(struct db *db); /* every query is released already */
     enum err (*command)(struct db *db, enum db_command command, struct why *why);
     enum err (*script)(struct db *db, struct str text, struct why *why);
-    enum err (*checkpoint)(struct db *db, uint64_t *frames_left_out, struct why *why);
+    enum err (*checkpoint)(struct db *db, uint64_t *pages_out, uint64_t *left_out, struct why *why);
     uint64_t (*changes)(const struct db *db);
     uint64_t (*last_id)(const struct db *db);
     uint64_t (*changes_total)(const struct db *db);

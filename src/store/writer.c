@@ -10,8 +10,9 @@
 enum {
     /* Commits between two passes of the checkpointer. */
     CHECKPOINT_EVERY = 64,
-    /* Under unbroken load the checkpointer never catches the end of the log; past this many pages
-     * it could not copy, the writer does it itself, between two groups. */
+    /* Under unbroken load the checkpointer never catches the end of the log, which then only grows;
+     * past this many pages the writer moves the rest itself, between two groups, and its next
+     * change begins the log anew. */
     WAL_PAGES_MAX = 16384,
 };
 
@@ -31,7 +32,7 @@ struct writer {
     void *told_ctx;
     uint64_t version; /* of the database, as others leave it. The writer's own */
     int64_t looked_us;
-    atomic_ullong frames_left;
+    atomic_ullong log_pages;
     struct writer_stats stats;
     pthread_t thread, checkpointer;
 };
@@ -199,11 +200,13 @@ static void count_group(struct writer *writer, size_t size, int64_t began_us)
 
 static void checkpoint(struct writer *writer, struct db *db)
 {
-    uint64_t left = 0;
+    uint64_t pages = 0, left = 0;
     struct why why;
-    enum err err = db_checkpoint(db, &left, &why);
+    enum err err = db_checkpoint(db, &pages, &left, &why);
     if (err && err != ERR_BUSY) log_warn("writer.checkpoint", "reason=\"%s\"", why.text);
-    atomic_store(&writer->frames_left, err ? 0 : left);
+    /* What the checkpointer has moved to the end may have gone on meanwhile. */
+    bool begins_anew = db == writer->db && left == 0;
+    atomic_store(&writer->log_pages, err || begins_anew ? 0 : pages);
 }
 
 /* SQLite: changes when another connection has committed, never by our own commits. All of this
@@ -239,7 +242,7 @@ static void do_group(struct writer *writer, struct list *group, size_t size)
     bool committed = run_group(writer, group);
     settle(writer, group);
     count_group(writer, size, began_us);
-    if (atomic_load(&writer->frames_left) > WAL_PAGES_MAX) checkpoint(writer, writer->db);
+    if (atomic_load(&writer->log_pages) > WAL_PAGES_MAX) checkpoint(writer, writer->db);
     /* After a failure with nothing behind it there is nobody to wait: the next one will tell. */
     if (committed || atomic_load(&stats->waiting) == 0) atomic_store(&stats->busy_since_us, 0);
 }

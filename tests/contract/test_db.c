@@ -841,10 +841,10 @@ static void a_full_disk_is_said_and_ends_nothing_else(struct database *d)
 static void a_checkpoint_moves_the_log_and_waits_for_readers(struct database *d)
 {
     struct why why;
-    uint64_t left = 77;
+    uint64_t pages = 77, left = 77;
     make_things(d);
     struct db *keeper = database_connect(d, DB_WRITE);
-    must(db_checkpoint(keeper, &left, &why), &why);
+    must(db_checkpoint(keeper, &pages, &left, &why), &why);
     assert_int_equal(left, 0);
     if (d->kind == DB_SQLITE) {
         struct db *reader = database_connect(d, DB_READ);
@@ -852,10 +852,10 @@ static void a_checkpoint_moves_the_log_and_waits_for_readers(struct database *d)
         count_things(reader);
         must(add_thing(d->db, "a", 1, &why), &why);
         must(add_thing(d->db, "b", 1, &why), &why);
-        must(db_checkpoint(keeper, &left, &why), &why);
+        must(db_checkpoint(keeper, &pages, &left, &why), &why);
         assert_true(left > 0);
         must(db_commit(reader, &why), &why);
-        must(db_checkpoint(keeper, &left, &why), &why);
+        must(db_checkpoint(keeper, &pages, &left, &why), &why);
         assert_int_equal(left, 0);
         db_close(reader);
     }

@@ -6,8 +6,10 @@
 #include "house.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "store/writer.h"
 #include "unit.h"
 
@@ -472,6 +474,53 @@ static void a_commit_that_fails_fails_everybody_and_the_next_goes_on(struct data
     assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM replies"), 0);
 }
 
+/* --- the log --- */
+
+enum { LARGE = 256 * 1024, LARGE_CHANGES = 3000, IN_FLIGHT = 3, KEPT = 20 };
+
+static enum err apply_large(struct change *change, struct db *db, struct why *why)
+{
+    const struct note *note = CONTAINER_OF(change, struct note, change);
+    struct query *q = db_query_text(db, "INSERT INTO notes (number, text) VALUES (?, zeroblob(?))");
+    query_i64(q, note->number);
+    query_i64(q, LARGE);
+    enum err err = query_run(q, why);
+    if (err) return err;
+    q = db_query_text(db, "DELETE FROM notes WHERE number = ?");
+    query_i64(q, note->number - KEPT);
+    return query_run(q, why);
+}
+
+static int64_t log_bytes(const struct database *d)
+{
+    struct stat is;
+    char path[4096];
+    struct str file = str_from(d->url, strlen("sqlite:"));
+    snprintf(path, sizeof(path), "%.*s-wal", STR_ARGS(file));
+    return stat(path, &is) == 0 ? is.st_size : 0;
+}
+
+/* 750 MB go through it: the copying never catches its end while somebody always writes. */
+static void the_log_is_bounded_while_somebody_always_writes(struct database *d)
+{
+    struct desk *desk = open_desk(d, 64);
+    struct note *notes = mem_alloc(sizeof(*notes) * LARGE_CHANGES);
+    int64_t most = 0;
+    for (size_t i = 0; i < LARGE_CHANGES; i++) {
+        notes[i] = (struct note){.desk = desk, .number = 1000 + (int64_t)i};
+        notes[i].change = (struct change){.apply = apply_large, .settled = settled};
+        writer_submit(desk->writer, &notes[i].change);
+        if (i >= IN_FLIGHT) wait_settled(desk, i - IN_FLIGHT + 1);
+        most = MAX(most, log_bytes(d));
+    }
+    wait_settled(desk, LARGE_CHANGES);
+    close_desk(desk);
+    for (size_t i = 0; i < LARGE_CHANGES; i++) assert_int_equal(notes[i].err, OK);
+    mem_free(notes);
+    print_message("the log had %lld MB at most\n", (long long)most / 1000000);
+    assert_in_range(most, 1, INT64_C(200) * 1000 * 1000);
+}
+
 int main(void)
 {
     static const struct database_test tests[] = {
@@ -485,6 +534,7 @@ int main(void)
         DATABASE_TEST_SQLITE(each_of_many_is_applied_exactly_once),
         DATABASE_TEST_SQLITE(a_full_disk_fails_the_group_and_not_the_next),
         DATABASE_TEST_SQLITE(a_commit_that_fails_fails_everybody_and_the_next_goes_on),
+        DATABASE_TEST_SQLITE(the_log_is_bounded_while_somebody_always_writes),
     };
     return database_run_tests("writer", tests, COUNT_OF(tests));
 }
