@@ -61,6 +61,7 @@ OBJ := $(SRC:src/%.c=$(B)/src/%.o) $(B)/gen/embedded.o $(LLHTTP_OBJ)
 LIB := $(B)/libhutong.a
 MIGRATIONS := $(sort $(wildcard migrations/*/*.sql))
 EMBEDDED := $(MIGRATIONS) $(sort $(wildcard src/*/*.html src/*/*.grammar))
+WEB := tools/web.sh $(wildcard web/*.* web/tools/*) $(shell find web/src web/public -type f)
 
 TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -103,10 +104,14 @@ $(B)/gen/version.h: FORCE
 	@printf '#define HUTONG_VERSION "%s"\n#define HUTONG_COMMIT "%s"\n' '$(VERSION)' '$(COMMIT)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# Migrations and pages travel inside the binary.
-$(B)/gen/embedded.c: tools/embed.sh tools/page_csp.sh $(EMBEDDED)
+# The browser app, built once for all variants.
+build/web/stamp: $(WEB)
+	@sh tools/web.sh
+
+# Migrations, pages and the app travel inside the binary.
+$(B)/gen/embedded.c: tools/embed.sh tools/page_csp.sh $(EMBEDDED) build/web/stamp
 	@mkdir -p $(@D)
-	@sh tools/embed.sh $(EMBEDDED) >$@
+	@sh tools/embed.sh $(EMBEDDED) $$(find build/web/dist -type f | LC_ALL=C sort) >$@
 $(B)/gen/embedded.o: $(B)/gen/embedded.c $(EMBEDDED) $(B)/flags
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 

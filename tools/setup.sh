@@ -24,6 +24,7 @@ packages() { # SET
             libjwt-dev libsodium-dev libargon2-dev
             libssl-dev libcrypt-dev libutf8proc-dev libwebp-dev libgif-dev libpng-dev
             libjpeg-dev zlib1g-dev libedit-dev'
+        packages node # the browser app is built into the binary
         ;;
     node) echo '!node:nodejs !npm:npm' ;;
     test)

@@ -53,7 +53,8 @@ struct route {
     handler *handle;
     /* For /openapi.json, in the words of api/openapi.h: what it does; the fields of body and query,
      * "content:text:1-5000, image_path:text?"; the reply: a schema's name, a media type or "",
-     * and the statuses of failures of the handler's own. */
+     * and the statuses of failures of the handler's own. Without `help` it is a page or file of
+     * the browser app, and no part of the API. */
     const char *help, *body_fields, *query_fields, *reply;
     int status; /* of success */
 };

@@ -30,6 +30,7 @@ handler chats_get_list, chats_post, chats_get_one, chats_patch, chats_delete, ch
 handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_stop;
 /* service.c */
 handler service_index, places_get;
+handler app_page, app_file, app_asset;
 handler town_get, town_get_log, town_get_resident, town_post_control;
 /* town_pictures.c */
 handler town_get_pictures, town_retry_picture;

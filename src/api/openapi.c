@@ -573,7 +573,7 @@ static enum err put_paths(struct json_out *out, const struct route *routes, size
     enum err err = OK;
     json_open(out, "paths", '{');
     for (size_t i = 0; i < count && !err; i++) {
-        bool seen = false;
+        bool seen = routes[i].help == NULL; /* a page of the app */
         for (size_t j = 0; j < i; j++) seen = seen || !strcmp(routes[j].path, routes[i].path);
         if (seen) continue;
         json_open(out, routes[i].path, '{');
@@ -708,20 +708,10 @@ enum err openapi_get(struct call *call, struct why *why)
     return OK;
 }
 
-static struct str embedded(const char *path)
-{
-    for (const struct embedded_file *file = embedded_files; file->path; file++) {
-        if (strcmp(file->path, path) == 0) {
-            return (struct str){file->at, (size_t)(file->end - file->at)};
-        }
-    }
-    return (struct str){0};
-}
-
 enum err docs_get(struct call *call, struct why *why)
 {
     struct http_exchange *x = call->x;
-    struct str page = embedded("src/api/docs.html"), policy = embedded("src/api/docs.html.csp");
+    struct str page = embedded_find(STR("src/api/docs.html")), policy = embedded_find(STR("src/api/docs.html.csp"));
     if (page.len == 0 || policy.len == 0) return why_set(why, ERR_IO, "the page is not embedded");
     x->status = 200;
     x->content_type = "text/html; charset=utf-8";

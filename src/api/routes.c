@@ -19,11 +19,20 @@
 
 #define PAGE "page:int?:1-2147483647, page_size:int?:1-100, before:id?, after:id?, limit:int?:1-100"
 
+/* The browser app (web/): what it asks for by name, and its pages, all of which are one file. The
+ * pages stand in web/src/router.ts too; tests/browser/app.test.mjs compares. */
+#define APP(path, handle)                                                                          \
+    {                                                                                              \
+        HTTP_GET_, path, LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, handle, NULL, "", "", "", \
+            200                                                                                    \
+    }
+
 /* clang-format off: a table */
 const struct route routes_table[] = {
     /* Service */
-    {HTTP_GET_, "/", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, service_index,
-     "Name and version of this server", "", "", "Index", 200},
+    {HTTP_GET_, "/", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, service_index,
+     "Name and version of this server; for browsers (Accept: text/html) the app", "", "", "Index",
+     200},
     {HTTP_GET_, "/health", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
      "Whether the server answers", "", "", "Health", 200},
     {HTTP_GET_, "/health/live", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
@@ -39,6 +48,18 @@ const struct route routes_table[] = {
      "This description, to read", "", "", "text/html", 200},
     {HTTP_GET_, "/redoc", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, docs_get,
      "The same page under its older name", "", "", "text/html", 200},
+
+    /* The app */
+    APP("/assets/{file}", app_asset),
+    APP("/icon.svg", app_file),
+    APP("/sw.js", app_file),
+    APP("/manifest.webmanifest", app_file),
+    APP("/p/{id}", app_page),
+    APP("/u/{who}", app_page),
+    APP("/search", app_page),
+    APP("/login", app_page),
+    APP("/register", app_page),
+    APP("/settings", app_page),
 
     /* Accounts */
     {HTTP_POST_, "/auth/register", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* api/service.c: the door, and the places of the town. */
 #include "api/handlers.h"
+#include "http/header.h"
 #include "store/records.h"
 
 enum err service_index(struct call *call, struct why *why)
 {
-    (void)why;
+    struct str accept = http_find_header(call->x, STR("accept"));
+    http_add_header(call->x, "Vary", STR("Accept"));
+    if (header_accept_quality(accept, "text/html") >
+        header_accept_quality(accept, "application/json")) {
+        return app_page(call, why);
+    }
     struct json_out out = call_json(call);
     json_open(&out, NULL, '{');
     json_put_str(&out, "message", STR("欢迎来到胡同 (welcome to Hutong)"));
     json_put_str(&out, "docs", STR("/docs"));
     json_put_str(&out, "version", STR("1.0.0"));
     json_close(&out, '}');
+    call_reply(call);
     return OK;
 }
 

@@ -48,17 +48,10 @@ enum err report_put(const char *dir, const char *name, const struct buf *bytes, 
     return why_set(why, ERR_IO, "cannot write %s/%s: %s", dir, name, strerror(error));
 }
 
-static struct str embedded(const char *path)
-{
-    const struct embedded_file *file = embedded_files;
-    while (file->path && strcmp(file->path, path) != 0) file++;
-    ASSERT(file->path);
-    return (struct str){file->at, (size_t)(file->end - file->at)};
-}
-
 enum err report_page(const char *dir, const struct buf *data, struct why *why)
 {
-    struct str page = embedded("src/townhall/report.html"), mark = STR("{\"kind\":\"none\"}");
+    struct str page = embedded_find(STR("src/townhall/report.html")),
+               mark = STR("{\"kind\":\"none\"}");
     size_t at = str_find(page, mark);
     ASSERT(at < page.len);
     struct buf whole;

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// The browser app, as members meet it.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+
+import { assertOk } from '../support/checks.mjs';
+import { openBrowser } from '../support/browser.mjs';
+import { startServer } from '../support/server.mjs';
+import { logIn, visit } from '../support/app.mjs';
+
+const WAIT = { timeout: 90_000 };
+
+let server, browser;
+const members = {};
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), openBrowser()]);
+  for (const name of ['lan', 'tom']) {
+    members[name] = await server.register(name, { nickname: name === 'lan' ? '阿兰' : 'Tom', password: 'correct horse' });
+  }
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop({ keepData: false });
+});
+
+test('the server gives the app for exactly the pages that the app has', WAIT, async () => {
+  const table = await readFile(new URL('../../src/api/routes.c', import.meta.url), 'utf8');
+  const served = [...table.matchAll(/APP\("([^"]+)", app_page\)/g)].map(([, path]) => path.replace(/\{\w+\}/g, '{}'));
+  const router = await readFile(new URL('../../web/src/router.ts', import.meta.url), 'utf8');
+  const known = [...router.matchAll(/path: '([^']+)'/g)].map(([, path]) => path)
+    .filter((path) => path !== '/' && !path.startsWith('/:rest'))
+    .map((path) => path.replace(/:\w+(\([^)]*\))?\??/g, '{}'));
+  assert.deepEqual(served.sort(), known.sort());
+  const { body: api } = await server.api('GET', '/openapi.json');
+  for (const path of served) assert.ok(!(path in api.paths), `${path} is both a page and a route of the API`);
+});
+
+test("the app's types are those that the server describes", WAIT, async () => {
+  const { SCHEMA, schemaOf } = await import('../../web/tools/schema.mjs');
+  const { body: api } = await server.api('GET', '/openapi.json');
+  const told = await schemaOf(api);
+  assert.ok(told === (await readFile(SCHEMA, 'utf8')), 'web/src/api/schema.d.ts is old: see web/tools/schema.mjs');
+});
+
+test('GET / is the app for a browser and JSON for a program', WAIT, async () => {
+  const asProgram = await fetch(`${server.url}/`, { headers: { Accept: '*/*' } });
+  assert.match((await asProgram.json()).docs, /docs/);
+  const asBrowser = await fetch(`${server.url}/`, { headers: { Accept: 'text/html,*/*;q=0.8' } });
+  assert.match(await asBrowser.text(), /<div id="app">/);
+  assert.match(asBrowser.headers.get('content-security-policy'), /script-src 'self';/);
+  assert.doesNotMatch(asBrowser.headers.get('content-security-policy'), /unsafe/);
+});
+
+test('assets are kept for a year and come in the coding the browser takes', WAIT, async () => {
+  const page = await (await fetch(`${server.url}/login`)).text();
+  const [script] = /\/assets\/[\w.-]+\.js/.exec(page);
+  const sizes = {};
+  for (const coding of ['br', 'gzip', 'identity']) {
+    const answer = await fetch(server.url + script, { headers: { 'Accept-Encoding': coding } });
+    assert.match(answer.headers.get('cache-control'), /immutable/);
+    assert.equal(answer.headers.get('content-encoding') ?? 'identity', coding);
+    sizes[coding] = Number(answer.headers.get('content-length'));
+    assert.match(await answer.text(), /createElement/);
+  }
+  assert.ok(sizes.br < sizes.gzip && sizes.gzip < sizes.identity, JSON.stringify(sizes));
+  assert.equal((await fetch(`${server.url}/assets/nothing-here.js`)).status, 404);
+});
+
+describe('two neighbours', WAIT, () => {
+  test('register, post, like and comment, each seen live by the other', async () => {
+    const tom = await visit(browser, server, { phone: true });
+    await logIn(tom, server, 'tom', 'correct horse');
+    await tom.waitForSelector('text=Nothing has been written yet.');
+
+    const ying = await visit(browser, server, { locale: 'zh-CN' });
+    await ying.goto(`${server.url}/register`);
+    await ying.getByLabel('用户名').fill('xiaoying');
+    await ying.getByLabel('邻居们怎么称呼你').fill('小樱🌸');
+    await ying.getByLabel('密码', { exact: true }).fill('correct horse');
+    await ying.getByLabel('再输一次密码').fill('correct horse');
+    await ying.getByRole('button', { name: '加入' }).click();
+    await ying.getByLabel('写动态').fill('今天的雨下得真好 <b>粗</b> #雨天 @tom');
+    await ying.getByRole('button', { name: '发布' }).click();
+    await ying.locator('article', { hasText: '今天的雨' }).waitFor();
+
+    await tom.getByRole('button', { name: 'one new post' }).click();
+    const card = tom.locator('article', { hasText: '今天的雨下得真好 <b>粗</b>' });
+    await card.waitFor();
+    assert.equal(await card.locator('b').count(), 0, 'what members write is text');
+    await card.getByRole('button', { name: /^Like/ }).click();
+    await ying.getByRole('button', { name: '点赞，1 人赞过' }).waitFor();
+
+    await card.getByRole('link', { name: 'no comments' }).click();
+    await tom.getByLabel('Say something about it').fill('Nice rain!');
+    await tom.getByRole('button', { name: 'Send' }).click();
+    await tom.locator('li', { hasText: 'Nice rain!' }).waitFor();
+    await ying.getByRole('link', { name: '1 条评论' }).click();
+    await ying.locator('li', { hasText: 'Nice rain!' }).waitFor();
+    await tom.getByLabel('Say something about it').fill('Again');
+    await tom.getByRole('button', { name: 'Send' }).click();
+    await ying.locator('li', { hasText: 'Again' }).waitFor();
+
+    for (const page of [tom, ying]) {
+      assert.deepEqual(page.complaints, []);
+      assert.deepEqual(page.strangers, [], 'nothing comes from elsewhere');
+      await page.context().close();
+    }
+  });
+
+  test('what a server says is wrong stands at its field', async () => {
+    const page = await visit(browser, server);
+    await page.goto(`${server.url}/register`);
+    await page.getByLabel('User name').fill('a b c');
+    await page.getByLabel('What neighbours call you').fill('Ada');
+    await page.getByLabel('Password', { exact: true }).fill('correct horse');
+    await page.getByLabel('Password again').fill('correct horse');
+    await page.getByRole('button', { name: 'Join' }).click();
+    const field = page.getByLabel('User name');
+    await page.waitForFunction(() => document.querySelector('[aria-invalid]'));
+    assert.equal(await field.getAttribute('aria-invalid'), 'true');
+    await page.context().close();
+  });
+
+  test('a log-in lasts over a reload, and its end in one tab is its end in all', async () => {
+    const page = await visit(browser, server);
+    await logIn(page, server, 'lan', 'correct horse');
+    await page.reload();
+    await page.getByLabel('Write a post').waitFor();
+    const other = await page.context().newPage();
+    await other.goto(`${server.url}/settings`);
+    await other.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('link', { name: 'Join', exact: true }).waitFor();
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  });
+
+  test('while the server is away the app says so, and afterwards nothing is missing', async () => {
+    const page = await visit(browser, server);
+    assertOk(await server.api('POST', '/posts', { token: members.tom.token, json: { content: 'before the break' } }), 201);
+    await logIn(page, server, 'lan', 'correct horse');
+    await page.locator('article', { hasText: 'before the break' }).waitFor();
+    await server.stop({ keepData: true });
+    await page.getByText('No connection.').waitFor();
+    server = await startServer({ dataDir: server.dataDir, listen: new URL(server.url).host });
+    const token = assertOk(await server.api('POST', '/auth/login', { json: { username: 'tom', password: 'correct horse' } })).access_token;
+    assertOk(await server.api('POST', '/posts', { token, json: { content: 'written after the break' } }), 201);
+    await page.getByRole('button', { name: 'one new post' }).click();
+    await page.locator('article', { hasText: 'written after the break' }).waitFor();
+    await page.getByText('No connection.').waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+});

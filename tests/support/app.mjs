@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// A member's browser: a profile of its own, and what it should not do is noted.
+//
+//     const page = await visit(browser, server, { locale: 'zh-CN', phone: true });
+//     await logIn(page, server, 'lan', 'correct horse');
+//     page.complaints; page.strangers;   // errors of the console; addresses elsewhere that were asked
+
+export async function visit(browser, server, { locale = 'en', phone = false, dark = false } = {}) {
+  const context = await browser.newContext({
+    locale,
+    colorScheme: dark ? 'dark' : 'light',
+    viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
+    hasTouch: phone,
+    reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  page.complaints = [];
+  page.strangers = [];
+  page.on('console', (said) => {
+    if (said.type() === 'error') page.complaints.push(said.text());
+  });
+  page.on('pageerror', (error) => page.complaints.push(String(error)));
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    if (/^(data|blob):/.test(url.protocol)) return;
+    if (url.host !== new URL(server.url).host) page.strangers.push(request.url());
+  });
+  await page.goto(`${server.url}/`);
+  return page;
+}
+
+export async function logIn(page, server, username, password) {
+  await page.goto(`${server.url}/login`);
+  await page.locator('input[name=username]').fill(username);
+  await page.locator('input[name=password]').fill(password);
+  await page.locator('button[type=submit]').click();
+  await page.waitForURL(`${server.url}/`);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// Simplified Chinese and English. Each part of the app has its own file of sentences per language;
+// tests/i18n.test.ts holds the two languages to the same keys.
+import { createI18n } from 'vue-i18n';
+import type { Sentences } from './parts';
+
+export type Language = 'zh-CN' | 'en';
+
+const files: Record<Language, () => Promise<{ default: Record<string, Sentences> }>> = {
+  'zh-CN': () => import('./zh-CN'),
+  en: () => import('./en'),
+};
+
+export const i18n = createI18n({
+  legacy: false,
+  locale: 'en' as Language,
+  fallbackLocale: 'en',
+  missingWarn: false,
+  fallbackWarn: false,
+  messages: {} as Record<string, Record<string, Sentences>>,
+});
+
+export async function speak(language: Language): Promise<void> {
+  if (!i18n.global.availableLocales.includes(language)) {
+    i18n.global.setLocaleMessage(language, (await files[language]()).default);
+  }
+  i18n.global.locale.value = language;
+  document.documentElement.lang = language;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// The app's pages. The server gives the app for exactly these paths (src/api/app_pages.c), and
+// tests/browser/app.test.mjs holds the two lists together.
+import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router';
+import { useSession } from './stores/session';
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Key of the page's name, for the window's title. */
+    title: string;
+    /** Only for who is logged in. */
+    member?: boolean;
+    /** Without the navigation around it. */
+    bare?: boolean;
+    /** Takes the whole width and height (chats, the map). */
+    full?: boolean;
+  }
+}
+
+export const routes: RouteRecordRaw[] = [
+  { path: '/', name: 'feed', component: () => import('./pages/FeedPage.vue'), meta: { title: 'app.home' } },
+  { path: '/p/:id(\\d+)', name: 'post', component: () => import('./pages/PostPage.vue'), meta: { title: 'feed.post' } },
+  { path: '/u/:who', name: 'profile', component: () => import('./pages/ProfilePage.vue'), meta: { title: 'app.profile' } },
+  { path: '/search', name: 'search', component: () => import('./pages/SearchPage.vue'), meta: { title: 'app.search' } },
+  { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
+  { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },
+  { path: '/settings', name: 'settings', component: () => import('./pages/SettingsPage.vue'), meta: { title: 'app.settings' } },
+  { path: '/:rest(.*)*', name: 'missing', component: () => import('./pages/MissingPage.vue'), meta: { title: 'app.missing' } },
+];
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes,
+  scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? undefined : { top: 0 }),
+});
+
+router.beforeEach((to) => {
+  const session = useSession();
+  if (to.meta.member && !session.me) return { name: 'login', query: { next: to.fullPath } };
+  if (session.me && (to.name === 'login' || to.name === 'register')) return { name: 'feed' };
+  return true;
+});

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// Short words about what just happened, for some seconds.
+import { defineStore } from 'pinia';
+import { ref } from 'vue';
+
+export interface Toast {
+  id: number;
+  text: string;
+  bad: boolean;
+}
+
+const SHOWN_MS = 5000;
+
+export const useToasts = defineStore('toasts', () => {
+  const list = ref<Toast[]>([]);
+  let next = 1;
+
+  function dismiss(id: number): void {
+    list.value = list.value.filter((toast) => toast.id !== id);
+  }
+
+  function say(text: string, bad = false): void {
+    if (list.value.some((toast) => toast.text === text)) return;
+    const id = next++;
+    list.value.push({ id, text, bad });
+    setTimeout(dismiss, bad ? SHOWN_MS * 2 : SHOWN_MS, id);
+  }
+  return { list, say, dismiss };
+});

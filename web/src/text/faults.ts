@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// One sentence for whatever went wrong.
+import { ApiError } from '@/api/client';
+
+type Say = (key: string, named?: Record<string, unknown>) => string;
+
+export function sentenceOf(error: unknown, t: Say): string {
+  if (!(error instanceof ApiError)) return t('fault.unknown');
+  if (error.status === 0) return t('fault.network');
+  if (error.status === 429) return t('fault.tooMany', { seconds: error.retryAfter || 60 });
+  if (error.detail) return error.detail;
+  if (error.status === 404) return t('fault.missing');
+  return error.status >= 500 ? t('fault.server') : t('fault.unknown');
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import tailwindcss from '@tailwindcss/vite';
+import vue from '@vitejs/plugin-vue';
+import { createHash } from 'node:crypto';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+// `npm run dev` serves the pages from here and asks the server at HUTONG for the rest.
+const server = process.env.HUTONG ?? 'http://127.0.0.1:8000';
+const api = ['admin/', 'auth', 'chat', 'docs', 'files', 'groups', 'health', 'keys', 'live', 'messages',
+  'openapi.json', 'places', 'posts', 'search/', 'town', 'usage', 'users'];
+
+/** Tells the service worker which files the app needs to open, and a name that changes with them. */
+function shellFiles(): Plugin {
+  return {
+    name: 'shell-files',
+    generateBundle(_, bundle) {
+      const files = Object.keys(bundle)
+        .filter((name) => name.startsWith('assets/') && !/^assets\/(heavy|mermaid)/.test(name))
+        .sort()
+        .map((name) => `/${name}`);
+      const name = `hutong-${createHash('sha256').update(files.join()).digest('hex').slice(0, 12)}`;
+      const worker = bundle['sw.js'];
+      if (worker?.type !== 'chunk') throw new Error('sw.js was not built');
+      worker.code = worker.code
+        .replaceAll('__SHELL_FILES__', JSON.stringify(files))
+        .replaceAll('__SHELL_NAME__', JSON.stringify(name));
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [vue(), tailwindcss(), shellFiles()],
+  define: {
+    __VUE_OPTIONS_API__: 'false',
+    __VUE_I18N_LEGACY_API__: 'false',
+    __INTLIFY_PROD_DEVTOOLS__: 'false',
+  },
+  resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  build: {
+    outDir: '../build/web/dist',
+    emptyOutDir: true,
+    target: 'es2022',
+    // Everything is served under strict rules about where it may come from: nothing inline.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: { main: 'index.html', sw: 'src/sw.ts' },
+      output: { entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+    },
+  },
+  worker: { format: 'es' },
+  server: {
+    proxy: Object.fromEntries(api.map((path) => [`^/${path}`, { target: server, ws: true, changeOrigin: true }])),
+  },
+  test: { include: ['tests/**/*.test.ts'] },
+});
