@@ -711,7 +711,8 @@ enum err openapi_get(struct call *call, struct why *why)
 enum err docs_get(struct call *call, struct why *why)
 {
     struct http_exchange *x = call->x;
-    struct str page = embedded_find(STR("src/api/docs.html")), policy = embedded_find(STR("src/api/docs.html.csp"));
+    struct str page = embedded_find(STR("src/api/docs.html")),
+               policy = embedded_find(STR("src/api/docs.html.csp"));
     if (page.len == 0 || policy.len == 0) return why_set(why, ERR_IO, "the page is not embedded");
     x->status = 200;
     x->content_type = "text/html; charset=utf-8";
