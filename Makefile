@@ -61,7 +61,11 @@ OBJ := $(SRC:src/%.c=$(B)/src/%.o) $(B)/gen/embedded.o $(LLHTTP_OBJ)
 LIB := $(B)/libhutong.a
 MIGRATIONS := $(sort $(wildcard migrations/*/*.sql))
 EMBEDDED := $(MIGRATIONS) $(sort $(wildcard src/*/*.html src/*/*.grammar))
+# The browser app, where its sources are: built once for all variants.
+ifneq ($(wildcard web/package.json),)
 WEB := tools/web.sh $(wildcard web/*.* web/tools/*) $(shell find web/src web/public -type f)
+WEB_STAMP := build/web/stamp
+endif
 
 TEST_SUPPORT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -104,14 +108,13 @@ $(B)/gen/version.h: FORCE
 	@printf '#define HUTONG_VERSION "%s"\n#define HUTONG_COMMIT "%s"\n' '$(VERSION)' '$(COMMIT)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# The browser app, built once for all variants.
 build/web/stamp: $(WEB)
 	@sh tools/web.sh
 
 # Migrations, pages and the app travel inside the binary.
-$(B)/gen/embedded.c: tools/embed.sh tools/page_csp.sh $(EMBEDDED) build/web/stamp
+$(B)/gen/embedded.c: tools/embed.sh tools/page_csp.sh $(EMBEDDED) $(WEB_STAMP)
 	@mkdir -p $(@D)
-	@sh tools/embed.sh $(EMBEDDED) $$(find build/web/dist -type f | LC_ALL=C sort) >$@
+	@sh tools/embed.sh $(EMBEDDED) $(if $(WEB_STAMP),$$(find build/web/dist -type f | LC_ALL=C sort)) >$@
 $(B)/gen/embedded.o: $(B)/gen/embedded.c $(EMBEDDED) $(B)/flags
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -19,6 +19,7 @@ spdx     quick  every file names its licence at its top
 todo     quick  every debt names its issue
 shell    quick  scripts parse, and shellcheck is content
 deploy   quick  systemd knows every line of the unit, Prometheus (where installed) its rules
+web      quick  the browser app is of one type with itself and the API
 clang    quick  clang builds everything without a warning
 gcc      full   gcc builds everything without a warning, optimised
 tidy     full   clang-tidy, as .clang-tidy says
@@ -135,6 +136,11 @@ check_deploy() {
     fi
     cat "$work/out"
     [ ! -s "$work/out" ]
+}
+
+check_web() {
+    [ -f web/package.json ] || return 0
+    make -s --no-print-directory build/web/stamp && (cd web && npm run --silent types)
 }
 
 build_everything() { # VARIANT

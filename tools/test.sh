@@ -10,7 +10,8 @@
 #
 # Parts: unit, contract and fault hold C programs (cmocka); fuzz replays each kept corpus,
 # one count each target; checks proves that ./dev check can fail; every folder of tests/ with
-# *.test.mjs files is a part for Node's test runner. Part mariadb is api and live once more, on a
+# *.test.mjs files is a part for Node's test runner; web is the logic of the browser app, in web/tests,
+# under Vitest. Part mariadb is api and live once more, on a
 # MariaDB: all of their files that start a server without saying which store. Parts "tsan" and
 # "cov" are what makes sense under ThreadSanitizer and with counters: all but fuzz and checks.
 set -eu
@@ -160,6 +161,17 @@ run_node_part() { # PART
     done
 }
 
+# The build has fetched the packages.
+run_web() {
+    text=$log/web.txt
+    run_logged "$text" sh -c 'cd web && npx vitest run --reporter=tap-flat -t "$1"' sh "$name"
+    passed=$(count '^ok .*# time=' "$text")
+    failed=$(count '^not ok ' "$text")
+    [ $status -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+    [ "$passed" -gt 0 ] || [ "$failed" -gt 0 ] || failed=1
+    report "$passed" "$failed" 0 web "$text" "$seconds"
+}
+
 # Whoever starts a MariaDB of its own has said which store.
 run_mariadb() {
     for class in api live; do
@@ -199,6 +211,7 @@ for class in $node_parts; do
     if wants "$class"; then targets="$targets all live"; fi
 done
 if [ "$part" = mariadb ]; then targets="all"; fi
+if wants web; then targets="$targets build/web/stamp"; fi
 # shellcheck disable=SC2086 # a list of words
 if [ -n "$targets" ] && ! make -s --no-print-directory -j"$(nproc)" VARIANT="$variant" $targets; then
     echo "the build failed: nothing was run"
@@ -223,6 +236,7 @@ for class in $node_parts; do
         report 0 1 0 "$class (npm packages)" "$log/npm.txt" 0
     fi
 done
+if wants web; then run_web; fi
 if wants mariadb && [ -n "$node_parts" ]; then
     if npm_packages >"$log/npm.txt" 2>&1; then
         run_mariadb

@@ -90,7 +90,9 @@ enum err app_page(struct call *call, struct why *why)
 
 enum err app_file(struct call *call, struct why *why)
 {
-    return give(call, str_from(str_of(call->route->path), 1), "no-cache", why);
+    struct str name = str_from(str_of(call->route->path), 1);
+    bool picture = str_ends(name, STR(".svg")) || str_ends(name, STR(".png"));
+    return give(call, name, picture ? "public, max-age=86400" : "no-cache", why);
 }
 
 enum err app_asset(struct call *call, struct why *why)

@@ -29,6 +29,7 @@ static const struct schema schemas[] = {
                 "expires_at:time"},
     {"Sessions", "items:[Session]"},
     {"UserBrief", "id:id, username:text, nickname:text, avatar_path:text?, is_ai:bool"},
+    {"UserSearch", "items:[UserBrief]"},
     {"User", "username:text, nickname:text, avatar_path:text?, bio:text?, is_ai:bool, id:id, "
              "created_at:time, role:member|moderator|admin|resident, posts_count:int"},
     {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "

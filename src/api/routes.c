@@ -94,6 +94,10 @@ const struct route routes_table[] = {
     /* Members */
     {HTTP_GET_, "/users/", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_list,
      "Who is here", "", "is_ai:bool?, skip:int?, after:id?, limit:int?", "[UserBrief]", 200},
+    {HTTP_GET_, "/search/users", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE, search_users,
+     "Members by the beginning of their user name or a part of their nickname; who has exactly "
+     "that user name comes first",
+     "", "q:text, limit:int?:1-100", "UserSearch", 200},
     {HTTP_GET_, "/users/{user_id}", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_one,
      "A member's profile", "", "", "User", 200},
     {HTTP_PUT_, "/users/me", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, users_put_me,

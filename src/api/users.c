@@ -2,7 +2,9 @@
 /* api/users.c: /users: who is here, one's own profile, and what administrators change. */
 #include "api/handlers.h"
 #include "api/input.h"
+#include "auth/username.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "community/accounts.h"
 #include "community/shapes.h"
 
@@ -28,6 +30,25 @@ enum err users_get_list(struct call *call, struct why *why)
     json_open(&out, NULL, '[');
     err = users_list(call->db, &query, put_brief, &out, why);
     json_close(&out, ']');
+    return err;
+}
+
+enum err search_users(struct call *call, struct why *why)
+{
+    struct str text = str_trim(input_query_str(call, "q"));
+    uint64_t limit = (uint64_t)input_query_int(call, "limit", 20, 1, LIMIT_PAGE_SIZE);
+    if (text.len == 0) input_fault(call, "query", "q", "missing", "q: a name, or a part of one");
+    enum err err = input_check(call, why);
+    if (err) return err;
+    if (text.at[0] == '@') text = str_from(text, 1);
+    text = str_head(text, utf8_floor(text.at, MIN(text.len, (size_t)USERNAME_KEY_BYTES_MAX)));
+    struct str key = username_key(call->arena, text);
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    json_open(&out, "items", '[');
+    err = users_search(call->db, call->arena, key, text, limit, put_brief, &out, why);
+    json_close(&out, ']');
+    json_close(&out, '}');
     return err;
 }
 

@@ -168,6 +168,36 @@ enum err users_list(struct db *db, const struct users_query *query, user_each *e
     return query_end(q, why);
 }
 
+/* A pattern of LIKE that means this very text, ESCAPE '!'. */
+static struct str like(struct arena *arena, const char *before, struct str text)
+{
+    char *at = arena_alloc(arena, 2 * text.len + 3);
+    size_t len = 0;
+    for (; *before; before++) at[len++] = *before;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if (c == '%' || c == '_' || c == '!') at[len++] = '!';
+        at[len++] = c;
+    }
+    at[len++] = '%';
+    return (struct str){at, len};
+}
+
+enum err users_search(struct db *db, struct arena *arena, struct str key, struct str text,
+                      uint64_t limit, user_each *each, void *ctx, struct why *why)
+{
+    struct query *q = db_query(db, SQL_USERS_SEARCH);
+    query_str(q, like(arena, "", key));
+    query_str(q, like(arena, "%", text));
+    query_str(q, key);
+    query_u64(q, limit);
+    while (query_next(q)) {
+        struct user user = read_user(q);
+        each(ctx, &user);
+    }
+    return query_end(q, why);
+}
+
 /* Run a change of one user: nothing matched means there is no such user. */
 static enum err run_on_user(struct db *db, struct query *q, struct why *why)
 {

@@ -297,6 +297,7 @@ test('answers are what the description says they are', async () => {
   await ask('get', '/posts/{post_id}', { path: `/posts/${post.id}` });
   await ask('get', '/posts/{post_id}/comments', { path: `/posts/${post.id}/comments` });
   await ask('get', '/search/posts', { path: '/search/posts?q=hi' });
+  await ask('get', '/search/users', { path: '/search/users?q=ada' });
   await ask('get', '/messages/history/{user_id}', { path: `/messages/history/${bob.id}` });
   await ask('get', '/groups/{group_id}', { path: `/groups/${group.id}` });
   await ask('get', '/groups/{group_id}/messages', { path: `/groups/${group.id}/messages` });

@@ -65,6 +65,44 @@ describe('the list of members', () => {
   });
 });
 
+describe('looking for somebody', () => {
+  const found = async (q, rest = '') => assertOk(await get(`/search/users?q=${encodeURIComponent(q)}${rest}`))
+    .items.map(({ username }) => username);
+  before(async () => {
+    for (const [username, nickname] of [['wren', 'Zaunkönig'], ['Wrenfield', '小小明'], ['marsh_wren', '100%_!']]) {
+      await server.register(username, { nickname });
+    }
+  });
+
+  test('a user name is found by its beginning, whatever the case, the exact one first', async () => {
+    assert.deepEqual(await found('WREN'), ['wren', 'Wrenfield']);
+    assert.deepEqual(await found('@wrenf'), ['Wrenfield']);
+    assert.deepEqual(await found('ＷＲＥＮＦ'), ['Wrenfield']);
+    assert.deepEqual(await found('wren', '&limit=1'), ['wren']);
+  });
+
+  test('a nickname is found by any part', async () => {
+    assert.deepEqual(await found('小明'), ['Wrenfield']);
+    assert.deepEqual(await found('nkön'), ['wren']);
+  });
+
+  test('signs of patterns mean themselves', async () => {
+    assert.deepEqual(await found('100%'), ['marsh_wren']);
+    assert.deepEqual(await found('_!'), ['marsh_wren']);
+    assert.deepEqual(await found('marsh%wren'), []);
+    assert.deepEqual(await found('%'), ['marsh_wren']);
+  });
+
+  test('who is banned is not found, and nothing to look for is an error', async () => {
+    const gone = await server.register('wrenegade');
+    await server.sql(`UPDATE users SET banned_us = 1 WHERE id = ${gone.id}`);
+    assert.deepEqual(await found('wrenegade'), []);
+    assertProblem(await get('/search/users'), 422, ['query.q missing']);
+    assertProblem(await get('/search/users?q=%20'), 422, ['query.q missing']);
+    assertOk(await get(`/search/users?q=${'长'.repeat(600)}`));
+  });
+});
+
 describe('a profile', () => {
   const change = (json) => server.api('PUT', '/users/me', { token: ada.token, json });
 

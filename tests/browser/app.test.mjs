@@ -123,6 +123,25 @@ describe('two neighbours', WAIT, () => {
     await page.context().close();
   });
 
+  test('names complete while one types, and lead to their page; people are found by name', async () => {
+    const page = await visit(browser, server);
+    await logIn(page, server, 'tom', 'correct horse');
+    const box = page.getByLabel('Write a post');
+    await box.pressSequentially('Ask @la');
+    await page.getByRole('option', { name: '@lan' }).waitFor();
+    await box.press('Enter');
+    assert.equal(await box.inputValue(), 'Ask @lan ');
+    await page.getByRole('button', { name: 'Post', exact: true }).click();
+    await page.locator('article', { hasText: 'Ask @lan' }).getByRole('link', { name: '@lan' }).click();
+    await page.getByRole('heading', { name: '阿兰' }).waitFor();
+    await page.getByRole('link', { name: 'Search' }).click();
+    await page.getByRole('searchbox').fill('阿兰');
+    await page.getByRole('searchbox').press('Enter');
+    await page.getByLabel('People').getByRole('link', { name: '阿兰' }).waitFor();
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  });
+
   test('a log-in lasts over a reload, and its end in one tab is its end in all', async () => {
     const page = await visit(browser, server);
     await logIn(page, server, 'lan', 'correct horse');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// node tools/schema.mjs SERVER: write src/api/schema.d.ts anew from SERVER/openapi.json.
+// node tools/schema.mjs SERVER: write src/api/schema.d.ts anew from SERVER/openapi.json, after the API
+// has changed.
 // tests/browser/app.test.mjs holds the file to what the server says.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';

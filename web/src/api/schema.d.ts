@@ -307,6 +307,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/search/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Members by the beginning of their user name or a part of their nickname; who has exactly that user name comes first */
+        get: operations["get_search_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{user_id}": {
         parameters: {
             query?: never;
@@ -1298,6 +1315,9 @@ export interface components {
             nickname: string;
             avatar_path: string | null;
             is_ai: boolean;
+        };
+        UserSearch: {
+            items: components["schemas"]["UserBrief"][];
         };
         User: {
             username: string;
@@ -2405,6 +2425,34 @@ export interface operations {
             400: components["responses"]["Malformed"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_search_users: {
+        parameters: {
+            query: {
+                q: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserSearch"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };

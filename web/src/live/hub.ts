@@ -291,7 +291,11 @@ export class Hub {
       closed: (code) => {
         if (this.wire !== wire) return;
         this.wire = null;
-        if (!greeted && this.kind === 'socket' && !SIGNED_OUT.has(code)) this.inVain++;
+        if (this.kind === 'stream') this.kind = 'socket';
+        else if (!greeted && !SIGNED_OUT.has(code) && ++this.inVain >= SOCKETS_IN_VAIN) {
+          this.kind = 'stream';
+          this.inVain = SOCKETS_IN_VAIN - 1; // the next time one try will do
+        }
         this.lost(code);
       },
     });
@@ -325,10 +329,6 @@ export class Hub {
     this.stopBeat = null;
     this.connect(false);
     if (SIGNED_OUT.has(code)) return this.tellAll({ is: 'signed-out' });
-    if (this.inVain >= SOCKETS_IN_VAIN) {
-      this.kind = this.kind === 'socket' ? 'stream' : 'socket';
-      this.inVain = 0;
-    }
     this.again();
   }
 

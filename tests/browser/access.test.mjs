@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// Every page of the app for those who see, hear or point otherwise: axe-core finds nothing serious
+// in both looks and widths, and nothing sticks out of a small phone.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { after, before, describe, test } from 'node:test';
+
+import { assertOk } from '../support/checks.mjs';
+import { openBrowser } from '../support/browser.mjs';
+import { startServer } from '../support/server.mjs';
+import { logIn, visit } from '../support/app.mjs';
+
+const WAIT = { timeout: 240_000 };
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let server, browser;
+const pages = [];
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), openBrowser()]);
+  const lan = await server.register('lan', { nickname: '阿兰'.repeat(12), password: 'correct horse' });
+  const tom = await server.register('tom', { nickname: 'T'.repeat(50), password: 'correct horse' });
+  const post = assertOk(await server.api('POST', '/posts', {
+    token: tom.token, json: { content: `https://example.org/${'x'.repeat(300)} ${'长'.repeat(300)} @lan #rain` },
+  }), 201);
+  assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
+  pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/settings', '/p/99999');
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** What axe finds that is serious, a line each. */
+async function seriousIn(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run({
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'],
+  }));
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`));
+}
+
+async function settled(page) {
+  await page.waitForFunction(() => document.querySelector('main h1, main h2, main p') && !document.querySelector('.animate-spin'));
+}
+
+for (const dark of [false, true]) {
+  for (const phone of [false, true]) {
+    describe(`${dark ? 'dark' : 'light'}, on a ${phone ? 'phone' : 'desktop'}`, WAIT, () => {
+      test('strangers’ pages', async () => {
+        const page = await visit(browser, server, { dark, phone });
+        for (const path of ['/', '/login', '/register']) {
+          await page.goto(server.url + path);
+          await settled(page);
+          assert.deepEqual(await seriousIn(page), [], path);
+        }
+        await page.context().close();
+      });
+      test('members’ pages', async () => {
+        const page = await visit(browser, server, { dark, phone, locale: dark ? 'zh-CN' : 'en' });
+        await logIn(page, server, 'lan', 'correct horse');
+        // So high that nothing lies under the tabs, which axe would take for hidden.
+        if (phone) await page.setViewportSize({ width: 360, height: 2400 });
+        for (const path of pages) {
+          await page.goto(server.url + path);
+          await settled(page);
+          assert.deepEqual(await seriousIn(page), [], path);
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          assert.ok(wide <= 0, `${path} sticks out by ${wide} pixels`);
+        }
+        await page.context().close();
+      });
+    });
+  }
+}
