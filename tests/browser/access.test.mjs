@@ -22,7 +22,7 @@ before(async () => {
   const lan = await server.register('lan', { nickname: '阿兰'.repeat(12), password: 'correct horse' });
   const tom = await server.register('tom', { nickname: 'T'.repeat(50), password: 'correct horse' });
   const post = assertOk(await server.api('POST', '/posts', {
-    token: tom.token, json: { content: `https://example.org/${'x'.repeat(300)} ${'长'.repeat(300)} @lan #rain` },
+    token: tom.token, json: { content: `https://example.org/${'x'.repeat(90)} ${'长'.repeat(60)} @lan #rain` },
   }), 201);
   assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
   pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/settings', '/p/99999');
