@@ -10,6 +10,8 @@ handler auth_register, auth_login, auth_refresh, auth_logout, auth_logout_all, a
 handler auth_password, auth_sessions, auth_end_session;
 /* users.c */
 handler users_get_list, users_get_one, users_put_me, admin_put_role, admin_put_banned;
+/* follows.c */
+handler follows_put, follows_delete, follows_get, follows_get_followers, follows_get_following;
 /* posts.c */
 handler posts_get_list, posts_post, posts_get_one, posts_put, posts_delete;
 handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts;

@@ -135,6 +135,8 @@ struct batch {
     struct telling inputs[INPUTS_MAX];
     size_t input_count;
     int32_t inputs_minute;
+    uint64_t notices[INPUTS_MAX]; /* likes and follows that are told with it (store/notices.h) */
+    size_t notice_count;
     bool checkpoint;
     struct town_row row; /* what is saved */
     /* Made while it is applied; made anew when it is applied again. */
