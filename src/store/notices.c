@@ -50,16 +50,11 @@ enum err notices_list(struct db *db, struct town_id town, uint64_t limit, notice
     query_u64(q, town.value);
     query_u64(q, limit);
     while (query_next(q)) {
-        struct notice notice = {
-            .id = query_get_u64(q, 0), .actor = {query_get_u64(q, 1)}, .kind = NOTICE_GONE};
-        if (!query_is_null(q, 2)) {
-            notice.kind = NOTICE_FOLLOW;
-            notice.to = (uint32_t)query_get_u64(q, 2);
-        } else if (!query_is_null(q, 3)) {
-            notice.kind = NOTICE_LIKE;
-            notice.to = (uint32_t)query_get_u64(q, 3);
-        }
-        each(ctx, &notice);
+        bool is_follow = !query_is_null(q, 2);
+        each(ctx, &(struct notice){.id = query_get_u64(q, 0),
+                                   .actor = {query_get_u64(q, 1)},
+                                   .is_follow = is_follow,
+                                   .to = (uint32_t)query_get_u64(q, is_follow ? 2 : 3)});
     }
     return query_end(q, why);
 }

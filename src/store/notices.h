@@ -24,11 +24,11 @@ MUST_USE enum err notices_add_follow(struct db *db, struct user_id actor, struct
 struct notice {
     uint64_t id;
     struct user_id actor;
-    enum { NOTICE_LIKE, NOTICE_FOLLOW, NOTICE_GONE } kind; /* gone: of another town, only to mark */
-    uint32_t to; /* likes: the post's serial; follows: the resident's number */
+    bool is_follow; /* else a like */
+    uint32_t to;    /* follows: the resident's number; likes: the post's serial */
 };
 typedef void notice_each(void *ctx, const struct notice *notice);
-/* Those not marked yet, oldest first. */
+/* What concerns that town and is not marked yet, oldest first. */
 MUST_USE enum err notices_list(struct db *db, struct town_id town, uint64_t limit,
                                notice_each *each, void *ctx, struct why *why);
 MUST_USE enum err notices_mark(struct db *db, uint64_t id, struct why *why);

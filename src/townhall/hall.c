@@ -253,18 +253,20 @@ static void note_news(void *ctx, const struct town_news *told)
     batch->inputs[batch->input_count++].input = input;
 }
 
-/* Whatever it comes to, it is marked. */
 static void note_notice(void *ctx, const struct notice *notice)
 {
     struct batch *batch = ctx;
     batch->notices[batch->notice_count++] = notice->id;
-    if (notice->kind == NOTICE_GONE || notice->actor.value >= MEMBER_BIT) return;
-    bool follow = notice->kind == NOTICE_FOLLOW;
-    batch->inputs[batch->input_count++].input =
-        (struct input){.kind = follow ? INPUT_FOLLOW : INPUT_LIKE,
-                       .from = MEMBER_BIT | (uint32_t)notice->actor.value,
-                       .to = follow ? notice->to : 0,
-                       .ref = follow ? 0 : notice->to};
+    if (notice->actor.value >= MEMBER_BIT) return;
+    struct input input = {.from = MEMBER_BIT | (uint32_t)notice->actor.value};
+    if (notice->is_follow) {
+        input.kind = INPUT_FOLLOW;
+        input.to = notice->to;
+    } else {
+        input.kind = INPUT_LIKE;
+        input.ref = notice->to;
+    }
+    batch->inputs[batch->input_count++].input = input;
 }
 
 /* At most INPUTS_MAX at a time; the cursors stand where the last one told was. */

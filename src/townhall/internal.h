@@ -135,7 +135,7 @@ struct batch {
     struct telling inputs[INPUTS_MAX];
     size_t input_count;
     int32_t inputs_minute;
-    uint64_t notices[INPUTS_MAX]; /* likes and follows that are told with it (store/notices.h) */
+    uint64_t notices[INPUTS_MAX]; /* of likes and follows among `inputs`, to be marked as told */
     size_t notice_count;
     bool checkpoint;
     struct town_row row; /* what is saved */

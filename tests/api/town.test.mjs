@@ -9,6 +9,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { assertOk } from '../support/checks.mjs';
+import { hutong } from '../support/command.mjs';
 import { Live } from '../support/live.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { towns } from '../support/town.mjs';
@@ -248,6 +249,13 @@ const allTold = (server) => until(
 const postsOfTown = (server) => server.sql(`SELECT p.id, p.author_id FROM posts p JOIN town_posts t ON t.post_id = p.id
   JOIN users u ON u.id = p.author_id WHERE u.is_ai = 1 ORDER BY p.id DESC`);
 
+// `server` has stopped.
+async function replayAgrees({ dataDir, env }) {
+  const { status, out, err } = await hutong(['town', 'replay', '--data', dataDir], { env });
+  assert.equal(status, 0, out + err);
+  assert.match(out, /^the same as from the checkpoint of /m);
+}
+
 test('residents_follow_whom_they_like_as_members_do', async () => {
   const server = await startTown({ env: { HUTONG_TOWN_SPEED: '60000' } });
   const ids = await residentIds(server);
@@ -327,7 +335,36 @@ test('killed_at_any_moment_the_town_hears_of_every_like_and_follow_once', async 
     await allTold(last);
     assert.equal(await told(last, LIKE), likes);
     assert.equal(await told(last, FOLLOW), follows);
-    await last.stop();
+    await last.stop({ keepData: true });
+    await replayAgrees(last);
+  } finally {
+    await rm(dataDir, { recursive: true });
+  }
+});
+
+test('what_is_done_at_another_server_is_heard_once_also_by_the_next_holder_and_of_those_who_left_nothing_is', async () => {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-town-'));
+  try {
+    const holder = await startTown({ dataDir });
+    const [one, two, three] = await residentIds(holder); // it holds the town
+    const other = await startTown({ dataDir, args: [] });
+    const put = async (id, { token } = other) => assertOk(await other.api('PUT', `/users/${id}/follow`, { token }));
+    await put(one);
+    await allTold(other);
+
+    await holder.kill();
+    await put(two); // nobody hears it now
+    const gone = await other.register('gone_again');
+    await put(three, gone);
+    await other.sql(`DELETE FROM users WHERE id = ${gone.id}`);
+    await until(() => metric(other, 'hutong_town_residents'), (n) => n === 3, { ms: 60_000, what: 'the next holder' });
+    await put(three);
+    await allTold(other);
+    assert.equal(await told(other, FOLLOW), 3);
+    const { relations } = await other.get(`/town/residents/${three}`);
+    assert.deepEqual(relations.filter(({ id }) => id === gone.id), []);
+    await other.stop({ keepData: true });
+    await replayAgrees(other);
   } finally {
     await rm(dataDir, { recursive: true });
   }
