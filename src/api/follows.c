@@ -6,15 +6,7 @@
 #include "community/follow.h"
 #include "community/shapes.h"
 
-static void reply_standing(struct call *call, const struct follow_standing *standing)
-{
-    struct json_out out = call_json(call);
-    json_open(&out, NULL, '{');
-    json_put_bool(&out, "followed", standing->followed);
-    json_put_u64(&out, "followers", standing->followers);
-    json_put_u64(&out, "following", standing->following);
-    json_close(&out, '}');
-}
+/* --- oneself and somebody --- */
 
 static enum err set(struct call *call, bool follows, struct why *why)
 {
@@ -22,8 +14,10 @@ static enum err set(struct call *call, bool follows, struct why *why)
     struct follow_standing standing;
     enum err err = input_check(call, why);
     if (!err) err = follow_set(&call->act, id, follows, &standing, why);
-    if (!err) reply_standing(call, &standing);
-    return err;
+    if (err) return err;
+    struct json_out out = call_json(call);
+    shape_standing(&out, NULL, &standing);
+    return OK;
 }
 
 enum err follows_put(struct call *call, struct why *why)
@@ -44,8 +38,10 @@ enum err follows_get(struct call *call, struct why *why)
     enum err err = input_check(call, why);
     if (!err) err = users_load(call->db, call->arena, id, &user, why);
     if (!err) err = follows_load_standing(call->db, id, call->who.user, &standing, why);
-    if (!err) reply_standing(call, &standing);
-    return err;
+    if (err) return err;
+    struct json_out out = call_json(call);
+    shape_standing(&out, NULL, &standing);
+    return OK;
 }
 
 /* --- lists --- */
@@ -85,7 +81,8 @@ static enum err list(struct call *call, bool followers, struct why *why)
     json_open(&page.out, "items", '[');
     err = follows_list(call->db, &query, put_follow, &page, why);
     json_close(&page.out, ']');
-    json_put_u64(&page.out, "total", followers ? standing.followers : standing.following);
+    json_put_u64(&page.out, "total",
+                 followers ? standing.followers_count : standing.following_count);
     shape_cursor(&page.out, "next_before", page.count == query.limit, page.last_id);
     json_close(&page.out, '}');
     return err;

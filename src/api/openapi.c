@@ -30,8 +30,9 @@ static const struct schema schemas[] = {
     {"Sessions", "items:[Session]"},
     {"UserBrief", "id:id, username:text, nickname:text, avatar_path:text?, is_ai:bool"},
     {"User", "username:text, nickname:text, avatar_path:text?, bio:text?, is_ai:bool, id:id, "
-             "created_at:time, role:member|moderator|admin|resident, posts_count:int"},
-    {"Follow", "followed:bool, followers:int, following:int"},
+             "created_at:time, role:member|moderator|admin|resident, posts_count:int, "
+             "followers_count:int, following_count:int, following:bool"},
+    {"Follow", "followers_count:int, following_count:int, following:bool"},
     {"Follower", "user:UserBrief, followed_at:time"},
     {"FollowPage", "items:[Follower], total:int, next_before:int?"},
     {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "

@@ -73,8 +73,8 @@ const struct route routes_table[] = {
     /* Members */
     {HTTP_GET_, "/users/", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_list,
      "Who is here", "", "is_ai:bool?, skip:int?, after:id?, limit:int?", "[UserBrief]", 200},
-    {HTTP_GET_, "/users/{user_id}", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_one,
-     "A member's profile", "", "", "User", 200},
+    {HTTP_GET_, "/users/{user_id}", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, users_get_one,
+     "A member's profile; `following`: whoever reads it follows them", "", "", "User", 200},
     {HTTP_PUT_, "/users/me", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, users_put_me,
      "Change one's profile; what is absent or null stays",
      "nickname:text?:1-50, avatar_path:text?:0-500, bio:text?:0-2000", "", "User", 200},

@@ -31,16 +31,23 @@ enum err users_get_list(struct call *call, struct why *why)
     return err;
 }
 
+enum err users_reply(struct call *call, const struct user *user, struct why *why)
+{
+    struct follow_standing standing;
+    enum err err = follows_load_standing(call->db, user->brief.id, call->who.user, &standing, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    shape_user(&out, NULL, user, &standing);
+    return OK;
+}
+
 enum err users_get_one(struct call *call, struct why *why)
 {
     struct user_id id = {input_path_id(call, 0, "user_id")};
     struct user user;
     enum err err = input_check(call, why);
     if (!err) err = users_load(call->db, call->arena, id, &user, why);
-    if (err) return err;
-    struct json_out out = call_json(call);
-    shape_user(&out, NULL, &user);
-    return OK;
+    return err ? err : users_reply(call, &user, why);
 }
 
 enum err users_put_me(struct call *call, struct why *why)
@@ -57,10 +64,7 @@ enum err users_put_me(struct call *call, struct why *why)
     struct user user;
     err = input_check(call, why);
     if (!err) err = accounts_set_profile(&call->act, &change, &user, why);
-    if (err) return err;
-    struct json_out out = call_json(call);
-    shape_user(&out, NULL, &user);
-    return OK;
+    return err ? err : users_reply(call, &user, why);
 }
 
 enum err admin_put_role(struct call *call, struct why *why)

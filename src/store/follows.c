@@ -26,9 +26,9 @@ enum err follows_load_standing(struct db *db, struct user_id user, struct user_i
     query_u64(q, viewer.value);
     query_u64(q, user.value);
     if (query_next(q)) {
-        *out = (struct follow_standing){.followers = query_get_u64(q, 0),
-                                        .following = query_get_u64(q, 1),
-                                        .followed = query_get_i64(q, 2) != 0};
+        *out = (struct follow_standing){.followers_count = query_get_u64(q, 0),
+                                        .following_count = query_get_u64(q, 1),
+                                        .following = query_get_i64(q, 2) != 0};
     }
     return query_end(q, why);
 }

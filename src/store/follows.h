@@ -17,10 +17,10 @@ MUST_USE enum err follows_set(struct db *db, struct user_id follower, struct use
 
 /* What stands beside a member's profile. */
 struct follow_standing {
-    uint64_t followers, following; /* how many follow it, and how many it follows */
-    bool followed;                 /* by the viewer that was asked for */
+    uint64_t followers_count, following_count; /* who follow it, and whom it follows */
+    bool following;                            /* the viewer that was asked for follows it */
 };
-/* Of somebody who is not there: zeros. `viewer` 0: nobody. */
+/* Of somebody who is not there: zeros. `viewer` 0: nobody, who follows nobody. */
 MUST_USE enum err follows_load_standing(struct db *db, struct user_id user, struct user_id viewer,
                                         struct follow_standing *out, struct why *why);
 

@@ -23,16 +23,17 @@ const standing = async (member, id) => assertOk(await follow(member, id, 'GET'))
 const list = async (id, which, query = '') => assertOk(await server.api('GET', `/users/${id}/${which}?${query}`));
 const names = ({ items }) => items.map(({ user }) => user.username);
 
+const none = { followers_count: 0, following_count: 0, following: false };
+
 test('following is done once, undone once, and counted exactly', async () => {
-  const none = { followed: false, followers: 0, following: 0 };
   assert.deepEqual(await standing(ada, bob.id), none);
   assert.deepEqual(assertOk(await follow(ada, bob.id, 'DELETE')), none);
   for (let i = 0; i < 3; i += 1) {
-    assert.deepEqual(assertOk(await follow(ada, bob.id)), { followed: true, followers: 1, following: 0 });
+    assert.deepEqual(assertOk(await follow(ada, bob.id)), { ...none, followers_count: 1, following: true });
   }
-  assert.deepEqual(await standing(ada, bob.id), { followed: true, followers: 1, following: 0 });
-  assert.deepEqual(await standing(bob, bob.id), { followed: false, followers: 1, following: 0 });
-  assert.deepEqual(await standing(null, ada.id), { followed: false, followers: 0, following: 1 });
+  assert.deepEqual(await standing(ada, bob.id), { ...none, followers_count: 1, following: true });
+  assert.deepEqual(await standing(bob, bob.id), { ...none, followers_count: 1 });
+  assert.deepEqual(await standing(null, ada.id), { ...none, following_count: 1 });
   for (let i = 0; i < 2; i += 1) assert.deepEqual(assertOk(await follow(ada, bob.id, 'DELETE')), none);
   assert.deepEqual(await server.sql('SELECT * FROM follows'), []);
 });
@@ -89,7 +90,7 @@ test('who is followed hears of it at once; who stops, or follows again, is in th
   const told = await live.next((m) => m.event === 'follow.created');
   assert.deepEqual(told.data.user.id, ada.id);
   assertShape(told.data.user, 'userBrief');
-  assert.equal(told.data.followers, 1);
+  assert.equal(told.data.followers_count, 1);
   for (const method of ['PUT', 'DELETE', 'DELETE', 'PUT']) assertOk(await follow(ada, star.id, method));
   const again = await live.next((m) => m.event === 'follow.created');
   assert.equal(again.id, told.id + 1, 'nothing was told in between');
@@ -99,8 +100,28 @@ test('who is followed hears of it at once; who stops, or follows again, is in th
   assert.equal(kept[0].n, 1);
 });
 
-test('what older clients see of a profile has not changed', async () => {
-  const profile = assertOk(await server.api('GET', `/users/${bob.id}`, { token: ada.token }));
-  assertShape(profile, 'user');
-  assert.deepEqual(Object.keys(profile).filter((key) => /follow/.test(key)), []);
+test('a profile says it as well, to each reader its own, and an account that goes takes its follows along', async () => {
+  const star = await server.register('seen_follows');
+  const fan = await server.register('gone_follows');
+  assertOk(await follow(fan, star.id));
+  assertOk(await follow(ada, star.id));
+  assertOk(await follow(star, fan.id));
+  const profile = async (member, path = `/users/${star.id}`) => {
+    const user = assertOk(await server.api('GET', path, { token: member?.token }));
+    assertShape(user, 'user');
+    const { followers_count, following_count, following } = user;
+    return { followers_count, following_count, following };
+  };
+  const both = { followers_count: 2, following_count: 1, following: false };
+  assert.deepEqual(await profile(ada), { ...both, following: true });
+  for (const member of [bob, null, { token: 'none' }]) assert.deepEqual(await profile(member), both);
+  assert.deepEqual(await profile(star, '/auth/me'), both);
+  const changed = assertOk(await server.api('PUT', '/users/me', { token: star.token, json: { bio: 'here' } }));
+  assert.equal(changed.followers_count, 2);
+
+  await server.sql(`DELETE FROM users WHERE id = ${fan.id}`);
+  assert.deepEqual(await profile(ada), { followers_count: 1, following_count: 0, following: true });
+  const left = await list(star.id, 'followers');
+  assert.deepEqual([names(left), left.total], [['ada_follows'], 1]);
+  assertProblem(await follow(ada, fan.id), 404);
 });

@@ -106,7 +106,7 @@ const entries = {
   'DELETE /auth/sessions/{session_id}': { who: 'member', wrong: 404 },
 
   'GET /users/': { who: 'anyone', wrong: 200 },
-  'GET /users/{user_id}': { who: 'anyone', wrong: 200 },
+  'GET /users/{user_id}': { who: 'optional', wrong: 200 },
   'PUT /users/me': { who: 'member', json: { nickname: 'eve', id: 1, user_id: 1 }, wrong: 200 },
   'GET /users/{user_id}/follow': { who: 'optional', wrong: 200 },
   'PUT /users/{user_id}/follow': { who: 'member', wrong: 200 },

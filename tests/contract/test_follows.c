@@ -25,12 +25,12 @@ static struct follow_standing standing_of(struct database *d, struct user_id use
 }
 
 static void assert_standing(struct database *d, struct user_id user, struct user_id viewer,
-                            uint64_t followers, uint64_t following, bool followed)
+                            uint64_t followers, uint64_t following, bool viewer_follows)
 {
     struct follow_standing standing = standing_of(d, user, viewer);
-    assert_int_equal(standing.followers, followers);
-    assert_int_equal(standing.following, following);
-    assert_int_equal(standing.followed, followed);
+    assert_int_equal(standing.followers_count, followers);
+    assert_int_equal(standing.following_count, following);
+    assert_int_equal(standing.following, viewer_follows);
 }
 
 static void follows_are_a_set_with_exact_counts(struct database *d)
