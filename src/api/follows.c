@@ -11,12 +11,12 @@
 static enum err set(struct call *call, bool follows, struct why *why)
 {
     struct user_id id = {input_path_id(call, 0, "user_id")};
-    struct follow_standing standing;
+    struct follow_tally tally;
     enum err err = input_check(call, why);
-    if (!err) err = follow_set(&call->act, id, follows, &standing, why);
+    if (!err) err = follow_set(&call->act, id, follows, &tally, why);
     if (err) return err;
     struct json_out out = call_json(call);
-    shape_standing(&out, NULL, &standing);
+    shape_tally(&out, NULL, &tally);
     return OK;
 }
 
@@ -34,13 +34,13 @@ enum err follows_get(struct call *call, struct why *why)
 {
     struct user_id id = {input_path_id(call, 0, "user_id")};
     struct user user;
-    struct follow_standing standing;
+    struct follow_tally tally;
     enum err err = input_check(call, why);
     if (!err) err = users_load(call->db, call->arena, id, &user, why);
-    if (!err) err = follows_load_standing(call->db, id, call->who.user, &standing, why);
+    if (!err) err = follows_load_tally(call->db, id, call->who.user, &tally, why);
     if (err) return err;
     struct json_out out = call_json(call);
-    shape_standing(&out, NULL, &standing);
+    shape_tally(&out, NULL, &tally);
     return OK;
 }
 
@@ -71,18 +71,17 @@ static enum err list(struct call *call, bool followers, struct why *why)
         .limit = (uint64_t)input_query_int(call, "limit", 20, 1, LIMIT_PAGE_SIZE),
     };
     struct user user;
-    struct follow_standing standing;
+    struct follow_tally tally;
     enum err err = input_check(call, why);
     if (!err) err = users_load(call->db, call->arena, query.user, &user, why);
-    if (!err) err = follows_load_standing(call->db, query.user, call->who.user, &standing, why);
+    if (!err) err = follows_load_tally(call->db, query.user, call->who.user, &tally, why);
     if (err) return err;
     struct follow_page page = {.out = call_json(call)};
     json_open(&page.out, NULL, '{');
     json_open(&page.out, "items", '[');
     err = follows_list(call->db, &query, put_follow, &page, why);
     json_close(&page.out, ']');
-    json_put_u64(&page.out, "total",
-                 followers ? standing.followers_count : standing.following_count);
+    json_put_u64(&page.out, "total", followers ? tally.followers_count : tally.following_count);
     shape_cursor(&page.out, "next_before", page.count == query.limit, page.last_id);
     json_close(&page.out, '}');
     return err;

@@ -33,11 +33,11 @@ enum err users_get_list(struct call *call, struct why *why)
 
 enum err users_reply(struct call *call, const struct user *user, struct why *why)
 {
-    struct follow_standing standing;
-    enum err err = follows_load_standing(call->db, user->brief.id, call->who.user, &standing, why);
+    struct follow_tally tally;
+    enum err err = follows_load_tally(call->db, user->brief.id, call->who.user, &tally, why);
     if (err) return err;
     struct json_out out = call_json(call);
-    shape_user(&out, NULL, user, &standing);
+    shape_user(&out, NULL, user, &tally);
     return OK;
 }
 

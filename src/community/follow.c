@@ -19,7 +19,7 @@ static enum err tell_followed(struct act *act, struct user_id whom, uint64_t fol
     return OK;
 }
 
-enum err follow_set(struct act *act, struct user_id whom, bool follows, struct follow_standing *out,
+enum err follow_set(struct act *act, struct user_id whom, bool follows, struct follow_tally *out,
                     struct why *why)
 {
     struct user user;
@@ -29,7 +29,7 @@ enum err follow_set(struct act *act, struct user_id whom, bool follows, struct f
         return why_set(why, ERR_INVALID, "不能关注自己 (one cannot follow oneself)");
     bool changed;
     err = follows_set(act->db, act->me, whom, follows, act->now_us, &changed, why);
-    if (!err && changed && follows) err = notices_add_follow(act->db, act->me, whom, why);
-    if (!err) err = follows_load_standing(act->db, whom, act->me, out, why);
+    if (!err && changed && follows) err = town_notices_add_follow(act->db, act->me, whom, why);
+    if (!err) err = follows_load_tally(act->db, whom, act->me, out, why);
     return err || !changed || !follows ? err : tell_followed(act, whom, out->followers_count, why);
 }

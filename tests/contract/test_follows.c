@@ -15,42 +15,41 @@ static bool set(struct database *d, struct user_id follower, struct user_id foll
     return changed;
 }
 
-static struct follow_standing standing_of(struct database *d, struct user_id user,
-                                          struct user_id viewer)
+static struct follow_tally tally_of(struct database *d, struct user_id user, struct user_id viewer)
 {
     struct why why;
-    struct follow_standing standing;
-    must(follows_load_standing(d->db, user, viewer, &standing, &why), &why);
-    return standing;
+    struct follow_tally tally;
+    must(follows_load_tally(d->db, user, viewer, &tally, &why), &why);
+    return tally;
 }
 
-static void assert_standing(struct database *d, struct user_id user, struct user_id viewer,
-                            uint64_t followers, uint64_t following, bool viewer_follows)
+static void assert_tally(struct database *d, struct user_id user, struct user_id viewer,
+                         uint64_t followers, uint64_t following, bool viewer_follows)
 {
-    struct follow_standing standing = standing_of(d, user, viewer);
-    assert_int_equal(standing.followers_count, followers);
-    assert_int_equal(standing.following_count, following);
-    assert_int_equal(standing.following, viewer_follows);
+    struct follow_tally tally = tally_of(d, user, viewer);
+    assert_int_equal(tally.followers_count, followers);
+    assert_int_equal(tally.following_count, following);
+    assert_int_equal(tally.following, viewer_follows);
 }
 
 static void follows_are_a_set_with_exact_counts(struct database *d)
 {
     house_open(d);
     struct user_id mei = house_user(d, "mei"), bo = house_user(d, "bo"), li = house_user(d, "li");
-    assert_standing(d, bo, mei, 0, 0, false);
+    assert_tally(d, bo, mei, 0, 0, false);
     assert_false(set(d, mei, bo, false));
     assert_true(set(d, mei, bo, true));
     assert_false(set(d, mei, bo, true));
     assert_true(set(d, li, bo, true));
     assert_true(set(d, bo, mei, true));
-    assert_standing(d, bo, mei, 2, 1, true);
-    assert_standing(d, mei, li, 1, 1, false);
-    assert_standing(d, li, bo, 0, 1, false);
-    assert_standing(d, bo, (struct user_id){0}, 2, 1, false);
+    assert_tally(d, bo, mei, 2, 1, true);
+    assert_tally(d, mei, li, 1, 1, false);
+    assert_tally(d, li, bo, 0, 1, false);
+    assert_tally(d, bo, (struct user_id){0}, 2, 1, false);
     assert_true(set(d, mei, bo, false));
     assert_false(set(d, mei, bo, false));
-    assert_standing(d, bo, mei, 1, 1, false);
-    assert_standing(d, (struct user_id){4711}, mei, 0, 0, false);
+    assert_tally(d, bo, mei, 1, 1, false);
+    assert_tally(d, (struct user_id){4711}, mei, 0, 0, false);
 }
 
 static void nobody_follows_oneself_or_who_is_not_there(struct database *d)
@@ -118,8 +117,8 @@ static void follows_go_with_either_account(struct database *d)
     set(d, bo, li, true);
     set(d, mei, li, true);
     must_run(d->db, "DELETE FROM users WHERE username = 'bo'");
-    assert_standing(d, li, mei, 1, 0, true);
-    assert_standing(d, mei, li, 0, 1, false);
+    assert_tally(d, li, mei, 1, 0, true);
+    assert_tally(d, mei, li, 0, 1, false);
     assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM follows"), 1);
 }
 
@@ -146,7 +145,7 @@ struct heard {
     size_t count;
 };
 
-static void hear(void *ctx, const struct notice *notice)
+static void hear(void *ctx, const struct town_notice *notice)
 {
     struct heard *heard = ctx;
     seen_add(&heard->seen,
@@ -162,7 +161,7 @@ static void assert_untold(struct database *d, struct town_id town, struct heard 
     struct why why;
     heard->arena = &d->arena;
     heard->count = 0;
-    must(notices_list(d->db, town, COUNT_OF(heard->ids), hear, heard, &why), &why);
+    must(town_notices_list(d->db, town, COUNT_OF(heard->ids), hear, heard, &why), &why);
     assert_seen(&heard->seen, expected);
 }
 
@@ -171,8 +170,8 @@ static void note(struct database *d, struct user_id actor, struct user_id follow
 {
     struct why why;
     change_begin(d);
-    if (followed.value) must(notices_add_follow(d->db, actor, followed, &why), &why);
-    if (post.value) must(notices_add_like(d->db, actor, post, &why), &why);
+    if (followed.value) must(town_notices_add_follow(d->db, actor, followed, &why), &why);
+    if (post.value) must(town_notices_add_like(d->db, actor, post, &why), &why);
     change_end(d);
 }
 
@@ -194,14 +193,14 @@ static void a_town_hears_of_each_like_and_follow_once(struct database *d)
                                    (unsigned long long)mei.value, (unsigned long long)mei.value);
     assert_untold(d, town, &heard, both.at);
     change_begin(d);
-    must(notices_mark(d->db, heard.ids[0], &why), &why);
+    must(town_notices_mark(d->db, heard.ids[0], &why), &why);
     change_end(d);
     note(d, mei, bot, known); /* it was told, or is going to be */
     assert_untold(d, town, &heard, str_from(both, str_find_byte(both, ' ') + 1).at);
     /* Another town has neither that post nor that resident. */
     assert_untold(d, (struct town_id){town.value + 1}, &heard, "");
     change_begin(d);
-    must(notices_clear(d->db, &why), &why);
+    must(town_notices_clear(d->db, &why), &why);
     change_end(d);
     assert_untold(d, town, &heard, "");
     note(d, mei, bot, (struct post_id){0}); /* a new town hears anew */

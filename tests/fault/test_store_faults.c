@@ -242,7 +242,7 @@ static enum err step_follow(void *ctx, struct db *db, struct why *why)
     struct run *run = ctx;
     bool changed;
     enum err err = follows_set(db, run->bob, run->ann, true, 1, &changed, why);
-    if (!err) err = notices_add_follow(db, run->bob, run->ann, why);
+    if (!err) err = town_notices_add_follow(db, run->bob, run->ann, why);
     return err ? err : tell(db, "user:1", "follow:2", why);
 }
 
