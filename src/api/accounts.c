@@ -96,7 +96,7 @@ enum err auth_register(struct call *call, struct why *why)
         return err;
     }
     struct json_out out = call_json(call);
-    shape_user(&out, NULL, &registration.user);
+    shape_user(&out, NULL, &registration.user, &(struct follow_tally){0});
     return OK;
 }
 
@@ -390,10 +390,7 @@ enum err auth_me(struct call *call, struct why *why)
 {
     struct user user;
     enum err err = users_load(call->db, call->arena, call->who.user, &user, why);
-    if (err) return err;
-    struct json_out out = call_json(call);
-    shape_user(&out, NULL, &user);
-    return OK;
+    return err ? err : users_reply(call, &user, why);
 }
 
 static enum err apply_password(void *ctx, struct act *act, struct why *why)

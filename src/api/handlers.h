@@ -10,6 +10,10 @@ handler auth_register, auth_login, auth_refresh, auth_logout, auth_logout_all, a
 handler auth_password, auth_sessions, auth_end_session;
 /* users.c */
 handler search_users, users_get_list, users_get_one, users_put_me, admin_put_role, admin_put_banned;
+/* A whole profile as the caller sees it. */
+MUST_USE enum err users_reply(struct call *call, const struct user *user, struct why *why);
+/* follows.c */
+handler follows_put, follows_delete, follows_get, follows_get_followers, follows_get_following;
 /* posts.c */
 handler posts_get_list, posts_post, posts_get_one, posts_put, posts_delete;
 handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts;

@@ -31,7 +31,11 @@ static const struct schema schemas[] = {
     {"UserBrief", "id:id, username:text, nickname:text, avatar_path:text?, is_ai:bool"},
     {"UserSearch", "items:[UserBrief]"},
     {"User", "username:text, nickname:text, avatar_path:text?, bio:text?, is_ai:bool, id:id, "
-             "created_at:time, role:member|moderator|admin|resident, posts_count:int"},
+             "created_at:time, role:member|moderator|admin|resident, posts_count:int, "
+             "followers_count:int, following_count:int, following:bool"},
+    {"Follow", "followers_count:int, following_count:int, following:bool"},
+    {"Follower", "user:UserBrief, followed_at:time"},
+    {"FollowPage", "items:[Follower], total:int, next_before:int?"},
     {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "
              "created_at:time, author:UserBrief, is_liked:bool, comments_count:int, "
              "edited_at:time?, image_generated:bool"},
@@ -94,7 +98,7 @@ static const struct schema schemas[] = {
     {"TownStep", "time:text, activity:text, duration:int"},
     {"TownMemory", "minute:int, type:text, importance:int, content:text"},
     {"TownRelation", "id:id, name:text, liking:int, familiarity:int, met:int, last_day:int, "
-                     "follows:bool"},
+                     "follows:bool, followed:bool"},
     {"TownThing", "item_name:text, quantity:int, weight:number"},
     {"TownResident",
      "name:text, id:id, x:number, y:number, location_id:id?, action:text, doing:text, "

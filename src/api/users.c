@@ -52,16 +52,23 @@ enum err search_users(struct call *call, struct why *why)
     return err;
 }
 
+enum err users_reply(struct call *call, const struct user *user, struct why *why)
+{
+    struct follow_tally tally;
+    enum err err = follows_load_tally(call->db, user->brief.id, call->who.user, &tally, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    shape_user(&out, NULL, user, &tally);
+    return OK;
+}
+
 enum err users_get_one(struct call *call, struct why *why)
 {
     struct user_id id = {input_path_id(call, 0, "user_id")};
     struct user user;
     enum err err = input_check(call, why);
     if (!err) err = users_load(call->db, call->arena, id, &user, why);
-    if (err) return err;
-    struct json_out out = call_json(call);
-    shape_user(&out, NULL, &user);
-    return OK;
+    return err ? err : users_reply(call, &user, why);
 }
 
 enum err users_put_me(struct call *call, struct why *why)
@@ -78,10 +85,7 @@ enum err users_put_me(struct call *call, struct why *why)
     struct user user;
     err = input_check(call, why);
     if (!err) err = accounts_set_profile(&call->act, &change, &user, why);
-    if (err) return err;
-    struct json_out out = call_json(call);
-    shape_user(&out, NULL, &user);
-    return OK;
+    return err ? err : users_reply(call, &user, why);
 }
 
 enum err admin_put_role(struct call *call, struct why *why)

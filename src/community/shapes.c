@@ -15,7 +15,22 @@ void shape_user_brief(struct json_out *out, const char *key, const struct user_b
     json_close(out, '}');
 }
 
-void shape_user(struct json_out *out, const char *key, const struct user *user)
+static void put_tally(struct json_out *out, const struct follow_tally *tally)
+{
+    json_put_u64(out, "followers_count", tally->followers_count);
+    json_put_u64(out, "following_count", tally->following_count);
+    json_put_bool(out, "following", tally->following);
+}
+
+void shape_tally(struct json_out *out, const char *key, const struct follow_tally *tally)
+{
+    json_open(out, key, '{');
+    put_tally(out, tally);
+    json_close(out, '}');
+}
+
+void shape_user(struct json_out *out, const char *key, const struct user *user,
+                const struct follow_tally *tally)
 {
     json_open(out, key, '{');
     json_put_str(out, "username", user->brief.username);
@@ -27,6 +42,7 @@ void shape_user(struct json_out *out, const char *key, const struct user *user)
     json_put_time(out, "created_at", user->created_us);
     json_put_str(out, "role", str_of(role_name(user->role)));
     json_put_u64(out, "posts_count", user->posts_count);
+    put_tally(out, tally);
     json_close(out, '}');
 }
 

@@ -8,11 +8,15 @@
 
 #include "base/json.h"
 #include "store/comments.h"
+#include "store/follows.h"
 #include "store/groups.h"
 #include "store/posts.h"
 
 void shape_user_brief(struct json_out *out, const char *key, const struct user_brief *user);
-void shape_user(struct json_out *out, const char *key, const struct user *user);
+/* `tally`: for who reads this. */
+void shape_user(struct json_out *out, const char *key, const struct user *user,
+                const struct follow_tally *tally);
+void shape_tally(struct json_out *out, const char *key, const struct follow_tally *tally);
 void shape_post(struct json_out *out, const char *key, const struct post *post);
 void shape_comment(struct json_out *out, const char *key, const struct comment *comment);
 void shape_message(struct json_out *out, const char *key, const struct message *message);

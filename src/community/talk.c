@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "community/picture.h"
 #include "community/shapes.h"
+#include "store/notices.h"
 
 static bool is_moderator(const struct act *act)
 {
@@ -169,7 +170,9 @@ enum err talk_like(struct act *act, struct post_id id, enum liking liking, bool 
         err = posts_set_liked(act->db, id, act->me, false, act->now_us, &changed, why);
         if (err) return err;
     }
-    return changed ? tell_counts(act, id, likes_count_out, why) : OK;
+    if (!changed) return OK;
+    err = *liked_out ? town_notices_add_like(act->db, act->me, id, why) : OK;
+    return err ? err : tell_counts(act, id, likes_count_out, why);
 }
 
 /* --- comments --- */

@@ -2,7 +2,7 @@
 /*
  * townhall/commit.c: a step of the town into the store, in one transaction.
  *
- * What happened (action log, likes, memories, read marks), what still needs words
+ * What happened (action log, likes, follows, memories, read marks), what still needs words
  * (town_todo), what was told to the town (town_inputs) and how far it has come
  * (towns, town_checkpoints) are durable together or not at all. That is what
  * makes "nothing lost, nothing twice" true whatever moment the power fails.
@@ -13,8 +13,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "community/follow.h"
 #include "community/letters.h"
 #include "community/talk.h"
+#include "store/notices.h"
 #include "townhall/internal.h"
 
 enum {
@@ -133,6 +135,16 @@ static enum err like(struct batch *batch, struct db *db, size_t i, struct why *w
     return log_moment(batch, db, &deed, LOG_LIKE, why);
 }
 
+static enum err follow(struct batch *batch, struct db *db, const struct effect *effect,
+                       struct why *why)
+{
+    const struct cast *cast = &batch->hall->cast;
+    struct act *act = act_begin(batch, db, cast_user(cast, effect->who));
+    struct follow_tally tally;
+    enum err err = follow_set(act, cast_user(cast, effect->other), true, &tally, why);
+    return is_refusal(err) ? OK : err;
+}
+
 static enum err keep_memory(struct batch *batch, struct db *db, const struct effect *effect,
                             struct why *why)
 {
@@ -153,6 +165,7 @@ static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struc
     case EFFECT_MET: return log_moment(batch, db, effect, LOG_ENCOUNTER, why);
     case EFFECT_READ: return mark_read(batch, db, effect, why);
     case EFFECT_LIKE: return like(batch, db, i, why);
+    case EFFECT_FOLLOW: return follow(batch, db, effect, why);
     case EFFECT_TALK:
     case EFFECT_POST:
     case EFFECT_COMMENT:
@@ -162,7 +175,6 @@ static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struc
         return is_refusal(err) ? OK : err; /* removed meanwhile */
     case EFFECT_REMEMBER: return keep_memory(batch, db, effect, why);
     case EFFECT_BEGAN: /* for maps alone */
-    case EFFECT_FOLLOW:
     case EFFECT_ASK:
     case EFFECT_SKY:
     case EFFECT_KIND_COUNT: break;
@@ -232,6 +244,9 @@ static enum err apply_batch(void *ctx, struct db *db, struct why *why)
     }
     if (!err) err = apply_inputs(batch, db, why);
     if (!err && batch->checkpoint) err = apply_checkpoint(batch, db, why);
+    /* Late: who likes the same post again waits for this row, and holds the post meanwhile. */
+    for (size_t i = 0; i < batch->notice_count && !err; i++)
+        err = town_notices_mark(db, batch->notices[i], why);
     for (size_t i = 0; i < batch->act_count && !err; i++) err = act_store(batch->acts[i], why);
     return err;
 }

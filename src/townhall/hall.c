@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "store/notices.h"
 #include "townhall/internal.h"
 #include "townhall/replay.h"
 
@@ -46,6 +47,7 @@ static enum err apply_founding(void *ctx, struct db *db, struct why *why)
     struct founding *founding = ctx;
     int64_t now_us = clock_wall_us();
     enum err err = town_news_heads(db, &founding->row, why);
+    if (!err) err = town_notices_clear(db, why);
     if (!err) err = towns_add(db, &founding->row, now_us, &founding->row.id, why);
     for (uint32_t i = 0; i < founding->cast->count && !err; i++)
         err = town_people_add(db, founding->row.id, i, founding->cast->players[i].user, why);
@@ -251,6 +253,22 @@ static void note_news(void *ctx, const struct town_news *told)
     batch->inputs[batch->input_count++].input = input;
 }
 
+static void note_notice(void *ctx, const struct town_notice *notice)
+{
+    struct batch *batch = ctx;
+    batch->notices[batch->notice_count++] = notice->id;
+    if (notice->actor.value >= MEMBER_BIT) return;
+    struct input input = {.from = MEMBER_BIT | (uint32_t)notice->actor.value};
+    if (notice->is_follow) {
+        input.kind = INPUT_FOLLOW;
+        input.to = notice->to;
+    } else {
+        input.kind = INPUT_LIKE;
+        input.ref = notice->to;
+    }
+    batch->inputs[batch->input_count++].input = input;
+}
+
 /* At most INPUTS_MAX at a time; the cursors stand where the last one told was. */
 static enum err gather_news(struct hall *hall, struct batch *batch, struct why *why)
 {
@@ -268,8 +286,11 @@ static enum err gather_news(struct hall *hall, struct batch *batch, struct why *
     if (err || batch->input_count == INPUTS_MAX) return err;
     news.kind = INPUT_COMMENT;
     news.cursor = &row->comment_id;
-    return town_comments_after(hall->db, row->id, row->comment_id, INPUTS_MAX - batch->input_count,
-                               note_news, &news, why);
+    err = town_comments_after(hall->db, row->id, row->comment_id, INPUTS_MAX - batch->input_count,
+                              note_news, &news, why);
+    if (err || batch->input_count == INPUTS_MAX) return err;
+    return town_notices_list(hall->db, row->id, INPUTS_MAX - batch->input_count, note_notice, batch,
+                             why);
 }
 
 static void tell_town(struct hall *hall, struct batch *batch)

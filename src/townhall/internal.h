@@ -135,6 +135,8 @@ struct batch {
     struct telling inputs[INPUTS_MAX];
     size_t input_count;
     int32_t inputs_minute;
+    uint64_t notices[INPUTS_MAX]; /* of likes and follows among `inputs`, to be marked as told */
+    size_t notice_count;
     bool checkpoint;
     struct town_row row; /* what is saved */
     /* Made while it is applied; made anew when it is applied again. */

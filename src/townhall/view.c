@@ -273,6 +273,7 @@ static void put_relations(const struct hall *hall, struct json_out *out, uint32_
         json_put_i64(out, "met", relation->met);
         json_put_i64(out, "last_day", relation->last_day);
         json_put_bool(out, "follows", relation->flags & FOLLOWS);
+        json_put_bool(out, "followed", relation->flags & FOLLOWED);
         json_close(out, '}');
     }
     json_close(out, ']');

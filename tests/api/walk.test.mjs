@@ -107,8 +107,13 @@ const entries = {
 
   'GET /users/': { who: 'anyone', wrong: 200 },
   'GET /search/users': { who: 'anyone', query: '?q=SECRET', wrong: 200 },
-  'GET /users/{user_id}': { who: 'anyone', wrong: 200 },
+  'GET /users/{user_id}': { who: 'optional', wrong: 200 },
   'PUT /users/me': { who: 'member', json: { nickname: 'eve', id: 1, user_id: 1 }, wrong: 200 },
+  'GET /users/{user_id}/follow': { who: 'optional', wrong: 200 },
+  'PUT /users/{user_id}/follow': { who: 'member', wrong: 200 },
+  'DELETE /users/{user_id}/follow': { who: 'member', wrong: 200 },
+  'GET /users/{user_id}/followers': { who: 'anyone', wrong: 200 },
+  'GET /users/{user_id}/following': { who: 'anyone', wrong: 200 },
   'PUT /admin/users/{user_id}/role': { who: 'admin', json: { role: 'admin' }, wrong: 403 },
   'PUT /admin/users/{user_id}/banned': { who: 'moderator', json: { banned: true }, wrong: 403 },
 
@@ -225,7 +230,7 @@ function assertNoSecret(reply, name) {
   }
 }
 
-// Everything that is ada's and bob's, as the store has it. Others may like and comment, so what
+// Everything that is ada's and bob's, as the store has it. Others may like, comment and follow, so what
 // they add is not looked at.
 async function theirs() {
   const { ada, bob, mod, root } = world;
@@ -237,6 +242,7 @@ async function theirs() {
     `SELECT id, content, edited_us FROM posts WHERE author_id IN (${both})`,
     `SELECT id, content FROM comments WHERE author_id IN (${both})`,
     `SELECT * FROM post_likes WHERE user_id IN (${both})`,
+    `SELECT * FROM follows WHERE follower_id IN (${both})`,
     `SELECT * FROM messages WHERE sender_id IN (${both})`,
     `SELECT * FROM conversations WHERE user_id IN (${both}) AND partner_id IN (${both})`,
     `SELECT * FROM chat_groups WHERE owner_id IN (${both})`,

@@ -24,7 +24,9 @@
 #include "base/mem.h"
 #include "store/comments.h"
 #include "store/events.h"
+#include "store/follows.h"
 #include "store/groups.h"
+#include "store/notices.h"
 #include "store/posts.h"
 #include "store/records.h"
 #include "store/store.h"
@@ -234,6 +236,16 @@ static enum err step_like(void *ctx, struct db *db, struct why *why)
     return err ? err : tell(db, "feed", "counts:1", why);
 }
 
+/* Ann lives in a town, which is to hear of it. */
+static enum err step_follow(void *ctx, struct db *db, struct why *why)
+{
+    struct run *run = ctx;
+    bool changed;
+    enum err err = follows_set(db, run->bob, run->ann, true, 1, &changed, why);
+    if (!err) err = town_notices_add_follow(db, run->bob, run->ann, why);
+    return err ? err : tell(db, "user:1", "follow:2", why);
+}
+
 static enum err step_comment(void *ctx, struct db *db, struct why *why)
 {
     struct run *run = ctx;
@@ -305,6 +317,7 @@ static enum err step_group_message_2(void *ctx, struct db *db, struct why *why)
 static const struct step script[] = {
     {step_post, "SELECT count(*) FROM posts WHERE content = 'short'"},
     {step_like, "SELECT count(*) FROM post_likes"},
+    {step_follow, "SELECT count(*) FROM follows"},
     {step_comment, "SELECT count(*) FROM comments"},
     {step_message, "SELECT count(*) FROM messages WHERE content = 'hello bob'"},
     {step_regret, "SELECT count(*) FROM posts WHERE content = 'regretted'"},
@@ -316,7 +329,7 @@ static const struct step script[] = {
     {step_regret, "SELECT count(*) FROM posts WHERE content = 'regretted'"},
     {step_group_message_2, "SELECT count(*) FROM messages WHERE content = 'hello again'"},
 };
-enum { GROUP_FROM = 9 };
+enum { GROUP_FROM = 10 };
 static_assert(COUNT_OF(script) <= STEPS, "an answer for each step");
 
 /* --- a group --- */
@@ -401,7 +414,9 @@ static enum err found(void *ctx, struct db *db, struct why *why)
     if (!err) err = users_add(db, &bob, &run->bob, why);
     if (!err) err = groups_add(db, STR("all"), STR("online"), run->ann, 1, &run->group, why);
     if (!err) err = posts_add(db, run->ann, STR("first"), (struct str){0}, 1, &run->post, why);
-    return err;
+    struct town_row row = {.name = STR("town")};
+    if (!err) err = towns_add(db, &row, 1, &row.id, why);
+    return err ? err : town_people_add(db, row.id, 0, run->ann, why);
 }
 
 static void open_run(struct run *run, const char *dir)
@@ -446,6 +461,7 @@ static void copy_file(const char *from, const char *to, const char *name)
 static void check_invariants(struct db *db)
 {
     static const char *const wrong[] = {
+        "SELECT (SELECT count(*) FROM follows) <> (SELECT count(*) FROM town_notices)",
         "SELECT count(*) FROM posts p WHERE"
         " likes_count <> (SELECT count(*) FROM post_likes WHERE post_id = p.id)"
         " OR comments_count <> (SELECT count(*) FROM comments WHERE post_id = p.id)",

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 const SHAPES = {
   userBrief: ['id', 'username', 'nickname', 'avatar_path', 'is_ai'],
   user: ['username', 'nickname', 'avatar_path', 'bio', 'is_ai', 'id', 'created_at', 'role',
-    'posts_count'],
+    'posts_count', 'followers_count', 'following_count', 'following'],
   post: ['content', 'image_path', 'id', 'author_id', 'likes_count', 'created_at', 'author',
     'is_liked', 'comments_count', 'edited_at', 'image_generated'],
   comment: ['content', 'id', 'post_id', 'author_id', 'created_at', 'author'],
@@ -25,7 +25,8 @@ const NESTED = {
 };
 const TYPES = {
   id: 'number', author_id: 'number', post_id: 'number', sender_id: 'number', likes_count: 'number',
-  comments_count: 'number', posts_count: 'number', unread_count: 'number', members_count: 'number',
+  comments_count: 'number', posts_count: 'number', followers_count: 'number',
+  following_count: 'number', following: 'boolean', unread_count: 'number', members_count: 'number',
   messages_count: 'number', read_id: 'number', content: 'string', username: 'string',
   nickname: 'string', is_ai: 'boolean', is_liked: 'boolean', image_generated: 'boolean', is_read: 'boolean',
   is_mine: 'boolean', role: 'string', name: 'string', group_type: 'string',

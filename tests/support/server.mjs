@@ -160,7 +160,8 @@ export async function startServer({ env = {}, args = [], dataDir, listen = '127.
           '--default-character-set=utf8mb4', `--socket=${database.mariadb.socket}`, name, '-e', statements]);
         return stdout;
       }
-      const { stdout } = await run('sqlite3', ['-json', '-cmd', '.timeout 10000',
+      // As the server has them: what goes takes along what refers to it.
+      const { stdout } = await run('sqlite3', ['-json', '-cmd', '.timeout 10000', '-cmd', 'PRAGMA foreign_keys = ON',
         path.join(data, 'hutong.db'), statements]);
       return stdout;
     },
