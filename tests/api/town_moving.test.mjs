@@ -8,10 +8,11 @@ import { test } from 'node:test';
 import { assertOk } from '../support/checks.mjs';
 import { hutong, newFolder } from '../support/command.mjs';
 import { Live } from '../support/live.mjs';
-import { towns } from '../support/town.mjs';
+import { startProvider } from '../support/provider.mjs';
+import { towns, withModel } from '../support/town.mjs';
 import { metric, until } from '../support/watch.mjs';
 
-const { startTown } = towns();
+const { kept, startTown } = towns();
 
 const NAME = 'ai_xiaohe';
 const ids = ({ residents }) => residents.map(({ id }) => id);
@@ -191,4 +192,59 @@ test('a_town_that_is_paused_or_that_all_have_left_is_moved_into_too', async (t) 
   await until(() => empty.log(`&character_id=${id}`), (log) => log.length > 5, { what: 'what it does alone' });
   await empty.stop();
   await replayAgrees(empty);
+});
+
+// Asked as this resident, to decide or to write.
+const asked = (provider, name) => provider.requests.filter(({ text }) => text.includes(`You are ${name}`));
+
+test('no_model_is_asked_for_who_has_moved_out_and_what_it_was_asked_is_broken_off', async (t) => {
+  const provider = kept(await startProvider());
+  provider.always(() => ({ deltas: ['{"action_index":1,"reason":"so"}'], stallAfter: 'request' }));
+  const server = await startTown({
+    dataDir: await newFolder(t), args: ['--demo'],
+    env: withModel(provider, { HUTONG_TOWN_MODEL_SHARE: '100', HUTONG_TOWN_MODEL_CALLS: '200', HUTONG_TOWN_SPEED: '600' }),
+  });
+  const { ban } = await asModerator(server);
+  const [{ id, name }] = (await server.town()).residents;
+  assertOk(await server.api('POST', `/messages/send/${id}`, { token: server.token, json: { content: '在吗？' } }));
+  const writing = () => asked(provider, name).find(({ text }) => text.includes('在吗'));
+  const deciding = () => asked(provider, name).find(({ text }) => text.includes('What you can do now'));
+  await provider.until(() => writing() && deciding());
+  const open = asked(provider, name).filter((request) => !request.closedAt);
+  assert.ok(open.includes(writing()));
+  await ban(id);
+  await until(server.town, without(id));
+  await provider.until(() => open.every((request) => request.closedAt));
+  const count = asked(provider, name).length;
+  await hours(1)(server);
+  assert.equal(asked(provider, name).length, count);
+  assert.equal((await server.get(`/messages/history/${id}`)).items.length, 1, 'nobody answers');
+  assert.ok(asked(provider, (await server.town()).residents[0].name).length > 0, 'others are asked');
+  await server.stop();
+  await replayAgrees(server);
+  await provider.stop();
+});
+
+// Then the answer is told before anybody has looked at the accounts, and there is nobody to log it for.
+test('an_answer_for_one_whose_account_has_just_gone_stops_nothing', async (t) => {
+  const provider = kept(await startProvider());
+  provider.always(({ text }) => ({
+    deltas: ['{"action_index":1,"reason":"so"}'], ...(text.includes('What you can do now') ? { stallAfter: 'request' } : {}),
+  }));
+  const server = await startTown({
+    dataDir: await newFolder(t), args: ['--demo'],
+    env: withModel(provider, { HUTONG_TOWN_MODEL_SHARE: '100', HUTONG_TOWN_MODEL_CALLS: '200', HUTONG_TOWN_SPEED: '120' }),
+  });
+  const deciding = () => provider.requests.filter(({ text, closedAt }) => text.includes('What you can do now') && !closedAt);
+  await provider.until(() => deciding().length >= 3);
+  const left = ids(await server.town()).slice(0, 2);
+  for (const id of left) await removeAccount(server, id);
+  for (const request of deciding()) request.resume();
+  const now = await until(server.town, (town) => left.every((id) => without(id)(town)));
+  assert.equal(now.residents.length, 1);
+  await until(server.town, ({ minute }) => minute > now.minute + 10);
+  assert.doesNotMatch(server.said(), /town\.(commit|stopped|take)/);
+  await server.stop();
+  await replayAgrees(server);
+  await provider.stop();
 });
