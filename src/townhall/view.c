@@ -328,11 +328,13 @@ enum err view_write_resident(const struct hall *hall, struct user_id user, struc
 
 /* --- live --- */
 
-static bool is_for_maps(const struct effect *effect)
+static bool is_for_maps(const struct hall *hall, const struct effect *effect)
 {
+    /* Whose account went while nobody ran the town is on no map. */
+    if (effect->kind == EFFECT_LEFT) return cast_user(&hall->cast, effect->who).value != 0;
     return effect->kind == EFFECT_BEGAN || effect->kind == EFFECT_MET ||
            effect->kind == EFFECT_TALK || effect->kind == EFFECT_WOKE ||
-           effect->kind == EFFECT_SKY || effect->kind == EFFECT_LEFT || effect->kind == EFFECT_CAME;
+           effect->kind == EFFECT_SKY || effect->kind == EFFECT_CAME;
 }
 
 static void put_began(const struct hall *hall, struct json_out *out, const struct effect *effect)
@@ -359,7 +361,7 @@ void view_write_effects(const struct hall *hall, const struct effect *effects, s
                         struct buf *json)
 {
     bool any = false;
-    for (size_t i = 0; i < count; i++) any |= is_for_maps(&effects[i]);
+    for (size_t i = 0; i < count; i++) any |= is_for_maps(hall, &effects[i]);
     if (!any) return;
     struct json_out out = json_begin(json);
     json_open(&out, NULL, '{');
@@ -367,7 +369,7 @@ void view_write_effects(const struct hall *hall, const struct effect *effects, s
     json_open(&out, "happened", '[');
     for (size_t i = 0; i < count; i++) {
         const struct effect *effect = &effects[i];
-        if (!is_for_maps(effect)) continue;
+        if (!is_for_maps(hall, effect)) continue;
         json_open(&out, NULL, '{');
         json_put_str(&out, "what", str_of(effect_kind_name((enum effect_kind)effect->kind)));
         json_put_i64(&out, "minute", effect->at);
