@@ -255,7 +255,7 @@ static void tell_of_town(struct adding *adding, struct db *db)
     struct town_row row;
     struct why why;
     if (towns_load_first(db, &adding->arena, &row, &why) != OK) return;
-    printf("%s in when a town is founded anew (`hutong town forget`): this one takes nobody new\n",
+    printf("%s into the town within seconds, or when it is next run\n",
            adding->count == 1 ? "It moves" : "They move");
 }
 
@@ -417,7 +417,7 @@ static void take_member(void *ctx, const struct town_person *person)
         census->room = room;
     }
     struct member *member = &census->members[census->count++];
-    *member = (struct member){*person, census->homeless};
+    *member = (struct member){*person, census->homeless || person->banned};
     struct str *texts[] = {&member->person.username, &member->person.nickname, &member->person.bio,
                            &member->person.personality};
     for (size_t i = 0; i < COUNT_OF(texts); i++)

@@ -119,18 +119,49 @@ static const struct person *person_of(const struct console *console, struct user
     return NULL;
 }
 
-/* By username or nickname; after a sentence NULL. */
-static const struct person *person_named(const struct console *console, struct str name)
+static void note_person(void *ctx, const struct town_person *person)
 {
-    if (name.len == 0) {
-        puts("of whom? `who` lists everybody");
-        return NULL;
+    struct console *console = ctx;
+    if (person->banned) return; /* it has moved out */
+    if (console->count == console->room) {
+        console->room = MAX(console->room * 2, (size_t)64);
+        console->people = mem_resize(console->people, console->room * sizeof(*console->people));
     }
+    struct arena *arena = &console->args->arena;
+    console->people[console->count++] = (struct person){
+        person->user, arena_copy(arena, person->username), arena_copy(arena, person->nickname)};
+}
+
+static enum err note_people(struct console *console, struct why *why)
+{
+    struct town_row row;
+    enum err err = towns_load_first(console->db, &console->arena, &row, why);
+    console->count = 0;
+    return err ? err : town_people_list(console->db, row.id, note_person, console, why);
+}
+
+static const struct person *find_person(const struct console *console, struct str name)
+{
     for (size_t i = 0; i < console->count; i++) {
         const struct person *person = &console->people[i];
         if (str_eq_nocase(person->username, name) || str_eq_nocase(person->nickname, name))
             return person;
     }
+    return NULL;
+}
+
+/* By username or nickname; after a sentence NULL. */
+static const struct person *person_named(struct console *console, struct str name)
+{
+    struct why why;
+    if (name.len == 0) {
+        puts("of whom? `who` lists everybody");
+        return NULL;
+    }
+    const struct person *person = find_person(console, name);
+    /* It may have moved in since. */
+    if (!person && note_people(console, &why) == OK) person = find_person(console, name);
+    if (person) return person;
     printf("nobody in the town is called \"%.*s\"; `who` lists everybody\n", STR_ARGS(name));
     return NULL;
 }
@@ -600,18 +631,6 @@ static const char *word_at(void *ctx, size_t place, size_t n)
 
 /* --- opening and closing --- */
 
-static void note_person(void *ctx, const struct town_person *person)
-{
-    struct console *console = ctx;
-    if (console->count == console->room) {
-        console->room = MAX(console->room * 2, (size_t)64);
-        console->people = mem_resize(console->people, console->room * sizeof(*console->people));
-    }
-    struct arena *arena = &console->args->arena;
-    console->people[console->count++] = (struct person){
-        person->user, arena_copy(arena, person->username), arena_copy(arena, person->nickname)};
-}
-
 static void on_line(void *ctx, struct str lines)
 {
     prompt_say(ctx, lines);
@@ -674,9 +693,7 @@ static enum err open_town(struct console *console, struct why *why)
     if (!err) err = hall_open(&links, &console->hall, why);
     if (!err) err = hall_find_town(console->hall, why);
     if (err) return mend(console, err, why);
-    struct town_row row;
-    err = towns_load_first(console->db, &console->arena, &row, why);
-    return err ? err : town_people_list(console->db, row.id, note_person, console, why);
+    return note_people(console, why);
 }
 
 static enum err open_console(struct console *console, struct why *why)

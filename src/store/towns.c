@@ -147,7 +147,8 @@ static enum err each_person(struct query *q, town_person_each *each, void *ctx, 
                                      .username = query_get_str(q, 2),
                                      .nickname = query_get_str(q, 3),
                                      .bio = query_get_str(q, 4),
-                                     .personality = query_get_str(q, 5)};
+                                     .personality = query_get_str(q, 5),
+                                     .banned = !query_is_null(q, 6)};
         each(ctx, &person);
     }
     return query_end(q, why);
@@ -164,6 +165,21 @@ enum err town_people_list(struct db *db, struct town_id town, town_person_each *
 enum err town_homeless_list(struct db *db, town_person_each *each, void *ctx, struct why *why)
 {
     return each_person(db_query(db, SQL_TOWN_HOMELESS), each, ctx, why);
+}
+
+enum err town_standings(struct db *db, struct town_id town, town_standing_each *each, void *ctx,
+                        struct why *why)
+{
+    struct query *q = db_query(db, SQL_TOWN_STANDINGS);
+    query_u64(q, town.value);
+    while (query_next(q)) {
+        struct town_standing standing = {.user = {query_get_u64(q, 0)},
+                                         .has_number = !query_is_null(q, 1),
+                                         .banned = !query_is_null(q, 2)};
+        if (standing.has_number) standing.number = (uint32_t)query_get_u64(q, 1);
+        each(ctx, &standing);
+    }
+    return query_end(q, why);
 }
 
 /* --- checkpoints and inputs --- */

@@ -51,13 +51,26 @@ struct town_person {
     uint32_t number;
     struct user_id user;
     struct str username, nickname, bio, personality;
+    bool banned;
 };
 typedef void town_person_each(void *ctx, const struct town_person *person);
+/* By number; numbers whose account is gone are left out. */
 MUST_USE enum err town_people_list(struct db *db, struct town_id town, town_person_each *each,
                                    void *ctx, struct why *why);
 /* Residents that live in no town yet. `number` is 0. */
 MUST_USE enum err town_homeless_list(struct db *db, town_person_each *each, void *ctx,
                                      struct why *why);
+struct town_standing {
+    struct user_id user;
+    bool has_number; /* in that town */
+    uint32_t number;
+    bool banned;
+};
+typedef void town_standing_each(void *ctx, const struct town_standing *standing);
+/* All residents of the community but those of other towns, without what they wrote of themselves:
+ * some hundred bytes each, for looking often. */
+MUST_USE enum err town_standings(struct db *db, struct town_id town, town_standing_each *each,
+                                 void *ctx, struct why *why);
 
 struct town_checkpoint {
     int64_t minute;

@@ -60,7 +60,7 @@ struct line {
 
 struct agenda {
     int32_t now, far_at; /* far_at: the first edge in `far`, INT32_MAX when it is empty */
-    uint32_t owners, count, seq;
+    uint32_t owners, owners_room, count, seq;
     uint32_t shift, chunks, free; /* chunks: how many there are; free: the first of the chain */
     uint32_t used;                /* slots given out, living and dead */
     uint32_t *next;    /* owned; of each chunk: in its bucket's ring, or of the free ones.
@@ -94,7 +94,7 @@ struct agenda *agenda_new(uint32_t owners, int32_t now)
     struct agenda *agenda = NEW(struct agenda);
     agenda->now = now;
     agenda->far_at = INT32_MAX;
-    agenda->owners = owners;
+    agenda->owners = agenda->owners_room = owners;
     agenda->shift = owners < SMALL ? SMALL_SHIFT : LARGE_SHIFT;
     agenda->mine = mem_alloc(sizeof(uint32_t) * owners);
     chunks_grow(agenda, CHUNKS_FIRST);
@@ -109,6 +109,18 @@ void agenda_free(struct agenda *agenda)
     mem_free(agenda->slot);
     mem_free(agenda->mine);
     mem_free(agenda);
+}
+
+void agenda_grow(struct agenda *agenda, uint32_t owners)
+{
+    ASSERT(owners >= agenda->owners);
+    if (owners > agenda->owners_room) {
+        uint32_t had = agenda->owners_room, room = MAX(owners, had + had / 2);
+        agenda->mine = mem_resize(agenda->mine, sizeof(uint32_t) * room);
+        memset(agenda->mine + had, 0, sizeof(uint32_t) * (room - had));
+        agenda->owners_room = room;
+    }
+    agenda->owners = owners;
 }
 
 int32_t agenda_now(const struct agenda *agenda)
@@ -447,6 +459,16 @@ bool agenda_cancel(struct agenda *agenda, uint32_t who, uint32_t seq, struct ite
     return true;
 }
 
+void agenda_cancel_all(struct agenda *agenda, uint32_t who)
+{
+    ASSERT(who < agenda->owners);
+    struct item item;
+    while (agenda->mine[who]) {
+        bool was = agenda_cancel(agenda, who, agenda->slot[agenda->mine[who]].seq, &item);
+        ASSERT(was);
+    }
+}
+
 /* --- what comes next --- */
 
 /* The first minute after the present one that has something in the wheel, or INT32_MAX. */
@@ -606,7 +628,7 @@ struct agenda *agenda_read(struct str *bytes, uint32_t owners)
 
 size_t agenda_bytes(const struct agenda *agenda)
 {
-    size_t bytes = sizeof(*agenda) + sizeof(uint32_t) * agenda->owners;
+    size_t bytes = sizeof(*agenda) + sizeof(uint32_t) * agenda->owners_room;
     bytes += (sizeof(uint32_t) + (sizeof(struct slot) << agenda->shift)) * agenda->chunks;
     for (int i = 0; i < PRIORITY_COUNT; i++) bytes += sizeof(struct turn) * agenda->line[i].max;
     return bytes;

@@ -51,6 +51,8 @@ struct agenda;
 /* For owners 0 … `owners` - 1, from minute `now` on. */
 struct agenda *agenda_new(uint32_t owners, int32_t now);
 void agenda_free(struct agenda *agenda); /* NULL is fine */
+/* For more owners from now on; what it costs is made up for by the next ones. */
+void agenda_grow(struct agenda *agenda, uint32_t owners);
 
 /* The minute agenda_pop() has come to. Nothing can be added before it. */
 int32_t agenda_now(const struct agenda *agenda);
@@ -71,6 +73,8 @@ bool agenda_find_conflict(const struct agenda *agenda, uint32_t who, int32_t fro
                           struct item *item_out);
 /* False: no such item, it has ended. The item as it was, with status ITEM_CANCELLED. */
 bool agenda_cancel(struct agenda *agenda, uint32_t who, uint32_t seq, struct item *item_out);
+/* Everything of `who`. */
+void agenda_cancel_all(struct agenda *agenda, uint32_t who);
 
 /* The minute of the next start or end, or INT32_MAX. */
 int32_t agenda_next_at(const struct agenda *agenda);

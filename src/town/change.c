@@ -25,7 +25,7 @@ static void change_memories(struct quarter *quarter, uint8_t slots)
     if (slots == had) return;
     for (uint32_t i = 0; i < quarter->count; i++)
         memory_trim(memories_of(quarter, i), slots, agenda_now(quarter->agenda));
-    quarter->memory = relaid(quarter->memory, quarter->count, had, slots, sizeof(struct memory));
+    quarter->memory = relaid(quarter->memory, quarter->room, had, slots, sizeof(struct memory));
 }
 
 static void change_relations(struct quarter *quarter, uint8_t slots)
@@ -35,7 +35,7 @@ static void change_relations(struct quarter *quarter, uint8_t slots)
     for (uint32_t i = 0; i < quarter->count; i++)
         relation_trim(relations_of(quarter, i), slots, day_of(agenda_now(quarter->agenda)));
     quarter->relation =
-        relaid(quarter->relation, quarter->count, had, slots, sizeof(struct relation));
+        relaid(quarter->relation, quarter->room, had, slots, sizeof(struct relation));
 }
 
 static void change_people(struct quarter *quarter, const uint64_t *seed,

@@ -13,7 +13,11 @@
 #include "base/mem.h"
 #include "town/internal.h"
 
-enum { CHECKPOINT_VERSION = 2 };
+/*
+ * 2 is read as well: nobody had moved out of a town then, or into one. What such a town wrote is
+ * written in the same way now; that it may say more is why the number is another one.
+ */
+enum { CHECKPOINT_VERSION = 3, CHECKPOINT_OLDEST = 2 };
 
 struct checkpoint {
     char magic[8];
@@ -116,7 +120,7 @@ static uint64_t bytes_of_runs(const struct quarter_head *head, const struct town
            sizeof(struct mail) * (uint64_t)head->mails;
 }
 
-static bool quarter_read(struct quarter *quarter, struct str *bytes)
+static bool quarter_read(struct quarter *quarter, struct str *bytes, uint32_t *gone_out)
 {
     struct quarter_head head;
     if (!bytes_take(bytes, &head, sizeof(head))) return false;
@@ -152,8 +156,11 @@ static bool quarter_read(struct quarter *quarter, struct str *bytes)
             return false;
     }
     places_index(places);
+    quarter->room = head.count;
+    *gone_out = 0;
+    for (uint32_t i = 0; i < head.count; i++) *gone_out += quarter->resident[i].gone != 0;
     quarter->agenda = agenda_read(bytes, head.count);
-    return quarter->agenda && agenda_count(quarter->agenda) >= head.count;
+    return quarter->agenda && agenda_count(quarter->agenda) >= head.count - *gone_out;
 }
 
 enum err town_read(struct str bytes, struct town **town_out, struct why *why)
@@ -163,9 +170,9 @@ enum err town_read(struct str bytes, struct town **town_out, struct why *why)
         return why_set(why, ERR_CORRUPT, "this is no checkpoint of a town");
     struct town like = {.quarters = head.quarters, .residents = head.residents};
     struct checkpoint ours = head_of(&like);
-    if (head.version != ours.version || head.resident_bytes != ours.resident_bytes ||
-        head.memory_bytes != ours.memory_bytes || head.place_bytes != ours.place_bytes ||
-        head.question_bytes != ours.question_bytes)
+    if (head.version < CHECKPOINT_OLDEST || head.version > ours.version ||
+        head.resident_bytes != ours.resident_bytes || head.memory_bytes != ours.memory_bytes ||
+        head.place_bytes != ours.place_bytes || head.question_bytes != ours.question_bytes)
         return why_set(why, ERR_CORRUPT,
                        "this checkpoint was written by another version of the program");
     if (!town_settings_fit(&head.settings) || head.quarters == 0 || head.residents == 0 ||
@@ -192,7 +199,9 @@ enum err town_read(struct str bytes, struct town **town_out, struct why *why)
         town->residents += next.count;
         quarter_join(town, i);
         town->quarter[i].count = next.count;
-        fine = quarter_read(&town->quarter[i], &bytes);
+        uint32_t gone = 0;
+        fine = quarter_read(&town->quarter[i], &bytes, &gone);
+        town->gone += gone;
     }
     town->first_of[head.quarters] = town->residents;
     if (fine && town->residents == head.residents && bytes.len == 0) {

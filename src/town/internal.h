@@ -5,11 +5,13 @@
  *   quarter.c  its agenda, and what happens when an item comes up
  *   mind.c     what a resident sees, what it could do, and what the rule mind thinks of it
  *   perform.c  what each deed does when it begins and when it ends
+ *   move.c     who comes and goes
  *   town.c     quarters together: sky, phone, minutes
  *   checkpoint.c  all of it to bytes and back
  *
  * While a round runs, a quarter changes nothing but itself and reads nothing but
- * itself, the sky and the feed; what concerns others is put into its mail.
+ * itself, the sky, the feed and who has moved out, which only inputs change; what
+ * concerns others is put into its mail.
  */
 #pragma once
 
@@ -39,6 +41,8 @@ struct feed {
 
 struct quarter {
     uint32_t number, first, count; /* residents `first` … `first` + `count` - 1 of the town */
+    uint32_t room;                 /* there is memory for so many; the rows behind are zeros */
+    const struct town *town;
     const struct town_settings *settings;
     const struct sky *sky;
     const struct feed *feed;
@@ -63,6 +67,7 @@ struct town {
     struct town_settings settings;
     int32_t now;
     uint32_t residents, quarters;
+    uint32_t gone;           /* how many of the residents have moved out */
     struct quarter *quarter; /* owned */
     uint32_t *first_of;      /* owned; quarters + 1 */
     struct sky sky;
@@ -82,6 +87,8 @@ void quarter_release(struct quarter *quarter);
 /* A town_job's body: everything up to and including minute `until`. */
 void quarter_run(struct quarter *quarter, int32_t until);
 void quarter_check(const struct quarter *quarter);
+/* One more, at home from now on. Its home has room, and the quarter is the town's last. */
+void quarter_add(struct quarter *quarter, const struct resident_draft *draft);
 
 /* --- shared by the files of this room --- */
 
@@ -127,6 +134,17 @@ void mind_plan_day(struct quarter *quarter, uint32_t local);
 /* Whether and when it looks at its phone for a message of `from`: in so many minutes. */
 int mind_notice_minutes(struct quarter *quarter, uint32_t local, uint32_t from);
 
+/* move.c */
+MUST_USE enum err move_out(struct town *town, uint32_t who, struct why *why);
+MUST_USE enum err move_back(struct town *town, uint32_t who, struct why *why);
+MUST_USE enum err move_in(struct town *town, const struct input *input, struct why *why);
+/* Whether `who`, of whatever quarter, has moved out. False for members and NOBODY. */
+static inline bool is_gone(const struct quarter *quarter, uint32_t who)
+{
+    const struct town *town = quarter->town;
+    return town->gone > 0 && who < town->residents && town_is_gone(town, who);
+}
+
 /* perform.c */
 /* Begin an option; it may turn out to be impossible by now: then it waits a little. */
 void deed_begin(struct quarter *quarter, uint32_t local, const struct option *option);
@@ -134,8 +152,16 @@ void deed_begin(struct quarter *quarter, uint32_t local, const struct option *op
 void deed_end(struct quarter *quarter, uint32_t local, bool whole);
 /* Break off what it does, and take its end out of the agenda. */
 void deed_interrupt(struct quarter *quarter, uint32_t local);
+/* Into the street, if it is somewhere. */
+void leave_place(struct quarter *quarter, uint32_t local);
 
 /* quarter.c */
 void deed_start(struct quarter *quarter, uint32_t local, const struct option *option);
 void answer_take(struct quarter *quarter, uint32_t local, uint32_t choice, uint16_t minutes);
 const struct question *question_find(const struct quarter *quarter, uint32_t who);
+/* Nobody waits for an answer any more. */
+void question_drop(struct quarter *quarter, uint32_t who);
+/* It is at home, where a seat was kept, and its day is planned. */
+void come_home(struct quarter *quarter, uint32_t local);
+/* Who does nothing decides in so many minutes. */
+void decide_in(struct quarter *quarter, uint32_t local, int32_t minutes);

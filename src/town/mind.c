@@ -371,6 +371,7 @@ static void offer_phone(struct view *view)
     uint8_t count = *view->relations.count;
     if (count == 0) return;
     const struct relation *relation = &view->relations.relation[rng_below(&me->rng, count)];
+    if (is_gone(view->quarter, relation->who)) return;
     int bond = relation_bond(relation);
     if (bond >= 15 && may_write_to(relation, day))
         offer(view, DEED_SEND_MESSAGE, REASON_FOND, 3 + (int)rng_below(&me->rng, 4),
@@ -434,7 +435,7 @@ static uint32_t choose_friend(struct quarter *quarter, uint32_t local)
     int best_score = 20;
     for (size_t i = 0; i < *relations.count; i++) {
         const struct relation *relation = &relations.relation[i];
-        if (!is_neighbour(quarter, relation->who)) continue;
+        if (!is_neighbour(quarter, relation->who) || is_gone(quarter, relation->who)) continue;
         int score = relation_bond(relation) + (int)rng_below(&me->rng, 25);
         if (score <= best_score) continue;
         best = relation->who;

@@ -93,7 +93,7 @@ static void fail(struct quarter *quarter, uint32_t local, const struct option *o
     deed_start(quarter, local, &pause);
 }
 
-static void leave_place(struct quarter *quarter, uint32_t local)
+void leave_place(struct quarter *quarter, uint32_t local)
 {
     struct resident *me = resident_at(quarter, local);
     if (me->place == NOWHERE) return;
@@ -260,6 +260,14 @@ void deed_begin(struct quarter *quarter, uint32_t local, const struct option *op
     case DEED_GREET: begin_talk(quarter, local, option); return;
     case DEED_SLEEP: begin_sleep(quarter, local, option); return;
     case DEED_GIVE: begin_give(quarter, local, option); return;
+    case DEED_SEND_MESSAGE:
+    case DEED_VIEW_USER_PROFILE:
+    case DEED_FOLLOW:
+        if (is_gone(quarter, option->who)) {
+            fail(quarter, local, option);
+            return;
+        }
+        break;
     case DEED_IDLE:
     case DEED_WAIT:
     case DEED_LOOK_AROUND:
@@ -271,11 +279,9 @@ void deed_begin(struct quarter *quarter, uint32_t local, const struct option *op
     case DEED_BROWSE_POSTS:
     case DEED_CREATE_POST:
     case DEED_CHECK_MESSAGES:
-    case DEED_SEND_MESSAGE:
-    case DEED_VIEW_USER_PROFILE:
-    case DEED_FOLLOW:
-    case DEED_COUNT: deed_start(quarter, local, option); return;
+    case DEED_COUNT: break;
     }
+    deed_start(quarter, local, option);
 }
 
 /* --- ending: places and people --- */
@@ -455,7 +461,7 @@ static void react(struct quarter *quarter, uint32_t local, const struct wire_pos
 {
     struct resident *me = resident_at(quarter, local);
     uint32_t self = quarter->first + local;
-    if (post->author == self) return;
+    if (post->author == self || is_gone(quarter, post->author)) return;
     const struct relation *relation = relation_find(relations_of(quarter, local), post->author);
     int bond = relation ? relation_bond(relation) : 0;
     int liking = relation ? relation->liking : 0;
@@ -573,6 +579,7 @@ static void write_to(struct quarter *quarter, uint32_t local, uint32_t who, bool
 static bool will_answer(struct quarter *quarter, uint32_t local, uint32_t who)
 {
     struct resident *me = resident_at(quarter, local);
+    if (is_gone(quarter, who)) return false;
     const struct relation *relation = know(quarter, local, who);
     bool today = relation->last_day == (uint16_t)day_of(now_of(quarter));
     int said = today ? relation->said_today : 0;
@@ -664,9 +671,18 @@ static void end_profile(struct quarter *quarter, uint32_t local)
 
 /* --- the end of any deed --- */
 
+/* Whom it is about may have moved out meanwhile. */
+static bool is_for_nobody(const struct quarter *quarter, const struct resident *me)
+{
+    bool reaches = me->deed == DEED_SEND_MESSAGE || me->deed == DEED_VIEW_USER_PROFILE ||
+                   me->deed == DEED_FOLLOW;
+    return reaches && is_gone(quarter, me->deed_who);
+}
+
 static bool end_whole(struct quarter *quarter, uint32_t local)
 {
     struct resident *me = resident_at(quarter, local);
+    if (is_for_nobody(quarter, me)) return false;
     switch ((enum deed)me->deed) {
     case DEED_MOVE_TO: return end_move(quarter, local);
     case DEED_TALK_TO:

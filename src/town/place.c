@@ -157,6 +157,31 @@ void place_keep_seat(struct places *places, uint16_t number)
     place->kept++;
 }
 
+void place_drop_seat(struct places *places, uint16_t number)
+{
+    struct place *place = &places->place[number];
+    ASSERT(place->kept > 0);
+    place->kept--;
+}
+
+bool place_make_room(struct places *places, uint16_t number)
+{
+    struct place *place = &places->place[number];
+    if (place->here + place->kept < place->seats) return true;
+    if (place->seats >= SEATS_MAX) return false;
+    /* By half, so that a house that grows by one again and again is not moved each time. */
+    uint32_t more = MIN(MAX(place->seats / 2, 1), SEATS_MAX - place->seats);
+    uint32_t behind = place->seats_at + place->seats, count = places->seat_count;
+    places->seat = mem_resize(places->seat, sizeof(uint32_t) * (count + more));
+    memmove(places->seat + behind + more, places->seat + behind,
+            sizeof(uint32_t) * (count - behind));
+    memset(places->seat + behind, 0, sizeof(uint32_t) * more);
+    place->seats = (uint16_t)(place->seats + more);
+    places->seat_count += more;
+    for (uint32_t i = number + 1U; i < places->count; i++) places->place[i].seats_at += more;
+    return true;
+}
+
 void places_check(const struct places *places)
 {
     uint32_t seats = 0;

@@ -81,8 +81,12 @@ enum entry place_entry(const struct place *place, int32_t at, bool dweller);
 uint16_t place_enter(struct places *places, uint16_t place, uint32_t who, bool dweller);
 /* Who moves to the freed seat (then the one who sat last), or UINT32_MAX. */
 uint32_t place_leave(struct places *places, uint16_t place, uint16_t seat, bool dweller);
-/* At the beginning, before anybody is inside: one more lives here. */
+/* One more lives here and is out: a seat that is free now is kept for it. */
 void place_keep_seat(struct places *places, uint16_t place);
+/* One that is out lives here no more. */
+void place_drop_seat(struct places *places, uint16_t place);
+/* Make room for one more dweller, if there is none. False: it has SEATS_MAX already. */
+MUST_USE bool place_make_room(struct places *places, uint16_t place);
 
 static inline uint32_t place_sitting(const struct places *places, const struct place *place,
                                      uint32_t seat)

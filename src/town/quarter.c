@@ -20,18 +20,37 @@ enum {
 
 /* --- making one --- */
 
-static void settle(struct quarter *quarter, uint32_t local, const struct resident_draft *draft)
+void come_home(struct quarter *quarter, uint32_t local)
+{
+    struct resident *me = resident_at(quarter, local);
+    me->place = me->near = me->home;
+    me->seat = place_enter(&quarter->places, me->place, quarter->first + local, true);
+    mind_plan_day(quarter, local);
+}
+
+void decide_in(struct quarter *quarter, uint32_t local, int32_t minutes)
+{
+    struct item item = {.at = agenda_now(quarter->agenda) + minutes,
+                        .kind = HAPPEN_DECIDE,
+                        .priority = PRIORITY_NORMAL,
+                        .who = local};
+    agenda_add(quarter->agenda, &item);
+}
+
+/* Everything it is but where: come_home(). A seat is kept for it. */
+static void make(struct quarter *quarter, uint32_t local, const struct resident_draft *draft)
 {
     const struct town_settings *settings = quarter->settings;
     struct resident *me = resident_at(quarter, local);
+    int32_t now = agenda_now(quarter->agenda);
     *me = (struct resident){
-        .since = TOWN_START_MIN,
-        .deed_at = TOWN_START_MIN,
-        .deed_until = TOWN_START_MIN,
-        .woke_at = TOWN_START_MIN,
+        .since = now,
+        .deed_at = now,
+        .deed_until = now,
+        .woke_at = now,
         .deed_who = NOBODY,
         .plan_who = NOBODY,
-        .place = draft->home,
+        .place = NOWHERE,
         .near = draft->home,
         .deed_place = NOWHERE,
         .home = draft->home,
@@ -53,18 +72,19 @@ static void settle(struct quarter *quarter, uint32_t local, const struct residen
     for (int i = 0; i < NEED_COUNT; i++) me->need[i] = (uint16_t)rng_below(&me->rng, 2500);
     me->need[DUTY] = 0;
     me->urge = (uint16_t)rng_below(&me->rng, NEED_FULL / 2);
-    me->seat = place_enter(&quarter->places, me->place, quarter->first + local, true);
     bool carries = thing_add(things_of(quarter, local), THING_PHONE, 1) &&
                    thing_add(things_of(quarter, local), THING_FOOD, 2) &&
                    thing_add(things_of(quarter, local), THING_GIFT, 2);
     ASSERT(carries);
-    mind_plan_day(quarter, local);
+}
+
+static void settle(struct quarter *quarter, uint32_t local, const struct resident_draft *draft)
+{
+    make(quarter, local, draft);
+    come_home(quarter, local);
     /* Not in the founding minute itself: what is told in that would come before it. */
-    struct item first = {.at = TOWN_START_MIN + 1 + (int32_t)rng_below(&me->rng, FIRST_MINUTES),
-                         .kind = HAPPEN_DECIDE,
-                         .priority = PRIORITY_NORMAL,
-                         .who = local};
-    agenda_add(quarter->agenda, &first);
+    decide_in(quarter, local,
+              1 + (int32_t)rng_below(&resident_at(quarter, local)->rng, FIRST_MINUTES));
 }
 
 void quarter_init(struct quarter *quarter, const struct quarter_draft *draft)
@@ -72,7 +92,7 @@ void quarter_init(struct quarter *quarter, const struct quarter_draft *draft)
     const struct town_settings *settings = quarter->settings;
     uint32_t count = draft->resident_count;
     ASSERT(count > 0 && count <= QUARTER_RESIDENTS_MAX);
-    quarter->count = count;
+    quarter->count = quarter->room = count;
     quarter->agenda = agenda_new(count, TOWN_START_MIN);
     places_init(&quarter->places, draft->places, draft->place_count);
     quarter->resident = mem_alloc(sizeof(struct resident) * count);
@@ -82,6 +102,40 @@ void quarter_init(struct quarter *quarter, const struct quarter_draft *draft)
     for (uint32_t i = 0; i < count; i++)
         place_keep_seat(&quarter->places, draft->residents[i].home);
     for (uint32_t i = 0; i < count; i++) settle(quarter, i, &draft->residents[i]);
+}
+
+/* `had` rows and zeros behind them, for `room`. */
+static void *grown(void *rows, size_t had, size_t room, size_t bytes)
+{
+    char *at = mem_resize(rows, room * bytes);
+    memset(at + had * bytes, 0, (room - had) * bytes);
+    return at;
+}
+
+static void make_rows(struct quarter *quarter)
+{
+    const struct town_settings *settings = quarter->settings;
+    size_t had = quarter->room, room = had + had / 2 + 8;
+    quarter->resident = grown(quarter->resident, had, room, sizeof(struct resident));
+    quarter->memory =
+        grown(quarter->memory, had, room, sizeof(struct memory) * settings->memory_slots);
+    quarter->relation =
+        grown(quarter->relation, had, room, sizeof(struct relation) * settings->relation_slots);
+    quarter->thing = grown(quarter->thing, had, room, sizeof(struct thing) * THINGS_MAX);
+    quarter->room = (uint32_t)room;
+}
+
+void quarter_add(struct quarter *quarter, const struct resident_draft *draft)
+{
+    ASSERT(quarter->count < QUARTER_RESIDENTS_MAX);
+    if (quarter->count == quarter->room) make_rows(quarter);
+    uint32_t local = quarter->count++;
+    agenda_grow(quarter->agenda, quarter->count);
+    place_keep_seat(&quarter->places, draft->home);
+    make(quarter, local, draft);
+    resident_at(quarter, local)->feed_seen = quarter->feed->head; /* it does not read up on it */
+    come_home(quarter, local);
+    decide_in(quarter, local, 1);
 }
 
 void quarter_release(struct quarter *quarter)
@@ -201,7 +255,7 @@ const struct question *question_find(const struct quarter *quarter, uint32_t who
     return NULL;
 }
 
-static void question_drop(struct quarter *quarter, uint32_t who)
+void question_drop(struct quarter *quarter, uint32_t who)
 {
     for (uint32_t i = 0; i < quarter->questions; i++) {
         if (quarter->question[i].who != who) continue;
@@ -386,10 +440,30 @@ void quarter_run(struct quarter *quarter, int32_t until)
 
 /* --- invariants --- */
 
+static bool refuse_item(const struct item *item, void *ctx)
+{
+    (void)item;
+    *(bool *)ctx = true;
+    return false;
+}
+
+/* It does nothing, is nowhere, and nobody waits for it. */
+static void gone_check_in(const struct quarter *quarter, uint32_t local)
+{
+    const struct resident *me = resident_at(quarter, local);
+    bool planned = false;
+    agenda_each_of(quarter->agenda, local, refuse_item, &planned);
+    ASSERT(!planned && me->deed == DEED_IDLE && me->place == NOWHERE && me->unread == 0);
+    ASSERT(!me->asking && me->plan_who == NOBODY && me->plan_count == 0);
+}
+
 static void resident_check_in(const struct quarter *quarter, uint32_t local)
 {
     const struct resident *me = resident_at(quarter, local);
     resident_check(me);
+    if (me->gone) gone_check_in(quarter, local);
+    bool talks = me->deed == DEED_TALK_TO || me->deed == DEED_GREET;
+    ASSERT(!talks || !is_gone(quarter, me->deed_who));
     things_check(things_of(quarter, local));
     ASSERT(me->memories <= quarter->settings->memory_slots);
     ASSERT(me->relations <= quarter->settings->relation_slots);
@@ -412,12 +486,20 @@ void quarter_check(const struct quarter *quarter)
 {
     agenda_check(quarter->agenda);
     places_check(&quarter->places);
+    ASSERT(quarter->count <= quarter->room);
     uint32_t inside = 0;
     for (uint32_t i = 0; i < quarter->places.count; i++) inside += quarter->places.place[i].here;
     uint32_t somewhere = 0;
+    uint32_t *out = mem_alloc(sizeof(*out) * quarter->places.count);
     for (uint32_t i = 0; i < quarter->count; i++) {
+        const struct resident *me = resident_at(quarter, i);
         resident_check_in(quarter, i);
-        somewhere += resident_at(quarter, i)->place != NOWHERE;
+        somewhere += me->place != NOWHERE;
+        out[me->home] += !me->gone && me->place != me->home;
     }
     ASSERT(inside == somewhere);
+    /* A seat for each dweller who is out, and for nobody else. */
+    for (uint32_t i = 0; i < quarter->places.count; i++)
+        ASSERT(quarter->places.place[i].kept == out[i]);
+    mem_free(out);
 }

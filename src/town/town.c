@@ -52,6 +52,7 @@ void quarter_join(struct town *town, uint32_t number)
     struct quarter *quarter = &town->quarter[number];
     quarter->number = number;
     quarter->first = town->first_of[number];
+    quarter->town = town;
     quarter->settings = &town->settings;
     quarter->sky = &town->sky;
     quarter->feed = &town->feed;
@@ -149,6 +150,7 @@ static struct wire_post *feed_find(struct town *town, uint32_t serial)
 static void hear(struct town *town, uint32_t who, enum fact_kind fact, uint32_t from,
                  enum subject subject, int importance, int pleasant, int closer)
 {
+    if (town_is_gone(town, who)) return;
     uint32_t local;
     struct quarter *quarter = home_of(town, who, &local);
     struct resident *me = resident_at(quarter, local);
@@ -168,6 +170,7 @@ static void hear(struct town *town, uint32_t who, enum fact_kind fact, uint32_t 
 
 static void message_arrives(struct town *town, uint32_t to, uint32_t from)
 {
+    if (town_is_gone(town, to)) return; /* while it was on its way */
     uint32_t local;
     struct quarter *quarter = home_of(town, to, &local);
     struct resident *me = resident_at(quarter, local);
@@ -182,6 +185,7 @@ static void message_arrives(struct town *town, uint32_t to, uint32_t from)
 
 static void follow_arrives(struct town *town, uint32_t to, uint32_t from)
 {
+    if (town_is_gone(town, to)) return;
     uint32_t local;
     struct quarter *quarter = home_of(town, to, &local);
     hear(town, to, FACT_FOLLOWED_BY, from, SUBJECT_NONE, 4, 50, 2);
@@ -343,16 +347,30 @@ uint64_t town_effect_count(const struct town *town)
 const char *effect_kind_name(enum effect_kind kind)
 {
     static const char *const names[EFFECT_KIND_COUNT] = {
-        "began",   "deed", "woke",   "met",      "talk", "post", "like", "comment",
-        "message", "read", "follow", "remember", "ask",  "sky",  "taken"};
+        "began", "deed",   "woke",     "met", "talk", "post",  "like", "comment", "message",
+        "read",  "follow", "remember", "ask", "sky",  "taken", "left", "came"};
     return names[kind];
 }
 
 /* --- inputs --- */
 
+size_t input_bytes(const struct input *input)
+{
+    return input->kind == INPUT_MOVE_IN ? sizeof(*input) : offsetof(struct input, draft);
+}
+
+bool input_read(struct str bytes, struct input *input_out)
+{
+    *input_out = (struct input){0};
+    if (bytes.len < offsetof(struct input, draft) || bytes.len > sizeof(*input_out)) return false;
+    memcpy(input_out, bytes.at, bytes.len);
+    return bytes.len == input_bytes(input_out);
+}
+
 static enum err resident_get(const struct town *town, uint32_t who, struct why *why)
 {
-    if (who < town->residents) return OK;
+    if (who < town->residents && !town_is_gone(town, who)) return OK;
+    if (who < town->residents) return why_set(why, ERR_NOT_FOUND, "resident %u has moved out", who);
     return why_set(why, ERR_INVALID, "the town has residents 0 to %u, not %u", town->residents - 1,
                    who);
 }
@@ -416,7 +434,8 @@ enum err town_input(struct town *town, const struct input *input, struct why *wh
         return why_set(why, ERR_INVALID, "no town takes an input of kind %u, subject %u, mood %d",
                        input->kind, input->subject, input->mood);
     bool to_resident = input->kind == INPUT_MESSAGE || input->kind == INPUT_FOLLOW ||
-                       input->kind == INPUT_ANSWER || input->kind == INPUT_TEXT;
+                       input->kind == INPUT_ANSWER || input->kind == INPUT_TEXT ||
+                       input->kind == INPUT_MOVE_OUT;
     enum err err = to_resident ? resident_get(town, input->to, why) : OK;
     if (err) return err;
     switch ((enum input_kind)input->kind) {
@@ -425,6 +444,9 @@ enum err town_input(struct town *town, const struct input *input, struct why *wh
     case INPUT_ANSWER: return input_answer(town, input, why);
     case INPUT_TEXT: return input_text(town, input, why);
     case INPUT_SET: return input_set(town, input, why);
+    case INPUT_MOVE_OUT: return move_out(town, input->to, why);
+    case INPUT_MOVE_BACK: return move_back(town, input->to, why);
+    case INPUT_MOVE_IN: return move_in(town, input, why);
     case INPUT_POST: {
         const struct wire_post *post =
             feed_add(town, input->from, (enum subject)input->subject, input->mood);
@@ -616,7 +638,7 @@ size_t town_bytes(const struct town *town)
         size_t each = sizeof(struct resident) + sizeof(struct memory) * settings->memory_slots +
                       sizeof(struct relation) * settings->relation_slots +
                       sizeof(struct thing) * THINGS_MAX;
-        bytes += sizeof(*quarter) + each * quarter->count + agenda_bytes(quarter->agenda) +
+        bytes += sizeof(*quarter) + each * quarter->room + agenda_bytes(quarter->agenda) +
                  (sizeof(struct place) + sizeof(uint16_t)) * quarter->places.count +
                  sizeof(uint32_t) * quarter->places.seat_count +
                  sizeof(struct mail) * quarter->mails_max +

@@ -36,6 +36,7 @@
 
 struct town;
 
+/* Of these, who has moved out counts for ever: its number is nobody else's. */
 enum { QUARTER_RESIDENTS_MAX = 65536, TOWN_RESIDENTS_MAX = 4 * 1000 * 1000 };
 
 /* Members of the community are people of no quarter: this bit and their number. */
@@ -73,7 +74,9 @@ struct resident_draft {
     uint16_t wake_min, bed_min, work_from, work_until;
     uint8_t age, gender, job, work_days;
     int8_t trait[TRAIT_COUNT];
+    uint8_t pad[3]; /* 0: journalled as it stands */
 };
+static_assert(sizeof(struct resident_draft) == 24, "no padding");
 
 struct quarter_draft {
     const struct place *places; /* at least one; homes need a seat for each dweller and one more */
@@ -122,6 +125,8 @@ enum effect_kind {
     EFFECT_ASK,      /* a model is to decide: town_question(who) */
     EFFECT_SKY,      /* the weather changed; `fact` is the enum weather */
     EFFECT_TAKEN,    /* a member's post got serial `ref`; `other`: the number it came with */
+    EFFECT_LEFT,     /* moved out; what it did was broken off before */
+    EFFECT_CAME,     /* moved in, or back, and is at home, `place` */
     EFFECT_KIND_COUNT
 };
 const char *effect_kind_name(enum effect_kind kind);
@@ -154,12 +159,15 @@ enum input_kind {
     INPUT_POST,    /* `from`, a member, posted about `subject`; `ref` comes back in EFFECT_TAKEN */
     INPUT_LIKE,    /* `from` liked the post with serial `ref` */
     INPUT_COMMENT,
-    INPUT_FOLLOW, /* `from` follows resident `to` */
-    INPUT_ANSWER, /* a model's: to question `ref` of `to`, option `choice`, for `minutes` (0: as
-                     planned); choice 255: it gave none */
-    INPUT_TEXT,   /* resident `to` remembers the text `ref`, of `importance`, about `from` */
-    INPUT_SET,    /* settings of models from now on: `choice` ask_share, `minutes` answer_minutes,
-                     `ref` asks_a_day, `importance` late */
+    INPUT_FOLLOW,   /* `from` follows resident `to` */
+    INPUT_ANSWER,   /* a model's: to question `ref` of `to`, option `choice`, for `minutes` (0: as
+                       planned); choice 255: it gave none */
+    INPUT_TEXT,     /* resident `to` remembers the text `ref`, of `importance`, about `from` */
+    INPUT_SET,      /* settings of models from now on: `choice` ask_share, `minutes` answer_minutes,
+                       `ref` asks_a_day, `importance` late */
+    INPUT_MOVE_OUT, /* resident `to` leaves: town_is_gone() from now on */
+    INPUT_MOVE_BACK, /* `to` had left, and comes back to its home with all it remembers */
+    INPUT_MOVE_IN,   /* a new one, as in `draft`; `to` is its number, town_resident_count() */
     INPUT_KIND_COUNT
 };
 
@@ -169,14 +177,24 @@ struct input {
     uint8_t kind, subject;
     uint8_t choice, importance;
     int8_t mood;
-    uint8_t type; /* enum memory_type of INPUT_TEXT */
+    uint8_t type;                /* enum memory_type of INPUT_TEXT */
+    struct resident_draft draft; /* of INPUT_MOVE_IN; its places are those of the last quarter */
 };
-static_assert(sizeof(struct input) == 20, "journalled as it stands");
+static_assert(offsetof(struct input, draft) == 20 && sizeof(struct input) == 44,
+              "journalled as it stands");
+/* How many of its bytes are journalled: 44 of INPUT_MOVE_IN, 20 of all others. */
+size_t input_bytes(const struct input *input);
+/* Out of a journal. False: these bytes are none. */
+MUST_USE bool input_read(struct str bytes, struct input *input_out);
 
 /*
  * Told at town_now(), after everything that happened in that minute. The caller has journalled it
  * with that minute. ERR_INVALID: no such resident, kind, choice; ERR_NOT_FOUND: the question or the
- * post is gone; nothing has changed then, and a replay refuses it in the same way.
+ * post is gone, the resident has moved out; ERR_CONFLICT: it lives here already; ERR_LIMIT: there
+ * is no room for one more; nothing has changed then, and a replay refuses it in the same way.
+ *
+ * Who moves in or back is at home and decides a minute later. Who has moved out does nothing, is
+ * nowhere, and nobody meets it or writes to it; others remember it, and may talk about it.
  */
 MUST_USE enum err town_input(struct town *town, const struct input *input, struct why *why);
 
@@ -217,7 +235,11 @@ uint32_t town_questions_open(const struct town *town);
 
 const struct town_settings *town_settings(const struct town *town);
 const struct sky *town_sky(const struct town *town);
+/* Numbers are below it; who has moved out keeps its own and counts. */
 uint32_t town_resident_count(const struct town *town);
+/* Those who have not moved out. */
+uint32_t town_living_count(const struct town *town);
+bool town_is_gone(const struct town *town, uint32_t who);
 /* Borrowed until the town changes; needs are of resident->since (town_body() for now). */
 const struct resident *town_resident(const struct town *town, uint32_t who);
 /* A copy with needs and mood of this minute. */

@@ -14,7 +14,7 @@
 #include "townhall/internal.h"
 #include "townhall/routine.h"
 
-enum { PLAYERS_MAX = 5000, LOCATIONS_MAX = 5000, SEATS = 100, GUESTS = 4 };
+enum { LOCATIONS_MAX = 5000, SEATS = 100, GUESTS = 4 };
 
 /* --- reading --- */
 
@@ -109,11 +109,31 @@ static void read_profile(struct cast *cast, struct player *player, struct str bi
     json_free(profile);
 }
 
-static void take_person(void *ctx, const struct town_person *person)
+static struct player nobody(void)
 {
-    struct cast *cast = ctx;
-    if (cast->count == PLAYERS_MAX) return;
-    struct player *player = &cast->players[cast->count++];
+    return (struct player){.username = STR(""),
+                           .name = STR(""),
+                           .bio = STR(""),
+                           .occupation = STR(""),
+                           .traits = STR(""),
+                           .style = STR(""),
+                           .goals = STR(""),
+                           .routine = STR("")};
+}
+
+/* Nameless ones up to that number. */
+static void make_players(struct cast *cast, uint32_t count)
+{
+    if (count > cast->room) {
+        cast->room = MAX(count, cast->room + cast->room / 2);
+        cast->players = mem_resize(cast->players, sizeof(*cast->players) * cast->room);
+    }
+    while (cast->count < count) cast->players[cast->count++] = nobody();
+}
+
+static void read_person(struct cast *cast, uint32_t number, const struct town_person *person)
+{
+    struct player *player = &cast->players[number];
     struct arena *arena = &cast->arena;
     *player = (struct player){.user = person->user,
                               .username = arena_copy(arena, person->username),
@@ -139,28 +159,71 @@ static void take_location(void *ctx, const struct location *location)
     own->description = arena_copy(&cast->arena, location->description);
 }
 
-static enum err read_all(struct cast *cast, struct db *db, struct town_id town, struct why *why)
+static enum err read_locations(struct cast *cast, struct db *db, struct why *why)
+{
+    cast->locations = mem_alloc(sizeof(*cast->locations) * LOCATIONS_MAX);
+    return locations_list(db, take_location, cast, why);
+}
+
+struct roll {
+    struct cast *cast;
+    uint32_t count;
+    bool beyond; /* somebody has a number that the town does not have */
+};
+
+static void take_person(void *ctx, const struct town_person *person)
+{
+    struct roll *roll = ctx;
+    if (person->number < roll->count)
+        read_person(roll->cast, person->number, person);
+    else
+        roll->beyond = true;
+}
+
+enum err cast_load(struct cast *cast, struct db *db, struct town_id town, uint32_t count,
+                   struct why *why)
 {
     *cast = (struct cast){0};
-    cast->players = mem_alloc(sizeof(*cast->players) * PLAYERS_MAX);
-    cast->locations = mem_alloc(sizeof(*cast->locations) * LOCATIONS_MAX);
-    enum err err = town.value ? town_people_list(db, town, take_person, cast, why)
-                              : town_homeless_list(db, take_person, cast, why);
-    if (!err) err = locations_list(db, take_location, cast, why);
+    make_players(cast, count);
+    struct roll roll = {.cast = cast, .count = count};
+    enum err err = town_people_list(db, town, take_person, &roll, why);
+    if (!err && roll.beyond)
+        err = why_set(why, ERR_CORRUPT,
+                      "the town has numbers for %u residents, the community knows greater ones",
+                      count);
+    if (!err) err = read_locations(cast, db, why);
+    if (err) cast_release(cast);
+    return err;
+}
+
+static void call_person(void *ctx, const struct town_person *person)
+{
+    struct cast *cast = ctx;
+    if (cast->count < PLAYERS_MAX && !person->banned) (void)cast_add(cast, person);
+}
+
+enum err cast_call(struct cast *cast, struct db *db, struct why *why)
+{
+    *cast = (struct cast){0};
+    enum err err = town_homeless_list(db, call_person, cast, why);
+    if (!err) err = read_locations(cast, db, why);
     if (!err && (cast->count == 0 || cast->location_count == 0))
         err = why_set(why, ERR_NOT_FOUND, "there are no residents, or no places for them");
     if (err) cast_release(cast);
     return err;
 }
 
-enum err cast_load(struct cast *cast, struct db *db, struct town_id town, struct why *why)
+uint32_t cast_add(struct cast *cast, const struct town_person *person)
 {
-    return read_all(cast, db, town, why);
+    make_players(cast, cast->count + 1);
+    read_person(cast, cast->count - 1, person);
+    return cast->count - 1;
 }
 
-enum err cast_call(struct cast *cast, struct db *db, struct why *why)
+void cast_drop_last(struct cast *cast)
 {
-    return read_all(cast, db, (struct town_id){0}, why);
+    ASSERT(cast->count > 0);
+    cast->count--;
 }
 
 void cast_release(struct cast *cast)
@@ -299,14 +362,23 @@ static void bend_traits(const struct player *player, int8_t trait[TRAIT_COUNT])
     }
 }
 
+/* The house that has its name in its own, or NOWHERE. */
+static uint16_t house_of(const struct cast *cast, const struct place *places, uint32_t number)
+{
+    const char *name = cast->players[number].name.at;
+    for (uint32_t i = 0; i < cast->location_count; i++)
+        if (places[i].kind == PLACE_RESIDENTIAL && contains(cast->locations[i].name, name))
+            return (uint16_t)i;
+    return NOWHERE;
+}
+
 static uint16_t home_of_player(const struct cast *cast, const struct place *places, uint32_t number)
 {
+    uint16_t own = house_of(cast, places, number);
+    if (own != NOWHERE) return own;
     uint32_t homes = 0;
-    for (uint32_t i = 0; i < cast->location_count; i++) {
-        if (places[i].kind != PLACE_RESIDENTIAL) continue;
-        if (contains(cast->locations[i].name, cast->players[number].name.at)) return (uint16_t)i;
-        homes++;
-    }
+    for (uint32_t i = 0; i < cast->location_count; i++)
+        homes += places[i].kind == PLACE_RESIDENTIAL;
     if (homes == 0) return (uint16_t)(number % cast->location_count);
     uint32_t wanted = number % homes;
     for (uint32_t i = 0; i < cast->location_count; i++)
@@ -329,6 +401,16 @@ static uint16_t work_of(const struct cast *cast, const struct place *places, enu
     return home;
 }
 
+/* What its profile says of it, and what it leaves open out of the dice. */
+static struct resident_draft draft_of(const struct player *player, struct rng *rng)
+{
+    struct resident_draft draft = resident_draw(rng, player->age, job_of(player));
+    bend_traits(player, draft.trait);
+    struct routine routine = routine_read(player->routine);
+    routine_apply(&routine, &draft);
+    return draft;
+}
+
 struct town *cast_found(const struct cast *cast, const struct town_settings *settings)
 {
     struct place *places = mem_alloc(sizeof(*places) * cast->location_count);
@@ -338,11 +420,7 @@ struct town *cast_found(const struct cast *cast, const struct town_settings *set
     rng_init(&rng, settings->seed, UINT64_MAX - 2);
     uint32_t *dwellers = mem_alloc(sizeof(*dwellers) * cast->location_count);
     for (uint32_t i = 0; i < cast->count; i++) {
-        const struct player *player = &cast->players[i];
-        drafts[i] = resident_draw(&rng, player->age, job_of(player));
-        bend_traits(player, drafts[i].trait);
-        struct routine routine = routine_read(player->routine);
-        routine_apply(&routine, &drafts[i]);
+        drafts[i] = draft_of(&cast->players[i], &rng);
         drafts[i].home = home_of_player(cast, places, i);
         dwellers[drafts[i].home]++;
         if (drafts[i].work_until > 0)
@@ -357,4 +435,45 @@ struct town *cast_found(const struct cast *cast, const struct town_settings *set
     mem_free(drafts);
     mem_free(dwellers);
     return town;
+}
+
+/* --- one more --- */
+
+static bool has_room(const struct place *place)
+{
+    return place->seats < SEATS_MAX || place->here + place->kept < place->seats;
+}
+
+/* Where the fewest live, of the houses if there are any; the first of equals. */
+static uint16_t emptiest_home(const struct town *town, const struct places *places)
+{
+    uint32_t *dwellers = mem_alloc(sizeof(*dwellers) * places->count);
+    for (uint32_t who = 0; who < town_resident_count(town); who++)
+        if (!town_is_gone(town, who)) dwellers[town_resident(town, who)->home]++;
+    bool houses = places_of_kind(places, PLACE_RESIDENTIAL) > 0;
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < places->count; i++) {
+        const struct place *place = &places->place[i];
+        if ((houses && place->kind != PLACE_RESIDENTIAL) || !has_room(place)) continue;
+        if (best == UINT32_MAX || dwellers[i] < dwellers[best]) best = i;
+    }
+    mem_free(dwellers);
+    return best == UINT32_MAX ? NOWHERE : (uint16_t)best;
+}
+
+struct resident_draft cast_draft(const struct cast *cast, const struct town *town, uint32_t number)
+{
+    const struct places *places = town_places(town, 0);
+    struct rng rng;
+    rng_init(&rng, town_settings(town)->seed, UINT64_MAX - 3 - number);
+    struct resident_draft draft = draft_of(&cast->players[number], &rng);
+    /* Places that were made since the founding are none of the town's. */
+    struct cast then = *cast;
+    then.location_count = MIN(cast->location_count, places->count);
+    draft.home = house_of(&then, places->place, number);
+    if (draft.home == NOWHERE || !has_room(&places->place[draft.home]))
+        draft.home = emptiest_home(town, places);
+    if (draft.work_until > 0)
+        draft.work = work_of(&then, places->place, (enum job_kind)draft.job, draft.home, number);
+    return draft;
 }

@@ -177,6 +177,8 @@ static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struc
     case EFFECT_BEGAN: /* for maps alone */
     case EFFECT_ASK:
     case EFFECT_SKY:
+    case EFFECT_LEFT:
+    case EFFECT_CAME:
     case EFFECT_KIND_COUNT: break;
     }
     return OK;
@@ -215,8 +217,13 @@ static enum err apply_inputs(struct batch *batch, struct db *db, struct why *why
     for (size_t i = 0; i < batch->input_count && !err; i++) {
         const struct input *input = &batch->inputs[i].input;
         err = town_inputs_add(db, batch->row.id, ++seq, batch->inputs_minute,
-                              (struct str){(const char *)input, sizeof(*input)}, why);
-        if (!err && batch->inputs[i].prompt.at) err = log_answer(batch, db, i, why);
+                              (struct str){(const char *)input, input_bytes(input)}, why);
+        if (err) break;
+        if (input->kind == INPUT_MOVE_IN)
+            err = town_people_add(db, batch->row.id, input->to,
+                                  cast_user(&batch->hall->cast, input->to), why);
+        if (batch->inputs[i].prompt.at) err = log_answer(batch, db, i, why);
+        if (is_refusal(err)) err = OK; /* the account is gone: it moves out next */
     }
     return err;
 }

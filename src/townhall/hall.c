@@ -156,6 +156,21 @@ static void set_pace(struct hall *hall)
     hall->paced_minute = town_now(hall->town);
 }
 
+static void drop_town(struct hall *hall)
+{
+    words_release(hall);
+    talk_release(hall);
+    mind_release(hall);
+    pictures_drop(hall->pictures);
+    town_free(hall->town);
+    hall->town = NULL;
+    cast_release(&hall->cast);
+    atomic_store(&hall->stats.residents, 0);
+    atomic_store(&hall->stats.running, 0);
+}
+
+static enum err let_move(struct hall *hall, struct why *why);
+
 /* Find the town, hold it, bring it to where it was. */
 static enum err take(struct hall *hall, struct why *why)
 {
@@ -172,12 +187,10 @@ static enum err take(struct hall *hall, struct why *why)
     uint64_t fence = claim.row.fence;
     if (!err) err = towns_load_first(hall->db, &arena, &claim.row, why);
     struct town *town = NULL;
-    if (!err) err = cast_load(&hall->cast, hall->db, claim.row.id, why);
     if (!err) err = bring_back(hall, &claim.row, &town, why);
-    if (!err && town_resident_count(town) != hall->cast.count) {
-        err = why_set(why, ERR_CORRUPT, "the town has %u residents, the community knows %u of them",
-                      town_resident_count(town), hall->cast.count);
-        town_free(town);
+    if (!err) {
+        err = cast_load(&hall->cast, hall->db, claim.row.id, town_resident_count(town), why);
+        if (err) town_free(town);
     }
     if (!err) {
         hall->town = town;
@@ -188,28 +201,16 @@ static enum err take(struct hall *hall, struct why *why)
         hall->told_minute = (int32_t)hall->row.minute;
         set_pace(hall);
         err = town_todo_list(hall->db, hall->row.id, note_todo, hall, why);
-        atomic_store(&hall->stats.residents, hall->cast.count);
+        /* Accounts that came or went while nobody ran it: before the clock goes on. */
+        hall->moves_us = 0;
+        while (!err && hall->moves_us == 0) err = let_move(hall, why);
+        if (err) drop_town(hall);
         /* What it asked before the start is asked again. */
-        for (uint32_t who = 0; who < hall->cast.count; who++)
+        for (uint32_t who = 0; !err && who < hall->cast.count; who++)
             if (town_question(town, who)) mind_ask(hall, who);
-    } else {
-        cast_release(&hall->cast);
     }
     arena_release(&arena);
     return err;
-}
-
-static void drop_town(struct hall *hall)
-{
-    words_release(hall);
-    talk_release(hall);
-    mind_release(hall);
-    pictures_drop(hall->pictures);
-    town_free(hall->town);
-    hall->town = NULL;
-    cast_release(&hall->cast);
-    atomic_store(&hall->stats.residents, 0);
-    atomic_store(&hall->stats.running, 0);
 }
 
 static void look_for_town(struct hall *hall)
@@ -401,6 +402,17 @@ static enum err step(struct hall *hall, int32_t until, bool *there_out, struct w
     return err;
 }
 
+/* Between two steps: a town that stands is moved into and out of, too. */
+static enum err let_move(struct hall *hall, struct why *why)
+{
+    struct batch batch = {.row = hall->row};
+    enum err err = moving_tell(hall, &batch, why);
+    if (!err && batch.input_count > 0) err = commit(hall, &batch, why);
+    if (!err) moving_settle(hall, &batch);
+    batch_release(&batch);
+    return err;
+}
+
 static int32_t minute_by_pace(const struct hall *hall)
 {
     int64_t passed_us = clock_mono_us() - hall->paced_us;
@@ -450,10 +462,20 @@ static void keep_lease(struct hall *hall)
     if (err) lose_town(hall, err, &why);
 }
 
+static void see_who_moves(struct hall *hall)
+{
+    struct why why;
+    if (!moving_is_due(hall)) return;
+    enum err err = let_move(hall, &why);
+    if (err) lose_town(hall, err, &why);
+}
+
 static void on_tick(void *ctx)
 {
     struct hall *hall = ctx;
     if (!hall->town) look_for_town(hall);
+    if (!hall->town) return;
+    see_who_moves(hall);
     if (!hall->town) return;
     if (hall->row.running && !hall->held) run_paced(hall);
     if (hall->town) keep_lease(hall);

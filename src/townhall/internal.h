@@ -5,6 +5,7 @@
  *   hall.c     the thread: pace, steps, control, opening and closing
  *   cast.c     who plays: residents and places of the community as drafts of the town
  *   routine.c  hours out of a profile's daily routine
+ *   moving.c   who comes to the town and who leaves it
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   words.c    effects that need words: asking for them, then doing the deed
  *   draft.c    an answer to a member while it is written
@@ -39,10 +40,12 @@ struct player {
     bool chinese; /* writes in Chinese */
 };
 
+enum { PLAYERS_MAX = 5000 }; /* who live in a town at once */
+
 struct cast {
     struct arena arena;
-    struct player *players; /* by number */
-    uint32_t count;
+    struct player *players; /* by number; `user` 0: moved out, and its account is no more */
+    uint32_t count, room;
     struct location *locations; /* by place */
     uint32_t location_count;
 };
@@ -107,6 +110,8 @@ struct hall {
     size_t asking;
     struct list speeches; /* talk.c: being told to maps */
     size_t speech_count;
+    int64_t moves_us;        /* when it was last looked who comes and goes; 0: look now */
+    bool crowded;            /* the log has been told that nobody more can move in */
     struct list minds;       /* of struct deciding (model_mind.c): a model is deciding */
     struct telling *answers; /* owned; of models, to be told at the next step */
     size_t answer_count, answers_max;
@@ -116,11 +121,19 @@ struct hall {
     struct hall_stats stats;
 };
 
-/* cast.c. `people` are numbered from 0. */
-MUST_USE enum err cast_load(struct cast *cast, struct db *db, struct town_id town, struct why *why);
-/* The same out of residents that live nowhere: ERR_NOT_FOUND when there are none. */
+/* cast.c. Those with numbers below `count` that still have an account; the others are nameless.
+ * ERR_CORRUPT: somebody has a greater number. */
+MUST_USE enum err cast_load(struct cast *cast, struct db *db, struct town_id town, uint32_t count,
+                            struct why *why);
+/* Out of residents that live nowhere, but the banned: ERR_NOT_FOUND when there are none. */
 MUST_USE enum err cast_call(struct cast *cast, struct db *db, struct why *why);
 struct town *cast_found(const struct cast *cast, const struct town_settings *settings);
+/* One more, with the next number, which is returned; and away with the last one again. */
+uint32_t cast_add(struct cast *cast, const struct town_person *person);
+void cast_drop_last(struct cast *cast);
+/* How that one would live in the town: a function of its profile, the town's seed and its number,
+ * and of where there is room. */
+struct resident_draft cast_draft(const struct cast *cast, const struct town *town, uint32_t number);
 void cast_release(struct cast *cast);
 /* Who that is outside; 0 for nobody. */
 struct user_id cast_user(const struct cast *cast, uint32_t who);
@@ -150,10 +163,22 @@ MUST_USE enum err batch_commit(struct batch *batch, struct why *why);
 void batch_publish(struct batch *batch);
 void batch_release(struct batch *batch);
 
+/* moving.c */
+/* Whether it is time to look. */
+bool moving_is_due(const struct hall *hall);
+/* Look whose account has come, gone, or been banned, and tell the town: what it took stands in
+ * `batch`, which is empty when nobody moves. Failure: the store could not be read, and nothing has
+ * changed. */
+MUST_USE enum err moving_tell(struct hall *hall, struct batch *batch, struct why *why);
+/* `batch` is committed: nobody goes on working for those who left. */
+void moving_settle(struct hall *hall, const struct batch *batch);
+
 /* words.c */
 void words_add(struct hall *hall, uint64_t number, const struct effect *effect);
 /* Begin what can begin. */
 void words_go_on(struct hall *hall);
+/* Ask nothing more for those who have moved out; words_go_on() takes their deeds off the list. */
+void words_leave(struct hall *hall);
 /* Forget all of it; the table keeps it. */
 void words_release(struct hall *hall);
 
@@ -200,6 +225,8 @@ void mind_ask(struct hall *hall, uint32_t who);
 void mind_take_answers(struct hall *hall, struct batch *batch);
 /* With the setting `wait`: the last minute the clock may reach now. */
 int32_t mind_hold(const struct hall *hall, int32_t until);
+/* Decide nothing more for those who have moved out. */
+void mind_leave(struct hall *hall);
 void mind_release(struct hall *hall);
 
 /* phrases.c */

@@ -49,6 +49,8 @@ static bool put_effect(struct buf *to, const struct hall *hall, const struct eff
     case EFFECT_SKY:
         buf_printf(to, "the weather: %s", weather_name((enum weather)effect->fact));
         return true;
+    case EFFECT_LEFT: buf_printf(to, "%.*s moves out", STR_ARGS(who)); return true;
+    case EFFECT_CAME: buf_printf(to, "%.*s moves in", STR_ARGS(who)); return true;
     case EFFECT_POST: /* told when they have their words: lines_said() */
     case EFFECT_COMMENT:
     case EFFECT_MESSAGE:

@@ -293,14 +293,27 @@ int32_t mind_hold(const struct hall *hall, int32_t until)
     return until;
 }
 
+static void deciding_end(struct deciding *deciding)
+{
+    if (deciding->call) llm_ask_cancel(deciding->call);
+    deciding_free(deciding);
+}
+
+void mind_leave(struct hall *hall)
+{
+    struct list *next;
+    for (struct list *link = hall->minds.next; link != &hall->minds; link = next) {
+        struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
+        next = link->next;
+        if (town_is_gone(hall->town, deciding->who)) deciding_end(deciding);
+    }
+}
+
 void mind_release(struct hall *hall)
 {
     struct list *link;
-    while ((link = list_take_first(&hall->minds))) {
-        struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
-        if (deciding->call) llm_ask_cancel(deciding->call);
-        deciding_free(deciding);
-    }
+    while ((link = list_take_first(&hall->minds)))
+        deciding_end(CONTAINER_OF(link, struct deciding, link));
     for (size_t i = 0; i < hall->answer_count; i++) telling_release(&hall->answers[i]);
     hall->answer_count = 0;
 }

@@ -26,11 +26,10 @@ static void tell_again(void *ctx, uint64_t seq, int64_t minute, struct str bytes
     struct replay *replay = telling->replay;
     struct input input;
     if (seq > telling->inputs || minute > replay->until || telling->broken) return;
-    if (bytes.len != sizeof(input) || minute < town_now(replay->town)) {
+    if (!input_read(bytes, &input) || minute < town_now(replay->town)) {
         telling->broken = true;
         return;
     }
-    memcpy(&input, bytes.at, sizeof(input));
     go_to(replay->town, (int32_t)minute);
     struct why why;
     /* What was refused then is refused now. */

@@ -130,6 +130,7 @@ struct letters {
 struct watching {
     struct study *study;
     struct town *town;
+    uint32_t *people; /* owned; numbers of those who live there: plan.residents */
     struct arena arena;
     struct map letters;       /* of struct letters by pair, in the arena */
     struct town_tally before; /* at the beginning of this day */
@@ -182,13 +183,22 @@ static int by_size(const void *a, const void *b)
     return *(const uint16_t *)a - *(const uint16_t *)b;
 }
 
+/* Those who live there, of whatever numbers. */
+static uint32_t *living(const struct town *town)
+{
+    uint32_t *people = mem_alloc(sizeof(*people) * (town_living_count(town) + 1)), count = 0;
+    for (uint32_t who = 0; who < town_resident_count(town); who++)
+        if (!town_is_gone(town, who)) people[count++] = who;
+    return people;
+}
+
 static void see_needs(struct watching *watching)
 {
     struct study *study = watching->study;
     uint32_t all = study->plan.residents, count = study->sampled;
     uint16_t seen[NEED_COUNT][STUDY_SAMPLE_MAX];
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t who = (uint32_t)((uint64_t)i * all / count);
+        uint32_t who = watching->people[(uint64_t)i * all / count];
         struct resident body = town_body(watching->town, who);
         for (int need = 0; need < NEED_COUNT; need++) seen[need][i] = body.need[need];
     }
@@ -222,9 +232,10 @@ static void see_day(struct watching *watching, bool ends)
 
 /* --- afterwards --- */
 
-static bool is_tie(const struct relation *relation)
+static bool is_tie(const struct town *town, const struct relation *relation)
 {
-    return !is_member(relation->who) && relation_bond(relation) > STUDY_TIE_BOND;
+    return !is_member(relation->who) && !town_is_gone(town, relation->who) &&
+           relation_bond(relation) > STUDY_TIE_BOND;
 }
 
 static bool is_tied_to(const struct town *town, uint32_t who, uint32_t other)
@@ -232,20 +243,21 @@ static bool is_tied_to(const struct town *town, uint32_t who, uint32_t other)
     size_t count;
     const struct relation *relations = town_relations(town, who, &count);
     for (size_t i = 0; i < count; i++)
-        if (relations[i].who == other) return is_tie(&relations[i]);
+        if (relations[i].who == other) return is_tie(town, &relations[i]);
     return false;
 }
 
 static void see_ties(struct watching *watching)
 {
     struct study *study = watching->study;
-    for (uint32_t who = 0; who < study->plan.residents; who++) {
+    for (uint32_t i = 0; i < study->plan.residents; i++) {
+        uint32_t who = watching->people[i];
         size_t count, degree = 0;
         const struct relation *relations = town_relations(watching->town, who, &count);
-        for (size_t i = 0; i < count; i++) {
-            if (!is_tie(&relations[i])) continue;
+        for (size_t j = 0; j < count; j++) {
+            if (!is_tie(watching->town, &relations[j])) continue;
             degree++;
-            study->mutual += is_tied_to(watching->town, relations[i].who, who);
+            study->mutual += is_tied_to(watching->town, relations[j].who, who);
         }
         study->ties += degree;
         study->degree[degree]++;
@@ -305,7 +317,7 @@ static struct town_tally tally_since(const struct town_tally *now, const struct 
 struct study *study_run_on(struct town *town, const struct study_plan *plan,
                            const struct town_runner *runner, study_watch *watch, void *ctx)
 {
-    ASSERT(town_resident_count(town) == plan->residents);
+    ASSERT(town_living_count(town) == plan->residents);
     struct study *study = NEW(struct study);
     study->plan = *plan;
     study->plan.town = *town_settings(town);
@@ -314,7 +326,8 @@ struct study *study_run_on(struct town *town, const struct study_plan *plan,
     study->need = mem_alloc(sizeof(*study->need) * plan->days * 24);
     study->day = mem_alloc(sizeof(*study->day) * plan->days);
     int64_t began_us = clock_mono_us(), cpu_began_us = cpu_us();
-    struct watching watching = {.study = study, .town = town, .before = town_tally(town)};
+    struct watching watching = {
+        .study = study, .town = town, .people = living(town), .before = town_tally(town)};
     struct town_tally began = watching.before;
     town_forget_effects(town);
     bool goes_on = true;
@@ -336,6 +349,7 @@ struct study *study_run_on(struct town *town, const struct study_plan *plan,
     see_cascades(&watching);
     map_release(&watching.letters);
     arena_release(&watching.arena);
+    mem_free(watching.people);
     return study;
 }
 
@@ -363,10 +377,12 @@ enum err study_go_on(struct town *town, const struct study_choices *choices, con
     if (given[OPTION_RESIDENTS])
         return why_set(why, ERR_INVALID,
                        "residents cannot be chosen here: the town has %u and keeps them",
-                       town_resident_count(town));
+                       town_living_count(town));
+    if (town_living_count(town) == 0)
+        return why_set(why, ERR_INVALID, "everybody has moved out of this town");
     struct study_plan plan = study_plan(0, choices);
     struct study_plan was = {
-        .town = *town_settings(town), .residents = town_resident_count(town), .days = plan.days};
+        .town = *town_settings(town), .residents = town_living_count(town), .days = plan.days};
     memcpy(was.trait_mean, trait_mean, sizeof(was.trait_mean));
     int64_t left = ((int64_t)TOWN_END_MIN - town_now(town)) / MINUTES_PER_DAY;
     if ((int64_t)plan.days > left)

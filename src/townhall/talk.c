@@ -387,6 +387,13 @@ static void say_now(struct hall *hall, const struct speech *speech, int turn)
     buf_release(&text);
 }
 
+/* One of the two has moved out. */
+static bool is_broken_off(const struct hall *hall, const struct speech *speech)
+{
+    return town_is_gone(hall->town, speech->effect.who) ||
+           town_is_gone(hall->town, speech->effect.other);
+}
+
 void talk_go_on(struct hall *hall)
 {
     int32_t now = town_now(hall->town);
@@ -394,6 +401,7 @@ void talk_go_on(struct hall *hall)
     for (struct list *link = hall->speeches.next; link != &hall->speeches; link = next) {
         next = link->next;
         struct speech *speech = CONTAINER_OF(link, struct speech, link);
+        if (is_broken_off(hall, speech)) speech->told = speech->turns;
         while (speech->told < speech->turns && minute_of_turn(speech, speech->told) <= now)
             say_now(hall, speech, speech->told++);
         if (speech->told == speech->turns) speech_free(hall, speech);

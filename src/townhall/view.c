@@ -128,7 +128,10 @@ void view_write_town(const struct hall *hall, struct buf *json)
     }
     json_close(&out, ']');
     json_open(&out, "residents", '[');
-    for (uint32_t i = 0; i < hall->cast.count && i < AT_ONCE; i++) {
+    int shown = 0;
+    for (uint32_t i = 0; i < hall->cast.count && shown < AT_ONCE; i++) {
+        if (town_is_gone(hall->town, i)) continue;
+        shown++;
         json_open(&out, NULL, '{');
         json_put_str(&out, "name", hall->cast.players[i].name);
         put_state(hall, &out, i);
@@ -265,8 +268,10 @@ static void put_relations(const struct hall *hall, struct json_out *out, uint32_
     json_open(out, "relations", '[');
     for (size_t i = 0; i < count; i++) {
         const struct relation *relation = &relations[i];
+        struct user_id user = cast_user(&hall->cast, relation->who);
+        if (user.value == 0) continue; /* it had an account once */
         json_open(out, NULL, '{');
-        json_put_u64(out, "id", cast_user(&hall->cast, relation->who).value);
+        json_put_u64(out, "id", user.value);
         json_put_str(out, "name", player_name(hall, relation->who));
         json_put_i64(out, "liking", relation->liking);
         json_put_i64(out, "familiarity", relation->familiarity);
@@ -301,7 +306,7 @@ enum err view_write_resident(const struct hall *hall, struct user_id user, struc
 {
     uint32_t who = 0;
     while (who < hall->cast.count && hall->cast.players[who].user.value != user.value) who++;
-    if (who == hall->cast.count)
+    if (who == hall->cast.count || town_is_gone(hall->town, who))
         return why_set(why, ERR_NOT_FOUND, "no resident of the town has that id");
     const struct resident *resident = town_resident(hall->town, who);
     struct json_out out = json_begin(json);
@@ -324,10 +329,13 @@ enum err view_write_resident(const struct hall *hall, struct user_id user, struc
 
 /* --- live --- */
 
-static bool is_for_maps(const struct effect *effect)
+static bool is_for_maps(const struct hall *hall, const struct effect *effect)
 {
+    /* Whose account went while nobody ran the town is on no map. */
+    if (effect->kind == EFFECT_LEFT) return cast_user(&hall->cast, effect->who).value != 0;
     return effect->kind == EFFECT_BEGAN || effect->kind == EFFECT_MET ||
-           effect->kind == EFFECT_TALK || effect->kind == EFFECT_WOKE || effect->kind == EFFECT_SKY;
+           effect->kind == EFFECT_TALK || effect->kind == EFFECT_WOKE ||
+           effect->kind == EFFECT_SKY || effect->kind == EFFECT_CAME;
 }
 
 static void put_began(const struct hall *hall, struct json_out *out, const struct effect *effect)
@@ -339,11 +347,22 @@ static void put_began(const struct hall *hall, struct json_out *out, const struc
         json_put_u64(out, "to_location_id", cast_location(&hall->cast, effect->place));
 }
 
+/* Enough to draw somebody who was not there before. */
+static void put_came(const struct hall *hall, struct json_out *out, const struct effect *effect)
+{
+    int32_t x, y;
+    town_position(hall->town, effect->who, &x, &y);
+    json_put_str(out, "name", hall->cast.players[effect->who].name);
+    put_units(out, "x", x);
+    put_units(out, "y", y);
+    json_put_u64(out, "location_id", cast_location(&hall->cast, effect->place));
+}
+
 void view_write_effects(const struct hall *hall, const struct effect *effects, size_t count,
                         struct buf *json)
 {
     bool any = false;
-    for (size_t i = 0; i < count; i++) any |= is_for_maps(&effects[i]);
+    for (size_t i = 0; i < count; i++) any |= is_for_maps(hall, &effects[i]);
     if (!any) return;
     struct json_out out = json_begin(json);
     json_open(&out, NULL, '{');
@@ -351,7 +370,7 @@ void view_write_effects(const struct hall *hall, const struct effect *effects, s
     json_open(&out, "happened", '[');
     for (size_t i = 0; i < count; i++) {
         const struct effect *effect = &effects[i];
-        if (!is_for_maps(effect)) continue;
+        if (!is_for_maps(hall, effect)) continue;
         json_open(&out, NULL, '{');
         json_put_str(&out, "what", str_of(effect_kind_name((enum effect_kind)effect->kind)));
         json_put_i64(&out, "minute", effect->at);
@@ -360,6 +379,7 @@ void view_write_effects(const struct hall *hall, const struct effect *effects, s
         if (who.value) json_put_u64(&out, "id", who.value);
         if (other.value) json_put_u64(&out, "with_id", other.value);
         if (effect->kind == EFFECT_BEGAN) put_began(hall, &out, effect);
+        if (effect->kind == EFFECT_CAME) put_came(hall, &out, effect);
         if (effect->kind == EFFECT_TALK)
             json_put_str(&out, "about",
                          subject_words(hall->cast.players[effect->who].chinese, effect->subject));

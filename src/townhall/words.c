@@ -66,6 +66,27 @@ void words_release(struct hall *hall)
     while ((link = list_take_first(&hall->todos))) todo_free(CONTAINER_OF(link, struct todo, link));
 }
 
+/* Who would say it has moved out, or whom it is said to. */
+static bool is_for_nobody(const struct todo *todo)
+{
+    const struct town *town = todo->hall->town;
+    const struct effect *effect = &todo->effect;
+    bool to_somebody = effect->kind == EFFECT_TALK || effect->kind == EFFECT_MESSAGE;
+    return town_is_gone(town, effect->who) ||
+           (to_somebody && !is_member(effect->other) && town_is_gone(town, effect->other));
+}
+
+void words_leave(struct hall *hall)
+{
+    for (struct list *link = hall->todos.next; link != &hall->todos; link = link->next) {
+        struct todo *todo = CONTAINER_OF(link, struct todo, link);
+        if (!todo->call || !is_for_nobody(todo)) continue;
+        llm_cancel(todo->call);
+        todo->call = NULL;
+        hall->asking--;
+    }
+}
+
 /* --- what is told to the writer --- */
 
 struct prompt {
@@ -627,6 +648,11 @@ static void look_after_calls(struct hall *hall)
 static void go_on_with(struct todo *todo, struct batch_of_words *batch)
 {
     if (todo->call) return;
+    if (is_for_nobody(todo)) {
+        struct why why;
+        if (drop(todo, &why) == OK) todo_free(todo);
+        return;
+    }
     bool had_words = todo->said.len > 0; /* the store was not well */
     if (!had_words && !post_is_there(todo)) return;
     bool room = todo->hall->asking < ASKING_MAX;

@@ -146,18 +146,29 @@ test('a_life_that_differs_is_found_out', async (t) => {
   assert.match(out, /^DIFFERS from the \d+ effects that were performed$/m);
 });
 
-test('who_comes_later_moves_in_when_the_town_is_founded_anew', async (t) => {
+test('who_comes_later_moves_in_and_is_there_when_the_town_is_founded_anew', async (t) => {
   const { data, run, must } = await community(t);
   await must(['step', 'step']);
   const add = (name) => hutong(['resident', 'add', name, '--data', data]);
-  assert.match((await add('newcomer')).out, /^added resident newcomer, id \d+\nIt moves in when a town is founded anew \(`hutong town forget`\)/);
+  assert.match((await add('newcomer')).out, /^added resident newcomer, id \d+\nIt moves into the town within seconds, or when it is next run\n$/);
   const list = async () => (await hutong(['resident', 'list', '--data', data])).out;
   assert.match(await list(), /newcomer {2}\(not in the town\)\n$/);
-  assert.match(await must([]), /^3 residents/);
+  assert.match(await must(['memory newcomer', 'step', 'who']), /^4 residents.*newcomer: /s);
+  assert.doesNotMatch(await list(), /not in the town/);
+  assert.equal((await run(['replay'])).status, 0);
+
+  // While somebody is at the console, too.
+  const looking = converse(t, BINARY, ['town', '--data', data]);
+  await looking.hear(/4 residents/);
+  assert.equal((await add('latecomer')).status, 0);
+  await looking.hear(/\] latecomer moves in\n/);
+  looking.say('memory latecomer\nq\n');
+  assert.equal(await looking.ended, 0);
+  assert.doesNotMatch(looking.said.out, /nobody in the town is called/);
   const asked = await run(['forget']);
   assert.deepEqual([asked.status, /add --yes/.test(asked.err)], [2, true]);
   const console = converse(t, BINARY, ['town', '--data', data]);
-  await console.hear(/3 residents/);
+  await console.hear(/5 residents/);
   const held = await run(['forget', '--yes']);
   assert.deepEqual([held.status, /the town is run by process \d+ on /.test(held.err)], [1, true]);
   console.say('q\n');
@@ -165,7 +176,7 @@ test('who_comes_later_moves_in_when_the_town_is_founded_anew', async (t) => {
   const { status, out } = await run(['forget', '--yes']);
   assert.equal(status, 0);
   assert.match(out, /^the town of Day 1, 08:\d\d is forgotten; /);
-  assert.match(await must(['step']), /^4 residents, Day 1, 08:00\./);
+  assert.match(await must(['step']), /^5 residents, Day 1, 08:00\./);
   assert.doesNotMatch(await list(), /not in the town/);
   assert.equal((await run(['replay'])).status, 0);
 });

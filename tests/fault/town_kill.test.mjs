@@ -148,3 +148,61 @@ test('what_members_told_it_between_50_kills_is_told_once', async (t) => {
   await last.stop();
   await replayAgrees(dataDir);
 });
+
+// Whoever is added, banned, let in again or deleted between the kills: the accounts say who lives there,
+// no number is given out twice, and the journal leads to the very town.
+test('people_come_and_go_between_40_kills_and_none_is_lost_or_there_twice', async (t) => {
+  t.diagnostic(`seed ${SEED}`);
+  const roll = dice(SEED + 2);
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-kill-'));
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  const first = await start(dataDir, ['--demo']);
+  await first.kill();
+  const numbers = new Map(); // account → its number, as soon as it has one
+  const accounts = () => first.sql(`SELECT u.id AS id, u.banned_us AS banned, p.number AS number FROM users u
+    LEFT JOIN town_people p ON p.user_id = u.id WHERE u.is_ai = 1 ORDER BY u.id`);
+  const some = async (banned) => {
+    const all = (await accounts()).filter((one) => (one.banned !== null) === banned);
+    return all.length > (banned ? 0 : 2) ? all[roll(all.length)].id : undefined;
+  };
+  async function change(number) {
+    const kind = roll(5);
+    if (kind < 2) {
+      const { status, err } = await hutong(['resident', 'add', `comer_${number}`, '--data', dataDir], { env: first.env });
+      assert.equal(status, 0, err);
+      return;
+    }
+    const id = await some(kind === 4);
+    if (id === undefined) return;
+    const statement = kind === 2 ? `DELETE FROM users WHERE id = ${id}`
+      : `UPDATE users SET banned_us = ${kind === 3 ? 1 : 'NULL'} WHERE id = ${id}`;
+    await first.sqlText(`${first.env.HUTONG_DATABASE ? '' : 'PRAGMA foreign_keys = ON; '}${statement}`);
+  }
+  for (let kill = 0; kill < 40; kill += 1) {
+    // Half of it happens while somebody runs the town, and is noticed or not when it is killed.
+    if (kill % 4 === 0) {
+      const server = await start(dataDir);
+      await change(kill);
+      await pass(roll(1500));
+      await server.kill();
+    } else {
+      await change(kill);
+      await killEarly(dataDir, roll(1200));
+    }
+    for (const { id, number } of await accounts()) {
+      if (number === null) continue;
+      assert.equal(numbers.get(id) ?? number, number, `${id} has another number`);
+      numbers.set(id, number);
+    }
+  }
+  assert.equal(new Set(numbers.values()).size, numbers.size, 'a number was given out twice');
+  const last = await start(dataDir);
+  const lives = async () => (await last.town()).residents.map(({ id }) => id).sort((a, b) => a - b);
+  const wanted = (await accounts()).filter(({ banned }) => banned === null).map(({ id }) => id);
+  assert.deepEqual(await lives(), wanted);
+  const { minute } = await last.town();
+  await until(last.town, (town) => town.minute > minute + 120);
+  assert.deepEqual(await lives(), wanted);
+  await last.stop();
+  await replayAgrees(dataDir);
+});

@@ -43,6 +43,7 @@ export function towns() {
     server.token = token;
     server.get = async (target) => assertOk(await server.api('GET', target, { token }));
     server.town = () => server.get('/town');
+    server.said = server.log; // its own log; log() is the town's
     server.log = async (query = '') => (await server.get(`/town/log?limit=200${query}`)).items;
     return server;
   }

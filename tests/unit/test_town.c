@@ -309,6 +309,14 @@ static void inputs_that_make_no_sense_are_refused_and_change_nothing(void **stat
         {.kind = INPUT_TEXT, .to = 3, .importance = 11},
         {.kind = INPUT_FOLLOW, .to = UINT32_MAX, .from = MEMBER_BIT},
         {.kind = INPUT_POST, .mood = 127},
+        {.kind = INPUT_MOVE_OUT, .to = 10},
+        {.kind = INPUT_MOVE_BACK, .to = 3},
+        {.kind = INPUT_MOVE_BACK, .to = 10},
+        {.kind = INPUT_MOVE_IN, .to = 9},
+        {.kind = INPUT_MOVE_IN, .to = 10, .draft.home = NOWHERE},
+        {.kind = INPUT_MOVE_IN, .to = 10, .draft.wake_min = MINUTES_PER_DAY},
+        {.kind = INPUT_MOVE_IN, .to = 10, .draft.job = JOB_COUNT},
+        {.kind = INPUT_MOVE_IN, .to = 10, .draft.trait[0] = -101},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct why why = {0};
@@ -316,6 +324,249 @@ static void inputs_that_make_no_sense_are_refused_and_change_nothing(void **stat
         assert_true(why.text[0] != '\0');
     }
     assert_int_equal(town_hash(town), before);
+    town_free(town);
+}
+
+/* --- who comes and goes --- */
+
+static struct input somebody_new(const struct town *town, struct rng *rng)
+{
+    struct input input = {.kind = INPUT_MOVE_IN, .to = town_resident_count(town)};
+    const struct places *places = town_places(town, town_quarter_of(town, input.to - 1));
+    input.draft = resident_draw(rng, 0, JOB_COUNT);
+    input.draft.home = (uint16_t)rng_below(rng, places->count);
+    if (input.draft.work_until) input.draft.work = (uint16_t)rng_below(rng, places->count);
+    return input;
+}
+
+/* Out of those who are gone, or of those who are not; NOBODY: there is none. */
+static uint32_t somebody(const struct town *town, struct rng *rng, bool gone)
+{
+    uint32_t count = town_resident_count(town), from = rng_below(rng, count);
+    for (uint32_t i = 0; i < count; i++)
+        if (town_is_gone(town, (from + i) % count) == gone) return (from + i) % count;
+    return NOBODY;
+}
+
+/* One comes, one goes, one comes back: what the dice say. */
+static void move_somebody(struct town *town, struct rng *rng)
+{
+    struct why why = {0};
+    uint32_t living = town_living_count(town), count = town_resident_count(town);
+    struct input input = {.kind = INPUT_MOVE_OUT, .to = somebody(town, rng, false)};
+    uint32_t back = somebody(town, rng, true), dice = rng_below(rng, 5);
+    if (dice < 2) input = somebody_new(town, rng);
+    if (dice == 2 && back != NOBODY) input = (struct input){.kind = INPUT_MOVE_BACK, .to = back};
+    assert_int_equal(town_input(town, &input, &why), OK);
+    assert_int_equal(town_is_gone(town, input.to), input.kind == INPUT_MOVE_OUT);
+    assert_int_equal(town_living_count(town), living + (input.kind == INPUT_MOVE_OUT ? -1 : 1));
+    assert_int_equal(town_resident_count(town), count + (input.kind == INPUT_MOVE_IN));
+    assert_true(town_next_at(town) > town_now(town));
+}
+
+/* Nobody who is gone does anything, and nothing is done to it. */
+static void expect_only_the_living(struct town *town)
+{
+    size_t count;
+    const struct effect *effects = town_effects(town, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct effect *effect = &effects[i];
+        if (effect->kind == EFFECT_SKY || effect->kind == EFFECT_LEFT) continue;
+        assert_false(town_is_gone(town, effect->who));
+        bool reaches = effect->kind == EFFECT_MET || effect->kind == EFFECT_TALK ||
+                       effect->kind == EFFECT_LIKE || effect->kind == EFFECT_COMMENT ||
+                       effect->kind == EFFECT_MESSAGE || effect->kind == EFFECT_FOLLOW;
+        if (reaches && effect->other != NOBODY && !is_member(effect->other))
+            assert_false(town_is_gone(town, effect->other));
+    }
+    town_forget_effects(town);
+}
+
+static void invariants_hold_while_people_come_and_go(void **state)
+{
+    (void)state;
+    struct town *town = found(23, RESIDENTS);
+    struct rng rng;
+    rng_init(&rng, 23, 1);
+    int32_t move_at = TOWN_START_MIN + 60;
+    while (town_now(town) < TOWN_START_MIN + 4 * DAY) {
+        int32_t next = town_next_at(town);
+        town_advance(town, MIN(next, move_at), NULL);
+        town_check(town);
+        expect_only_the_living(town);
+        if (town_now(town) < move_at) continue;
+        move_at = town_now(town) + 1 + (int32_t)rng_below(&rng, 40);
+        move_somebody(town, &rng);
+        town_check(town);
+        town_forget_effects(town); /* what was broken off is told of who has gone */
+    }
+    assert_true(town_resident_count(town) > RESIDENTS + 50);
+    assert_true(town_living_count(town) < town_resident_count(town) - 50);
+    for (uint32_t who = RESIDENTS; who < town_resident_count(town); who++)
+        assert_int_equal(town_quarter_of(town, who), 0);
+    town_free(town);
+}
+
+struct way {
+    int threads, step;
+    bool read_back;
+};
+
+/* A day in which somebody moves twice an hour, lived in some way. */
+static uint64_t lived(uint8_t mail_minutes, const struct way *way)
+{
+    struct town *town = with_rounds(mail_minutes);
+    struct rng rng;
+    rng_init(&rng, 5, 5);
+    int crew = way->threads;
+    struct town_runner runner = {crew_run, &crew};
+    for (int32_t at = TOWN_START_MIN; at < TOWN_START_MIN + DAY / 2; at += 28) {
+        while (town_now(town) < at)
+            town_advance(town, MIN(town_now(town) + way->step, at), crew ? &runner : NULL);
+        town_advance(town, at, NULL);
+        move_somebody(town, &rng);
+        if (way->read_back) town = read_back(town);
+    }
+    town_check(town);
+    uint64_t hash = town_hash(town);
+    town_free(town);
+    return hash;
+}
+
+static void who_moves_moves_the_same_way_however_the_town_is_lived(void **state)
+{
+    (void)state;
+    const uint8_t mail_minutes[] = {1, 15};
+    for (size_t i = 0; i < COUNT_OF(mail_minutes); i++) {
+        uint64_t hash = lived(mail_minutes[i], &(struct way){.step = 28});
+        assert_int_equal(lived(mail_minutes[i], &(struct way){.step = 5, .threads = 2}), hash);
+        assert_int_equal(lived(mail_minutes[i], &(struct way){.step = 28, .read_back = true}),
+                         hash);
+    }
+}
+
+static void who_comes_back_is_who_it_was_and_hungry_for_nothing_it_missed(void **state)
+{
+    (void)state;
+    struct town *town = found(29, 30);
+    struct why why = {0};
+    until(town, TOWN_START_MIN + 2 * DAY);
+    size_t memories, relations, count;
+    (void)town_memories(town, 4, &memories);
+    (void)town_relations(town, 4, &relations);
+    assert_true(memories > 0 && relations > 0);
+    struct resident before = town_body(town, 4);
+    struct input out = {.kind = INPUT_MOVE_OUT, .to = 4};
+    struct input back = {.kind = INPUT_MOVE_BACK, .to = 4};
+    struct input letter = {.kind = INPUT_MESSAGE, .from = MEMBER_BIT | 1, .to = 4};
+    assert_int_equal(town_input(town, &back, &why), ERR_CONFLICT);
+    assert_int_equal(town_input(town, &out, &why), OK);
+    assert_int_equal(town_input(town, &out, &why), ERR_NOT_FOUND);
+    assert_int_equal(town_input(town, &letter, &why), ERR_NOT_FOUND);
+    until(town, town_now(town) + 3 * DAY);
+    (void)town_relations(town, 4, &count);
+    assert_int_equal(count, relations); /* nobody has met it */
+    assert_int_equal(town_input(town, &back, &why), OK);
+    struct resident now = town_body(town, 4);
+    assert_int_equal(now.need[HUNGER], before.need[HUNGER]);
+    assert_int_equal(now.place, now.home);
+    (void)town_memories(town, 4, &count);
+    assert_int_equal(count, memories);
+    town_forget_effects(town);
+    /* It begins to do something a minute later. */
+    struct effect began = find_effect(town, EFFECT_BEGAN, 4, town_now(town) + 1);
+    assert_int_equal(began.kind, EFFECT_BEGAN);
+    assert_int_equal(town_input(town, &letter, &why), OK);
+    town_free(town);
+}
+
+static void a_town_can_be_left_by_all_and_lived_in_again(void **state)
+{
+    (void)state;
+    struct town *town = found(31, 5);
+    struct why why = {0};
+    struct rng rng;
+    rng_init(&rng, 1, 1);
+    until(town, TOWN_START_MIN + 100);
+    for (uint32_t who = 0; who < 5; who++)
+        assert_int_equal(town_input(town, &(struct input){.kind = INPUT_MOVE_OUT, .to = who}, &why),
+                         OK);
+    town_check(town);
+    assert_int_equal(town_living_count(town), 0);
+    until(town, TOWN_START_MIN + 2 * DAY);
+    town = read_back(town);
+    struct input in = somebody_new(town, &rng);
+    assert_int_equal(town_input(town, &in, &why), OK);
+    assert_int_equal(in.to, 5);
+    until(town, TOWN_START_MIN + 3 * DAY);
+    town_check(town);
+    assert_true(town_resident(town, 5)->days_lived > 0);
+    town_free(town);
+}
+
+/* A house has as many rooms as it needs, to its last; numbers are used up one by one. */
+static void homes_grow_with_who_moves_in(void **state)
+{
+    (void)state;
+    struct town *town = found(37, 3);
+    struct why why = {0};
+    struct rng rng;
+    rng_init(&rng, 2, 2);
+    until(town, TOWN_START_MIN + 100);
+    uint16_t home = town_resident(town, 0)->home;
+    enum err err = OK;
+    for (int i = 0; i <= SEATS_MAX && err == OK; i++) {
+        struct input in = somebody_new(town, &rng);
+        in.draft.home = home;
+        err = town_input(town, &in, &why);
+    }
+    assert_int_equal(err, ERR_LIMIT);
+    assert_in_range(town_resident_count(town), SEATS_MAX - 3, SEATS_MAX + 3);
+    assert_int_equal(town_places(town, 0)->place[home].seats, SEATS_MAX);
+    until(town, town_now(town) + 60);
+    town_check(town);
+    town_free(town);
+}
+
+static void a_journal_holds_inputs_as_long_as_they_are(void **state)
+{
+    (void)state;
+    struct input input = {.kind = INPUT_MOVE_IN, .to = 7, .draft.age = 30}, copy;
+    assert_int_equal(input_bytes(&input), sizeof(input));
+    assert_true(input_read((struct str){(const char *)&input, sizeof(input)}, &copy));
+    assert_int_equal(copy.draft.age, 30);
+    assert_false(input_read((struct str){(const char *)&input, 20}, &copy));
+    input.kind = INPUT_MESSAGE;
+    assert_int_equal(input_bytes(&input), 20);
+    assert_true(input_read((struct str){(const char *)&input, 20}, &copy));
+    assert_int_equal(copy.draft.age, 0);
+    assert_false(input_read((struct str){(const char *)&input, sizeof(input)}, &copy));
+    assert_false(input_read((struct str){(const char *)&input, 19}, &copy));
+    assert_false(input_read(STR(""), &copy));
+}
+
+/* Before anybody could move, checkpoints said 2, and nothing else was different. */
+static void a_checkpoint_of_the_version_before_is_read(void **state)
+{
+    (void)state;
+    struct town *town = found(41, RESIDENTS), *copy = NULL;
+    struct why why = {0};
+    struct buf bytes;
+    until(town, TOWN_START_MIN + DAY);
+    buf_init(&bytes, 64 << 20);
+    town_write(town, &bytes);
+    assert_int_equal(bytes.at[8], 3);
+    bytes.at[8] = 2;
+    assert_int_equal(town_read(buf_str(&bytes), &copy, &why), OK);
+    assert_int_equal(town_hash(copy), town_hash(town));
+    town_free(copy);
+    const char others[] = {1, 4};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        bytes.at[8] = others[i];
+        assert_int_equal(town_read(buf_str(&bytes), &copy, &why), ERR_CORRUPT);
+        assert_non_null(strstr(why.text, "another version"));
+    }
+    buf_release(&bytes);
     town_free(town);
 }
 
@@ -385,6 +636,26 @@ static void an_answer_that_comes_too_late_is_refused(void **state)
     town_advance(town, town_now(town) + town_settings(town)->answer_minutes, NULL);
     struct input late = {.kind = INPUT_ANSWER, .to = ask.who, .ref = ask.ref, .choice = 0};
     struct why why = {0};
+    assert_int_equal(town_input(town, &late, &why), ERR_NOT_FOUND);
+    town_free(town);
+}
+
+/* A model is still thinking for it: the question is gone with it, and so is its answer. */
+static void who_moves_out_is_asked_nothing_more(void **state)
+{
+    (void)state;
+    struct town *town = with_model();
+    struct effect ask = {.kind = EFFECT_KIND_COUNT};
+    for (uint32_t who = 0; who < 12 && ask.kind != EFFECT_ASK; who++)
+        ask = find_effect(town, EFFECT_ASK, who, town_now(town) + 60);
+    assert_int_equal(ask.kind, EFFECT_ASK);
+    uint32_t open = town_questions_open(town);
+    struct why why;
+    assert_int_equal(town_input(town, &(struct input){.kind = INPUT_MOVE_OUT, .to = ask.who}, &why),
+                     OK);
+    town_check(town);
+    assert_int_equal(town_questions_open(town), open - 1);
+    struct input late = {.kind = INPUT_ANSWER, .to = ask.who, .ref = ask.ref, .choice = 0};
     assert_int_equal(town_input(town, &late, &why), ERR_NOT_FOUND);
     town_free(town);
 }
@@ -493,6 +764,14 @@ int main(void)
         cmocka_unit_test(a_round_of_mail_is_whole_however_it_is_lived),
         cmocka_unit_test(a_member_is_answered_by_day_and_after_waking),
         cmocka_unit_test(inputs_that_make_no_sense_are_refused_and_change_nothing),
+        cmocka_unit_test(invariants_hold_while_people_come_and_go),
+        cmocka_unit_test(who_moves_moves_the_same_way_however_the_town_is_lived),
+        cmocka_unit_test(who_comes_back_is_who_it_was_and_hungry_for_nothing_it_missed),
+        cmocka_unit_test(a_town_can_be_left_by_all_and_lived_in_again),
+        cmocka_unit_test(homes_grow_with_who_moves_in),
+        cmocka_unit_test(a_journal_holds_inputs_as_long_as_they_are),
+        cmocka_unit_test(a_checkpoint_of_the_version_before_is_read),
+        cmocka_unit_test(who_moves_out_is_asked_nothing_more),
         cmocka_unit_test(a_model_can_only_choose_what_was_offered),
         cmocka_unit_test(an_answer_that_comes_too_late_is_refused),
         cmocka_unit_test(residents_live_believable_days),
