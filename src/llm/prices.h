@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * api/prices.h: what tokens cost, out of the setting llm-prices:
+ * llm/prices.h: what tokens cost, out of the setting llm-prices:
  *
  *     gpt-4o=2.5/10, qwen*=0.4/1.2, *=0/0
  *

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "api/prices.h"
+#include "llm/prices.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "community/keys.h"
+#include "base/pattern.h"
 
 enum { PRICES_MAX = 200 };
 
