@@ -21,6 +21,7 @@
 #include "hub/redis.h"
 #include "store/migrate.h"
 #include "store/towns.h"
+#include "townhall/budget.h"
 #include "townhall/hall.h"
 #include "townhall/replay.h"
 #include "townhall/town_file.h"
@@ -348,6 +349,18 @@ static void print_card(struct console *console, const struct json *resident)
     json_free(card);
 }
 
+static void print_budget(const struct hall_stats *stats)
+{
+    uint64_t tokens = atomic_load(&stats->tokens), tokens_most = atomic_load(&stats->tokens_most);
+    uint64_t micro = atomic_load(&stats->micro), micro_most = atomic_load(&stats->micro_most);
+    const char *spent = budget_state_text((enum budget_state)atomic_load(&stats->budget));
+    printf("models today: %llu", (unsigned long long)tokens);
+    if (tokens_most) printf(" of %llu", (unsigned long long)tokens_most);
+    printf(" tokens, money %.4f", (double)micro / 1e6);
+    if (micro_most) printf(" of %.4f", (double)micro_most / 1e6);
+    printf(spent[0] ? "; residents decide by themselves: %s\n" : "%s\n", spent);
+}
+
 static void do_status(struct console *console, struct str rest)
 {
     (void)rest;
@@ -361,6 +374,7 @@ static void do_status(struct console *console, struct str rest)
            STR_ARGS(text_of(town, "weather")), real_of(json_get(town, "temperature"), "outdoor"));
     printf("pending: %llu\n",
            (unsigned long long)(atomic_load(&stats->todo) + atomic_load(&stats->questions)));
+    print_budget(stats);
     size_t shown = 0;
     for (const struct json *at = json_first(json_get(town, "residents")); at; at = json_after(at)) {
         if (++shown <= CARDS_SHOWN) print_card(console, at);

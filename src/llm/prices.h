@@ -15,6 +15,9 @@
 
 struct prices;
 
+/* An amount as prices have it: digits with at most one point, at most a billion. */
+bool prices_read_amount(struct str text, double *amount_out);
+
 /* ERR_INVALID names the row. `text` must stay. */
 MUST_USE enum err prices_open(struct str text, struct prices **prices_out, struct why *why);
 void prices_free(struct prices *prices); /* NULL is fine */

@@ -171,6 +171,7 @@ static enum err take(struct hall *hall, struct why *why)
     if (!err) err = towns_load_first(hall->db, &arena, &claim.row, why);
     struct town *town = NULL;
     if (!err) err = cast_load(&hall->cast, hall->db, claim.row.id, why);
+    if (!err) err = budget_load(hall->budget, hall->db, why);
     if (!err) err = bring_back(hall, &claim.row, &town, why);
     if (!err && town_resident_count(town) != hall->cast.count) {
         err = why_set(why, ERR_CORRUPT, "the town has %u residents, the community knows %u of them",
@@ -340,6 +341,7 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     }
     if (err) return err;
     if (batch->checkpoint) hall->checkpoint_at = (int32_t)batch->row.minute + CHECKPOINT_MINUTES;
+    budget_saved(hall->budget);
     hall->row = batch->row;
     hall->saved_us = clock_mono_us();
     batch_publish(batch);
@@ -429,6 +431,17 @@ static void keep_lease(struct hall *hall)
     if (err) lose_town(hall, err, &why);
 }
 
+static void tell_budget(struct hall *hall)
+{
+    struct hall_stats *stats = &hall->stats;
+    struct budget_figures figures = budget_figures(hall->budget);
+    atomic_store(&stats->tokens, figures.tokens);
+    atomic_store(&stats->tokens_most, figures.tokens_most);
+    atomic_store(&stats->micro, figures.micro);
+    atomic_store(&stats->micro_most, figures.micro_most);
+    atomic_store(&stats->budget, (int)budget_state(hall->budget));
+}
+
 static void on_tick(void *ctx)
 {
     struct hall *hall = ctx;
@@ -442,6 +455,7 @@ static void on_tick(void *ctx)
     talk_go_on(hall);
     atomic_store(&hall->stats.running, hall->row.running && !hall->held);
     atomic_store(&hall->stats.questions, town_questions_open(hall->town));
+    tell_budget(hall);
 }
 
 /* --- asking the town's thread --- */
@@ -617,6 +631,7 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     enum err err = loop_open(&hall->loop, why);
     if (!err) err = store_connect(links->store, &hall->db, why);
     if (!err) err = offline_open(&hall->offline, why);
+    if (!err) err = budget_open(links->settings, links->llm, &hall->budget, why);
     if (!err) err = pictures_open(hall, &hall->pictures, why);
     if (!err) {
         hall->llm = llm_loop_open(links->llm, hall->loop);
@@ -689,6 +704,7 @@ void hall_close(struct hall *hall)
     if (hall->loop) loop_close(hall->loop);
     db_close(hall->db);
     offline_free(hall->offline);
+    budget_free(hall->budget);
     buf_release(&hall->live);
     mem_free(hall->answers);
     mem_free(hall);

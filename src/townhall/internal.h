@@ -7,6 +7,7 @@
  *   routine.c  hours out of a profile's daily routine
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   words.c    effects that need words: asking for them, then doing the deed
+ *   budget.c   what models may cost in a day
  *   draft.c    an answer to a member while it is written
  *   talk.c     what two residents say to each other
  *   model_mind.c  residents who put a decision to a model
@@ -25,6 +26,7 @@
 #include "llm/offline.h"
 #include "store/records.h"
 #include "store/towns.h"
+#include "townhall/budget.h"
 #include "townhall/hall.h"
 #include "townhall/pictures.h"
 
@@ -61,6 +63,7 @@ struct todo {
     struct str prompt, response; /* EFFECT_TALK, for the log; .at NULL: no model was asked */
     int64_t since_us;            /* of `call` */
     bool spoilt;                 /* the model's words are none: offline */
+    bool paid;                   /* `call` is of a model, not of the offline engine */
     /* A private message to a member, who sees it being written (draft.c). */
     struct user_id reader; /* 0: nobody does */
     size_t shown;          /* bytes of `said` the reader has been told of */
@@ -110,9 +113,9 @@ struct hall {
     struct list minds;       /* of struct deciding (model_mind.c): a model is deciding */
     struct telling *answers; /* owned; of models, to be told at the next step */
     size_t answer_count, answers_max;
-    int64_t tokens_day, tokens; /* what decisions cost today */
-    struct buf live;            /* JSON on its way to maps */
-    struct pictures *pictures;  /* owned; NULL: none are made */
+    struct budget *budget;     /* owned */
+    struct buf live;           /* JSON on its way to maps */
+    struct pictures *pictures; /* owned; NULL: none are made */
     struct hall_stats stats;
 };
 
@@ -184,10 +187,6 @@ void draft_withdraw(struct todo *todo);
 struct str trimmed_words(struct str text, size_t chars);
 
 /* model_mind.c */
-/* Whether the day's tokens are not used up. */
-bool has_tokens(struct hall *hall);
-/* Count what a call has cost. */
-void spend_tokens(struct hall *hall, const struct llm_result *result);
 /* What the model part of the town's settings should be now; told to the town when it is not. */
 bool mind_settings(const struct hall *hall, struct input *input_out);
 /* Whether a model is set up, and not the offline engine alone. */
