@@ -356,8 +356,8 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     return err;
 }
 
-/* Let the town go on to `until`, or until enough has happened. True: it got there. */
-static bool go_on(struct hall *hall, int32_t until)
+/* Let the town go on to `until`, or until enough has happened. */
+static void go_on(struct hall *hall, int32_t until)
 {
     size_t count = 0;
     do {
@@ -365,9 +365,9 @@ static bool go_on(struct hall *hall, int32_t until)
         town_advance(hall->town, MIN(MAX(next, town_now(hall->town)), until), NULL);
         (void)town_effects(hall->town, &count);
     } while (count < STEP_EFFECTS && town_now(hall->town) < until);
-    return town_now(hall->town) >= until;
 }
 
+/* `*there_out`: it is where it may be now, which is before `until` while the clock waits. */
 static enum err step(struct hall *hall, int32_t until, bool *there_out, struct why *why)
 {
     struct batch batch = {.row = hall->row};
@@ -375,7 +375,9 @@ static enum err step(struct hall *hall, int32_t until, bool *there_out, struct w
     enum err err = gather_news(hall, &batch, why);
     if (!err) {
         tell_town(hall, &batch);
-        *there_out = go_on(hall, MAX(mind_hold(hall, until), town_now(hall->town)));
+        int32_t most = MAX(mind_hold(hall, until), town_now(hall->town));
+        go_on(hall, MIN(most, mind_reach(hall)));
+        *there_out = town_now(hall->town) >= most;
         err = commit(hall, &batch, why);
     }
     batch_release(&batch);
@@ -416,8 +418,8 @@ static void run_paced(struct hall *hall)
             return;
         }
     }
-    /* Faster than it can: from here on, rather than ever further behind. */
-    if (!there) set_pace(hall);
+    /* Faster than it can, or it waits: from here on, rather than ever further behind. */
+    if (town_now(hall->town) < until) set_pace(hall);
 }
 
 /* A paused town keeps its lease. */

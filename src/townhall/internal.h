@@ -197,6 +197,9 @@ void mind_ask(struct hall *hall, uint32_t who);
 void mind_take_answers(struct hall *hall, struct batch *batch);
 /* With the setting `wait`: the last minute the clock may reach now. */
 int32_t mind_hold(const struct hall *hall, int32_t until);
+/* The last minute one step may reach: with `wait` nobody who asks within it may run out of time
+ * there, before the model was ever asked. */
+int32_t mind_reach(const struct hall *hall);
 void mind_release(struct hall *hall);
 
 /* phrases.c */

@@ -269,9 +269,21 @@ void mind_take_answers(struct hall *hall, struct batch *batch)
     for (size_t i = 0; i < hall->answer_count; i++) hall->answers[i] = hall->answers[i + taken];
 }
 
+static bool waits(const struct hall *hall)
+{
+    return str_eq(hall->links.settings->town_late, STR("wait"));
+}
+
+int32_t mind_reach(const struct hall *hall)
+{
+    const struct town_settings *settings = town_settings(hall->town);
+    if (!waits(hall) || settings->ask_share == 0) return TOWN_END_MIN;
+    return town_now(hall->town) + MAX(settings->answer_minutes, 2) - 1;
+}
+
 int32_t mind_hold(const struct hall *hall, int32_t until)
 {
-    if (!str_eq(hall->links.settings->town_late, STR("wait"))) return until;
+    if (!waits(hall)) return until;
     uint16_t minutes = town_settings(hall->town)->answer_minutes;
     for (struct list *link = hall->minds.next; link != &hall->minds; link = link->next) {
         const struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
