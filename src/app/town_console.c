@@ -7,6 +7,7 @@
  * it afterwards. It begins held: nothing moves until somebody says so.
  */
 #include <ctype.h>
+#include <unistd.h>
 
 #include "app/command.h"
 #include "app/open.h"
@@ -23,10 +24,12 @@
 #include "store/towns.h"
 #include "townhall/budget.h"
 #include "townhall/hall.h"
+#include "townhall/holder.h"
 #include "townhall/replay.h"
 #include "townhall/town_file.h"
 
 enum {
+    LEASE_LOOK_US = 250 * 1000,
     CARDS_SHOWN = 50, /* residents in `status` */
     LOG_SHOWN = 20,
     LOG_MOST = 1000,
@@ -843,6 +846,8 @@ static int run_replay(struct args *args)
 struct forgetting {
     struct arena arena;
     struct town_row row;
+    bool dead;           /* who holds it is no more */
+    int64_t promised_us; /* until when its lease went when the waiting began; 0: it has not */
 };
 
 static enum err apply_forgetting(void *ctx, struct db *db, struct why *why)
@@ -853,8 +858,46 @@ static enum err apply_forgetting(void *ctx, struct db *db, struct why *why)
     enum err err = towns_load_first(db, &forgetting->arena, &forgetting->row, why);
     struct town_id id = forgetting->row.id;
     uint64_t fence;
-    if (!err) err = towns_claim(db, id, STR("forget"), now_us, now_us, &fence, why);
+    if (!err)
+        err = towns_claim(db, id, STR("forget"), forgetting->dead ? INT64_MAX : now_us, now_us,
+                          &fence, why);
     return err ? err : towns_remove(db, id, fence, why);
+}
+
+/*
+ * Of a holder on another machine only its lease tells whether it lives: one that is dead does not
+ * renew it. True: ask again now. False: it lives.
+ */
+static bool wait_for_lease(struct forgetting *forgetting)
+{
+    const struct town_row *row = &forgetting->row;
+    int64_t left_us = row->lease_us - clock_wall_us();
+    if (forgetting->promised_us && row->lease_us > forgetting->promised_us) return false;
+    if (!forgetting->promised_us) {
+        struct str who = holder_words(&forgetting->arena, row->holder);
+        fprintf(
+            stderr,
+            "hutong: the town is held by %.*s; waiting until that lets go, or for %lld seconds, "
+            "when its lease ends unless it lives\n",
+            STR_ARGS(who), (long long)(MAX(left_us, 0) / 1000000 + 1));
+        forgetting->promised_us = row->lease_us;
+    }
+    usleep(LEASE_LOOK_US);
+    return true;
+}
+
+/* ERR_BUSY: somebody has the town who lives. */
+static enum err forget(struct store *store, struct db *db, struct forgetting *forgetting,
+                       struct why *why)
+{
+    for (;;) {
+        enum err err = store_write(store, db, apply_forgetting, forgetting, why);
+        if (err != ERR_BUSY) return err;
+        enum holder_state state = holder_look(forgetting->row.holder);
+        if (state == HOLDER_LIVES) return err;
+        forgetting->dead = state == HOLDER_DEAD;
+        if (!forgetting->dead && !wait_for_lease(forgetting)) return err;
+    }
 }
 
 static int run_forget(struct args *args)
@@ -872,7 +915,7 @@ static int run_forget(struct args *args)
     db_close(db);
     err = open_store(&args->settings, &store, &db, &why);
     if (err) return fail(&why);
-    err = store_write(store, db, apply_forgetting, &forgetting, &why);
+    err = forget(store, db, &forgetting, &why);
     if (err == ERR_BUSY) err = say_who_runs_it(db, &args->arena, &why);
     if (!err)
         printf("the town of %s is forgotten; the next one is founded with everybody there is\n",

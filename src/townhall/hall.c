@@ -11,13 +11,13 @@
 #include "townhall/hall.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "townhall/holder.h"
 #include "townhall/internal.h"
 #include "townhall/replay.h"
 
@@ -93,18 +93,8 @@ static enum err found(struct hall *hall, struct why *why)
 struct claim {
     struct hall *hall;
     struct town_row row;
-    bool dead; /* who holds it was a process of this machine, and is no more */
+    bool dead; /* who holds it is no more: the town need not wait for the lease to run out */
 };
-
-/* "HOST:PID:RANDOM". After a crash the town need not wait for the lease to run out. */
-static bool holder_is_dead(const struct hall *hall, struct str holder)
-{
-    struct str rest = holder, host, pid, ours = str_of(hall->holder), our_host;
-    uint64_t number;
-    return str_split(&rest, ':', &host) && str_split(&rest, ':', &pid) &&
-           str_split(&ours, ':', &our_host) && str_eq(host, our_host) && str_to_u64(pid, &number) &&
-           number > 0 && number <= INT32_MAX && kill((pid_t)number, 0) != 0 && errno == ESRCH;
-}
 
 static enum err apply_claim(void *ctx, struct db *db, struct why *why)
 {
@@ -164,7 +154,7 @@ static enum err take(struct hall *hall, struct why *why)
         err = found(hall, why);
         if (!err) err = towns_load_first(hall->db, &arena, &claim.row, why);
     }
-    if (!err) claim.dead = holder_is_dead(hall, claim.row.holder);
+    if (!err) claim.dead = holder_look(claim.row.holder) == HOLDER_DEAD;
     if (!err) err = store_write(hall->links.store, hall->db, apply_claim, &claim, why);
     /* Whoever held it may have gone on until now. */
     uint64_t fence = claim.row.fence;
@@ -626,10 +616,7 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     list_init(&hall->minds);
     list_init(&hall->speeches);
     buf_init(&hall->live, LIVE_BYTES);
-    char host[40] = "";
-    (void)gethostname(host, sizeof(host) - 1);
-    snprintf(hall->holder, sizeof(hall->holder), "%.30s:%d:%08x", host, (int)getpid(),
-             (unsigned)(random_u64() & 0xffffffff));
+    holder_name(hall->holder);
     enum err err = loop_open(&hall->loop, why);
     if (!err) err = store_connect(links->store, &hall->db, why);
     if (!err) err = offline_open(&hall->offline, why);

@@ -28,6 +28,7 @@
 #include "store/towns.h"
 #include "townhall/budget.h"
 #include "townhall/hall.h"
+#include "townhall/holder.h"
 #include "townhall/pictures.h"
 
 /* A resident as the community knows it. Texts live in the cast's arena. */
@@ -92,7 +93,7 @@ struct hall {
     struct llm_loop *llm;
     struct offline *offline;
     struct db *db; /* its own reader */
-    char holder[64];
+    char holder[HOLDER_BYTES];
 
     struct town *town; /* NULL: not founded, or held by another instance */
     struct cast cast;
