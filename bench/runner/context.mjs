@@ -6,6 +6,7 @@ import path from 'node:path';
 
 import { startLiveTown } from './livetown.mjs';
 import * as protocol from './protocol.mjs';
+import { startSlowModel } from './slowmodel.mjs';
 import { adopt, CannotMeasure, freePort, startHutong, startNginx, startTool } from './servers.mjs';
 
 function execute(file, args, seconds) {
@@ -94,15 +95,17 @@ export function createContext({ binary, tools, folder, size }) {
     hutong: (data, environment) => startHutong(binary, data, folder, environment),
     emptyData: () => mkdtemp(path.join(folder, 'empty-')),
 
-    async liveTown(residents) {
+    async liveTown(residents, environment) {
       const data = await mkdtemp(path.join(folder, 'town-'));
       const start = (args, environment) => startHutong(binary, data, folder, environment, args);
       const command = async (args) => {
         const { status, stderr } = await execute(binary, args, 60);
         if (status !== 0) throw new CannotMeasure(`hutong ${args[0]} (${status}): ${stderr}`);
       };
-      return startLiveTown({ data, residents, start, command });
+      return startLiveTown({ data, residents, start, command, environment });
     },
+
+    slowModel: (delayMs) => startSlowModel(delayMs),
 
     nginx: (options) => startNginx(folder, options),
     floorHttp: () => startTool(tools, 'floor', 'http'),

@@ -6,6 +6,8 @@ import path from 'node:path';
 import * as protocol from './protocol.mjs';
 import { CannotMeasure } from './servers.mjs';
 
+const LOOK_MS = 50;
+
 async function ask(server, method, where, { token, form } = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const body = form && new URLSearchParams(form);
@@ -21,13 +23,14 @@ async function cpuMs(pid) {
 }
 
 // `start(args, environment)` starts the server on `data`, `command(args)` runs one of its commands.
-export async function startLiveTown({ data, residents, start, command }) {
+// `environment` is of the server with the town.
+export async function startLiveTown({ data, residents, start, command, environment = protocol.townOn }) {
   const founders = await start(protocol.demoArgs, protocol.townOff);
   await founders.stop();
   const file = path.join(path.dirname(data), `residents-${path.basename(data)}.json`);
   await writeFile(file, JSON.stringify(protocol.residents(residents - protocol.demoResidents)));
   await command(protocol.importArgs(data, file));
-  const server = await start([], protocol.townOn);
+  const server = await start([], environment);
   const { access_token: token } = await (
     await ask(server, 'POST', protocol.paths.login, { form: protocol.demoMember })
   ).json();
@@ -50,6 +53,25 @@ export async function startLiveTown({ data, residents, start, command }) {
       };
       const gone = read().catch(() => {});
       return { close: () => (leave.abort(), void gone, bytes) };
+    },
+
+    cpuMs: () => cpuMs(server.pids),
+
+    // The clock's hands as they are seen from outside, for so long: the longest time they stood, ms.
+    async watchClock(seconds) {
+      const end = performance.now() + seconds * 1000;
+      let seen, since, longest = 0;
+      for (;;) {
+        const metrics = await (await ask(server, 'GET', protocol.paths.metrics)).text();
+        const now = performance.now();
+        const minute = Number(protocol.townMinute.exec(metrics)?.[1]);
+        if (!(minute >= 0)) throw new CannotMeasure('the town has no minute');
+        if (since !== undefined) longest = Math.max(longest, now - since);
+        if (minute !== seen) since = now;
+        seen = minute;
+        if (now > end) return longest;
+        await new Promise((done) => { setTimeout(done, LOOK_MS); });
+      }
     },
 
     async figures() {

@@ -43,6 +43,8 @@ const fullSize = {
   rounds: 50,
   idle: 10000,
   streams: 2000,
+  minds: 4000,
+  modelMs: 15000,
   townMost: 1000000,
 };
 const quickSize = {
@@ -54,6 +56,8 @@ const quickSize = {
   rounds: 5,
   idle: 300,
   streams: 100,
+  minds: 100,
+  modelMs: 200,
   townMost: 10000,
 };
 

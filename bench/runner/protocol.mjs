@@ -88,7 +88,18 @@ export const demoResidents = 3;
 export const demoMember = { username: 'demo_lan', password: 'hutong-demo' };
 export const townOff = { HUTONG_TOWN: 'off' };
 export const townOn = { HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '600000', HUTONG_TOWN_SEED: '7' };
+// The same where a model decides whatever it may, at two game minutes a second.
+export const townThinks = {
+  HUTONG_TOWN: 'on',
+  HUTONG_TOWN_SPEED: '120',
+  HUTONG_TOWN_SEED: '7',
+  HUTONG_TOWN_MODEL_SHARE: '100',
+  HUTONG_TOWN_MODEL_CALLS: '250',
+  HUTONG_LLM_MODEL: 'openai/m',
+};
+export const rulesAlone = { HUTONG_LLM_MODEL: 'offline', HUTONG_TOWN_MODEL_SHARE: '0' };
 export const residents = (count) =>
   Array.from({ length: count }, (_, i) => ({ username: `resident_${i + 1}`, nickname: `邻居${i + 1}` }));
 export const importArgs = (data, file) => ['resident', 'import', file, '--data', data];
+export const townMinute = /^hutong_town_minute (\d+)$/m;
 export const wordsDone = /^hutong_town_words_total (\d+)$/m;

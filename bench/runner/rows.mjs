@@ -757,6 +757,84 @@ const townLive = {
   },
 };
 
+// Questions of clients through the gateway, as many at once, to a model that is quicker, since `load` takes a
+// client that waits as long for lost.
+async function bareQuestions(ctx, connections) {
+  const delayMs = Math.min(ctx.size.modelMs, 3000);
+  const model = await ctx.slowModel(delayMs);
+  const data = await aCopy(ctx);
+  const server = await ctx.hutong(data.data, protocol.modelsAt(model.port));
+  const tokens = await makeKey(server, data);
+  const seconds = 3 * delayMs / 1000;
+  const { server_cpu_us } = await ctx.load({
+    url: server.url + protocol.paths.chat, method: 'POST', bodyTemplate: protocol.question, expect: protocol.answer,
+    tokens, connections, seconds, warmup: delayMs / 1000, pid: server.pids,
+  });
+  await server.stop();
+  await model.stop();
+  return server_cpu_us;
+}
+
+const townMinds = {
+  name: 'town-minds',
+  lines: [
+    {
+      key: 'median',
+      work: 'decisions under way at the model, which takes 15 s for each; 4,000 residents, two game minutes a second: median',
+      aim: '≥ 1,000',
+      unit: 'at once',
+      against: '–',
+      judge: atLeast(1000),
+    },
+    { key: 'peak', work: 'the same: the most', aim: '≥ 1,000', unit: 'at once', against: '–', judge: atLeast(1000) },
+    {
+      key: 'cpu',
+      work: 'the same: a decision, with all that the town does meanwhile',
+      aim: '–',
+      unit: 'ms CPU',
+      against: 'a question of one of 1,000 clients through the gateway, to a model that takes 3 s',
+      judge: forComparison,
+    },
+    {
+      key: 'stood',
+      work: 'the same: the longest the clock stood at a minute, which lasts 500 ms',
+      aim: '≤ 1.5 × without a model',
+      unit: 'ms',
+      against: 'such a town where rules alone decide',
+      judge: unmoved,
+    },
+  ],
+  prepare: async () => ({}),
+  async once(ctx) {
+    const { minds, modelMs, seconds } = ctx.size;
+    const watched = Math.max(4 * seconds, 2 * modelMs / 1000);
+    const rules = await ctx.liveTown(minds, { ...protocol.townThinks, ...protocol.rulesAlone });
+    const usual = await rules.watchClock(watched);
+    await rules.stop();
+    const model = await ctx.slowModel(modelMs);
+    try {
+      const bare = await bareQuestions(ctx, Math.min(minds, 1000));
+      const town = await ctx.liveTown(minds, { ...protocol.modelsAt(model.port), ...protocol.townThinks });
+      await town.watchClock(3 * modelMs / 1000); // until answers come as evenly as questions go
+      model.figures();
+      const before = await town.cpuMs();
+      const stood = await town.watchClock(watched);
+      const spent = (await town.cpuMs()) - before;
+      const { decided, peak, median } = model.figures();
+      await town.stop();
+      if (decided === 0) throw new CannotMeasure('the model was asked for no decision');
+      return {
+        median: { measured: median },
+        peak: { measured: peak },
+        cpu: { measured: spent / decided, reference: bare / 1000 },
+        stood: { measured: stood, reference: usual },
+      };
+    } finally {
+      await model.stop();
+    }
+  },
+};
+
 const agendaLines = (key, pending) => [
   {
     key: `${key}-hold`,
@@ -815,5 +893,6 @@ export const rows = [
   town,
   townGrowth,
   townLive,
+  townMinds,
   agenda,
 ];

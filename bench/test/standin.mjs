@@ -39,6 +39,13 @@ function relay(response, body) {
   asked.end(body);
 }
 
+// A resident's decision is put to the model; nobody waits for it.
+function think() {
+  const asked = http.request(`${process.env.HUTONG_OPENAI_BASE}/chat/completions`, { method: 'POST' });
+  asked.on('response', (answer) => answer.resume()).on('error', () => {});
+  asked.end('{"messages":[{"content":"What you can do now"}]}');
+}
+
 async function serve() {
   let posts = Number(await readFile(path.join(values.data, 'posts'), 'utf8').catch(() => '0'));
   let issued = 0;
@@ -56,7 +63,11 @@ async function serve() {
       return [200, { ticket: `t${issued}` }];
     },
     'GET /town': () => [200, { topic: 'town:1', minute: (town += 10), residents: Array(100).fill({}) }],
-    'GET /metrics': () => [200, `hutong_town_words_total ${town}\n`],
+    'GET /metrics': () => {
+      town += 1;
+      if (Number(process.env.HUTONG_TOWN_MODEL_SHARE ?? 0) > 0) think();
+      return [200, `hutong_town_words_total ${town}\nhutong_town_minute ${town}\n`];
+    },
     'GET /live/events': () => [200, 'data: {}\n\n'],
     'POST /keys': () => [201, { key: 'token-1' }],
     'POST /posts': (body) => {

@@ -10,6 +10,7 @@
 #include "api/handlers.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pattern.h"
 #include "community/keys.h"
 #include "llm/models.h"
 

@@ -7,6 +7,7 @@
 #include "auth/apikey.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/pattern.h"
 #include "base/utf8.h"
 #include "store/usage.h"
 

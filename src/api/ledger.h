@@ -14,9 +14,9 @@
  */
 #pragma once
 
-#include "api/prices.h"
 #include "io/workers.h"
 #include "llm/llm.h"
+#include "llm/prices.h"
 #include "store/keys.h"
 #include "store/store.h"
 #include "store/usage.h"

@@ -313,6 +313,29 @@ static void write_hub(struct buf *to, struct hub *hub)
         get(&stats->broker_dropped));
 }
 
+static void micros(struct buf *to, const char *name, const char *help, uint64_t micro)
+{
+    seconds(to, name, "gauge", help, micro);
+}
+
+static void write_budget(struct buf *to, const struct hall_stats *stats)
+{
+    one(to, "hutong_town_tokens_today", "gauge",
+        "Tokens that residents' decisions and conversations have cost today (UTC).",
+        get(&stats->tokens));
+    one(to, "hutong_town_tokens_a_day", "gauge",
+        "What they may cost (town-model-tokens); 0: no limit.", get(&stats->tokens_most));
+    micros(to, "hutong_town_money_today",
+           "What everything the town asked of models has cost today (UTC), by llm-prices.",
+           get(&stats->micro));
+    micros(to, "hutong_town_money_a_day", "What it may cost (town-model-money); 0: no limit.",
+           get(&stats->micro_most));
+    one(to, "hutong_town_budget_spent", "gauge",
+        "1 while residents do without the model: the day's tokens or money are used up, or a model "
+        "without a price has answered.",
+        atomic_load(&stats->budget) != 0);
+}
+
 static void write_town(struct buf *to, const struct hall *hall)
 {
     if (!hall) return;
@@ -336,6 +359,7 @@ static void write_town(struct buf *to, const struct hall *hall)
     one(to, "hutong_town_todo", "gauge", "Deeds that wait for their words.", get(&stats->todo));
     one(to, "hutong_town_questions", "gauge", "Decisions a model has been asked for.",
         get(&stats->questions));
+    write_budget(to, stats);
     metrics_head(to, "hutong_town_pictures", "gauge",
                  "Pictures for residents' posts, by their state in the queue.");
     for (int state = 0; state < PICTURE_STATE_COUNT; state++) {

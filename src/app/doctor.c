@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "store/inspect.h"
 #include "store/migrate.h"
+#include "townhall/budget.h"
 
 enum {
     NAME_COLUMNS = 16,
@@ -502,13 +503,33 @@ static void summarize(const struct visit *visit)
            page_count(visit->arena, warned, "warning"));
 }
 
+/* A budget of money needs a price for every model that may be asked. */
+static void check_town_money(struct visit *visit)
+{
+    const struct settings *settings = visit->settings;
+    struct llm *llm = NULL;
+    struct why why;
+    /* What is no amount is said among the settings. */
+    if (!settings->town || settings->town_model_money.len == 0 || budget_vet(settings, &why))
+        return;
+    enum err err = llm_open(settings, &llm, &why);
+    if (!err) err = budget_check(settings, llm, &why);
+    if (err)
+        visit_tell(visit, FINDING_WRONG, "residents",
+                   "set --llm-prices, MODEL=IN/OUT of a million tokens", "%s", why.text);
+    else
+        visit_tell(visit, FINDING_OK, "residents", NULL,
+                   "every model residents may ask has a price");
+    llm_free(llm);
+}
+
 int run_doctor(struct args *args)
 {
     static void (*const checks[])(struct visit * visit) = {
-        check_settings, check_data,     check_space,  check_file_system, check_keys,
-        check_uploads,  check_database, check_schema, check_soundness,   check_password,
-        check_people,   check_demo,     doctor_port,  check_files,       check_clock,
-        doctor_redis,   doctor_comfyui,
+        check_settings, check_data,     check_space,      check_file_system, check_keys,
+        check_uploads,  check_database, check_schema,     check_soundness,   check_password,
+        check_people,   check_demo,     doctor_port,      check_files,       check_clock,
+        doctor_redis,   doctor_comfyui, check_town_money,
     };
     if (args->word_count > 0) return usage_error("doctor takes settings only");
     struct visit visit = {

@@ -7,6 +7,7 @@
  * it afterwards. It begins held: nothing moves until somebody says so.
  */
 #include <ctype.h>
+#include <unistd.h>
 
 #include "app/command.h"
 #include "app/open.h"
@@ -21,11 +22,14 @@
 #include "hub/redis.h"
 #include "store/migrate.h"
 #include "store/towns.h"
+#include "townhall/budget.h"
 #include "townhall/hall.h"
+#include "townhall/holder.h"
 #include "townhall/replay.h"
 #include "townhall/town_file.h"
 
 enum {
+    LEASE_LOOK_US = 250 * 1000,
     CARDS_SHOWN = 50, /* residents in `status` */
     LOG_SHOWN = 20,
     LOG_MOST = 1000,
@@ -379,6 +383,18 @@ static void print_card(struct console *console, const struct json *resident)
     json_free(card);
 }
 
+static void print_budget(const struct hall_stats *stats)
+{
+    uint64_t tokens = atomic_load(&stats->tokens), tokens_most = atomic_load(&stats->tokens_most);
+    uint64_t micro = atomic_load(&stats->micro), micro_most = atomic_load(&stats->micro_most);
+    const char *spent = budget_state_text((enum budget_state)atomic_load(&stats->budget));
+    printf("models today: %llu", (unsigned long long)tokens);
+    if (tokens_most) printf(" of %llu", (unsigned long long)tokens_most);
+    printf(" tokens, money %.4f", (double)micro / 1e6);
+    if (micro_most) printf(" of %.4f", (double)micro_most / 1e6);
+    printf(spent[0] ? "; residents decide by themselves: %s\n" : "%s\n", spent);
+}
+
 static void do_status(struct console *console, struct str rest)
 {
     (void)rest;
@@ -392,6 +408,7 @@ static void do_status(struct console *console, struct str rest)
            STR_ARGS(text_of(town, "weather")), real_of(json_get(town, "temperature"), "outdoor"));
     printf("pending: %llu\n",
            (unsigned long long)(atomic_load(&stats->todo) + atomic_load(&stats->questions)));
+    print_budget(stats);
     size_t shown = 0;
     for (const struct json *at = json_first(json_get(town, "residents")); at; at = json_after(at)) {
         if (++shown <= CARDS_SHOWN) print_card(console, at);
@@ -846,6 +863,8 @@ static int run_replay(struct args *args)
 struct forgetting {
     struct arena arena;
     struct town_row row;
+    bool dead;           /* who holds it is no more */
+    int64_t promised_us; /* until when its lease went when the waiting began; 0: it has not */
 };
 
 static enum err apply_forgetting(void *ctx, struct db *db, struct why *why)
@@ -856,8 +875,46 @@ static enum err apply_forgetting(void *ctx, struct db *db, struct why *why)
     enum err err = towns_load_first(db, &forgetting->arena, &forgetting->row, why);
     struct town_id id = forgetting->row.id;
     uint64_t fence;
-    if (!err) err = towns_claim(db, id, STR("forget"), now_us, now_us, &fence, why);
+    if (!err)
+        err = towns_claim(db, id, STR("forget"), forgetting->dead ? INT64_MAX : now_us, now_us,
+                          &fence, why);
     return err ? err : towns_remove(db, id, fence, why);
+}
+
+/*
+ * Of a holder on another machine only its lease tells whether it lives: one that is dead does not
+ * renew it. True: ask again now. False: it lives.
+ */
+static bool wait_for_lease(struct forgetting *forgetting)
+{
+    const struct town_row *row = &forgetting->row;
+    int64_t left_us = row->lease_us - clock_wall_us();
+    if (forgetting->promised_us && row->lease_us > forgetting->promised_us) return false;
+    if (!forgetting->promised_us) {
+        struct str who = holder_words(&forgetting->arena, row->holder);
+        fprintf(
+            stderr,
+            "hutong: the town is held by %.*s; waiting until that lets go, or for %lld seconds, "
+            "when its lease ends unless it lives\n",
+            STR_ARGS(who), (long long)(MAX(left_us, 0) / 1000000 + 1));
+        forgetting->promised_us = row->lease_us;
+    }
+    usleep(LEASE_LOOK_US);
+    return true;
+}
+
+/* ERR_BUSY: somebody has the town who lives. */
+static enum err forget(struct store *store, struct db *db, struct forgetting *forgetting,
+                       struct why *why)
+{
+    for (;;) {
+        enum err err = store_write(store, db, apply_forgetting, forgetting, why);
+        if (err != ERR_BUSY) return err;
+        enum holder_state state = holder_look(forgetting->row.holder);
+        if (state == HOLDER_LIVES) return err;
+        forgetting->dead = state == HOLDER_DEAD;
+        if (!forgetting->dead && !wait_for_lease(forgetting)) return err;
+    }
 }
 
 static int run_forget(struct args *args)
@@ -875,7 +932,7 @@ static int run_forget(struct args *args)
     db_close(db);
     err = open_store(&args->settings, &store, &db, &why);
     if (err) return fail(&why);
-    err = store_write(store, db, apply_forgetting, &forgetting, &why);
+    err = forget(store, db, &forgetting, &why);
     if (err == ERR_BUSY) err = say_who_runs_it(db, &args->arena, &why);
     if (!err)
         printf("the town of %s is forgotten; the next one is founded with everybody there is\n",

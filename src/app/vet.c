@@ -5,6 +5,7 @@
 #include "http/header.h"
 #include "http/url.h"
 #include "store/db_url.h"
+#include "townhall/budget.h"
 #include "townhall/comfyui.h"
 
 enum err vet_address(struct arena *arena, struct str address, const char **host_out,
@@ -161,6 +162,11 @@ static enum err check_comfyui_workflow(const struct settings *settings, struct w
     return err;
 }
 
+static enum err check_town_money(const struct settings *settings, struct why *why)
+{
+    return budget_vet(settings, why);
+}
+
 const struct vet vets[] = {
     {"listen", check_listen},
     {"data", check_data},
@@ -170,6 +176,7 @@ const struct vet vets[] = {
     {"live-origins", check_live},
     {"redis", check_redis},
     {"jwt-secret", check_secret},
+    {"town-model-money", check_town_money},
     {"comfyui-url", check_comfyui_url},
     {"comfyui-workflow", check_comfyui_workflow},
 };

@@ -98,6 +98,8 @@ const struct setting settings_table[] = {
         "Decisions and conversations put to the model a resident and game day, at most."),
     INT(town_model_tokens, "town-model-tokens", "HUTONG_TOWN_MODEL_TOKENS", "0", 0, 1000000000000,
         "Tokens a day (UTC) that residents' decisions and conversations may cost; then they do without the model. 0 is no limit."),
+    TEXT(town_model_money, "town-model-money", "HUTONG_TOWN_MODEL_MONEY", "",
+         "Money a day (UTC) that everything the town asks of models may cost, in the unit of llm-prices, which must have a price for each of them (2.5); then residents do without the model. Empty or 0 is no limit."),
     {"town-late", "HUTONG_TOWN_LATE", SETTING_CHOICE, AT(town_late), "degrade", 0, 0, "degrade wait skip",
      "When the model is slower than the clock: degrade: the resident decides without it; wait: the clock stands, a minute at most; skip: the resident waits ten game minutes."},
     INT(town_seed, "town-seed", "HUTONG_TOWN_SEED", "0", 0, INT64_MAX, "Seed of a town that is founded; 0: drawn."),

@@ -69,6 +69,7 @@ struct settings {
     int64_t town_speed; /* game minutes in a real one */
     int64_t town_seed;  /* 0: drawn */
     int64_t town_model_share, town_model_calls, town_model_tokens;
+    struct str town_model_money; /* an amount; empty: no limit */
     struct str town_late;
     struct str comfyui_url, comfyui_workflow; /* empty: no pictures */
     int64_t comfyui_timeout_s;

@@ -17,9 +17,5 @@ MUST_USE enum err keys_edit(struct act *act, const struct api_key *key, struct w
 /* Every loop forgets it, and ends what runs with it. ERR_NOT_FOUND. */
 MUST_USE enum err keys_end(struct act *act, struct key_id id, struct why *why);
 
-/* One pattern: a model's name as programs write it, in which `*` stands for anything.
- * ERR_INVALID. */
-MUST_USE enum err model_pattern_check(struct str pattern, struct why *why);
-bool model_pattern_matches(struct str pattern, struct str model);
 /* Whether a key with these patterns (one a line; .at NULL: all) may ask this model. */
 bool key_allows(struct str patterns, struct str model);

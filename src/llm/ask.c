@@ -19,6 +19,7 @@ struct llm_question {
     void *ctx;
     struct buf text; /* the answer so far */
     bool repairing;
+    struct llm_usage used; /* by rounds that are over */
 };
 
 static void free_question(struct llm_question *question)
@@ -33,6 +34,22 @@ static void on_text(void *ctx, struct str piece)
 {
     struct llm_question *question = ctx;
     buf_add_str(&question->text, piece);
+}
+
+static int64_t joined(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a + b;
+}
+
+/* What a round took comes on top of what was used before. */
+static void use(struct llm_question *question, const struct llm_usage *more)
+{
+    struct llm_usage *used = &question->used;
+    used->input = joined(used->input, more->input);
+    used->output = joined(used->output, more->output);
+    used->cached = joined(used->cached, more->cached);
+    used->reasoning = joined(used->reasoning, more->reasoning);
+    used->estimated |= more->estimated;
 }
 
 /* OK: `*value_out` is to be freed. */
@@ -82,6 +99,7 @@ static void on_end(void *ctx, const struct llm_result *result)
     struct buf json;
     buf_init(&json, LLM_TEXT_MAX);
     question->call = NULL;
+    use(question, &result->usage);
     bool spoke = result->end == LLM_COMPLETE || result->end == LLM_CUT_OFF;
     if (!spoke) {
         answer.why = result->why;
@@ -95,6 +113,7 @@ static void on_end(void *ctx, const struct llm_result *result)
         if (answer.err) answer.err = ERR_UPSTREAM;
         answer.value = answer.err ? NULL : value;
         answer.text = buf_str(&json);
+        answer.usage = question->used;
         question->answered(question->ctx, &answer);
         free_question(question);
     }
@@ -116,6 +135,7 @@ struct llm_question *llm_ask(struct llm_loop *home, const struct llm_request *re
     question->home = home;
     question->answered = answered;
     question->ctx = ctx;
+    question->used = (struct llm_usage){-1, -1, -1, -1, false};
     llm_request_copy(arena, request, &question->request);
     if (request->schema_name.len == 0) question->request.schema_name = STR("answer");
     question->request.format = LLM_FORMAT_SCHEMA;
@@ -132,8 +152,13 @@ struct llm_question *llm_ask(struct llm_loop *home, const struct llm_request *re
     return question;
 }
 
-void llm_ask_cancel(struct llm_question *question)
+struct llm_usage llm_ask_cancel(struct llm_question *question)
 {
-    if (question->call) llm_cancel(question->call);
+    if (question->call) {
+        struct llm_usage usage = llm_cancel(question->call);
+        use(question, &usage);
+    }
+    struct llm_usage used = question->used;
     free_question(question);
+    return used;
 }

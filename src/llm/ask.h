@@ -25,6 +25,7 @@ struct llm_answer {
     struct str text;                 /* the same, as text */
     bool repaired;                   /* the second round gave it */
     const struct llm_result *result; /* of the last call */
+    struct llm_usage usage;          /* of both rounds; -1: nobody said */
 };
 
 /* Comes once, never inside llm_ask(); the question is gone after it. */
@@ -36,5 +37,5 @@ typedef void llm_answered(void *ctx, const struct llm_answer *answer);
  */
 struct llm_question *llm_ask(struct llm_loop *home, const struct llm_request *request,
                              llm_answered *answered, void *ctx);
-/* Nothing is told any more. */
-void llm_ask_cancel(struct llm_question *question);
+/* Nothing is told any more. Gives what was used, as llm_cancel() does. */
+struct llm_usage llm_ask_cancel(struct llm_question *question);

@@ -320,6 +320,31 @@ enum err town_todo_list(struct db *db, struct town_id town, town_todo_each *each
     return query_end(q, why);
 }
 
+/* --- what models cost --- */
+
+enum err town_spending_add(struct db *db, int64_t day, const struct town_spending *more,
+                           struct why *why)
+{
+    struct query *q = db_query(db, SQL_TOWN_SPENDING_ADD);
+    query_i64(q, day);
+    query_u64(q, more->tokens);
+    query_u64(q, more->cost_micro);
+    return query_run(q, why);
+}
+
+enum err town_spending_load(struct db *db, int64_t day, struct town_spending *spent_out,
+                            struct why *why)
+{
+    struct query *q = db_query(db, SQL_TOWN_SPENDING);
+    query_i64(q, day);
+    *spent_out = (struct town_spending){0};
+    if (query_next(q)) {
+        *spent_out = (struct town_spending){.tokens = query_get_u64(q, 0),
+                                            .cost_micro = query_get_u64(q, 1)};
+    }
+    return query_end(q, why);
+}
+
 /* --- news --- */
 
 static enum err each_news(struct query *q, town_news_each *each, void *ctx, struct why *why)

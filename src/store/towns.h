@@ -108,6 +108,17 @@ typedef void town_todo_each(void *ctx, uint64_t number, struct str effect);
 MUST_USE enum err town_todo_list(struct db *db, struct town_id town, town_todo_each *each,
                                  void *ctx, struct why *why);
 
+/* What models have cost the town, by days since 1970-01-01 UTC, whatever town it was. */
+struct town_spending {
+    uint64_t tokens;
+    uint64_t cost_micro; /* millionths of whatever unit prices are in */
+};
+MUST_USE enum err town_spending_add(struct db *db, int64_t day, const struct town_spending *more,
+                                    struct why *why);
+/* Zeroed: nothing yet. */
+MUST_USE enum err town_spending_load(struct db *db, int64_t day, struct town_spending *spent_out,
+                                     struct why *why);
+
 /* --- what members did since --- */
 
 struct town_news {

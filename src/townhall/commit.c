@@ -250,6 +250,7 @@ static enum err apply_batch(void *ctx, struct db *db, struct why *why)
         if (is_refusal(err)) err = OK; /* a place or a person that is gone stops no clock */
     }
     if (!err) err = apply_inputs(batch, db, why);
+    if (!err) err = budget_save(batch->hall->budget, db, why);
     if (!err && batch->checkpoint) err = apply_checkpoint(batch, db, why);
     /* Late: who likes the same post again waits for this row, and holds the post meanwhile. */
     for (size_t i = 0; i < batch->notice_count && !err; i++)

@@ -11,7 +11,6 @@
 #include "townhall/hall.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +18,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "store/notices.h"
+#include "townhall/holder.h"
 #include "townhall/internal.h"
 #include "townhall/replay.h"
 
@@ -95,18 +95,8 @@ static enum err found(struct hall *hall, struct why *why)
 struct claim {
     struct hall *hall;
     struct town_row row;
-    bool dead; /* who holds it was a process of this machine, and is no more */
+    bool dead; /* who holds it is no more: the town need not wait for the lease to run out */
 };
-
-/* "HOST:PID:RANDOM". After a crash the town need not wait for the lease to run out. */
-static bool holder_is_dead(const struct hall *hall, struct str holder)
-{
-    struct str rest = holder, host, pid, ours = str_of(hall->holder), our_host;
-    uint64_t number;
-    return str_split(&rest, ':', &host) && str_split(&rest, ':', &pid) &&
-           str_split(&ours, ':', &our_host) && str_eq(host, our_host) && str_to_u64(pid, &number) &&
-           number > 0 && number <= INT32_MAX && kill((pid_t)number, 0) != 0 && errno == ESRCH;
-}
 
 static enum err apply_claim(void *ctx, struct db *db, struct why *why)
 {
@@ -181,12 +171,13 @@ static enum err take(struct hall *hall, struct why *why)
         err = found(hall, why);
         if (!err) err = towns_load_first(hall->db, &arena, &claim.row, why);
     }
-    if (!err) claim.dead = holder_is_dead(hall, claim.row.holder);
+    if (!err) claim.dead = holder_look(claim.row.holder) == HOLDER_DEAD;
     if (!err) err = store_write(hall->links.store, hall->db, apply_claim, &claim, why);
     /* Whoever held it may have gone on until now. */
     uint64_t fence = claim.row.fence;
     if (!err) err = towns_load_first(hall->db, &arena, &claim.row, why);
     struct town *town = NULL;
+    if (!err) err = budget_load(hall->budget, hall->db, why);
     if (!err) err = bring_back(hall, &claim.row, &town, why);
     if (!err) {
         err = cast_load(&hall->cast, hall->db, claim.row.id, town_resident_count(town), why);
@@ -362,6 +353,7 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     }
     if (err) return err;
     if (batch->checkpoint) hall->checkpoint_at = (int32_t)batch->row.minute + CHECKPOINT_MINUTES;
+    budget_saved(hall->budget);
     hall->row = batch->row;
     hall->saved_us = clock_mono_us();
     batch_publish(batch);
@@ -376,8 +368,8 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     return err;
 }
 
-/* Let the town go on to `until`, or until enough has happened. True: it got there. */
-static bool go_on(struct hall *hall, int32_t until)
+/* Let the town go on to `until`, or until enough has happened. */
+static void go_on(struct hall *hall, int32_t until)
 {
     size_t count = 0;
     do {
@@ -385,9 +377,9 @@ static bool go_on(struct hall *hall, int32_t until)
         town_advance(hall->town, MIN(MAX(next, town_now(hall->town)), until), NULL);
         (void)town_effects(hall->town, &count);
     } while (count < STEP_EFFECTS && town_now(hall->town) < until);
-    return town_now(hall->town) >= until;
 }
 
+/* `*there_out`: it is where it may be now, which is before `until` while the clock waits. */
 static enum err step(struct hall *hall, int32_t until, bool *there_out, struct why *why)
 {
     struct batch batch = {.row = hall->row};
@@ -395,7 +387,9 @@ static enum err step(struct hall *hall, int32_t until, bool *there_out, struct w
     enum err err = gather_news(hall, &batch, why);
     if (!err) {
         tell_town(hall, &batch);
-        *there_out = go_on(hall, MAX(mind_hold(hall, until), town_now(hall->town)));
+        int32_t most = MAX(mind_hold(hall, until), town_now(hall->town));
+        go_on(hall, MIN(most, mind_reach(hall)));
+        *there_out = town_now(hall->town) >= most;
         err = commit(hall, &batch, why);
     }
     batch_release(&batch);
@@ -447,8 +441,8 @@ static void run_paced(struct hall *hall)
             return;
         }
     }
-    /* Faster than it can: from here on, rather than ever further behind. */
-    if (!there) set_pace(hall);
+    /* Faster than it can, or it waits: from here on, rather than ever further behind. */
+    if (town_now(hall->town) < until) set_pace(hall);
 }
 
 /* A paused town keeps its lease. */
@@ -470,6 +464,17 @@ static void see_who_moves(struct hall *hall)
     if (err) lose_town(hall, err, &why);
 }
 
+static void tell_budget(struct hall *hall)
+{
+    struct hall_stats *stats = &hall->stats;
+    struct budget_figures figures = budget_figures(hall->budget);
+    atomic_store(&stats->tokens, figures.tokens);
+    atomic_store(&stats->tokens_most, figures.tokens_most);
+    atomic_store(&stats->micro, figures.micro);
+    atomic_store(&stats->micro_most, figures.micro_most);
+    atomic_store(&stats->budget, (int)budget_state(hall->budget));
+}
+
 static void on_tick(void *ctx)
 {
     struct hall *hall = ctx;
@@ -485,6 +490,7 @@ static void on_tick(void *ctx)
     talk_go_on(hall);
     atomic_store(&hall->stats.running, hall->row.running && !hall->held);
     atomic_store(&hall->stats.questions, town_questions_open(hall->town));
+    tell_budget(hall);
 }
 
 /* --- asking the town's thread --- */
@@ -653,13 +659,11 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     list_init(&hall->minds);
     list_init(&hall->speeches);
     buf_init(&hall->live, LIVE_BYTES);
-    char host[40] = "";
-    (void)gethostname(host, sizeof(host) - 1);
-    snprintf(hall->holder, sizeof(hall->holder), "%.30s:%d:%08x", host, (int)getpid(),
-             (unsigned)(random_u64() & 0xffffffff));
+    holder_name(hall->holder);
     enum err err = loop_open(&hall->loop, why);
     if (!err) err = store_connect(links->store, &hall->db, why);
     if (!err) err = offline_open(&hall->offline, why);
+    if (!err) err = budget_open(links->settings, links->llm, &hall->budget, why);
     if (!err) err = pictures_open(hall, &hall->pictures, why);
     if (!err) {
         hall->llm = llm_loop_open(links->llm, hall->loop);
@@ -732,6 +736,7 @@ void hall_close(struct hall *hall)
     if (hall->loop) loop_close(hall->loop);
     db_close(hall->db);
     offline_free(hall->offline);
+    budget_free(hall->budget);
     buf_release(&hall->live);
     mem_free(hall->answers);
     mem_free(hall);

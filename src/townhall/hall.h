@@ -79,6 +79,9 @@ struct hall_stats {
     atomic_llong minute;
     atomic_ullong steps, effects, inputs, words, words_offline, todo, questions;
     atomic_ullong running, residents;
+    /* What models cost today (townhall/budget.h); money in millionths, `most` 0: no limit. */
+    atomic_ullong tokens, tokens_most, micro, micro_most;
+    atomic_int budget;         /* enum budget_state */
     atomic_ullong pictures[4]; /* in the queue, by enum picture_state (store/pictures.h) */
 };
 const struct hall_stats *hall_stats(const struct hall *hall);

@@ -8,6 +8,7 @@
  *   moving.c   who comes to the town and who leaves it
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   words.c    effects that need words: asking for them, then doing the deed
+ *   budget.c   what models may cost in a day
  *   draft.c    an answer to a member while it is written
  *   talk.c     what two residents say to each other
  *   model_mind.c  residents who put a decision to a model
@@ -26,7 +27,9 @@
 #include "llm/offline.h"
 #include "store/records.h"
 #include "store/towns.h"
+#include "townhall/budget.h"
 #include "townhall/hall.h"
+#include "townhall/holder.h"
 #include "townhall/pictures.h"
 
 /* A resident as the community knows it. Texts live in the cast's arena. */
@@ -64,6 +67,7 @@ struct todo {
     struct str prompt, response; /* EFFECT_TALK, for the log; .at NULL: no model was asked */
     int64_t since_us;            /* of `call` */
     bool spoilt;                 /* the model's words are none: offline */
+    bool paid;                   /* `call` is of a model, not of the offline engine */
     /* A private message to a member, who sees it being written (draft.c). */
     struct user_id reader; /* 0: nobody does */
     size_t shown;          /* bytes of `said` the reader has been told of */
@@ -92,7 +96,7 @@ struct hall {
     struct llm_loop *llm;
     struct offline *offline;
     struct db *db; /* its own reader */
-    char holder[64];
+    char holder[HOLDER_BYTES];
 
     struct town *town; /* NULL: not founded, or held by another instance */
     struct cast cast;
@@ -115,9 +119,9 @@ struct hall {
     struct list minds;       /* of struct deciding (model_mind.c): a model is deciding */
     struct telling *answers; /* owned; of models, to be told at the next step */
     size_t answer_count, answers_max;
-    int64_t tokens_day, tokens; /* what decisions cost today */
-    struct buf live;            /* JSON on its way to maps */
-    struct pictures *pictures;  /* owned; NULL: none are made */
+    struct budget *budget;     /* owned */
+    struct buf live;           /* JSON on its way to maps */
+    struct pictures *pictures; /* owned; NULL: none are made */
     struct hall_stats stats;
 };
 
@@ -211,10 +215,6 @@ void draft_withdraw(struct todo *todo);
 struct str trimmed_words(struct str text, size_t chars);
 
 /* model_mind.c */
-/* Whether the day's tokens are not used up. */
-bool has_tokens(struct hall *hall);
-/* Count what a call has cost. */
-void spend_tokens(struct hall *hall, const struct llm_result *result);
 /* What the model part of the town's settings should be now; told to the town when it is not. */
 bool mind_settings(const struct hall *hall, struct input *input_out);
 /* Whether a model is set up, and not the offline engine alone. */
@@ -227,6 +227,9 @@ void mind_take_answers(struct hall *hall, struct batch *batch);
 int32_t mind_hold(const struct hall *hall, int32_t until);
 /* Decide nothing more for those who have moved out. */
 void mind_leave(struct hall *hall);
+/* The last minute one step may reach: with `wait` nobody who asks within it may run out of time
+ * there, before the model was ever asked. */
+int32_t mind_reach(const struct hall *hall);
 void mind_release(struct hall *hall);
 
 /* phrases.c */

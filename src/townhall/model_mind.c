@@ -9,8 +9,8 @@
  * town, so they are journalled and a replay asks nobody.
  *
  * Many are asked at once, each on its own; the clock goes on meanwhile, unless
- * the setting says that it waits. The day's tokens are counted; when they are
- * used up nobody asks until midnight, UTC.
+ * the setting says that it waits. When the day's budget (budget.h) is used up
+ * nobody asks until midnight, UTC.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -48,29 +48,14 @@ bool has_model(const struct hall *hall)
     return !llm_is_offline(hall->links.llm->standard.place);
 }
 
-bool has_tokens(struct hall *hall)
-{
-    int64_t today = clock_wall_us() / (INT64_C(86400) * 1000000);
-    if (hall->tokens_day != today) {
-        hall->tokens_day = today;
-        hall->tokens = 0;
-    }
-    int64_t budget = hall->links.settings->town_model_tokens;
-    return budget == 0 || hall->tokens < budget;
-}
-
-void spend_tokens(struct hall *hall, const struct llm_result *result)
-{
-    hall->tokens += MAX(result->usage.input, 0) + MAX(result->usage.output, 0);
-}
-
 bool mind_settings(const struct hall *hall, struct input *input_out)
 {
     const struct settings *s = hall->links.settings;
     const struct town_settings *have = town_settings(hall->town);
     int64_t minutes = (int64_t)hall->row.speed * ANSWER_S / 60;
+    bool asks = has_model(hall) && budget_for_minds(hall->budget);
     *input_out = (struct input){.kind = INPUT_SET,
-                                .choice = has_model(hall) ? (uint8_t)s->town_model_share : 0,
+                                .choice = asks ? (uint8_t)s->town_model_share : 0,
                                 .minutes = (uint16_t)MIN(MAX(minutes, 5), 60),
                                 .ref = (uint32_t)s->town_model_calls,
                                 .importance = str_eq(s->town_late, STR("skip"))};
@@ -209,7 +194,8 @@ static void on_answer(void *ctx, const struct llm_answer *answer)
     struct hall *hall = deciding->hall;
     deciding->call = NULL;
     int64_t choice = 0, minutes = 0;
-    if (answer->result) spend_tokens(hall, answer->result);
+    budget_spend(hall->budget, PURSE_MINDS, &answer->usage, answer->result->site,
+                 answer->result->model);
     if (answer->err == OK) {
         (void)!json_as_i64(json_get(answer->value, "action_index"), &choice);
         (void)!json_as_i64(json_get(answer->value, "custom_duration"), &minutes);
@@ -230,8 +216,10 @@ void mind_ask(struct hall *hall, uint32_t who)
                                   .asked_at = question->at,
                                   .since_us = clock_mono_us()};
     list_add_last(&hall->minds, &deciding->link);
-    if (!has_model(hall) || !has_tokens(hall)) {
-        answer_add(deciding, 0, 0, STR("no model, or the day's tokens are used up"));
+    enum budget_state state = budget_state(hall->budget);
+    if (!has_model(hall) || state != BUDGET_LEFT) {
+        answer_add(deciding, 0, 0,
+                   state != BUDGET_LEFT ? str_of(budget_state_text(state)) : STR("no model"));
         deciding_free(deciding);
         return;
     }
@@ -281,9 +269,21 @@ void mind_take_answers(struct hall *hall, struct batch *batch)
     for (size_t i = 0; i < hall->answer_count; i++) hall->answers[i] = hall->answers[i + taken];
 }
 
+static bool waits(const struct hall *hall)
+{
+    return str_eq(hall->links.settings->town_late, STR("wait"));
+}
+
+int32_t mind_reach(const struct hall *hall)
+{
+    const struct town_settings *settings = town_settings(hall->town);
+    if (!waits(hall) || settings->ask_share == 0) return TOWN_END_MIN;
+    return town_now(hall->town) + MAX(settings->answer_minutes, 2) - 1;
+}
+
 int32_t mind_hold(const struct hall *hall, int32_t until)
 {
-    if (!str_eq(hall->links.settings->town_late, STR("wait"))) return until;
+    if (!waits(hall)) return until;
     uint16_t minutes = town_settings(hall->town)->answer_minutes;
     for (struct list *link = hall->minds.next; link != &hall->minds; link = link->next) {
         const struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
@@ -293,9 +293,12 @@ int32_t mind_hold(const struct hall *hall, int32_t until)
     return until;
 }
 
-static void deciding_end(struct deciding *deciding)
+static void deciding_end(struct hall *hall, struct deciding *deciding)
 {
-    if (deciding->call) llm_ask_cancel(deciding->call);
+    if (deciding->call) {
+        struct llm_usage usage = llm_ask_cancel(deciding->call);
+        budget_spend_cancelled(hall->budget, PURSE_MINDS, &usage);
+    }
     deciding_free(deciding);
 }
 
@@ -305,7 +308,7 @@ void mind_leave(struct hall *hall)
     for (struct list *link = hall->minds.next; link != &hall->minds; link = next) {
         struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
         next = link->next;
-        if (town_is_gone(hall->town, deciding->who)) deciding_end(deciding);
+        if (town_is_gone(hall->town, deciding->who)) deciding_end(hall, deciding);
     }
 }
 
@@ -313,7 +316,7 @@ void mind_release(struct hall *hall)
 {
     struct list *link;
     while ((link = list_take_first(&hall->minds)))
-        deciding_end(CONTAINER_OF(link, struct deciding, link));
+        deciding_end(hall, CONTAINER_OF(link, struct deciding, link));
     for (size_t i = 0; i < hall->answer_count; i++) telling_release(&hall->answers[i]);
     hall->answer_count = 0;
 }

@@ -138,6 +138,12 @@ void view_write_town(const struct hall *hall, struct buf *json)
         json_close(&out, '}');
     }
     json_close(&out, ']');
+    enum budget_state state = budget_state(hall->budget);
+    json_open(&out, "models", '{');
+    json_put_bool(&out, "asked", has_model(hall) && state == BUDGET_LEFT);
+    json_put_opt(&out, "spent",
+                 state == BUDGET_LEFT ? (struct str){0} : str_of(budget_state_text(state)));
+    json_close(&out, '}');
     json_close(&out, '}');
 }
 

@@ -46,12 +46,32 @@ void words_add(struct hall *hall, uint64_t number, const struct effect *effect)
     atomic_fetch_add(&hall->stats.todo, 1);
 }
 
+/* Conversations and decisions share a purse (the setting town-model-tokens). */
+static enum budget_purse purse_of(const struct todo *todo)
+{
+    return todo->effect.kind == EFFECT_TALK ? PURSE_MINDS : PURSE_WORDS;
+}
+
+/* What it has cost so far is counted. */
+static void cancel_call(struct todo *todo)
+{
+    if (!todo->call) return;
+    struct llm_usage usage = llm_cancel(todo->call);
+    if (todo->paid) budget_spend_cancelled(todo->hall->budget, purse_of(todo), &usage);
+    todo->call = NULL;
+    todo->hall->asking--;
+}
+
+static void call_ended(struct todo *todo, const struct llm_result *result)
+{
+    todo->call = NULL;
+    todo->hall->asking--;
+    budget_spend(todo->hall->budget, purse_of(todo), &result->usage, result->site, result->model);
+}
+
 static void todo_free(struct todo *todo)
 {
-    if (todo->call) {
-        llm_cancel(todo->call);
-        todo->hall->asking--;
-    }
+    cancel_call(todo);
     draft_withdraw(todo); /* unless the message has come */
     list_remove(&todo->link);
     atomic_fetch_sub(&todo->hall->stats.todo, 1);
@@ -459,9 +479,7 @@ static bool says_something(struct todo *todo)
 /* The model's words will be none: the offline engine's, in the next turn. */
 static void spoil(struct todo *todo)
 {
-    (void)llm_cancel(todo->call);
-    todo->call = NULL;
-    todo->hall->asking--;
+    cancel_call(todo);
     todo->spoilt = true;
     buf_reset(&todo->said, SAID_BYTES);
 }
@@ -477,8 +495,7 @@ static void on_end(void *ctx, const struct llm_result *result)
 {
     struct todo *todo = ctx;
     struct hall *hall = todo->hall;
-    todo->call = NULL;
-    hall->asking--;
+    call_ended(todo, result);
     bool fine = result->end == LLM_COMPLETE && says_something(todo);
     bool again = !fine && todo->reader.value && !todo->spoilt;
     if (again) { /* its reader sees the offline engine's words come, too */
@@ -514,9 +531,7 @@ static void talk_on_end(void *ctx, const struct llm_result *result)
 {
     struct todo *todo = ctx;
     struct hall *hall = todo->hall;
-    todo->call = NULL;
-    hall->asking--;
-    spend_tokens(hall, result);
+    call_ended(todo, result);
     if (result->end != LLM_COMPLETE || !talk_read(todo)) talk_offline(todo);
     conclude(todo);
     words_go_on(hall);
@@ -532,7 +547,8 @@ static bool may_ask_for_talk(struct hall *hall, const struct effect *effect)
         me->talks = 0;
     }
     int64_t asked = me->talks + town_resident(hall->town, effect->who)->asks_today;
-    return has_model(hall) && has_tokens(hall) && asked < hall->links.settings->town_model_calls &&
+    return has_model(hall) && budget_for_minds(hall->budget) &&
+           asked < hall->links.settings->town_model_calls &&
            atomic_load(&hall->stats.todo) <= TODO_MANY;
 }
 
@@ -559,8 +575,15 @@ static void ask_for_talk(struct todo *todo)
     request.only_this = true; /* the offline engine is the fall-back, turn by turn */
     request.seed = (int64_t)(todo->number & INT32_MAX);
     todo->since_us = clock_mono_us();
+    todo->paid = true;
     todo->call = llm_start(hall->llm, &request, &events, todo);
     hall->asking++;
+}
+
+/* Words for posts, comments and messages: the day's money may be used up. */
+static bool may_ask_for_words(struct hall *hall)
+{
+    return has_model(hall) && budget_for_words(hall->budget);
 }
 
 /* Nobody waits for it, and there is no model, or it is too slow for the town. */
@@ -568,7 +591,7 @@ static bool needs_no_model(const struct todo *todo)
 {
     struct hall *hall = todo->hall;
     return !is_member(todo->effect.other) &&
-           (!has_model(hall) || atomic_load(&hall->stats.todo) > TODO_MANY);
+           (!may_ask_for_words(hall) || atomic_load(&hall->stats.todo) > TODO_MANY);
 }
 
 /* False: not now, or it has gone and `todo` with it. */
@@ -595,7 +618,8 @@ static void ask(struct todo *todo)
 {
     static const struct llm_events events = {.text = on_text, .end = on_end};
     struct hall *hall = todo->hall;
-    struct prompt prompt = {.todo = todo, .marks = has_model(hall) && !todo->spoilt};
+    struct prompt prompt = {.todo = todo, .marks = may_ask_for_words(hall) && !todo->spoilt};
+    todo->paid = prompt.marks;
     if (!see_what_it_is_about(&prompt)) return;
     draft_begin(todo, is_member(todo->effect.other) ? prompt.partner : (struct user_id){0});
     struct llm_request request = llm_request_plain();
@@ -606,7 +630,7 @@ static void ask(struct todo *todo)
     request.thinking = LLM_THINKING_OFF;
     request.temperature = 0.9;
     request.whole = todo->reader.value == 0;
-    if (todo->spoilt) request.model = STR("offline");
+    if (!todo->paid) request.model = STR("offline");
     request.seed = (int64_t)(todo->number & INT32_MAX);
     request.scene = &prompt.scene;
     todo->call = llm_start(hall->llm, &request, &events, todo);

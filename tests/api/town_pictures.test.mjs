@@ -246,3 +246,101 @@ test('a_resident_gets_so_many_a_day_and_no_more', async () => {
   await server.stop();
   await comfy.stop();
 });
+
+// The only one there is, of a town that stands: what is said about it is about nothing else.
+async function alone(server, right) {
+  await untilOldest(server, right, 'the first one');
+  await server.pause();
+  const { id } = await oldest(server);
+  await server.sql(`DELETE FROM image_gen_queue WHERE id <> ${id}`);
+  const row = async () => (await server.sql(`SELECT * FROM image_gen_queue WHERE id = ${id}`))[0];
+  return {
+    id,
+    row,
+    until: (is, what) => until(row, is, { ms: 30_000, what }),
+    // The pause before the next try is over: its end stands in the table.
+    due: () => server.sql(`UPDATE image_gen_queue SET next_try_us = 0 WHERE id = ${id} AND status = 'pending'`),
+  };
+}
+
+// A try that fails when the test says so: the next one cannot have begun to fail before.
+function gatedFault(comfy) {
+  let release;
+  const gate = new Promise((open) => { release = open; });
+  comfy.next({ prompt: async () => { await gate; return { status: 503, body: 'busy' }; } });
+  return release;
+}
+
+test('six_tries_with_growing_pauses_are_all_and_an_administrator_may_have_more', async () => {
+  const comfy = kept(await startComfyui());
+  const faults = Array.from({ length: 6 }, () => gatedFault(comfy));
+  const server = await startWith(comfy);
+  const picture = await alone(server, ({ status }) => status === 'processing');
+  for (let tries = 1; tries <= 6; tries += 1) {
+    faults[tries - 1]();
+    const row = await picture.until((now) => now.tries === tries && now.status !== 'processing', `try ${tries}`);
+    assert.match(row.error, /status 503/);
+    assert.equal(row.prompt_id, null);
+    if (tries === 6) break;
+    assert.equal(row.status, 'pending');
+    const pause = (row.next_try_us - row.updated_us) / 1e6;
+    const meant = 2 ** tries; // a quarter more or less
+    assert.ok(pause > meant * 0.7 && pause < meant * 1.3, `${pause} s before try ${tries + 1}`);
+    await picture.due();
+    await comfy.until(({ asked }) => asked.length === tries + 1);
+  }
+  assert.equal((await picture.row()).status, 'failed');
+  assert.equal(comfy.asked.length, 6);
+  const seeds = comfy.asked.map(({ prompt }) => prompt['5'].inputs.seed);
+  assert.equal(new Set(seeds).size, 1, 'it is the same picture each time');
+  // Due or not, nobody asks again …
+  await server.sql(`UPDATE image_gen_queue SET next_try_us = 0 WHERE id = ${picture.id}`);
+  assert.deepEqual(await server.queue('&state=pending'), []);
+  // … but for the administrator.
+  assertOk(await server.api('POST', `/town/pictures/${picture.id}/retry`, { token: server.token }));
+  await picture.until(({ status }) => status === 'completed', 'the seventh');
+  assert.equal(comfy.asked.length, 7);
+  await server.stop();
+  await comfy.stop();
+});
+
+test('a_comfyui_that_is_silent_or_never_done_is_a_try_that_failed', async () => {
+  const comfy = kept(await startComfyui());
+  comfy.next({ prompt: () => new Promise(() => {}) });
+  const server = await startWith(comfy, { env: { HUTONG_COMFYUI_TIMEOUT_SECONDS: '1' } });
+  const picture = await alone(server, ({ tries }) => tries === 1);
+  assert.match((await picture.row()).error, /did not answer in time/);
+  comfy.hold();
+  await picture.due();
+  const slow = await picture.until(({ tries, status }) => tries === 2 && status === 'pending', 'the second');
+  assert.match(slow.error, /did not finish the picture in time/);
+  comfy.next({ view: () => new Promise(() => {}) });
+  comfy.finish();
+  await picture.due();
+  const cut = await picture.until(({ tries, status }) => tries === 3 && status === 'pending', 'the third');
+  assert.match(cut.error, /did not answer in time/);
+  await picture.due();
+  assert.equal((await picture.until(({ status }) => status === 'completed', 'the fourth')).error, null);
+  await server.stop();
+  await comfy.stop();
+});
+
+// Tries while nobody answers there are no fault of the picture; its age is.
+test('a_comfyui_that_is_away_for_more_than_a_day_is_waited_for_no_longer', async () => {
+  const comfy = await startComfyui();
+  await comfy.stop();
+  const server = await startWith(comfy);
+  const picture = await alone(server, ({ tries }) => tries >= 1);
+  const hour = 3600 * 1e6;
+  const age = (hours) => server.sql(
+    `UPDATE image_gen_queue SET tries = 40, created_us = ${Date.now() * 1000 - hours * hour}, next_try_us = 0 WHERE id = ${picture.id}`);
+  await age(23);
+  const young = await picture.until(({ tries, status }) => tries > 40 && status === 'pending', 'a try more');
+  assert.match(young.error, /cannot be reached/);
+  assert.ok(young.next_try_us - young.updated_us < 760 * 1e6, 'ten minutes are the longest pause');
+  await age(25);
+  const old = await picture.until(({ status }) => status === 'failed', 'the end');
+  assert.match(old.error, /cannot be reached/);
+  assert.equal((await server.queue('&state=failed')).length, 1);
+  await server.stop();
+});

@@ -381,6 +381,19 @@ test('finds a broker that is not there, or is none', async (t) => {
   assert.ok(!result.out.includes('\u001b'), 'what strangers send must not steer the terminal');
 });
 
+test('a budget of money needs a price for every model residents may ask', async (t) => {
+  const { dir } = await healthy(t);
+  const models = ['--llm-model', 'openai/gpt-4o', '--town-model-money', '2.5', '--llm-prices'];
+  const env = { OPENAI_API_KEY: 'sk-none', HUTONG_LLM_PROBE: 'off' };
+  const result = await visit(dir, [...models, 'qwen*=1/2'], { env });
+  assertFinds(result, 'WRONG', 'residents', /there is no price for openai\/gpt-4o/, /--llm-prices/);
+  assertOnlyWrong(result, 'residents');
+  const priced = await visit(dir, [...models, 'gpt-4o=2.5/10'], { env });
+  assertFinds(priced, 'ok', 'residents', /has a price/, /^$/);
+  const amount = await visit(dir, ['--town-model-money', 'lots']);
+  assertFinds(amount, 'WRONG', 'town-model-money', /"lots" is no amount/, /--town-model-money/);
+});
+
 test('asks the ComfyUI for pictures, and looks at its workflow', async (t) => {
   const dir = await newFolder(t);
   const comfy = await startComfyui();

@@ -3,7 +3,8 @@
 // `hutong town`: the town of a community from the terminal: one process has it, what is typed is
 // obeyed, what happens is told, and its whole life can be lived again to the last bit.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -179,6 +180,52 @@ test('who_comes_later_moves_in_and_is_there_when_the_town_is_founded_anew', asyn
   assert.match(await must(['step']), /^5 residents, Day 1, 08:00\./);
   assert.doesNotMatch(await list(), /not in the town/);
   assert.equal((await run(['replay'])).status, 0);
+});
+
+// Nobody can look for a process of another machine: only its lease tells.
+test('forget_says_whose_lease_it_waits_for_and_how_long', async (t) => {
+  const { data, must } = await community(t);
+  await must(['step']);
+  const file = path.join(data, 'hutong.db');
+  const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', file, text]);
+  const hold = (seconds) => sql(`UPDATE towns SET holder = 'elsewhere:17:0', lease_us = ${(Date.now() + seconds * 1000) * 1000}`);
+  const forget = () => converse(t, BINARY, ['town', 'forget', '--yes', '--data', data]);
+  const waits = /held by process 17 on elsewhere; waiting until that lets go, or for (\d+) seconds/;
+  const told = async ({ child, said }) => {
+    while (!waits.test(said.err)) await once(child.stderr, 'data', { signal: AbortSignal.timeout(20_000) });
+    return said.err;
+  };
+
+  hold(600);
+  const refused = forget();
+  const [, seconds] = waits.exec(await told(refused));
+  assert.ok(seconds > 500 && seconds <= 600, seconds);
+  hold(601); // it lives, and renews its lease
+  assert.equal(await refused.ended, 1);
+  assert.match(refused.said.err, /the town is run by process 17 on elsewhere; stop that one/);
+  assert.equal(refused.said.err.match(/waiting/g).length, 1);
+
+  hold(600);
+  const patient = forget();
+  await told(patient);
+  sql("UPDATE towns SET holder = ''"); // it lets go
+  assert.equal(await patient.ended, 0);
+  assert.match(patient.said.out, /is forgotten/);
+
+  await must(['step']);
+  hold(1);
+  const late = forget(); // and one that died there
+  assert.equal(await late.ended, 0);
+});
+
+test('forget_waits_for_no_process_that_is_dead', async (t) => {
+  const data = await newFolder(t);
+  const server = await startServer({ dataDir: data, args: ['--demo'], env: { ...env, HUTONG_TOWN: 'on' } });
+  await until(async () => (await server.sql('SELECT holder FROM towns'))[0]?.holder, (holder) => holder);
+  await server.kill();
+  const { status, out, err } = await hutong(['town', 'forget', '--yes', '--data', data], { env });
+  assert.deepEqual([status, err], [0, '']);
+  assert.match(out, /is forgotten/);
 });
 
 test('a_branch_lives_on_with_another_setting_and_leaves_the_town_alone', async (t) => {

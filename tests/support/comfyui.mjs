@@ -126,6 +126,7 @@ export async function startComfyui({ ownIds = false } = {}) {
     let reply = { status: 404, body: { error: 'no such path' } };
     if (request.method === 'POST' && url.pathname === '/prompt') {
       comfy.asked.push(body);
+      stir(); // its answer may take as long as a test wants
       reply = await answer('prompt', body);
     } else if (url.pathname.startsWith('/history/')) {
       const id = url.pathname.slice('/history/'.length);

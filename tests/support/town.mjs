@@ -6,6 +6,7 @@
 //     const provider = kept(await startProvider());
 //     const server = await startTown({ env: { HUTONG_TOWN_SPEED: '600' } });
 //     await server.town();                       // GET /town as the demo's member, server.token
+//     await server.log(), server.said()          // the town's action log; what the program said
 import { after } from 'node:test';
 
 import { assertOk } from './checks.mjs';
@@ -43,7 +44,7 @@ export function towns() {
     server.token = token;
     server.get = async (target) => assertOk(await server.api('GET', target, { token }));
     server.town = () => server.get('/town');
-    server.said = server.log; // its own log; log() is the town's
+    server.said = server.log; // what the program said; log() is the town's
     server.log = async (query = '') => (await server.get(`/town/log?limit=200${query}`)).items;
     return server;
   }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "auth/apikey.h"
+#include "base/pattern.h"
 
 #include "community/keys.h"
 #include "unit.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * api/prices.h: what tokens cost, out of the setting llm-prices:
+ * llm/prices.h: what tokens cost, out of the setting llm-prices:
  *
  *     gpt-4o=2.5/10, qwen*=0.4/1.2, *=0/0
  *
@@ -14,6 +14,9 @@
 #include "base/str.h"
 
 struct prices;
+
+/* An amount as prices have it: digits with at most one point, at most a billion. */
+bool prices_read_amount(struct str text, double *amount_out);
 
 /* ERR_INVALID names the row. `text` must stay. */
 MUST_USE enum err prices_open(struct str text, struct prices **prices_out, struct why *why);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "api/prices.h"
+#include "llm/prices.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "community/keys.h"
+#include "base/pattern.h"
 
 enum { PRICES_MAX = 200 };
 
@@ -19,7 +19,7 @@ struct prices {
     struct price rows[PRICES_MAX];
 };
 
-static bool read_number(struct str text, double *number_out)
+bool prices_read_amount(struct str text, double *amount_out)
 {
     char copy[32], *end;
     text = str_trim(text);
@@ -28,8 +28,8 @@ static bool read_number(struct str text, double *number_out)
     for (size_t i = 0; i < text.len; i++) {
         if (copy[i] != '.' && (copy[i] < '0' || copy[i] > '9')) return false;
     }
-    *number_out = strtod(copy, &end);
-    return *end == '\0' && isfinite(*number_out) && *number_out <= 1e9;
+    *amount_out = strtod(copy, &end);
+    return *end == '\0' && isfinite(*amount_out) && *amount_out <= 1e9;
 }
 
 static bool read_row(struct str text, struct price *price_out)
@@ -39,8 +39,8 @@ static bool read_row(struct str text, struct price *price_out)
     struct str numbers = str_from(text, equals + 1), input;
     price_out->pattern = str_trim(str_head(text, equals));
     if (equals == text.len || model_pattern_check(price_out->pattern, &why)) return false;
-    return str_split(&numbers, '/', &input) && read_number(input, &price_out->input) &&
-           read_number(numbers, &price_out->output);
+    return str_split(&numbers, '/', &input) && prices_read_amount(input, &price_out->input) &&
+           prices_read_amount(numbers, &price_out->output);
 }
 
 enum err prices_open(struct str text, struct prices **prices_out, struct why *why)
