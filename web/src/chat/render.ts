@@ -14,6 +14,8 @@ const PURE = {
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
+  // Without this they would have to be addresses, too.
+  ADD_URI_SAFE_ATTR: ['target', 'rel', 'start', 'type', 'tabindex'],
 };
 
 export interface Words {
