@@ -48,6 +48,12 @@ async function ask(page, text) {
   await box(page).press('Enter');
 }
 
+// The request for the answer to what is asked next (lists of models are asked for, too).
+function nextAsked() {
+  const at = provider.requests.length;
+  return () => provider.until(() => provider.requests.slice(at).find(({ kind, body }) => kind === 'chat' && body), { what: 'a question' });
+}
+
 // A conversation that has an answer.
 async function begin(t, question = 'First?', answer = 'First answer.', how) {
   const page = await open(t, '/c', how);
@@ -69,9 +75,9 @@ test('a question begins a conversation, and its answer is seen as it is written'
   const page = await open(t);
   await page.getByText('No conversations yet').waitFor();
   provider.script([{ deltas: ['Hel', 'lo **world**', '\n\nThe end'], reasoning: ['hm', ' ha'], stallAfter: 3, usage: { input: 1234, output: 5 } }]);
-  const at = provider.requests.length;
+  const request = nextAsked();
   await ask(page, 'Say hello');
-  const asked = await provider.request(at);
+  const asked = await request();
   await provider.until(() => asked.stalled);
   await page.waitForURL(/\/c\/\d+$/);
   const answer = answers(page);
@@ -94,12 +100,12 @@ test('a question begins a conversation, and its answer is seen as it is written'
 test('while a model only thinks, its thoughts are open', WAIT, async (t) => {
   const page = await open(t);
   provider.script([{ deltas: ['Done'], reasoning: ['let me', ' see'], stallAfter: 2 }]);
-  const at = provider.requests.length;
+  const request = nextAsked();
   await ask(page, 'Think');
   const details = answers(page).locator('details');
   await details.getByText('let me see').waitFor();
   await details.getByText('Thinking …').waitFor();
-  (await provider.request(at)).resume();
+  (await request()).resume();
   await complete(page, 'Done');
   await details.getByText('Thoughts').waitFor();
   clean(page);
@@ -108,12 +114,12 @@ test('while a model only thinks, its thoughts are open', WAIT, async (t) => {
 test('stop ends an answer, and another try is offered', WAIT, async (t) => {
   const page = await open(t);
   provider.script([{ deltas: ['half', ' never'], stallAfter: 1 }, { deltas: ['the whole'] }]);
-  const at = provider.requests.length;
+  const request = nextAsked();
   await ask(page, 'At length');
   await answers(page).getByText('half', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Stop the answer' }).click();
   await answers(page).getByText('Stopped.').waitFor();
-  const asked = await provider.request(at);
+  const asked = await request();
   await provider.until(() => asked.closedAt);
   await page.getByRole('button', { name: 'Try again' }).click();
   await complete(page, 'the whole');
@@ -124,9 +130,9 @@ test('a reload in the middle of an answer loses no word', WAIT, async (t) => {
   const page = await open(t);
   const words = Array.from({ length: 30 }, (_, i) => `w${i} `);
   provider.script([{ deltas: words, stallAfter: 15 }]);
-  const at = provider.requests.length;
+  const request = nextAsked();
   await ask(page, 'Count');
-  const asked = await provider.request(at);
+  const asked = await request();
   await provider.until(() => asked.stalled);
   const half = words.slice(0, 15).join('').trim();
   await answers(page).getByText(half, { exact: true }).waitFor();
@@ -151,10 +157,10 @@ test('another answer is a branch beside the first', WAIT, async (t) => {
   await page.getByText('1 of 2').waitFor();
   // What is asked now goes on from the answer that is shown.
   provider.script([{ deltas: ['As roses.'] }]);
-  const at = provider.requests.length;
+  const request = nextAsked();
   await ask(page, 'Why?');
   await complete(page, 'As roses.');
-  const { body } = await provider.request(at);
+  const { body } = await request();
   assert.deepEqual(body.messages.map(({ content }) => content), ['Which colour?', 'Red.', 'Why?']);
   await page.reload();
   await complete(page, 'As roses.');
@@ -182,11 +188,11 @@ test('another device sees what is asked, written, renamed and deleted', WAIT, as
   const phone = await open(t, new URL(desk.url()).pathname, { phone: true });
   await complete(phone, 'Hello.');
   provider.script([{ deltas: ['on', ' its', ' way'], stallAfter: 1 }]);
-  const at = provider.requests.length;
+  const request = nextAsked();
   await ask(desk, 'And now?');
   for (const page of [desk, phone]) await answers(page).getByText('on', { exact: true }).waitFor();
   await phone.getByText('And now?').waitFor();
-  (await provider.request(at)).resume();
+  (await request()).resume();
   for (const page of [desk, phone]) await complete(page, 'on its way');
   await phone.getByRole('button', { name: 'Options for “Hello there”' }).click();
   await phone.getByRole('menuitem', { name: 'Rename' }).click();
@@ -298,7 +304,7 @@ test('the view stays at the end only if the reader is there', WAIT, async (t) =>
   const page = await open(t);
   const lines = Array.from({ length: 80 }, (_, i) => `line ${i}\n\n`);
   provider.script([{ deltas: [lines.slice(0, 40).join(''), lines.slice(40, 60).join(''), lines.slice(60).join('')], stallAfter: 1 }]);
-  const at = provider.requests.length;
+  const request = nextAsked();
   await ask(page, 'Many lines');
   const inView = (text) => page.getByText(text, { exact: true }).evaluate((element) => {
     const { top, bottom } = element.getBoundingClientRect();
@@ -313,7 +319,7 @@ test('the view stays at the end only if the reader is there', WAIT, async (t) =>
   await page.getByText('line 5', { exact: true }).hover();
   await page.mouse.wheel(0, -5000);
   await page.getByRole('button', { name: 'Jump to the newest' }).waitFor();
-  (await provider.request(at)).resume();
+  (await request()).resume();
   await complete(page, 'line 79');
   assert.equal(await inView('line 79'), false);
   assert.equal(await inView('Many lines'), true);
@@ -339,10 +345,10 @@ test('drafts, line breaks, compositions, model and instructions; on a phone one 
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('combobox', { name: 'Model' }).selectOption('openai/test-model');
   provider.script([{ deltas: ['Hao.'] }]);
-  const at = provider.requests.length;
+  const request = nextAsked();
   await box(page).press('Enter');
   await complete(page, 'Hao.');
-  const { body } = await provider.request(at);
+  const { body } = await request();
   assert.deepEqual(body.messages.map(({ role, content }) => [role, content]), [['system', 'Be short.'], ['user', 'ni\nhao']]);
   const made = assertOk(await server.api('GET', `${base}/${chatOf(page)}`, { token: lan.token }));
   assert.deepEqual([made.model, made.system], ['openai/test-model', 'Be short.']);
