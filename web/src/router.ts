@@ -15,6 +15,8 @@ declare module 'vue-router' {
     bare?: boolean;
     /** Takes the whole width and height (chats, the map). */
     full?: boolean;
+    /** Pages with the same word are one to the eye: going between them keeps what stands there. */
+    one?: string;
   }
 }
 
@@ -22,6 +24,8 @@ export const routes: RouteRecordRaw[] = [
   { path: '/', name: 'feed', component: () => import('./pages/FeedPage.vue'), meta: { title: 'app.home' } },
   { path: '/p/:id(\\d+)', name: 'post', component: () => import('./pages/PostPage.vue'), meta: { title: 'feed.post' } },
   { path: '/u/:who', name: 'profile', component: () => import('./pages/ProfilePage.vue'), meta: { title: 'app.profile' } },
+  { path: '/c', name: 'chats', component: () => import('./pages/ChatPage.vue'), meta: { title: 'app.chat', full: true, member: true, one: 'chat' } },
+  { path: '/c/:id(\\d+)', name: 'chat', component: () => import('./pages/ChatPage.vue'), meta: { title: 'app.chat', full: true, member: true, one: 'chat' } },
   { path: '/search', name: 'search', component: () => import('./pages/SearchPage.vue'), meta: { title: 'app.search' } },
   { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
   { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },

@@ -14,6 +14,8 @@ export type Comment = Schemas['Comment'];
 export type User = Schemas['User'];
 export type UserBrief = Schemas['UserBrief'];
 export type Message = Schemas['Message'];
+export type Chat = Schemas['Chat'];
+export type ChatTurn = Schemas['ChatTurn'];
 
 /** What the server, or the way to it, said instead of an answer. */
 export class ApiError extends Error {

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// A block of markdown as HTML that may be shown. markdown-it is told to make nothing dangerous
+// (blocks.ts); DOMPurify lets only these elements and attributes through, whatever it made.
+import DOMPurify from 'dompurify';
+import { shallowRef } from 'vue';
+import { markdown } from './blocks';
+
+const { escapeHtml } = markdown.utils;
+const PURE = {
+  ALLOWED_TAGS: ['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'strong', 'em', 's', 'a', 'ul', 'ol', 'li', 'blockquote',
+    'code', 'pre', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'div', 'span', 'figure', 'figcaption', 'button'],
+  ALLOWED_ATTR: ['href', 'title', 'class', 'target', 'rel', 'start', 'type', 'tabindex', 'data-copy'],
+  ALLOW_DATA_ATTR: false,
+  ALLOW_ARIA_ATTR: false,
+  ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
+  // Without this they would have to be addresses, too.
+  ADD_URI_SAFE_ATTR: ['target', 'rel', 'start', 'type', 'tabindex'],
+};
+
+export interface Words {
+  copy: string;
+}
+
+interface Env {
+  words: Words;
+  colours: boolean;
+  references?: unknown;
+}
+
+type Highlight = (code: string, language: string) => string | null;
+/** Only there when a block of code was. */
+const highlight = shallowRef<Highlight>();
+let asked = false;
+function wantHighlight(): void {
+  if (asked) return;
+  asked = true;
+  import('./heavy-highlight').then(
+    (module) => (highlight.value = module.highlight),
+    () => (asked = false), // without colours for now
+  );
+}
+
+function code(text: string, language: string, env: Env): string {
+  wantHighlight();
+  const coloured = env.colours && language ? highlight.value?.(text, language) : null;
+  return `<figure class="md-code"><figcaption><span>${escapeHtml(language)}</span><button type="button" data-copy="">${escapeHtml(env.words.copy)}</button></figcaption><pre tabindex="0"><code>${coloured ?? escapeHtml(text)}</code></pre></figure>\n`;
+}
+
+const { rules } = markdown.renderer;
+rules.fence = (tokens, i, _options, env: Env) => {
+  const { content = '', info = '' } = tokens[i] ?? {};
+  return code(content, /^[\w+#.-]{1,30}/.exec(info.trim())?.[0] ?? '', env);
+};
+rules.code_block = (tokens, i, _options, env: Env) => code(tokens[i]?.content ?? '', '', env);
+rules.table_open = () => '<div class="md-table" tabindex="0"><table>\n';
+rules.table_close = () => '</table></div>\n';
+rules.link_open = (tokens, i, options, _env, self) => {
+  tokens[i]?.attrSet('target', '_blank');
+  tokens[i]?.attrSet('rel', 'noopener noreferrer nofollow');
+  return self.renderToken(tokens, i, options);
+};
+
+/** What `[words][name]` can mean anywhere in the text. */
+export function referencesIn(text: string): unknown {
+  const env: { references?: unknown } = {};
+  markdown.parse(text, env);
+  return env.references;
+}
+
+/** `colours`: code is coloured; not while it is still being written. Reactive: colours come later. */
+export function render(source: string, words: Words, colours: boolean, references?: unknown): string {
+  const env: Env = { words, colours, references };
+  return DOMPurify.sanitize(markdown.render(source, env), PURE);
+}
