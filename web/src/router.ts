@@ -15,6 +15,8 @@ declare module 'vue-router' {
     bare?: boolean;
     /** Takes the whole width and height (chats, the map). */
     full?: boolean;
+    /** Pages with the same word here are one page whose address changes: it is not made anew. */
+    keep?: string;
   }
 }
 
@@ -23,6 +25,9 @@ export const routes: RouteRecordRaw[] = [
   { path: '/p/:id(\\d+)', name: 'post', component: () => import('./pages/PostPage.vue'), meta: { title: 'feed.post' } },
   { path: '/u/:who', name: 'profile', component: () => import('./pages/ProfilePage.vue'), meta: { title: 'app.profile' } },
   { path: '/search', name: 'search', component: () => import('./pages/SearchPage.vue'), meta: { title: 'app.search' } },
+  { path: '/m', name: 'messages', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, keep: 'messages' } },
+  { path: '/m/:id(\\d+)', name: 'letters', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, keep: 'messages' } },
+  { path: '/g/:id(\\d+)', name: 'group', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, keep: 'messages' } },
   { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
   { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },
   { path: '/settings', name: 'settings', component: () => import('./pages/SettingsPage.vue'), meta: { title: 'app.settings' } },

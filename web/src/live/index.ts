@@ -17,6 +17,8 @@ interface Ear {
   event(event: LiveEvent): void;
   /** What was missed is not there any more: load the state anew. */
   reload(): void;
+  /** The server has begun to tell: what happens from now on will be heard. */
+  ready?(): void;
 }
 
 const HERE_MS = 20_000;
@@ -66,6 +68,7 @@ export const useLive = defineStore('live', () => {
       }
       case 'subscribed':
         positions.set(what.topic, what.id);
+        for (const ear of ears.get(what.topic) ?? []) ear.ready?.();
         break;
       case 'reload':
         positions.set(what.topic, what.id);
@@ -165,7 +168,7 @@ export const useLive = defineStore('live', () => {
 export function useTopic(
   topic: () => string | null,
   event: (event: LiveEvent) => void,
-  more: { after?: () => number | undefined; reload?: () => void } = {},
+  more: { after?: () => number | undefined; reload?: () => void; ready?: () => void } = {},
 ): void {
   const live = useLive();
   let stop: (() => void) | null = null;
@@ -173,7 +176,7 @@ export function useTopic(
     topic,
     (now) => {
       stop?.();
-      stop = now ? live.listen(now, { event, reload: more.reload ?? (() => undefined) }, more.after?.()) : null;
+      stop = now ? live.listen(now, { event, reload: more.reload ?? (() => undefined), ready: more.ready }, more.after?.()) : null;
     },
     { immediate: true },
   );
