@@ -28,7 +28,8 @@ const PAGE = 30;
 const LONGEST = 500;
 const TOGETHER_MS = 300;
 
-export function useConversations() {
+/** `open`: path of the conversation that is before somebody's eyes. */
+export function useConversations(open: () => string) {
   const session = useSession();
   const live = useLive();
   const unread = useUnread();
@@ -86,7 +87,7 @@ export function useConversations() {
     const now: Conversation = {
       user: mine ? was!.user : message.sender,
       last_message: { id: message.id, content: message.content, created_at: message.created_at, is_mine: mine },
-      unread_count: (was?.unread_count ?? 0) + (mine ? 0 : 1),
+      unread_count: (was?.unread_count ?? 0) + (mine || open() === pathOf({ kind: 'member', id: message.sender_id }) ? 0 : 1),
     };
     letters.value = [now, ...letters.value.filter((one) => one !== was)];
   }
