@@ -174,7 +174,7 @@ describe('two neighbours', WAIT, () => {
   test('a long conversation: older pages come without a jump, few bubbles are in the page, news are counted', async () => {
     const { ned, lan } = members;
     const count = 700;
-    await say(lan, ned, 'line 0');
+    await say(lan, ned, 'line 0.');
     for (let i = 1; i <= count; i += 1) await say(lan, ned, `line ${i}${i % 7 ? '' : ' and more words'.repeat(i % 11)}.`);
     const page = await enter('ned', `/m/${lan.id}`);
     await bubble(page, `line ${count}`).first().waitFor();
@@ -183,7 +183,7 @@ describe('two neighbours', WAIT, () => {
 
     // Up in steps, as a wheel does. The row that is seen stays where it is but for the step itself.
     const oldest = () => page.locator('[data-row]').first().textContent();
-    for (let step = 0; step < 400 && !/line 0(?!\d)/.test(await oldest()); step += 1) {
+    for (let step = 0; step < 400 && !/line 0\./.test(await oldest()); step += 1) {
       const moved = await log.evaluate(async (box) => {
         const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
         const top = box.getBoundingClientRect().top;
@@ -199,7 +199,7 @@ describe('two neighbours', WAIT, () => {
       assert.ok(Math.abs(moved.by) < 2, `it jumped by ${moved.by}`);
       assert.ok(moved.rows <= 300, `${moved.rows} bubbles in the page`);
     }
-    assert.match(await oldest(), /line 0(?!\d)/);
+    assert.match(await oldest(), /line 0\./);
 
     await say(lan, ned, 'news');
     await page.getByRole('button', { name: 'one new message' }).waitFor();
@@ -268,7 +268,7 @@ test("a resident's answer is seen while it is written, and then is a message lik
   await page.evaluate(() => {
     window.drafts = [];
     new MutationObserver(() => {
-      const draft = document.querySelector('[data-draft]')?.textContent;
+      const draft = document.querySelector('[data-draft] p')?.textContent;
       if (draft && draft !== window.drafts.at(-1)) window.drafts.push(draft);
     }).observe(document.body, { subtree: true, childList: true, characterData: true });
   });
