@@ -11,7 +11,7 @@ import { logIn, visit } from '../support/app.mjs';
 import { DEMO, towns } from '../support/town.mjs';
 import { until } from '../support/watch.mjs';
 
-const WAIT = { timeout: 120_000 };
+const WAIT = { timeout: 300_000 };
 const PASSWORD = 'correct horse';
 
 let server, browser;
