@@ -98,9 +98,9 @@ export function useConversations(open: () => string) {
 
   const entries = computed((): Entry[] => {
     const me = session.me?.id;
-    const list: (Entry & { order: number })[] = letters.value.map(({ user, last_message: last, unread_count }) => ({
+    const list: (Entry & { order: number; last: number })[] = letters.value.map(({ user, last_message: last, unread_count }) => ({
       path: pathOf({ kind: 'member', id: user.id }), name: user.nickname, user, groupId: 0,
-      text: last.content, at: last.created_at, mine: last.is_mine, unread: unread_count, order: fromServer(last.created_at).getTime(),
+      text: last.content, at: last.created_at, mine: last.is_mine, unread: unread_count, order: fromServer(last.created_at).getTime(), last: last.id,
     }));
     // Groups older than the last loaded conversation come with the pages around them.
     const oldest = next.value === null ? 0 : (list.at(-1)?.order ?? 0);
@@ -110,10 +110,11 @@ export function useConversations(open: () => string) {
       if (order < oldest) continue;
       list.push({
         path: pathOf({ kind: 'group', id }), name, user: null, groupId: id,
-        text: last?.content ?? '', at, mine: last?.sender_id === me, unread: unread_count, order,
+        text: last?.content ?? '', at, mine: last?.sender_id === me, unread: unread_count, order, last: last?.id ?? 0,
       });
     }
-    return list.sort((a, b) => b.order - a.order);
+    // Times may be whole seconds; messages of both kinds share their numbers.
+    return list.sort((a, b) => b.order - a.order || b.last - a.last);
   });
 
   useTopic(() => (session.me ? 'me' : null), hear, { reload: soon, ready: soon });
