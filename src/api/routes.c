@@ -56,6 +56,7 @@ const struct route routes_table[] = {
     APP("/manifest.webmanifest", app_file),
     APP("/p/{id}", app_page),
     APP("/u/{who}", app_page),
+    APP("/t", app_page),
     APP("/search", app_page),
     APP("/login", app_page),
     APP("/register", app_page),
