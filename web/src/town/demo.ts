@@ -13,6 +13,8 @@ export interface DemoWords {
   /** Action → what is said of it. */
   doing: Record<string, string>;
   lines: string[];
+  /** "walks to …" */
+  walk(place: string): string;
 }
 
 /** type, x, y, width, height, indoors: the original's demo. */
@@ -128,7 +130,7 @@ export class DemoTown {
     const minutes = Math.max(1, Math.round(Math.hypot(to.x - here.x, to.y - here.y) / WALK_UNITS / 2));
     state.location_id = null;
     state.to_location_id = to.id;
-    this.begin(i, state, 'move_to', `${this.words.doing.move_to ?? ''} ${to.name}`.trim(), minutes, happened);
+    this.begin(i, state, 'move_to', this.words.walk(to.name), minutes, happened);
   }
 
   private stay(i: number, state: State, here: Place, happened: Happening[], said: Say[]): void {

@@ -186,6 +186,7 @@ export class Scene {
   /** Somebody does something else now. */
   changed(i: number, action = this.o.model.people[i]!.action): void {
     const icon = iconOf(action);
+    this.wake();
     if (this.iconsShown[i] === icon) return;
     this.iconsShown[i] = icon;
     const particle = this.icons.particleChildren[i]!;
@@ -266,7 +267,9 @@ export class Scene {
     const began = performance.now();
     const { model } = this.o;
     const minute = this.past?.minute ?? this.o.minuteAt(began);
+    const arrivals = model.arrivals;
     const walking = !this.past && model.advance(minute);
+    if (arrivals !== model.arrivals) this.dirty = true;
     const x = this.past?.x ?? model.x;
     const y = this.past?.y ?? model.y;
     if (this.followed >= 0 && this.followed < x.length) {

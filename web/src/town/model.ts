@@ -47,6 +47,8 @@ export class TownModel {
   /** Who walks: indexes, the first `moverCount` of them. */
   movers = new Int32Array(0);
   moverCount = 0;
+  /** How many have arrived, ever: who looks again knows that somebody has. */
+  arrivals = 0;
   private moverAt = new Int32Array(0);
   private fromX = new Float32Array(0);
   private fromY = new Float32Array(0);
@@ -140,6 +142,7 @@ export class TownModel {
       person.place = person.to;
       person.to = null;
       this.stand(i);
+      this.arrivals++;
     }
     return this.moverCount > 0;
   }

@@ -2,9 +2,9 @@
 //
 // The town in this page: loaded once, then as the server tells it; or, where there is none, a made-up
 // one. Components look at `beat`, which goes on at most once a second; the map looks at `model`.
-import { computed, onScopeDispose, ref, shallowRef } from 'vue';
+import { computed, onScopeDispose, ref, shallowRef, watch as whenever } from 'vue';
 import { api, ApiError, ask } from '@/api/client';
-import { useTopic, type LiveEvent } from '@/live';
+import { useLive, useTopic, type LiveEvent } from '@/live';
 import { TownClock } from './clock';
 import { DEMO_SPEED, DemoTown, type DemoWords } from './demo';
 import { TownModel } from './model';
@@ -43,7 +43,9 @@ export interface Watcher {
 }
 
 const BEAT_MS = 1000;
-const LOOK_AGAIN_MS = 30_000;
+/** Nothing was heard for so long: is it paused, or gone? And whatever is heard, some things are not told (doors). */
+const QUIET_MS = 30_000;
+const LOOK_AGAIN_MS = 120_000;
 const LIVE_MOST = 300;
 const BUBBLES_MOST = 12;
 const BUBBLE_MS = { least: 2500, most: 20_000 };
@@ -65,7 +67,11 @@ export function useTown(words: () => DemoWords, demoPeople: number) {
   let madeUp: DemoTown | null = null;
   let heardAt = 0;
   let entries = 0;
-  let waiting: LiveEvent[] | null = [];
+  let loadedAt = 0;
+  /** What comes while a snapshot is on its way. */
+  let waiting: LiveEvent[] | null = null;
+  /** A snapshot was loaded after the first event: nothing lies between the two. */
+  let joined = false;
 
   const now = (): number => performance.now();
 
@@ -91,18 +97,19 @@ export function useTown(words: () => DemoWords, demoPeople: number) {
   }
 
   async function load(): Promise<void> {
-    heardAt = now();
+    heardAt = loadedAt = now();
+    waiting ??= [];
     try {
       take((await ask(api.GET('/town'))) as Town);
       error.value = null;
-      const kept = waiting ?? [];
-      waiting = null;
-      for (const event of kept) hearEvent(event);
     } catch (fault) {
       // No town runs here: show a made-up one.
       if (fault instanceof ApiError && fault.status === 404) beginDemo();
       else if (!town.value) error.value = fault;
     }
+    const kept = waiting ?? [];
+    waiting = null;
+    for (const event of kept) hearEvent(event);
   }
 
   function beginDemo(): void {
@@ -115,6 +122,10 @@ export function useTown(words: () => DemoWords, demoPeople: number) {
 
   function hearEvent(event: LiveEvent): void {
     heardAt = now();
+    if (!joined) {
+      joined = true;
+      void load();
+    }
     if (waiting) waiting.push(event);
     else if (event.event === 'town.happened') happened(event.data as unknown as Sky & { happened: Happening[] });
     else if (event.event === 'say') say(event.data as unknown as Say);
@@ -155,7 +166,7 @@ export function useTown(words: () => DemoWords, demoPeople: number) {
       const { happened: list, said } = madeUp.go(Math.floor(clock.at(at)));
       happened({ ...madeUp.sky(), happened: list });
       said.slice(-3).forEach(say);
-    } else if (!madeUp && at - heardAt > LOOK_AGAIN_MS) void load();
+    } else if (!madeUp && (at - heardAt > QUIET_MS || at - loadedAt > LOOK_AGAIN_MS)) void load();
     minute.value = Math.floor(clock.at(at));
     if (bubbles.value.some((one) => one.gone <= at)) bubbles.value = bubbles.value.filter((one) => one.gone > at);
     beat.value++;
@@ -175,6 +186,13 @@ export function useTown(words: () => DemoWords, demoPeople: number) {
     () => (town.value && !demo.value ? town.value.topic : null),
     hearEvent,
     { reload: () => void load() },
+  );
+
+  // What was told while nobody listened is told to nobody.
+  const connection = useLive();
+  whenever(
+    () => connection.connected,
+    (is, was) => is && was === false && town.value && !madeUp && void load(),
   );
 
   async function control(action: 'pause' | 'resume' | 'step' | 'speed', pace?: number): Promise<void> {
