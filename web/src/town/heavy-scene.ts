@@ -11,7 +11,7 @@ import type { TownModel } from './model';
 import { LOOKS, type MapLook } from './palette';
 import { roads } from './roads';
 import { isNight, lightAt } from './sky';
-import { ICONS, iconOf } from './types';
+import { ICONS, iconOf, type Place } from './types';
 
 const FONT = 'system-ui, "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif';
 const NAMES_MOST = 150;
@@ -54,8 +54,6 @@ interface Labels {
 export class Scene {
   selected = -1;
   followed = -1;
-  hoveredPlace = -1;
-  chosenPlace = -1;
   showGrid = false;
   showNames = true;
   /** No weather, and one picture a second instead of sixty. */
@@ -72,6 +70,7 @@ export class Scene {
   private ground = new Graphics();
   private blocks = new Graphics();
   private lamps = new Graphics();
+  private edges = new Graphics();
   private grid = new Graphics();
   private mark = new Graphics();
   private night!: Sprite;
@@ -83,6 +82,8 @@ export class Scene {
   private iconTextures: Texture[] = [];
   private names!: Labels;
   private placeNames!: Labels;
+  private hoveredPlace = -1;
+  private chosenPlace = -1;
   private nameOf = new Int32Array(0);
   private placeNameOf = new Int32Array(0);
   private iconsShown = new Int8Array(0);
@@ -130,7 +131,7 @@ export class Scene {
     this.drops.visible = false;
     this.names = labels();
     this.placeNames = labels();
-    this.world.addChild(this.ground, this.blocks, this.grid);
+    this.world.addChild(this.ground, this.blocks, this.grid, this.edges);
     this.lamps.blendMode = 'add';
     this.stage.addChild(this.world, this.night, this.lamps, this.mark, this.dots, this.icons, this.veil, this.drops, this.placeNames.root, this.names.root);
     document.addEventListener('visibilitychange', this.seen);
@@ -162,7 +163,8 @@ export class Scene {
     this.placeNameOf.fill(-1);
     this.tintShown = -1;
     this.drawGround();
-    this.drawPlaces(null);
+    this.drawPlaces();
+    this.wake();
   }
 
   /** Other people, or other places: all particles anew. */
@@ -179,6 +181,7 @@ export class Scene {
     this.icons.particleChildren = people.map(() => new Particle({ texture: this.iconTextures[0]!, anchorX: 0, anchorY: 1, alpha: 0 }));
     this.zoomShown = 0;
     this.drawGround();
+    this.drawPlaces();
     for (let i = 0; i < count; i++) this.changed(i);
     this.wake();
   }
@@ -208,25 +211,46 @@ export class Scene {
     if (model.places.length > 1) ground.stroke({ color: look.road, width: 9, cap: 'round', join: 'round' });
   }
 
-  /** `crowd`: how many are in each place, where lamps are lit at night. */
-  drawPlaces(crowd: ReadonlyMap<number, number> | null): void {
-    const { blocks, lamps, look } = this;
+  private drawPlaces(): void {
+    const { blocks, look } = this;
     blocks.clear();
-    lamps.clear();
-    this.o.model.places.forEach((place, i) => {
+    for (const place of this.o.model.places) {
       const { x, y, width, height } = place;
-      const round = Math.min(place.is_indoor ? 7 : 14, width / 3, height / 3);
-      const marked = i === this.hoveredPlace || i === this.chosenPlace;
-      blocks.roundRect(x, y, width, height, round)
-        .fill({ color: place.is_indoor ? (look.kinds[place.location_type] ?? look.other) : place.location_type === 'recreation' ? look.park : look.green, alpha: place.is_open ? 1 : 0.55 })
-        .stroke({ color: marked ? look.mark : look.edge, width: marked ? 2.5 : 1, alignment: 0.5 });
-      if (!place.is_indoor) {
-        for (let tree = 0; tree < 5; tree++) {
-          blocks.circle(x + width * (0.12 + 0.19 * tree), y + height * (tree % 2 ? 0.14 : 0.88), Math.min(width, height) / 14).fill(look.tree);
-        }
+      const kind = place.is_indoor ? look.kinds[place.location_type] : place.location_type === 'recreation' ? look.park : look.green;
+      blocks.roundRect(x, y, width, height, roundOf(place))
+        .fill({ color: kind ?? look.other, alpha: place.is_open ? 1 : 0.55 })
+        .stroke({ color: look.edge, width: 1, alignment: 0.5 });
+      for (let tree = 0; tree < (place.is_indoor ? 0 : 5); tree++) {
+        blocks.circle(x + width * (0.12 + 0.19 * tree), y + height * (tree % 2 ? 0.14 : 0.88), Math.min(width, height) / 14).fill(look.tree);
       }
-      if (place.is_indoor && (crowd?.get(place.id) ?? 0) > 0) lamps.roundRect(x + 2, y + 2, width - 4, height - 4, round).fill({ color: look.lamp, alpha: 0.3 });
-    });
+    }
+  }
+
+  /** At night lamps are lit where somebody is: `crowd` says how many are in each place. */
+  drawLamps(crowd: ReadonlyMap<number, number>): void {
+    const { lamps, look } = this;
+    lamps.clear();
+    for (const place of this.o.model.places) {
+      if (!place.is_indoor || !crowd.get(place.id)) continue;
+      lamps.roundRect(place.x + 2, place.y + 2, place.width - 4, place.height - 4, roundOf(place)).fill({ color: look.lamp, alpha: 0.3 });
+    }
+    this.wake();
+  }
+
+  get isNight(): boolean {
+    return this.lamps.visible;
+  }
+
+  /** Around the places that are chosen or pointed at. */
+  markPlaces(chosen: number, hovered: number): void {
+    if (chosen === this.chosenPlace && hovered === this.hoveredPlace) return;
+    this.chosenPlace = chosen;
+    this.hoveredPlace = hovered;
+    this.edges.clear();
+    for (const at of [chosen, hovered]) {
+      const place = this.o.model.places[at];
+      if (place) this.edges.roundRect(place.x, place.y, place.width, place.height, roundOf(place)).stroke({ color: this.look.mark, width: 2.5 });
+    }
     this.wake();
   }
 
@@ -498,6 +522,10 @@ export class Scene {
     }
     return true;
   }
+}
+
+function roundOf({ is_indoor, width, height }: Place): number {
+  return Math.min(is_indoor ? 7 : 14, width / 3, height / 3);
 }
 
 /** Steps of the golden angle, as avatars have them. */
