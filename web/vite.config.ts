@@ -46,7 +46,13 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rollupOptions: {
       input: { main: 'index.html', sw: 'src/sw.ts' },
-      output: { entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'), experimentalMinChunkSize: 16_000 },
+      output: {
+        experimentalMinChunkSize: 16_000,
+        entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+        // PixiJS splits itself; whatever is of it is heavy, and not kept before somebody looks at the map.
+        chunkFileNames: ({ name, moduleIds }) =>
+          moduleIds.some((id) => id.includes('/node_modules/pixi.js/')) && !name.startsWith('heavy') ? 'assets/heavy-[name]-[hash].js' : 'assets/[name]-[hash].js',
+      },
     },
   },
   worker: { format: 'es' },

@@ -30,8 +30,10 @@ function findProgram() {
   throw new Error('no chromium here: ./dev test installs it');
 }
 
-export function openBrowser() {
-  return chromium.launch({ executablePath: findProgram(), chromiumSandbox: false, args: FLAGS });
+// `instead`: flags that take the place of --disable-gpu.
+export function openBrowser(instead) {
+  const args = instead ? [...FLAGS.filter((flag) => flag !== '--disable-gpu'), ...instead] : FLAGS;
+  return chromium.launch({ executablePath: findProgram(), chromiumSandbox: false, args });
 }
 
 // Runs in the page: hear(path) opens a WebSocket there and keeps all that comes of it.
