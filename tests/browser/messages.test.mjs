@@ -250,7 +250,7 @@ test('a group is made, spoken in by several, renamed, and left', WAIT, async () 
   await about.getByRole('button', { name: 'Remove Tom' }).click();
   await about.getByText('3 members').waitFor();
   await atTom.waitForURL(`${server.url}/m`);
-  assert.equal(await atTom.getByRole('link', { name: /Tea/ }).count(), 0);
+  await atTom.getByRole('link', { name: /Tea/ }).waitFor({ state: 'detached' });
   await about.getByRole('button', { name: 'Leave the group' }).click();
   await atLan.waitForURL(`${server.url}/m`);
   const groups = assertOk(await server.api('GET', '/groups', { token: members.ned.token })).items;

@@ -86,12 +86,17 @@ export const useUnread = defineStore('unread', () => {
     if (all.length > GROUPS_HEARD) beyond = window.setTimeout(soon, BEYOND_MS);
   }
 
+  /** We are out of it: it is not ours to see any more, whatever the next look takes. */
+  function forget(id: number): void {
+    // The server has ended the topic: should we come back, it must be asked for anew.
+    heard.get(id)?.();
+    heard.delete(id);
+    count.value -= groups.value.find((group) => group.id === id)?.unread_count ?? 0;
+    groups.value = groups.value.filter((group) => group.id !== id);
+  }
+
   function hear({ event, data }: LiveEvent): void {
-    if (event === 'group.left' && data.user_id === session.me?.id) {
-      // The server has ended the topic: should we come back, it must be asked for anew.
-      heard.get(Number(data.group_id))?.();
-      heard.delete(Number(data.group_id));
-    }
+    if (event === 'group.left' && data.user_id === session.me?.id) forget(Number(data.group_id));
     switch (event) {
       case 'message.read':
         if (data.reader_id === session.me?.id) soon();
