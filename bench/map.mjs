@@ -9,9 +9,9 @@
 // Starts a server of its own, opens /t?demo=N in Chromium, lets the map run, and prints a table.
 // `ours` is the time of our own code in a frame, `pixi` that of PixiJS up to the last call of
 // WebGL; both are JavaScript on the page's thread, by the wall clock: a machine that is busy with
-// something else shows in them. Without a graphics card the processor paints, in another process:
-// that is in `frames/s`, and in the 95 % of `pixi` where it waits for the painter, so frames/s tells
-// of the machine and the means of the map.
+// something else shows in them. Without a graphics card the processor paints, in Chromium's GPU
+// process: that is in `frames/s`, and in the 95 % of `pixi` where it waits for the painter. Such
+// frames/s say nothing of a machine with a card, neither good nor bad: measure there.
 import { resolve } from 'node:path'
 import { openBrowser } from '../tests/support/browser.mjs'
 import { logIn, visit } from '../tests/support/app.mjs'
