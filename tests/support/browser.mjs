@@ -30,10 +30,8 @@ function findProgram() {
   throw new Error('no chromium here: ./dev test installs it');
 }
 
-// `instead`: flags that take the place of --disable-gpu.
-export function openBrowser(instead) {
-  const args = instead ? [...FLAGS.filter((flag) => flag !== '--disable-gpu'), ...instead] : FLAGS;
-  return chromium.launch({ executablePath: findProgram(), chromiumSandbox: false, args });
+export function openBrowser() {
+  return chromium.launch({ executablePath: findProgram(), chromiumSandbox: false, args: FLAGS });
 }
 
 // Runs in the page: hear(path) opens a WebSocket there and keeps all that comes of it.

@@ -326,7 +326,7 @@ export class Scene {
     const high = (of: Float32Array): number => sorted(of)[Math.floor(count * 0.95)] ?? 0;
     return {
       frames: this.frames, fps: 1000 / (sorted(this.gaps)[count >> 1] || 1), update: mean(this.updates.subarray(0, count)), update95: high(this.updates),
-      draw: mean(this.draws.subarray(0, count)), draw95: high(this.draws), particles: this.sx.length, names: NAMES_MOST - this.names.free.length,
+      draw: mean(this.draws.subarray(0, count)), draw95: high(this.draws), particles: this.sx.length, names: this.names.all.length - this.names.free.length,
     };
   }
 
