@@ -142,6 +142,20 @@ describe('two neighbours', WAIT, () => {
     await page.context().close();
   });
 
+  test('somebody is followed, and no longer', async () => {
+    const page = await visit(browser, server, { locale: 'zh-CN', phone: true });
+    await logIn(page, server, 'tom', 'correct horse');
+    await page.goto(`${server.url}/u/${members.lan.id}`);
+    await page.getByRole('button', { name: '关注' }).click();
+    await page.getByText('1 人关注').waitFor();
+    await page.reload();
+    await page.getByText('1 人关注').waitFor();
+    await page.getByRole('button', { name: '已关注', pressed: true }).click();
+    await page.getByText('0 人关注').waitFor();
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  });
+
   test('a log-in lasts over a reload, and its end in one tab is its end in all', async () => {
     const page = await visit(browser, server);
     await logIn(page, server, 'lan', 'correct horse');

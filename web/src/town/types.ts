@@ -11,7 +11,7 @@ export type Log = Schemas['ActionLog'];
 
 /** One thing of `town.happened`. */
 export interface Happening {
-  what: 'began' | 'talk' | 'met' | 'woke' | 'sky';
+  what: 'began' | 'talk' | 'met' | 'woke' | 'sky' | 'came' | 'left';
   minute: number;
   id?: number;
   with_id?: number;

@@ -137,10 +137,12 @@ export function useTown(words: () => DemoWords, demoPeople: number) {
     sky.value = what;
     clock.sync(what.minute, now());
     const added: Entry[] = [];
+    // Somebody moved in or out: the snapshot has them, and where they live.
+    if (what.happened.some(({ what: kind }) => kind === 'came' || kind === 'left')) void load();
     for (const one of what.happened) {
       const i = model.hear(one);
       if (i >= 0) for (const watcher of watchers) watcher.changed(i);
-      if (one.id !== undefined && one.what !== 'sky') added.push(entryOf(one));
+      if (one.id !== undefined && !['sky', 'came', 'left'].includes(one.what)) added.push(entryOf(one));
     }
     if (added.length) live.value = [...added.reverse(), ...live.value].slice(0, LIVE_MOST);
   }
