@@ -29,7 +29,7 @@ sound_tree() {
         "$top/.clang-tidy" .
     cp "$top/.ci/run" .ci/
     cp "$top/src/base/base.h" "$top/src/base/banned.h" src/base/
-    cp "$top/src/base/embedded.h" src/base/
+    cp "$top/src/base/embedded.h" "$top/src/base/str.h" src/base/
     cp "$top/tests/fuzz/replay.c" tests/fuzz/
     printf '%s\n#pragma once\n\nint fine(int a);\n' "$spdx" >src/base/fine.h
     printf '%s\n#include "base/fine.h"\n\nint fine(int a)\n{\n    return a + 1;\n}\n' "$spdx" \

@@ -28,6 +28,9 @@ struct exception {
 static const struct exception exceptions[] = {
     {SQL_POSTS_PAGE, "SCAN p", "by its key from the newest; LIMIT ends it"},
     {SQL_USERS_LIST, "SCAN users", "by its key from the oldest; LIMIT ends it"},
+    {SQL_USERS_SEARCH, "SCAN users",
+     "parts of nicknames have no index; on a worker, and 0.1 us a member"},
+    {SQL_USERS_SEARCH, "USE TEMP B-TREE FOR ORDER BY", "of what was found"},
     {SQL_POSTS_SEARCH, "SCAN s VIRTUAL TABLE INDEX ",
      "SQLite calls every use of a word index a scan; this is MATCH, in the order of rowids"},
 };
