@@ -110,7 +110,7 @@ function look(page, path) {
   }, path);
 }
 
-test('a picture is cut with keys, finger and slider, shows everywhere, and goes again', WAIT, async (t) => {
+test('a picture is cut with keys, pointer and slider, shows everywhere, and goes again', WAIT, async (t) => {
   const bob = await server.register('bob', { password: PASSWORD });
   const page = await open(t, 'bob');
   const picture = page.getByRole('group', { name: 'Picture' });
