@@ -163,7 +163,7 @@ describe('two neighbours', WAIT, () => {
     await page.getByLabel('Write a post').waitFor();
     const other = await page.context().newPage();
     await other.goto(`${server.url}/settings`);
-    await other.getByRole('button', { name: 'Log out' }).click();
+    await other.getByRole('button', { name: 'Log out', exact: true }).click();
     await page.getByRole('link', { name: 'Join', exact: true }).waitFor();
     assert.deepEqual(page.complaints, []);
     await page.context().close();

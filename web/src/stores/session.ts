@@ -145,6 +145,24 @@ export const useSession = defineStore('session', () => {
     await fetch('/auth/logout', { method: 'POST', headers }).catch(() => undefined);
   }
 
+  /** Ends all log-ins, this one too. When the server cannot be told, all stay, and it throws. */
+  async function logOutEverywhere(): Promise<void> {
+    const access = await token();
+    const before = stored.value;
+    if (!access || !before) return;
+    // First here, as above: what hangs up on the tabs comes before the answer.
+    keep(null);
+    try {
+      const answer = await fetch('/auth/logout-all', { method: 'POST', headers: { Authorization: `Bearer ${access}` } });
+      // 401: this log-in was over already, and nothing can be told with it.
+      if (!answer.ok) throw errorOf(answer, await answer.json().catch(() => ({})));
+    } catch (error) {
+      const failure = error instanceof ApiError ? error : new ApiError(0, '');
+      if (failure.status !== 401) keep(before);
+      throw failure;
+    }
+  }
+
   /** Once a visit: the name or role may have changed elsewhere. */
   async function look(): Promise<void> {
     if (!stored.value) return;
@@ -153,5 +171,5 @@ export const useSession = defineStore('session', () => {
   }
 
   setAccess({ token, renew });
-  return { me, ended, token, logIn, register, logOut, look };
+  return { me, ended, token, logIn, register, logOut, logOutEverywhere, look };
 });
