@@ -68,6 +68,20 @@ test('assets are kept for a year and come in the coding the browser takes', WAIT
   assert.equal((await fetch(`${server.url}/assets/nothing-here.js`)).status, 404);
 });
 
+test('no page loads more than 180 kB of JavaScript before it is there, the map apart', WAIT, async () => {
+  for (const path of ['/', '/m', '/c', '/settings', '/search']) {
+    const page = await visit(browser, server, { worker: false });
+    await logIn(page, server, 'lan', 'correct horse');
+    await page.goto(server.url + path);
+    await page.waitForFunction(() => document.querySelector('main h1') && !document.querySelector('.animate-spin'));
+    const bytes = await page.evaluate(() => performance.getEntriesByType('resource')
+      .filter(({ name }) => name.endsWith('.js')).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0));
+    assert.ok(bytes > 50_000 && bytes <= 180_000, `${path}: ${bytes} bytes`);
+    console.log(`# ${path}: ${bytes} bytes of JavaScript`);
+    await page.context().close();
+  }
+});
+
 describe('two neighbours', WAIT, () => {
   test('register, post, like and comment, each seen live by the other', async () => {
     const tom = await visit(browser, server, { phone: true });

@@ -6,12 +6,13 @@
 //     await logIn(page, server, 'lan', 'correct horse');
 //     page.complaints; page.strangers;   // errors of the console; addresses elsewhere that were asked
 
-export async function visit(browser, server, { locale = 'en', phone = false, dark = false, calm = true } = {}) {
+export async function visit(browser, server, { locale = 'en', phone = false, dark = false, calm = true, worker = true } = {}) {
   const context = await browser.newContext({
     locale,
     colorScheme: dark ? 'dark' : 'light',
     viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
     hasTouch: phone,
+    serviceWorkers: worker ? 'allow' : 'block', // which keeps files unpacked
     reducedMotion: calm ? 'reduce' : 'no-preference',
   });
   const page = await context.newPage();
