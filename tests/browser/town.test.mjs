@@ -110,10 +110,13 @@ test('an administrator holds the clock; others are not offered it', WAIT, async 
   await page.getByText('paused', { exact: true }).waitFor();
   assert.equal((await server.town()).running, false);
   const { minute } = await server.town();
+  const controlled = () => page.waitForResponse((answer) => answer.url().endsWith('/town/control'));
+  const step = controlled();
   await page.getByRole('button', { name: 'One step' }).click();
-  const later = page.waitForResponse((answer) => answer.url().endsWith('/town/control'));
+  await step;
+  const slower = controlled();
   await page.getByLabel('Speed').selectOption('60');
-  assert.equal((await (await later).json()).speed, 60);
+  assert.equal((await (await slower).json()).speed, 60);
   const stepped = await server.town();
   assert.ok(stepped.minute > minute && !stepped.running && stepped.speed === 60, JSON.stringify(stepped.minute));
   await page.getByLabel('Speed').selectOption('6000');
