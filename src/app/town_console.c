@@ -383,11 +383,14 @@ static void print_card(struct console *console, const struct json *resident)
     json_free(card);
 }
 
+/* Nothing where no model was asked today, and none is bounded: the original's lines stay together.
+ */
 static void print_budget(const struct hall_stats *stats)
 {
     uint64_t tokens = atomic_load(&stats->tokens), tokens_most = atomic_load(&stats->tokens_most);
     uint64_t micro = atomic_load(&stats->micro), micro_most = atomic_load(&stats->micro_most);
     const char *spent = budget_state_text((enum budget_state)atomic_load(&stats->budget));
+    if (!tokens && !micro && !micro_most && !spent[0]) return;
     printf("models today: %llu", (unsigned long long)tokens);
     if (tokens_most) printf(" of %llu", (unsigned long long)tokens_most);
     printf(" tokens, money %.4f", (double)micro / 1e6);
