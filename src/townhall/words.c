@@ -100,10 +100,7 @@ void words_leave(struct hall *hall)
 {
     for (struct list *link = hall->todos.next; link != &hall->todos; link = link->next) {
         struct todo *todo = CONTAINER_OF(link, struct todo, link);
-        if (!todo->call || !is_for_nobody(todo)) continue;
-        llm_cancel(todo->call);
-        todo->call = NULL;
-        hall->asking--;
+        if (is_for_nobody(todo)) cancel_call(todo);
     }
 }
 

@@ -131,3 +131,21 @@ test('a_model_that_turns_up_without_a_price_ends_the_asking', async () => {
   await server.stop();
   await provider.stop();
 });
+
+// Decisions and conversations are not asked for here, so that nothing else is ever counted.
+test('words_that_were_cut_short_because_who_would_say_them_moved_out_are_counted', async () => {
+  const provider = kept(await startProvider());
+  provider.always(() => ({ deltas: ['Well'], stallAfter: 'request' }));
+  const server = await startTown({ env: withModel(provider, {
+    HUTONG_TOWN_MODEL_SHARE: '0', HUTONG_TOWN_MODEL_CALLS: '0', HUTONG_TOWN_SPEED: '600',
+    HUTONG_LLM_PRICES: 'openai/test-*=1000/2000', HUTONG_TOWN_MODEL_MONEY: '1000000',
+  }) });
+  const [{ id }] = (await server.town()).residents;
+  await server.api('POST', `/messages/send/${id}`, { token: server.token, json: { content: 'are you there?' } });
+  await provider.until(() => provider.requests.some(({ text }) => text.includes('are you there?')));
+  assert.equal(await metric(server, 'hutong_town_money_today'), 0);
+  await server.sql(`UPDATE users SET banned_us = 1 WHERE id = ${id}`);
+  await until(() => metric(server, 'hutong_town_money_today'), (money) => money > 0, { what: 'it is counted' });
+  await server.stop();
+  await provider.stop();
+});
