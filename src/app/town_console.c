@@ -383,8 +383,7 @@ static void print_card(struct console *console, const struct json *resident)
     json_free(card);
 }
 
-/* Nothing where no model was asked today, and none is bounded: the original's lines stay together.
- */
+/* Nothing while no model was asked today: then the lines are those of the original. */
 static void print_budget(const struct hall_stats *stats)
 {
     uint64_t tokens = atomic_load(&stats->tokens), tokens_most = atomic_load(&stats->tokens_most);

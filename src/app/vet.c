@@ -162,11 +162,6 @@ static enum err check_comfyui_workflow(const struct settings *settings, struct w
     return err;
 }
 
-static enum err check_town_money(const struct settings *settings, struct why *why)
-{
-    return budget_vet(settings, why);
-}
-
 const struct vet vets[] = {
     {"listen", check_listen},
     {"data", check_data},
@@ -176,7 +171,7 @@ const struct vet vets[] = {
     {"live-origins", check_live},
     {"redis", check_redis},
     {"jwt-secret", check_secret},
-    {"town-model-money", check_town_money},
+    {"town-model-money", budget_vet},
     {"comfyui-url", check_comfyui_url},
     {"comfyui-workflow", check_comfyui_workflow},
 };

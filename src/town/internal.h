@@ -92,6 +92,9 @@ void quarter_add(struct quarter *quarter, const struct resident_draft *draft);
 
 /* --- shared by the files of this room --- */
 
+/* town.c. Whose row stands where: the quarter, and the number in it. */
+struct quarter *home_of(const struct town *town, uint32_t who, uint32_t *local_out);
+
 /* One more word in a hash, as splitmix64 mixes (Steele et al. 2014): cheap, and order counts. */
 static inline uint64_t hash_mix(uint64_t hash, uint64_t word)
 {
@@ -135,7 +138,7 @@ void mind_plan_day(struct quarter *quarter, uint32_t local);
 int mind_notice_minutes(struct quarter *quarter, uint32_t local, uint32_t from);
 
 /* move.c */
-MUST_USE enum err move_out(struct town *town, uint32_t who, struct why *why);
+void move_out(struct town *town, uint32_t who);
 MUST_USE enum err move_back(struct town *town, uint32_t who, struct why *why);
 MUST_USE enum err move_in(struct town *town, const struct input *input, struct why *why);
 /* Whether `who`, of whatever quarter, has moved out. False for members and NOBODY. */

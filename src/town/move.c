@@ -15,17 +15,13 @@
 
 enum { LEFT_ALONE_MINUTES = 2 };
 
-static struct quarter *quarter_of(const struct town *town, uint32_t who)
-{
-    return &town->quarter[town_quarter_of(town, who)];
-}
-
 bool town_is_gone(const struct town *town, uint32_t who)
 {
     ASSERT(who < town->residents);
     if (town->gone == 0) return false;
-    const struct quarter *quarter = quarter_of(town, who);
-    return resident_at(quarter, who - quarter->first)->gone;
+    uint32_t local;
+    const struct quarter *quarter = home_of(town, who, &local);
+    return resident_at(quarter, local)->gone;
 }
 
 uint32_t town_living_count(const struct town *town)
@@ -59,11 +55,10 @@ static void take_back_mail(struct quarter *quarter, uint32_t who)
     quarter->mails = kept;
 }
 
-enum err move_out(struct town *town, uint32_t who, struct why *why)
+void move_out(struct town *town, uint32_t who)
 {
-    (void)why;
-    struct quarter *quarter = quarter_of(town, who);
-    uint32_t local = who - quarter->first;
+    uint32_t local;
+    struct quarter *quarter = home_of(town, who, &local);
     struct resident *me = resident_at(quarter, local);
     leave_company(quarter, local);
     question_drop(quarter, who);
@@ -82,7 +77,6 @@ enum err move_out(struct town *town, uint32_t who, struct why *why)
     town->gone++;
     struct effect effect = effect_of(quarter, local, EFFECT_LEFT);
     effect_emit(quarter, &effect);
-    return OK;
 }
 
 /* --- in --- */
@@ -117,8 +111,8 @@ enum err move_back(struct town *town, uint32_t who, struct why *why)
     if (who >= town->residents)
         return why_set(why, ERR_INVALID, "the town has residents 0 to %u, not %u",
                        town->residents - 1, who);
-    struct quarter *quarter = quarter_of(town, who);
-    uint32_t local = who - quarter->first;
+    uint32_t local;
+    struct quarter *quarter = home_of(town, who, &local);
     const struct resident *me = resident_at(quarter, local);
     if (!me->gone) return why_set(why, ERR_CONFLICT, "resident %u has not moved out", who);
     if (!place_make_room(&quarter->places, me->home)) return full(why);

@@ -250,24 +250,28 @@ static void begin_give(struct quarter *quarter, uint32_t local, const struct opt
     deed_start(quarter, local, option);
 }
 
+/* The phone reaches whoever lives in the town; who has moved out meanwhile does not. */
+static bool reaches_nobody(const struct quarter *quarter, enum deed deed, uint32_t who)
+{
+    bool by_phone =
+        deed == DEED_SEND_MESSAGE || deed == DEED_VIEW_USER_PROFILE || deed == DEED_FOLLOW;
+    return by_phone && is_gone(quarter, who);
+}
+
 void deed_begin(struct quarter *quarter, uint32_t local, const struct option *option)
 {
     struct resident *me = resident_at(quarter, local);
     me->deed_ref = 0;
+    if (reaches_nobody(quarter, (enum deed)option->deed, option->who)) {
+        fail(quarter, local, option);
+        return;
+    }
     switch ((enum deed)option->deed) {
     case DEED_MOVE_TO: begin_move(quarter, local, option); return;
     case DEED_TALK_TO:
     case DEED_GREET: begin_talk(quarter, local, option); return;
     case DEED_SLEEP: begin_sleep(quarter, local, option); return;
     case DEED_GIVE: begin_give(quarter, local, option); return;
-    case DEED_SEND_MESSAGE:
-    case DEED_VIEW_USER_PROFILE:
-    case DEED_FOLLOW:
-        if (is_gone(quarter, option->who)) {
-            fail(quarter, local, option);
-            return;
-        }
-        break;
     case DEED_IDLE:
     case DEED_WAIT:
     case DEED_LOOK_AROUND:
@@ -279,9 +283,11 @@ void deed_begin(struct quarter *quarter, uint32_t local, const struct option *op
     case DEED_BROWSE_POSTS:
     case DEED_CREATE_POST:
     case DEED_CHECK_MESSAGES:
-    case DEED_COUNT: break;
+    case DEED_SEND_MESSAGE:
+    case DEED_VIEW_USER_PROFILE:
+    case DEED_FOLLOW:
+    case DEED_COUNT: deed_start(quarter, local, option); return;
     }
-    deed_start(quarter, local, option);
 }
 
 /* --- ending: places and people --- */
@@ -671,18 +677,10 @@ static void end_profile(struct quarter *quarter, uint32_t local)
 
 /* --- the end of any deed --- */
 
-/* Whom it is about may have moved out meanwhile. */
-static bool is_for_nobody(const struct quarter *quarter, const struct resident *me)
-{
-    bool reaches = me->deed == DEED_SEND_MESSAGE || me->deed == DEED_VIEW_USER_PROFILE ||
-                   me->deed == DEED_FOLLOW;
-    return reaches && is_gone(quarter, me->deed_who);
-}
-
 static bool end_whole(struct quarter *quarter, uint32_t local)
 {
     struct resident *me = resident_at(quarter, local);
-    if (is_for_nobody(quarter, me)) return false;
+    if (reaches_nobody(quarter, (enum deed)me->deed, me->deed_who)) return false;
     switch ((enum deed)me->deed) {
     case DEED_MOVE_TO: return end_move(quarter, local);
     case DEED_TALK_TO:

@@ -116,7 +116,7 @@ uint32_t town_quarter_of(const struct town *town, uint32_t who)
     return low;
 }
 
-static struct quarter *home_of(const struct town *town, uint32_t who, uint32_t *local_out)
+struct quarter *home_of(const struct town *town, uint32_t who, uint32_t *local_out)
 {
     struct quarter *quarter = &town->quarter[town_quarter_of(town, who)];
     *local_out = who - quarter->first;
@@ -444,7 +444,7 @@ enum err town_input(struct town *town, const struct input *input, struct why *wh
     case INPUT_ANSWER: return input_answer(town, input, why);
     case INPUT_TEXT: return input_text(town, input, why);
     case INPUT_SET: return input_set(town, input, why);
-    case INPUT_MOVE_OUT: return move_out(town, input->to, why);
+    case INPUT_MOVE_OUT: move_out(town, input->to); return OK;
     case INPUT_MOVE_BACK: return move_back(town, input->to, why);
     case INPUT_MOVE_IN: return move_in(town, input, why);
     case INPUT_POST: {
