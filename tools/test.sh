@@ -13,7 +13,7 @@
 # *.test.mjs files is a part for Node's test runner; web is the logic of the browser app, in web/tests,
 # under Vitest. Part mariadb is api and live once more, on a
 # MariaDB: all of their files that start a server without saying which store. Parts "tsan" and
-# "cov" are what makes sense under ThreadSanitizer and with counters: all but fuzz and checks.
+# "cov" are what makes sense under ThreadSanitizer and with counters: all but fuzz, checks and web.
 set -eu
 
 variant=${VARIANT:-test}
@@ -41,7 +41,7 @@ node_parts=$(find tests -name '*.test.mjs' -not -path '*/node_modules/*' | cut -
 wants() { # PART: was it asked for?
     case $part in
     all) return 0 ;;
-    tsan | cov) [ "$1" != fuzz ] && [ "$1" != checks ] ;;
+    tsan | cov) [ "$1" != fuzz ] && [ "$1" != checks ] && [ "$1" != web ] ;;
     *) [ "$part" = "$1" ] ;;
     esac
 }

@@ -20,14 +20,8 @@ static const char policy[] = "default-src 'none'; script-src 'self'; worker-src 
 static const struct {
     const char *ending, *type;
 } types[] = {
-    {".html", "text/html; charset=utf-8"},
-    {".js", "text/javascript; charset=utf-8"},
-    {".css", "text/css; charset=utf-8"},
-    {".json", "application/json"},
-    {".svg", "image/svg+xml"},
-    {".png", "image/png"},
-    {".webp", "image/webp"},
-    {".woff2", "font/woff2"},
+    {".html", "text/html; charset=utf-8"},         {".js", "text/javascript; charset=utf-8"},
+    {".css", "text/css; charset=utf-8"},           {".svg", "image/svg+xml"},
     {".webmanifest", "application/manifest+json"},
 };
 
@@ -48,8 +42,7 @@ static struct str choose(struct call *call, struct str path, const char **coding
     struct str accept = http_find_header(call->x, STR("accept-encoding"));
     for (size_t i = 0; i < COUNT_OF(codings); i++) {
         if (!header_accepts_coding(accept, codings[i].coding)) continue;
-        struct str packed =
-            arena_printf(call->arena, "%.*s%s", (int)path.len, path.at, codings[i].ending);
+        struct str packed = arena_printf(call->arena, "%.*s%s", STR_ARGS(path), codings[i].ending);
         struct str bytes = embedded_find(packed);
         *coding_out = codings[i].coding;
         if (bytes.at) return bytes;
@@ -58,11 +51,19 @@ static struct str choose(struct call *call, struct str path, const char **coding
     return embedded_find(path);
 }
 
+/* An asset's name says what is in it already; the other files are small. */
+static struct str etag_of(struct call *call, struct str name, const char *coding, struct str bytes)
+{
+    if (str_starts(name, STR("assets/")))
+        return arena_printf(call->arena, "\"%.*s-%s\"", STR_ARGS(name), coding);
+    return arena_printf(call->arena, "\"a%016llx\"", (unsigned long long)map_hash(bytes));
+}
+
 static enum err give(struct call *call, struct str name, const char *keep, struct why *why)
 {
     struct http_exchange *x = call->x;
     const char *coding;
-    struct str path = arena_printf(call->arena, "web/%.*s", (int)name.len, name.at);
+    struct str path = arena_printf(call->arena, "web/%.*s", STR_ARGS(name));
     struct str bytes = choose(call, path, &coding);
     if (bytes.at == NULL) {
         return why_set(why, ERR_NOT_FOUND, "the app has no file of that name; load its page anew");
@@ -70,7 +71,7 @@ static enum err give(struct call *call, struct str name, const char *keep, struc
     x->status = 200;
     x->content_type = type_of(name);
     x->no_compress = true;
-    x->etag = arena_printf(call->arena, "\"a%016llx\"", (unsigned long long)map_hash(bytes));
+    x->etag = etag_of(call, name, coding, bytes);
     http_add_header(x, "Vary", STR("Accept-Encoding"));
     if (coding[0]) http_add_header(x, "Content-Encoding", str_of(coding));
     http_add_header(x, "Cache-Control", str_of(keep));
@@ -91,13 +92,12 @@ enum err app_page(struct call *call, struct why *why)
 enum err app_file(struct call *call, struct why *why)
 {
     struct str name = str_from(str_of(call->route->path), 1);
-    bool picture = str_ends(name, STR(".svg")) || str_ends(name, STR(".png"));
+    bool picture = str_ends(name, STR(".svg"));
     return give(call, name, picture ? "public, max-age=86400" : "no-cache", why);
 }
 
 enum err app_asset(struct call *call, struct why *why)
 {
-    struct str name =
-        arena_printf(call->arena, "assets/%.*s", (int)call->params[0].len, call->params[0].at);
+    struct str name = arena_printf(call->arena, "assets/%.*s", STR_ARGS(call->params[0]));
     return give(call, name, "public, max-age=31536000, immutable", why);
 }

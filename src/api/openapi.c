@@ -94,7 +94,8 @@ static const struct schema schemas[] = {
     {"Town",
      "id:id, topic:text, running:bool, speed:int, minute:int, day:int, hour:int, season:text, "
      "time_of_day:text, weather:text, temperature:object, locations:[TownPlace], "
-     "residents:[TownState]"},
+     "residents:[TownState], models:TownModels"},
+    {"TownModels", "asked:bool, spent:text?"},
     {"TownStep", "time:text, activity:text, duration:int"},
     {"TownMemory", "minute:int, type:text, importance:int, content:text"},
     {"TownRelation", "id:id, name:text, liking:int, familiarity:int, met:int, last_day:int, "
@@ -578,9 +579,9 @@ static enum err put_paths(struct json_out *out, const struct route *routes, size
     enum err err = OK;
     json_open(out, "paths", '{');
     for (size_t i = 0; i < count && !err; i++) {
-        bool seen = routes[i].help == NULL; /* a page of the app */
-        for (size_t j = 0; j < i; j++) seen = seen || !strcmp(routes[j].path, routes[i].path);
-        if (seen) continue;
+        bool done = routes[i].help == NULL; /* a page of the app: never */
+        for (size_t j = 0; j < i; j++) done = done || !strcmp(routes[j].path, routes[i].path);
+        if (done) continue;
         json_open(out, routes[i].path, '{');
         for (size_t j = i; j < count && !err; j++) {
             if (strcmp(routes[j].path, routes[i].path) != 0) continue;
