@@ -82,6 +82,22 @@ test('no page loads more than 180 kB of JavaScript before it is there, the map a
   }
 });
 
+test('the app opens while the server is away, and may be installed', WAIT, async () => {
+  const other = await startServer();
+  const page = await visit(browser, other);
+  await page.goto(`${other.url}/login`);
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
+  const tools = await page.context().newCDPSession(page);
+  const { installabilityErrors } = await tools.send('Page.getInstallabilityErrors');
+  // Contexts of tests are private windows, from which nothing can be installed.
+  assert.deepEqual(installabilityErrors.map(({ errorId }) => errorId), ['in-incognito']);
+  await other.stop();
+  await page.goto(`${other.url}/p/1`);
+  await page.getByRole('navigation').first().waitFor();
+  await page.getByRole('alert').getByText('The server was not reached.').waitFor();
+  await page.context().close();
+});
+
 describe('two neighbours', WAIT, () => {
   test('register, post, like and comment, each seen live by the other', async () => {
     const tom = await visit(browser, server, { phone: true });

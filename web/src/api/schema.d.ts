@@ -1719,6 +1719,11 @@ export interface components {
             temperature: Record<string, never>;
             locations: components["schemas"]["TownPlace"][];
             residents: components["schemas"]["TownState"][];
+            models: components["schemas"]["TownModels"];
+        };
+        TownModels: {
+            asked: boolean;
+            spent: string | null;
         };
         TownStep: {
             time: string;

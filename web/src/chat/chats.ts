@@ -87,7 +87,3 @@ export async function exportChat(chat: Chat, format: 'markdown' | 'json'): Promi
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
-
-export function newKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}

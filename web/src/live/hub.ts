@@ -199,12 +199,9 @@ export class Hub {
     const last = this.last.get(topic);
     if (after !== undefined && (last === undefined || after < last)) this.last.set(topic, after);
     if (this.kind === 'stream') this.restream();
-    else if (after === undefined && last !== undefined) port.tell({ is: 'subscribed', topic, id: last });
+    // Up to date already. But pieces of an answer begin with a summary, which a fresh subscription brings.
+    else if (after === undefined && last !== undefined && !topic.startsWith('chat:')) port.tell({ is: 'subscribed', topic, id: last });
     else this.say({ type: 'subscribe', topic, ...this.from(topic) });
-    // Its numberless pieces begin with a summary, which only a fresh subscription brings.
-    if (topic.startsWith('chat:') && last !== undefined) {
-      this.say({ type: 'subscribe', topic, ...this.from(topic) });
-    }
   }
 
   private from(topic: string): { after?: number } {

@@ -1,40 +1,38 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// Members to choose from. The server lists them by their number and cannot search, so they are read
-// page by page, while there is a need for more.
-import { ref, shallowRef } from 'vue';
-import { api, ask, type UserBrief } from '@/api/client';
+// Members to choose from: everybody, page by page, or whom the server finds by some words.
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/vue-query';
+import { computed } from 'vue';
+import { api, ask } from '@/api/client';
 
 const PAGE = 100;
 
-export function useMembers() {
-  const members = shallowRef<UserBrief[]>([]);
-  const all = ref(false);
-  const busy = ref(false);
-  const fault = shallowRef<unknown>(null);
+export function useMembers(words: () => string) {
+  const asked = computed(() => words().trim());
+  const everybody = useInfiniteQuery({
+    queryKey: ['members'],
+    queryFn: ({ pageParam, signal }) => ask(api.GET('/users/', { params: { query: { limit: PAGE, after: pageParam } }, signal })),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: (page) => (page.length < PAGE ? undefined : page.at(-1)?.id),
+  });
+  const found = useQuery({
+    queryKey: computed(() => ['search-people', asked.value, PAGE]),
+    queryFn: ({ signal }) => ask(api.GET('/search/users', { params: { query: { q: asked.value, limit: PAGE } }, signal })),
+    enabled: () => asked.value !== '',
+    placeholderData: keepPreviousData,
+  });
+  const query = computed(() => (asked.value ? found : everybody));
+  const members = computed(() => (asked.value ? (found.data.value?.items ?? []) : (everybody.data.value?.pages.flat() ?? [])));
 
-  /** Read on until `enough`, or all are here. */
-  async function read(enough: () => boolean): Promise<void> {
-    if (busy.value) return;
-    busy.value = true;
-    fault.value = null;
-    try {
-      while (!all.value && !enough()) {
-        const page = await ask(api.GET('/users/', { params: { query: { limit: PAGE, after: members.value.at(-1)?.id } } }));
-        members.value = [...members.value, ...page];
-        all.value = page.length < PAGE;
-      }
-    } catch (error) {
-      fault.value = error;
-    } finally {
-      busy.value = false;
-    }
+  /** Read on, if there is more. */
+  function more(): void {
+    if (!asked.value && everybody.hasNextPage.value && !everybody.isFetchingNextPage.value) void everybody.fetchNextPage();
   }
-  return { members, all, busy, fault, read };
-}
-
-/** Does the name, or the user name, have these words? */
-export function isCalled(user: UserBrief, words: string): boolean {
-  const wanted = words.trim().replace(/^@/, '').toLocaleLowerCase();
-  return user.nickname.toLocaleLowerCase().includes(wanted) || user.username.toLocaleLowerCase().includes(wanted);
+  return {
+    members,
+    more,
+    busy: computed(() => query.value.isPending.value),
+    fault: computed(() => query.value.error.value),
+    retry: () => void query.value.refetch(),
+  };
 }

@@ -8,6 +8,8 @@
 //
 // It knows no browser and no server; tests/outbox.test.ts plays them.
 
+import { newId } from '@/text/ids';
+
 export interface Letter {
   /** The name by which the server knows it again. */
   client: string;
@@ -48,10 +50,6 @@ export interface OutboxWorld {
 
 const LONGEST_WAIT_S = 30;
 
-function newClient(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 function parse(text: string | null): Letter | null {
   try {
     const letter = JSON.parse(text ?? 'null') as Letter | null;
@@ -88,7 +86,7 @@ export class Outbox {
   }
 
   add(place: string, content: string): Letter {
-    const letter = { client: newClient(), place, content, at: this.nextAt() };
+    const letter = { client: newId(), place, content, at: this.nextAt() };
     this.keep(letter);
     this.tell();
     this.hurry(); // whoever writes now wants to know now

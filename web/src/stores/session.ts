@@ -48,6 +48,8 @@ async function post(path: string, body: unknown): Promise<Record<string, unknown
 export const useSession = defineStore('session', () => {
   const stored = ref<Stored | null>(read());
   const me = computed(() => stored.value?.user ?? null);
+  /** May take away what others wrote. */
+  const moderates = computed(() => me.value?.role === 'admin' || me.value?.role === 'moderator');
   /** The log-in ended without our doing: say so once. */
   const ended = ref(false);
   let renewing: Promise<string | null> | null = null;
@@ -171,5 +173,5 @@ export const useSession = defineStore('session', () => {
   }
 
   setAccess({ token, renew });
-  return { me, ended, token, logIn, register, logOut, logOutEverywhere, look };
+  return { me, moderates, ended, token, logIn, register, logOut, logOutEverywhere, look };
 });
