@@ -13,7 +13,7 @@
 #include "app/command.h"
 #include "app/open.h"
 #include "app/page.h"
-#include "app/town_study.h"
+#include "app/town.h"
 #include "base/clock.h"
 #include "base/embedded.h"
 #include "base/log.h"
@@ -445,5 +445,10 @@ int run_town(struct args *args)
     if (strcmp(what, "run") == 0) return run_run(args);
     if (strcmp(what, "experiment") == 0) return run_experiment(args);
     if (strcmp(what, "branch") == 0) return run_branch(args);
-    return run_town_console(args); /* with a community behind it */
+    /* With a community behind it. */
+    if (args->word_count == 0) return run_town_console(args);
+    if (args->word_count == 1 && strcmp(what, "replay") == 0) return run_town_replay(args);
+    if (args->word_count == 1 && strcmp(what, "forget") == 0) return run_town_forget(args);
+    return usage_error("town has no \"%s\"; there are replay, forget, branch, run and experiment",
+                       what);
 }

@@ -7,29 +7,24 @@
  * it afterwards. It begins held: nothing moves until somebody says so.
  */
 #include <ctype.h>
-#include <unistd.h>
 
 #include "app/command.h"
 #include "app/open.h"
 #include "app/page.h"
 #include "app/prompt.h"
-#include "app/town_study.h"
+#include "app/town.h"
 #include "auth/username.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "community/letters.h"
 #include "hub/redis.h"
-#include "store/migrate.h"
 #include "store/towns.h"
 #include "townhall/budget.h"
 #include "townhall/hall.h"
-#include "townhall/holder.h"
-#include "townhall/replay.h"
 #include "townhall/town_file.h"
 
 enum {
-    LEASE_LOOK_US = 250 * 1000,
     CARDS_SHOWN = 50, /* residents in `status` */
     LOG_SHOWN = 20,
     LOG_MOST = 1000,
@@ -103,17 +98,6 @@ static bool is_running(const struct json *town)
     bool running = false;
     (void)!json_as_bool(json_get(town, "running"), &running);
     return running;
-}
-
-/* "Day 1, 08:00". */
-static const char *time_text(struct arena *arena, int64_t minute)
-{
-    struct buf buf;
-    buf_init(&buf, 64);
-    game_time_write(&buf, (int32_t)minute);
-    const char *text = arena_copy(arena, buf_str(&buf)).at;
-    buf_release(&buf);
-    return text;
 }
 
 static const struct person *person_of(const struct console *console, struct user_id id)
@@ -254,7 +238,8 @@ static void do_step(struct console *console, struct str rest)
     }
     if (after) {
         int64_t from = number_of(before, "minute"), to = number_of(after, "minute");
-        printf("%s -> %s", time_text(&console->arena, from), time_text(&console->arena, to));
+        printf("%s -> %s", town_time_text(&console->arena, from),
+               town_time_text(&console->arena, to));
         if (to > from)
             printf(", %s skipped", page_count(&console->arena, (uint64_t)(to - from), "minute"));
         puts("");
@@ -295,7 +280,7 @@ static void save_to(struct console *console, const char *path)
         if (err)
             printf("%s\n", why.text);
         else
-            printf("saved: %s, in %s\n", time_text(&console->arena, town_now(town)), path);
+            printf("saved: %s, in %s\n", town_time_text(&console->arena, town_now(town)), path);
     }
     town_free(town);
     buf_release(&state);
@@ -309,7 +294,7 @@ static void do_save(struct console *console, struct str rest)
     }
     if (!control(console, HALL_SAVE, 0)) return;
     struct json *town = look(console, (struct user_id){0});
-    if (town) printf("saved: %s\n", time_text(&console->arena, number_of(town, "minute")));
+    if (town) printf("saved: %s\n", town_time_text(&console->arena, number_of(town, "minute")));
     json_free(town);
 }
 
@@ -406,8 +391,9 @@ static void do_status(struct console *console, struct str rest)
     printf("%s, %lld game minutes in a real one\n", state_of(console, town),
            (long long)number_of(town, "speed"));
     printf("%s, %.*s, %.*s, %.1f °C outdoors\n",
-           time_text(&console->arena, number_of(town, "minute")), STR_ARGS(text_of(town, "season")),
-           STR_ARGS(text_of(town, "weather")), real_of(json_get(town, "temperature"), "outdoor"));
+           town_time_text(&console->arena, number_of(town, "minute")),
+           STR_ARGS(text_of(town, "season")), STR_ARGS(text_of(town, "weather")),
+           real_of(json_get(town, "temperature"), "outdoor"));
     printf("pending: %llu\n",
            (unsigned long long)(atomic_load(&stats->todo) + atomic_load(&stats->questions)));
     print_budget(stats);
@@ -468,7 +454,7 @@ static void do_memory(struct console *console, struct str rest)
     size_t shown = 0;
     for (const struct json *at = json_first(json_get(card, "memories")); at; at = json_after(at)) {
         printf("[%s] %.*s (%.*s, %lld of 10)\n",
-               time_text(&console->arena, number_of(at, "minute")),
+               town_time_text(&console->arena, number_of(at, "minute")),
                STR_ARGS(text_of(at, "content")), STR_ARGS(text_of(at, "type")),
                (long long)number_of(at, "importance"));
         shown++;
@@ -670,20 +656,6 @@ static enum err find_teller(struct console *console, struct why *why)
     return err;
 }
 
-static enum err say_who_runs_it(struct db *db, struct arena *arena, struct why *why)
-{
-    struct town_row row;
-    struct str host = {0}, pid = {0};
-    enum err err = towns_load_first(db, arena, &row, why);
-    if (err) return err;
-    struct str rest = row.holder;
-    (void)(str_split(&rest, ':', &host) && str_split(&rest, ':', &pid));
-    return why_set(why, ERR_BUSY,
-                   "the town is run by process %.*s on %.*s; stop that one (kill %.*s), or steer "
-                   "the town there with POST /town/control",
-                   STR_ARGS(pid), STR_ARGS(host), STR_ARGS(pid));
-}
-
 /* What to do about it. */
 static enum err mend(struct console *console, enum err err, struct why *why)
 {
@@ -691,7 +663,7 @@ static enum err mend(struct console *console, enum err err, struct why *why)
         return why_set(why, err,
                        "there are no residents, or no places for them; `hutong serve --demo` makes "
                        "some in an empty community, `hutong resident add NAME` a resident");
-    return err == ERR_BUSY ? say_who_runs_it(console->db, &console->arena, why) : err;
+    return err == ERR_BUSY ? town_say_who_runs_it(console->db, &console->arena, why) : err;
 }
 
 static enum err open_town(struct console *console, struct why *why)
@@ -753,7 +725,7 @@ static void greet(struct console *console)
     if (!town) return;
     printf("%s, %s. The town stands; `start`, `step`, `help`.\n",
            page_count(&console->arena, console->count, "resident"),
-           time_text(&console->arena, number_of(town, "minute")));
+           town_time_text(&console->arena, number_of(town, "minute")));
     json_free(town);
 }
 
@@ -775,11 +747,11 @@ static void take_steps(struct console *console, uint64_t steps)
         arena_reset(&console->arena);
     }
     struct json *town = look(console, (struct user_id){0});
-    if (town) printf("the end: %s\n", time_text(&console->arena, number_of(town, "minute")));
+    if (town) printf("the end: %s\n", town_time_text(&console->arena, number_of(town, "minute")));
     json_free(town);
 }
 
-static int run_console(struct args *args)
+int run_town_console(struct args *args)
 {
     struct console console = {.args = args};
     struct why why;
@@ -796,162 +768,4 @@ static int run_console(struct args *args)
         converse(&console);
     close_console(&console);
     return err ? fail(&why) : 0;
-}
-
-/* --- replay --- */
-
-static void print_replay(const struct replay *replay, struct arena *arena)
-{
-    printf("from %s to %s: %llu inputs told again, %llu effects\n", time_text(arena, replay->from),
-           time_text(arena, replay->until), (unsigned long long)replay->told,
-           (unsigned long long)town_effect_count(replay->town));
-}
-
-/* The whole life anew, beside what the last checkpoint leads to. 1: they differ. */
-static int compare(struct args *args, struct db *db, const struct town_row *row, int64_t until)
-{
-    struct replay whole = {.from = TOWN_START_MIN, .until = until};
-    struct replay last = {.from = until, .until = until};
-    struct why why;
-    enum err err = replay_town(db, row, &whole, &why);
-    if (!err) err = replay_town(db, row, &last, &why);
-    int status = err ? fail(&why) : 0;
-    if (!err) {
-        print_replay(&whole, &args->arena);
-        uint64_t hash = town_hash(whole.town);
-        bool same = hash == town_hash(last.town);
-        bool counted = until < row->minute || town_effect_count(whole.town) == row->effects;
-        if (same && counted)
-            printf("the same as from the checkpoint of %s\n", time_text(&args->arena, last.from));
-        if (!same)
-            printf("DIFFERS from what the checkpoint of %s leads to: %016llx\n",
-                   time_text(&args->arena, last.from), (unsigned long long)town_hash(last.town));
-        if (!counted)
-            printf("DIFFERS from the %llu effects that were performed\n",
-                   (unsigned long long)row->effects);
-        printf("run hash: %016llx\n", (unsigned long long)hash);
-        status = same && counted ? 0 : 1;
-    }
-    town_free(whole.town);
-    town_free(last.town);
-    return status;
-}
-
-static int run_replay(struct args *args)
-{
-    struct db *db = NULL;
-    struct town_row row;
-    struct why why;
-    uint64_t until = 0;
-    if (!args_number(args, "until", 0, &until) || until > TOWN_END_MIN)
-        return usage_error("--until is \"%s\"; allowed: game minutes since day 1, 00:00",
-                           args_option(args, "until"));
-    if (log_open(NULL, LOG_ERROR, &why)) return fail(&why);
-    enum err err = open_to_look(&args->settings, &db, &why);
-    if (!err) err = migrate_check(db, embedded_files, &why);
-    if (!err) err = towns_load_first(db, &args->arena, &row, &why);
-    bool given = args_option(args, "until") != NULL;
-    if (!err && given && ((int64_t)until > row.minute || until < TOWN_START_MIN))
-        err =
-            why_set(&why, ERR_INVALID, "--until is %llu; the town has lived from minute %d to %lld",
-                    (unsigned long long)until, TOWN_START_MIN, (long long)row.minute);
-    int status = err ? fail(&why) : compare(args, db, &row, given ? (int64_t)until : row.minute);
-    db_close(db);
-    return status;
-}
-
-/* --- forget --- */
-
-struct forgetting {
-    struct arena arena;
-    struct town_row row;
-    bool dead;           /* who holds it is no more */
-    int64_t promised_us; /* until when its lease went when the waiting began; 0: it has not */
-};
-
-static enum err apply_forgetting(void *ctx, struct db *db, struct why *why)
-{
-    struct forgetting *forgetting = ctx;
-    int64_t now_us = clock_wall_us();
-    arena_reset(&forgetting->arena);
-    enum err err = towns_load_first(db, &forgetting->arena, &forgetting->row, why);
-    struct town_id id = forgetting->row.id;
-    uint64_t fence;
-    if (!err)
-        err = towns_claim(db, id, STR("forget"), forgetting->dead ? INT64_MAX : now_us, now_us,
-                          &fence, why);
-    return err ? err : towns_remove(db, id, fence, why);
-}
-
-/*
- * Of a holder on another machine only its lease tells whether it lives: one that is dead does not
- * renew it. True: ask again now. False: it lives.
- */
-static bool wait_for_lease(struct forgetting *forgetting)
-{
-    const struct town_row *row = &forgetting->row;
-    int64_t left_us = row->lease_us - clock_wall_us();
-    if (forgetting->promised_us && row->lease_us > forgetting->promised_us) return false;
-    if (!forgetting->promised_us) {
-        struct str who = holder_words(&forgetting->arena, row->holder);
-        fprintf(
-            stderr,
-            "hutong: the town is held by %.*s; waiting until that lets go, or for %lld seconds, "
-            "when its lease ends unless it lives\n",
-            STR_ARGS(who), (long long)(MAX(left_us, 0) / 1000000 + 1));
-        forgetting->promised_us = row->lease_us;
-    }
-    usleep(LEASE_LOOK_US);
-    return true;
-}
-
-/* ERR_BUSY: somebody has the town who lives. */
-static enum err forget(struct store *store, struct db *db, struct forgetting *forgetting,
-                       struct why *why)
-{
-    for (;;) {
-        enum err err = store_write(store, db, apply_forgetting, forgetting, why);
-        if (err != ERR_BUSY) return err;
-        enum holder_state state = holder_look(forgetting->row.holder);
-        if (state == HOLDER_LIVES) return err;
-        forgetting->dead = state == HOLDER_DEAD;
-        if (!forgetting->dead && !wait_for_lease(forgetting)) return err;
-    }
-}
-
-static int run_forget(struct args *args)
-{
-    struct forgetting forgetting = {0};
-    struct store *store = NULL;
-    struct db *db = NULL;
-    struct why why;
-    if (!args_option(args, "yes"))
-        return usage_error("town forget takes clock, memories and friendships from everybody in "
-                           "the town for ever; add --yes if that is meant");
-    if (log_open(NULL, LOG_ERROR, &why)) return fail(&why);
-    enum err err = open_to_look(&args->settings, &db, &why);
-    if (err) return fail(&why);
-    db_close(db);
-    err = open_store(&args->settings, &store, &db, &why);
-    if (err) return fail(&why);
-    err = forget(store, db, &forgetting, &why);
-    if (err == ERR_BUSY) err = say_who_runs_it(db, &args->arena, &why);
-    if (!err)
-        printf("the town of %s is forgotten; the next one is founded with everybody there is\n",
-               time_text(&args->arena, forgetting.row.minute));
-    db_close(db);
-    store_close(store);
-    arena_release(&forgetting.arena);
-    return err ? fail(&why) : 0;
-}
-
-/* --- the command --- */
-
-int run_town_console(struct args *args)
-{
-    if (args->word_count == 0) return run_console(args);
-    if (args->word_count == 1 && strcmp(args->words[0], "replay") == 0) return run_replay(args);
-    if (args->word_count == 1 && strcmp(args->words[0], "forget") == 0) return run_forget(args);
-    return usage_error("town has no \"%s\"; there are replay, forget, branch, run and experiment",
-                       args->words[0]);
 }
