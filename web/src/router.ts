@@ -20,7 +20,7 @@ declare module 'vue-router' {
   }
 }
 
-export const routes: RouteRecordRaw[] = [
+const routes: RouteRecordRaw[] = [
   { path: '/', name: 'feed', component: () => import('./pages/FeedPage.vue'), meta: { title: 'app.home' } },
   { path: '/p/:id(\\d+)', name: 'post', component: () => import('./pages/PostPage.vue'), meta: { title: 'feed.post' } },
   { path: '/u/:who', name: 'profile', component: () => import('./pages/ProfilePage.vue'), meta: { title: 'app.profile' } },

@@ -25,7 +25,7 @@ const FOLLOW_TRIES = 4;
 const ENDS = new Set(['done', 'interrupted', 'error', 'stored']);
 
 /** What is known of a turn and what comes of it: the newer of the two. */
-export function newerTurn(known: ChatTurn | undefined, come: ChatTurn): ChatTurn {
+function newerTurn(known: ChatTurn | undefined, come: ChatTurn): ChatTurn {
   if (!known || known.status !== 'streaming' || come.status !== 'streaming') {
     return known && known.status !== 'streaming' && come.status === 'streaming' ? known : come;
   }
@@ -33,7 +33,7 @@ export function newerTurn(known: ChatTurn | undefined, come: ChatTurn): ChatTurn
 }
 
 /** Add a piece of an answer to it. */
-export function addPiece(turn: ChatTurn, piece: Piece): void {
+function addPiece(turn: ChatTurn, piece: Piece): void {
   const text = String(piece.text ?? '');
   if (piece.type === 'delta') turn.content += text;
   else if (piece.type === 'reasoning') turn.reasoning += text;

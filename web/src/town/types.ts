@@ -3,7 +3,8 @@
 // What the server tells of the town (docs/town.md, docs/live.md), as the map reads it.
 import type { Schemas } from '@/api/client';
 
-export type Town = Omit<Schemas['Town'], 'temperature'> & { temperature: { outdoor?: number; indoor?: number } };
+/** `models` is for who runs the town, not for a map. */
+export type Town = Omit<Schemas['Town'], 'temperature' | 'models'> & { temperature: { outdoor?: number; indoor?: number } };
 export type Place = Schemas['TownPlace'];
 export type State = Schemas['TownState'];
 export type Resident = Omit<Schemas['TownResident'], 'needs'> & { needs: Record<string, number>; goals?: string };
