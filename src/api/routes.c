@@ -66,6 +66,8 @@ const struct route routes_table[] = {
     APP("/login", app_page),
     APP("/register", app_page),
     APP("/settings", app_page),
+    APP("/manage", app_page),
+    APP("/manage/{section}", app_page),
 
     /* Accounts */
     {HTTP_POST_, "/auth/register", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,

@@ -34,6 +34,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
   { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },
   { path: '/settings', name: 'settings', component: () => import('./pages/SettingsPage.vue'), meta: { title: 'app.settings' } },
+  { path: '/manage/:section?', name: 'manage', component: () => import('./pages/ManagePage.vue'), meta: { title: 'manage.title', member: true, one: 'manage' } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('./pages/MissingPage.vue'), meta: { title: 'app.missing' } },
 ];
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// The matters of who runs the community, each a page of its own under /admin and loaded when it is
+// opened. `moderators`: theirs too; the others are administrators' alone, as the API has it.
+import type { Component } from 'vue';
+
+export interface ManageSection {
+  id: string;
+  /** Key of its name. */
+  name: string;
+  moderators?: boolean;
+  load: () => Promise<{ default: Component }>;
+}
+
+export const manageSections: ManageSection[] = [];
