@@ -36,5 +36,7 @@ handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_
 handler service_index, places_get;
 handler app_page, app_file, app_asset;
 handler town_get, town_get_log, town_get_resident, town_post_control;
+/* society.c */
+handler society_get, society_get_ties;
 /* town_pictures.c */
 handler town_get_pictures, town_retry_picture;

@@ -95,6 +95,16 @@ static const struct schema schemas[] = {
      "id:id, topic:text, running:bool, speed:int, minute:int, day:int, hour:int, season:text, "
      "time_of_day:text, weather:text, temperature:object, locations:[TownPlace], "
      "residents:[TownState], models:TownModels"},
+    {"TownSociety", "minute:int, from_day:int, to_day:int, activity:[TownActivity], "
+                    "residents:[TownDoer], needs:[TownNeed], spending:[TownSpending]?"},
+    {"TownActivity", "type:text, hours:[int]"},
+    {"TownDoer", "user:UserBrief, total:int, deeds:[TownDeeds]"},
+    {"TownDeeds", "type:text, count:int"},
+    {"TownNeed", "hour:int, need:text, mean:number, low:number, middle:number, high:number"},
+    {"TownSpending", "day:time, tokens:int, cost_micro:int"},
+    {"TownTies", "living:int, residents:[TownKnot], ties:[TownTie]"},
+    {"TownKnot", "id:id, name:text, ties:int"},
+    {"TownTie", "from:id, to:id, bond:int, liking:int"},
     {"TownModels", "asked:bool, spent:text?"},
     {"TownStep", "time:text, activity:text, duration:int"},
     {"TownMemory", "minute:int, type:text, importance:int, content:text"},

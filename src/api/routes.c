@@ -317,6 +317,15 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/town/residents/{user_id}", LANE_SLOW, ACCESS_MEMBER, RATE_READ, BODY_NONE,
      town_get_resident, "A resident: needs, plan, memories, relations, what it carries", "", "",
      "TownResident", 200},
+    {HTTP_GET_, "/town/society", LANE_SLOW, ACCESS_MEMBER, RATE_READ, BODY_NONE, society_get,
+     "The town in numbers over its last days: deeds by hour of the day, the busiest residents, "
+     "needs "
+     "hour by hour in per cent; and, for administrators, what models cost by real days (UTC)",
+     "", "days:int?:1-30", "TownSociety 404", 200},
+    {HTTP_GET_, "/town/ties", LANE_SLOW, ACCESS_MEMBER, RATE_READ, BODY_NONE, society_get_ties,
+     "Who is close to whom: the residents with the most ties (bonds above 30 of 100), and those "
+     "between them; a tie goes one way",
+     "", "limit:int?:1-500", "TownTies 404", 200},
     {HTTP_GET_, "/town/pictures", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE, town_get_pictures,
      "The queue of pictures for residents' posts, newest first", "",
      "state:pending|processing|completed|failed?, before:id?, limit:int?:1-100", "TownPictures",

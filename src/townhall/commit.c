@@ -17,11 +17,13 @@
 #include "community/letters.h"
 #include "community/talk.h"
 #include "store/notices.h"
+#include "store/society.h"
 #include "townhall/internal.h"
 
 enum {
     CHECKPOINTS_KEPT = 8,
     PHRASE_BYTES = 512,
+    NEEDS_HOURS = 60 * 24, /* of game time are kept for plots */
 };
 
 static struct act *act_begin(struct batch *batch, struct db *db, struct user_id who)
@@ -236,6 +238,21 @@ static enum err apply_checkpoint(struct batch *batch, struct db *db, struct why 
                                 why);
 }
 
+static enum err apply_needs(struct batch *batch, struct db *db, struct why *why)
+{
+    struct society_need need = {.hour = batch->row.minute / 60};
+    enum err err = society_needs_prune(db, batch->row.id, need.hour - NEEDS_HOURS, why);
+    for (int i = 0; i < NEED_COUNT && !err; i++) {
+        need.need = str_of(need_name((enum need)i));
+        need.mean = batch->needs[i].mean;
+        need.low = batch->needs[i].low;
+        need.middle = batch->needs[i].middle;
+        need.high = batch->needs[i].high;
+        err = society_needs_add(db, batch->row.id, &need, why);
+    }
+    return err;
+}
+
 static enum err apply_batch(void *ctx, struct db *db, struct why *why)
 {
     struct batch *batch = ctx;
@@ -251,6 +268,7 @@ static enum err apply_batch(void *ctx, struct db *db, struct why *why)
     }
     if (!err) err = apply_inputs(batch, db, why);
     if (!err) err = budget_save(batch->hall->budget, db, why);
+    if (!err && batch->has_needs) err = apply_needs(batch, db, why);
     if (!err && batch->checkpoint) err = apply_checkpoint(batch, db, why);
     /* Late: who likes the same post again waits for this row, and holds the post meanwhile. */
     for (size_t i = 0; i < batch->notice_count && !err; i++)

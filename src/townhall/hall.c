@@ -189,6 +189,7 @@ static enum err take(struct hall *hall, struct why *why)
         hall->row.fence = fence;
         hall->row.name = hall->row.holder = STR("");
         hall->checkpoint_at = (int32_t)hall->row.minute + CHECKPOINT_MINUTES;
+        hall->needs_hour = -1; /* one more look after a start costs nothing */
         hall->told_minute = (int32_t)hall->row.minute;
         set_pace(hall);
         err = town_todo_list(hall->db, hall->row.id, note_todo, hall, why);
@@ -333,6 +334,17 @@ static void note_words(struct hall *hall, const struct batch *batch)
     }
 }
 
+/* Once in a game hour, for plots; a step that passes several leaves the last one's. */
+static void look_at_needs(const struct hall *hall, struct batch *batch)
+{
+    if (batch->row.minute / 60 == hall->needs_hour) return;
+    uint32_t count;
+    uint32_t *people = needs_people(hall->town, &count);
+    batch->has_needs = count > 0;
+    if (count > 0) needs_look(hall->town, people, count, batch->needs);
+    mem_free(people);
+}
+
 /*
  * Make durable what the town has done since the last time, and tell it. Failure: the store did not
  * take it; the town's thread tries again until it does, or until somebody else holds the town.
@@ -345,6 +357,7 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     batch->row.effects = town_effect_count(hall->town);
     ASSERT(batch->row.effects == hall->row.effects + batch->effect_count);
     batch->checkpoint |= batch->row.minute >= hall->checkpoint_at;
+    look_at_needs(hall, batch);
     enum err err = batch_commit(batch, why);
     for (int tries = 0; err && err != ERR_CONFLICT && tries < 100; tries++) {
         log_warn("town.commit", "reason=\"%s\"", why->text);
@@ -354,6 +367,7 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     if (err) return err;
     if (batch->checkpoint) hall->checkpoint_at = (int32_t)batch->row.minute + CHECKPOINT_MINUTES;
     budget_saved(hall->budget);
+    if (batch->has_needs) hall->needs_hour = batch->row.minute / 60;
     hall->row = batch->row;
     hall->saved_us = clock_mono_us();
     batch_publish(batch);
@@ -502,6 +516,7 @@ struct errand {
     enum hall_verb verb;
     uint64_t speed;
     struct user_id user;
+    uint32_t most;    /* residents */
     struct buf *json; /* what is written: JSON, or a checkpoint */
     enum err err;
     struct why *why;
@@ -617,6 +632,20 @@ enum err hall_write_resident(struct hall *hall, struct user_id user, struct buf 
 {
     struct errand errand = {
         .hall = hall, .run = do_write_resident, .user = user, .json = json, .why = why};
+    return send(&errand);
+}
+
+static enum err do_write_ties(struct errand *errand, struct why *why)
+{
+    (void)why;
+    ties_write(errand->hall, errand->most, errand->json);
+    return OK;
+}
+
+enum err hall_write_ties(struct hall *hall, uint32_t most, struct buf *json, struct why *why)
+{
+    struct errand errand = {
+        .hall = hall, .run = do_write_ties, .most = most, .json = json, .why = why};
     return send(&errand);
 }
 

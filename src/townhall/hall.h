@@ -70,6 +70,10 @@ MUST_USE enum err hall_write_town(struct hall *hall, struct buf *json, struct wh
 MUST_USE enum err hall_write_resident(struct hall *hall, struct user_id user, struct buf *json,
                                       struct why *why);
 
+/* Who is close to whom: the `most` residents with the most ties, and the ties between them. */
+MUST_USE enum err hall_write_ties(struct hall *hall, uint32_t most, struct buf *json,
+                                  struct why *why);
+
 /* The town as a checkpoint (town_write()), as it stands now; for copies. ERR_LIMIT: it has more
  * bytes than `state` takes. */
 MUST_USE enum err hall_write_state(struct hall *hall, struct buf *state, struct why *why);

@@ -30,6 +30,7 @@
 #include "townhall/budget.h"
 #include "townhall/hall.h"
 #include "townhall/holder.h"
+#include "townhall/needs.h"
 #include "townhall/pictures.h"
 
 /* A resident as the community knows it. Texts live in the cast's arena. */
@@ -110,6 +111,7 @@ struct hall {
     int32_t told_minute; /* lines.c */
     int64_t saved_us;
     int32_t checkpoint_at;
+    int64_t needs_hour; /* the last game hour whose needs are stored */
     struct list todos;
     size_t asking;
     struct list speeches; /* talk.c: being told to maps */
@@ -155,6 +157,8 @@ struct batch {
     uint64_t notices[INPUTS_MAX]; /* of likes and follows among `inputs`, to be marked as told */
     size_t notice_count;
     bool checkpoint;
+    bool has_needs; /* an hour has ended: how everybody feels */
+    struct need_spread needs[NEED_COUNT];
     struct town_row row; /* what is saved */
     /* Made while it is applied; made anew when it is applied again. */
     struct arena arena;
@@ -176,6 +180,9 @@ bool moving_is_due(const struct hall *hall);
 MUST_USE enum err moving_tell(struct hall *hall, struct batch *batch, struct why *why);
 /* `batch` is committed: nobody goes on working for those who left. */
 void moving_settle(struct hall *hall, const struct batch *batch);
+
+/* ties.c */
+void ties_write(const struct hall *hall, uint32_t most, struct buf *json);
 
 /* words.c */
 void words_add(struct hall *hall, uint64_t number, const struct effect *effect);

@@ -190,7 +190,7 @@ static void put_needs(struct json_out *out, const struct study *study)
     for (int need = 0; need < NEED_COUNT; need++) {
         json_open(out, need_name((enum need)need), '[');
         for (uint32_t hour = 0; hour < study->hours; hour += step) {
-            const struct study_need *seen = &study->need[hour][need];
+            const struct need_spread *seen = &study->need[hour][need];
             json_open(out, NULL, '[');
             json_put_u64(out, NULL, seen->mean);
             json_put_u64(out, NULL, seen->low);
@@ -275,7 +275,7 @@ static void write_needs(struct buf *csv, const struct study *study)
     for (uint32_t i = 0; i < study->hours; i++) {
         int32_t at = study->from + ((int32_t)i + 1) * MINUTES_PER_HOUR;
         for (int need = 0; need < NEED_COUNT; need++) {
-            const struct study_need *seen = &study->need[i][need];
+            const struct need_spread *seen = &study->need[i][need];
             buf_printf(csv, "\n%d,%d,%s,%u,%u,%u,%u", day_of(at), hour_of(at),
                        need_name((enum need)need), seen->mean, seen->low, seen->middle, seen->high);
         }

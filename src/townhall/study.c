@@ -178,40 +178,10 @@ static void see_effects(struct watching *watching)
     town_forget_effects(watching->town);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    return *(const uint16_t *)a - *(const uint16_t *)b;
-}
-
-/* Those who live there, of whatever numbers. */
-static uint32_t *living(const struct town *town)
-{
-    uint32_t *people = mem_alloc(sizeof(*people) * (town_living_count(town) + 1)), count = 0;
-    for (uint32_t who = 0; who < town_resident_count(town); who++)
-        if (!town_is_gone(town, who)) people[count++] = who;
-    return people;
-}
-
 static void see_needs(struct watching *watching)
 {
     struct study *study = watching->study;
-    uint32_t all = study->plan.residents, count = study->sampled;
-    uint16_t seen[NEED_COUNT][STUDY_SAMPLE_MAX];
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t who = watching->people[(uint64_t)i * all / count];
-        struct resident body = town_body(watching->town, who);
-        for (int need = 0; need < NEED_COUNT; need++) seen[need][i] = body.need[need];
-    }
-    for (int need = 0; need < NEED_COUNT; need++) {
-        uint64_t sum = 0;
-        for (uint32_t i = 0; i < count; i++) sum += seen[need][i];
-        qsort(seen[need], count, sizeof(seen[need][0]), by_size);
-        study->need[study->hours][need] =
-            (struct study_need){.mean = (uint16_t)(sum / count),
-                                .low = seen[need][(count - 1) / 4],
-                                .middle = seen[need][(count - 1) / 2],
-                                .high = seen[need][(count - 1) * 3 / 4]};
-    }
+    needs_look(watching->town, watching->people, study->plan.residents, study->need[study->hours]);
     study->hours++;
 }
 
@@ -322,12 +292,16 @@ struct study *study_run_on(struct town *town, const struct study_plan *plan,
     study->plan = *plan;
     study->plan.town = *town_settings(town);
     study->from = town_now(town);
-    study->sampled = MIN(plan->residents, (uint32_t)STUDY_SAMPLE_MAX);
+    study->sampled = MIN(plan->residents, (uint32_t)NEEDS_SAMPLE_MAX);
     study->need = mem_alloc(sizeof(*study->need) * plan->days * 24);
     study->day = mem_alloc(sizeof(*study->day) * plan->days);
     int64_t began_us = clock_mono_us(), cpu_began_us = cpu_us();
-    struct watching watching = {
-        .study = study, .town = town, .people = living(town), .before = town_tally(town)};
+    uint32_t living;
+    struct watching watching = {.study = study,
+                                .town = town,
+                                .people = needs_people(town, &living),
+                                .before = town_tally(town)};
+    ASSERT(living == plan->residents);
     struct town_tally began = watching.before;
     town_forget_effects(town);
     bool goes_on = true;

@@ -13,11 +13,10 @@
 #pragma once
 
 #include "base/json.h"
-#include "town/town.h"
+#include "townhall/needs.h"
 
 enum {
     STUDY_DAYS_MAX = 36500,
-    STUDY_SAMPLE_MAX = 1000, /* residents whose needs are looked at, spread evenly */
     STUDY_AUDIENCE_MAX = 10000,
     STUDY_TIE_BOND = 30, /* a bond above it is a tie */
     STUDY_DEGREE_MAX = MEMORY_SLOTS_MAX,
@@ -67,11 +66,6 @@ bool study_choices_equal(const struct study_choices *a, const struct study_choic
 struct study_plan study_plan(uint64_t seed, const struct study_choices *choices);
 int32_t study_chosen(const struct study_plan *plan, int option);
 
-/* Of all that were looked at, in a hundredth of a per cent. */
-struct study_need {
-    uint16_t mean, low, middle, high; /* quartiles */
-};
-
 struct study_day {
     uint64_t posts, likes, comments, messages, talks;
     /* When effects are kept. Openings: messages that answer none; answered before their writer
@@ -90,7 +84,7 @@ struct study {
     uint64_t bytes; /* of memory, at the end */
     struct town_tally tally;
     uint32_t sampled, hours, days;           /* days: begun ones */
-    struct study_need (*need)[NEED_COUNT];   /* owned; at the end of each hour */
+    struct need_spread (*need)[NEED_COUNT];  /* owned; at the end of each hour */
     struct study_day *day;                   /* owned */
     uint64_t degree[STUDY_DEGREE_MAX + 1];   /* how many have so many ties, at the end */
     uint64_t ties, mutual;                   /* one way each; with one the other way */

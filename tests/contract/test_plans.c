@@ -27,6 +27,9 @@ struct exception {
 };
 static const struct exception exceptions[] = {
     {SQL_POSTS_PAGE, "SCAN p", "by its key from the newest; LIMIT ends it"},
+    {SQL_SOCIETY_HOURS, "USE TEMP B-TREE FOR GROUP BY", "of thirty days, from an index"},
+    {SQL_SOCIETY_DEEDS, "USE TEMP B-TREE FOR GROUP BY", "of thirty days, from an index"},
+    {SQL_SOCIETY_DEEDS, "USE TEMP B-TREE FOR ORDER BY", "of what was counted"},
     {SQL_USERS_LIST, "SCAN users", "by its key from the oldest; LIMIT ends it"},
     {SQL_USERS_SEARCH, "SCAN users",
      "parts of nicknames have no index; on a worker, and 0.1 us a member"},

@@ -1259,6 +1259,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/town/society": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The town in numbers over its last days: deeds by hour of the day, the busiest residents, needs hour by hour in per cent; and, for administrators, what models cost by real days (UTC) */
+        get: operations["get_town_society"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/town/ties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is close to whom: the residents with the most ties (bonds above 30 of 100), and those between them; a tie goes one way */
+        get: operations["get_town_ties"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/town/pictures": {
         parameters: {
             query?: never;
@@ -1720,6 +1754,61 @@ export interface components {
             locations: components["schemas"]["TownPlace"][];
             residents: components["schemas"]["TownState"][];
             models: components["schemas"]["TownModels"];
+        };
+        TownSociety: {
+            minute: number;
+            from_day: number;
+            to_day: number;
+            activity: components["schemas"]["TownActivity"][];
+            residents: components["schemas"]["TownDoer"][];
+            needs: components["schemas"]["TownNeed"][];
+            spending: components["schemas"]["TownSpending"][] | null;
+        };
+        TownActivity: {
+            type: string;
+            hours: number[];
+        };
+        TownDoer: {
+            user: components["schemas"]["UserBrief"];
+            total: number;
+            deeds: components["schemas"]["TownDeeds"][];
+        };
+        TownDeeds: {
+            type: string;
+            count: number;
+        };
+        TownNeed: {
+            hour: number;
+            need: string;
+            mean: number;
+            low: number;
+            middle: number;
+            high: number;
+        };
+        TownSpending: {
+            /** Format: date-time-local */
+            day: string;
+            tokens: number;
+            cost_micro: number;
+        };
+        TownTies: {
+            living: number;
+            residents: components["schemas"]["TownKnot"][];
+            ties: components["schemas"]["TownTie"][];
+        };
+        TownKnot: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+            ties: number;
+        };
+        TownTie: {
+            /** Format: int64 */
+            from: number;
+            /** Format: int64 */
+            to: number;
+            bond: number;
+            liking: number;
         };
         TownModels: {
             asked: boolean;
@@ -4840,6 +4929,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TownResident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_town_society: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TownSociety"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_town_ties: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TownTies"];
                 };
             };
             400: components["responses"]["Malformed"];
