@@ -62,6 +62,7 @@ const struct route routes_table[] = {
     APP("/m/{id}", app_page),
     APP("/g/{id}", app_page),
     APP("/t", app_page),
+    APP("/society", app_page),
     APP("/search", app_page),
     APP("/login", app_page),
     APP("/register", app_page),

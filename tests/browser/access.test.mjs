@@ -27,7 +27,7 @@ before(async () => {
   assertOk(await server.api('POST', `/messages/send/${lan.id}`, { token: tom.token, json: { content: 'hello '.repeat(40) } }));
   assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
   pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/settings', '/p/99999',
-    '/m', `/m/${tom.id}`, '/c', '/t?demo=5');
+    '/m', `/m/${tom.id}`, '/c', '/t?demo=5', '/society');
 });
 after(async () => {
   await browser?.close();

@@ -27,6 +27,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/c', name: 'chats', component: () => import('./pages/ChatPage.vue'), meta: { title: 'app.chat', full: true, member: true, one: 'chat' } },
   { path: '/c/:id(\\d+)', name: 'chat', component: () => import('./pages/ChatPage.vue'), meta: { title: 'app.chat', full: true, member: true, one: 'chat' } },
   { path: '/t', name: 'town', component: () => import('./pages/TownPage.vue'), meta: { title: 'app.town', member: true, full: true } },
+  { path: '/society', name: 'society', component: () => import('./pages/SocietyPage.vue'), meta: { title: 'society.title', member: true } },
   { path: '/search', name: 'search', component: () => import('./pages/SearchPage.vue'), meta: { title: 'app.search' } },
   { path: '/m', name: 'messages', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },
   { path: '/m/:id(\\d+)', name: 'letters', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },

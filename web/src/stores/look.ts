@@ -2,7 +2,7 @@
 //
 // How the app looks and in which language it speaks, on this device.
 import { defineStore } from 'pinia';
-import { ref, watch, watchEffect } from 'vue';
+import { computed, ref, watch, watchEffect } from 'vue';
 import { speak, type Language } from '@/i18n';
 
 export type Look = 'device' | 'light' | 'dark';
@@ -27,14 +27,14 @@ export const useLook = defineStore('look', () => {
   const deviceIsDark = ref(dark.matches);
   dark.addEventListener('change', (event) => (deviceIsDark.value = event.matches));
 
+  const isDark = computed(() => look.value === 'dark' || (look.value === 'device' && deviceIsDark.value));
   watchEffect(() => {
-    const isDark = look.value === 'dark' || (look.value === 'device' && deviceIsDark.value);
-    document.documentElement.dataset.look = isDark ? 'dark' : 'light';
+    document.documentElement.dataset.look = isDark.value ? 'dark' : 'light';
   });
   watch(look, (value) => localStorage.setItem('hutong.look', value));
   watch(language, (value) => {
     localStorage.setItem('hutong.language', value);
     void speak(value);
   });
-  return { look, language };
+  return { look, language, isDark };
 });
