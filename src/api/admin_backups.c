@@ -83,7 +83,9 @@ static enum err read_name(struct call *call, struct str *name_out, struct why *w
 {
     struct why inner;
     enum err err = url_segment_decode(call->arena, call->params[0], name_out, &inner);
-    return err || !is_name(*name_out) ? no_backup(why) : OK;
+    if (err || !is_name(*name_out)) return no_backup(why);
+    *name_out = arena_copy(call->arena, *name_out); /* for the system: with its NUL */
+    return OK;
 }
 
 /* --- list --- */

@@ -24,7 +24,7 @@ static void put_words(struct json_out *out, const char *key, const char *words)
 {
     struct str rest = str_of(words), word;
     json_open(out, key, '[');
-    while (str_split(&rest, ' ', &word)) json_put_str(out, NULL, word);
+    while (rest.len > 0 && str_split(&rest, ' ', &word)) json_put_str(out, NULL, word);
     json_close(out, ']');
 }
 
