@@ -176,7 +176,7 @@ test('settings say what they are and from where, and no secret', async (t) => {
   const { out } = await hutong(['settings', '--data', data]);
   for (const item of items) {
     assert.ok(out.includes(`--${item.name} `), item.name);
-    assert.ok(item.help.length > 10, item.name);
+    assert.ok(item.help.length > 0, item.name);
   }
   assertProblem(await keeper.ask('PUT', '/admin/settings', { loops: '3' }), 405);
   await one.stop();
