@@ -73,6 +73,7 @@ struct api_loop {
     size_t chat_count;
     struct list runs;     /* answers under way, of struct chat_run (chat_run.c) */
     struct list titles;   /* being asked for, of struct chat_title (chat_title.c) */
+    struct list errands;  /* calls that wait for a model, of struct errand (errand.c) */
     atomic_bool draining; /* read on any thread */
     int index;
 };

@@ -17,6 +17,7 @@
 #include "api/chat_run.h"
 #include "api/chat_title.h"
 #include "api/conversation_cache.h"
+#include "api/errand.h"
 #include "api/feed_cache.h"
 #include "api/files.h"
 #include "api/gateway.h"
@@ -540,9 +541,10 @@ static void on_head(void *ctx, struct http_exchange *x)
         refuse_head(call, err);
         return;
     }
-    x->body_max = call->route->body == BODY_NONE      ? STRAY_BODY_BYTES
-                  : call->route->access == ACCESS_KEY ? LIMIT_GATEWAY_BYTES
-                                                      : LIMIT_JSON_BYTES;
+    x->body_max = call->route->body == BODY_NONE        ? STRAY_BODY_BYTES
+                  : call->route->access == ACCESS_KEY   ? LIMIT_GATEWAY_BYTES
+                  : call->route->access == ACCESS_ADMIN ? LIMIT_ADMIN_BYTES
+                                                        : LIMIT_JSON_BYTES;
 }
 
 static void on_whole(void *ctx, struct http_exchange *x)
@@ -631,6 +633,7 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     list_init(&home->chats);
     list_init(&home->runs);
     list_init(&home->titles);
+    list_init(&home->errands);
     if (store_kind(api->store) == DB_SQLITE) {
         enum err err = store_connect(api->store, &home->db, why);
         if (err) return err;
@@ -660,6 +663,7 @@ void api_loop_abort(struct api_loop *home)
     live_abort(home);
     gateway_abort(home);
     chat_abort(home);
+    errands_abort(home);
     llm_loop_close(home->llm);
     home->llm = NULL;
     metrics_leave(home->api->metrics, home->index); /* when the loop never served: not drained */

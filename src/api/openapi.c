@@ -126,6 +126,33 @@ static const struct schema schemas[] = {
      "next_try_at:time?, created_at:time, updated_at:time"},
     {"TownPictures", "items:[TownPicture], next_before:int?"},
     {"ActionLogs", "items:[ActionLog], next_before:int?"},
+    {"Resident", "id:id, username:text, nickname:text, avatar_path:text?, bio:text?, "
+                 "personality:text?, banned:bool, in_town:bool"},
+    {"Residents", "items:[Resident], total:int, next_after:int?"},
+    {"Imported", "added:int"},
+    {"ResidentDraft", "username:text, nickname:text, age:int?, gender:text, occupation:text, "
+                      "description:text, speaking_style:text, personality:[Words], goals:[Words], "
+                      "model:text"},
+    {"Site", "site:text, address:text?, model:text?, keys:int, offline:bool, requests:int, "
+             "failures:int, input_tokens:int, output_tokens:int"},
+    {"Sites", "default:text, fallback:[Words], items:[Site]"},
+    {"SiteCheck", "site:text, reachable:bool, answers:bool, listed_ms:int?, first_ms:int?, "
+                  "model_count:int, models:[Words], model:text?, fault:text?, detail:text?"},
+    {"Backup", "name:text, bytes:int, created_at:time, verified:bool, tables?:int, rows?:int"},
+    {"Backups", "items:[Backup]"},
+    {"Setting",
+     "name:text, variables:[Words], type:text|number|switch|choice|secret, default:text, "
+     "help:text, min?:int, max?:int, choices:[Words], value:text, "
+     "origin:default|.env|environment|command line"},
+    {"Settings", "items:[Setting]"},
+    {"TownKeeping", "state:here|elsewhere|none|off, detail:text?, mind:model|rules, words:text, "
+                    "running?:bool, speed?:int, minute?:int, checkpoint:TownCheckpoint?, "
+                    "residents?:int, todo?:int, questions?:int, budget?:TownBudget, "
+                    "pictures?:TownPictureCounts?"},
+    {"TownCheckpoint", "minute:int, created_at:time"},
+    {"TownBudget", "tokens:int, tokens_most:int, money_micro:int, money_most_micro:int, "
+                   "spent:text?"},
+    {"TownPictureCounts", "pending:int, processing:int, completed:int, failed:int"},
     {"InputError", "loc:[Words], msg:text, type:text"},
     {"Problem", "type:text, title:text, status:int, detail:text, errors?:[InputError], "
                 "request_id:text"},

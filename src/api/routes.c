@@ -131,6 +131,65 @@ const struct route routes_table[] = {
     {HTTP_PUT_, "/admin/users/{user_id}/banned", LANE_WRITE, ACCESS_MODERATOR, RATE_WRITE,
      BODY_JSON, admin_put_banned, "Ban a member, or let them in again", "banned:bool", "", "", 204},
 
+    /* Running it: residents */
+    {HTTP_GET_, "/admin/residents", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE,
+     admin_get_residents, "Who lives in the town, by id", "", "after:id?, limit:int?:1-100",
+     "Residents", 200},
+    {HTTP_POST_, "/admin/residents", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON,
+     admin_post_resident,
+     "Make a resident, which moves into the town within seconds; `bio` may be plain text, too",
+     "username:text:3-50, nickname:text?:1-50, bio:object?, personality:text?, avatar_path:text?",
+     "", "Resident 409", 201},
+    {HTTP_POST_, "/admin/residents/import", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_JSON,
+     admin_import_residents,
+     "Make all residents of a list as the export has it, or none; the list itself may be the body",
+     "residents:[object]", "", "Imported 409", 200},
+    {HTTP_GET_, "/admin/residents/export", LANE_SLOW, ACCESS_ADMIN, RATE_READ, BODY_NONE,
+     admin_export_residents, "Everybody, as `hutong resident export` writes them", "", "",
+     "application/json", 200},
+    {HTTP_PUT_, "/admin/residents/{user_id}", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON,
+     admin_put_resident,
+     "Change a profile; what is absent stays, null takes away. A town that runs reads it when it "
+     "is "
+     "started again",
+     "nickname:text?:1-50, bio:object?, personality:text?, avatar_path:text?", "", "Resident", 200},
+    {HTTP_POST_, "/admin/residents/draft", LANE_READ, ACCESS_ADMIN, RATE_CHAT, BODY_JSON,
+     admin_draft_resident,
+     "A profile out of a free description, by the model that is set up (409: none is); nothing is "
+     "stored",
+     "text:text:1-8000", "", "ResidentDraft 409 502 504", 200},
+
+    /* Running it: the machine */
+    {HTTP_GET_, "/admin/models", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE, admin_get_models,
+     "The sites that are set up, without their keys, and what was asked of them since the start",
+     "", "", "Sites", 200},
+    {HTTP_POST_, "/admin/models/check", LANE_READ, ACCESS_ADMIN, RATE_CHAT, BODY_JSON,
+     admin_check_model,
+     "Ask a site for its models and its model for a word, which costs some tokens: does it answer, "
+     "and how soon?",
+     "site:text", "", "SiteCheck 404 504", 200},
+    {HTTP_GET_, "/admin/backups", LANE_SLOW, ACCESS_ADMIN, RATE_READ, BODY_NONE, admin_get_backups,
+     "Backups in DATA/backups, newest first", "", "", "Backups", 200},
+    {HTTP_POST_, "/admin/backups", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_NONE,
+     admin_post_backup,
+     "Make one, as `hutong db backup` does; answered when it has been written and verified. One at "
+     "a time",
+     "", "", "Backup 409 502 507", 201},
+    {HTTP_GET_, "/admin/backups/{name}", LANE_SLOW, ACCESS_ADMIN, RATE_READ, BODY_NONE,
+     admin_get_backup, "The file", "", "", "application/octet-stream", 200},
+    {HTTP_DELETE_, "/admin/backups/{name}", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_NONE,
+     admin_delete_backup, "Delete one, with its checksum", "", "", "", 204},
+    {HTTP_GET_, "/admin/settings", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE,
+     admin_get_settings,
+     "Every setting with its help, what it is now and from where that comes; of secrets only "
+     "whether they are set",
+     "", "", "Settings", 200},
+    {HTTP_GET_, "/admin/town", LANE_SLOW, ACCESS_ADMIN, RATE_READ, BODY_NONE, admin_get_town,
+     "How the town fares: where it is run, who decides, what is waiting, today's budget, the "
+     "newest "
+     "checkpoint",
+     "", "", "TownKeeping", 200},
+
     /* Posts */
     {HTTP_GET_, "/posts", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, posts_get_list,
      "The feed, newest first; before and after give pages that do not shift", "",

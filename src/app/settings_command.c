@@ -2,7 +2,6 @@
 /* app/settings_command.c: `hutong settings`: the table, grouped, with today's values. */
 #include "app/command.h"
 #include "app/page.h"
-#include "store/db.h"
 
 /* Headings of the list, each above the setting with which its group begins. */
 static const struct {
@@ -22,27 +21,9 @@ static const char *title_above(const char *name)
     return NULL;
 }
 
-/* scheme://USER:PASSWORD@…, without the password. */
-static struct str hide_password(struct arena *arena, struct str url)
-{
-    size_t scheme = str_find(url, STR("://")) + 3;
-    struct str rest = str_from(url, scheme);
-    size_t at = rest.len;
-    while (at > 0 && rest.at[at - 1] != '@') at--;
-    if (at == 0) return url;
-    size_t colon = str_find_byte(str_head(rest, at - 1), ':');
-    if (colon == at - 1) return url; /* a user alone */
-    return arena_printf(arena, "%.*s%.*s:***%.*s", STR_ARGS(str_head(url, scheme)),
-                        STR_ARGS(str_head(rest, colon)), STR_ARGS(str_from(rest, at - 1)));
-}
-
 static struct str shown(struct args *args, const struct setting *row)
 {
-    struct str value = setting_text(&args->arena, &args->settings, row);
-    if (strcmp(row->name, "database") == 0 && !str_starts(value, STR("sqlite:"))) {
-        return hide_password(&args->arena, value);
-    }
-    if (strcmp(row->name, "redis") == 0) return hide_password(&args->arena, value);
+    struct str value = setting_public(&args->arena, &args->settings, row);
     return value.len > 0 ? value : STR("(empty)");
 }
 

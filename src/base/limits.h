@@ -15,6 +15,8 @@ enum {
     LIMIT_JSON_BYTES = 128 * 1024,
     /* A program's request to a model: a long conversation with some pictures in base64. */
     LIMIT_GATEWAY_BYTES = 8 * 1024 * 1024,
+    /* What administrators send: a list of some thousand residents. */
+    LIMIT_ADMIN_BYTES = 4 * 1024 * 1024,
     /* Deeper JSON than this is no request of ours, and recursion must end. */
     LIMIT_JSON_DEPTH = 32,
     /* One reply built in memory: 100 posts of 5,000 four-byte characters, escaped. */

@@ -191,6 +191,7 @@ const struct setting settings_table[] = {
 };
 /* clang-format on */
 const size_t settings_count = COUNT_OF(settings_table);
+static_assert(COUNT_OF(settings_table) <= SETTINGS_MAX, "each row has an origin");
 
 const struct setting *setting_find(struct str name)
 {
@@ -296,32 +297,37 @@ static bool find_in_env(char *const *env, struct str wanted, struct str *value_o
     return false;
 }
 
-/* The strongest source of a row. `source` names it for error sentences. */
-static bool find_value(struct arena *arena, const struct setting *row,
+struct found {
+    struct str value;
+    const char *source; /* for error sentences */
+    enum setting_origin origin;
+};
+
+/* The strongest source of a row; what `*found` is stays when there is none. */
+static void find_value(struct arena *arena, const struct setting *row,
                        const struct setting_value *given, size_t count, struct str dotenv,
-                       char *const *env, struct str *value_out, const char **source_out)
+                       char *const *env, struct found *found)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(given[i].name, row->name) != 0) continue;
-        *value_out = str_of(given[i].value);
-        *source_out = "the command line";
-        return true;
+        *found =
+            (struct found){str_of(given[i].value), "the command line", SETTING_BY_COMMAND_LINE};
+        return;
     }
     for (int where = 0; where < 2; where++) {
         struct str rest = str_of(row->names), name, value;
         while (str_split(&rest, ' ', &name)) {
-            bool found =
+            bool is_there =
                 where == 0 ? find_in_env(env, name, &value) : find_in_dotenv(dotenv, name, &value);
             /* A variable set to nothing is how shells and compose files say "not set". */
-            if (!found || value.len == 0) continue;
-            *value_out = value;
+            if (!is_there || value.len == 0) continue;
             struct str source =
                 arena_printf(arena, "%s %.*s", where == 0 ? "environment" : ".env", STR_ARGS(name));
-            *source_out = source.at;
-            return true;
+            *found = (struct found){value, source.at,
+                                    where == 0 ? SETTING_BY_ENVIRONMENT : SETTING_BY_DOTENV};
+            return;
         }
     }
-    return false;
 }
 
 /* Percent-encode what has a meaning in a URL: passwords may hold '@', '/' and ':'. */
@@ -372,11 +378,11 @@ enum err settings_load(struct arena *arena, struct settings *settings,
     *settings = (struct settings){0};
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *row = &settings_table[i];
-        struct str value = str_of(row->initial);
-        const char *source = "the default";
-        find_value(arena, row, given, count, dotenv, env, &value, &source);
-        enum err err = set_one(arena, settings, row, source, value, why);
+        struct found found = {str_of(row->initial), "the default", SETTING_BY_DEFAULT};
+        find_value(arena, row, given, count, dotenv, env, &found);
+        enum err err = set_one(arena, settings, row, found.source, found.value, why);
         if (err) return err;
+        settings->origin[i] = (unsigned char)found.origin;
     }
     derive(arena, settings);
     return OK;
@@ -394,4 +400,38 @@ struct str setting_text(struct arena *arena, const struct settings *settings,
     case SETTING_BOOL: return *(const bool *)at ? STR("on") : STR("off");
     }
     return STR("");
+}
+
+struct str setting_hide_password(struct arena *arena, struct str url)
+{
+    size_t scheme = str_find(url, STR("://"));
+    if (scheme == url.len) return url;
+    scheme += 3;
+    struct str rest = str_from(url, scheme);
+    size_t at = rest.len;
+    while (at > 0 && rest.at[at - 1] != '@') at--;
+    if (at == 0) return url;
+    size_t colon = str_find_byte(str_head(rest, at - 1), ':');
+    if (colon == at - 1) return url; /* a user alone */
+    return arena_printf(arena, "%.*s%.*s:***%.*s", STR_ARGS(str_head(url, scheme)),
+                        STR_ARGS(str_head(rest, colon)), STR_ARGS(str_from(rest, at - 1)));
+}
+
+struct str setting_public(struct arena *arena, const struct settings *settings,
+                          const struct setting *row)
+{
+    struct str value = setting_text(arena, settings, row);
+    if (row->type != SETTING_TEXT || str_starts(value, STR("sqlite:"))) return value;
+    /* A list of addresses; a password in one address alone may hold a comma. */
+    if (row->at != AT(llm_sites)) return setting_hide_password(arena, value);
+    struct str rest = value, one, all = STR("");
+    while (str_split(&rest, ',', &one))
+        all = arena_printf(arena, "%.*s%s%.*s", STR_ARGS(all), all.len ? "," : "",
+                           STR_ARGS(setting_hide_password(arena, one)));
+    return all;
+}
+
+enum setting_origin setting_origin(const struct settings *settings, const struct setting *row)
+{
+    return (enum setting_origin)settings->origin[row - settings_table];
 }

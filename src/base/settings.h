@@ -14,7 +14,18 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+/* From where a value comes. */
+enum setting_origin {
+    SETTING_BY_DEFAULT,
+    SETTING_BY_DOTENV,
+    SETTING_BY_ENVIRONMENT,
+    SETTING_BY_COMMAND_LINE
+};
+
+enum { SETTINGS_MAX = 160 };
+
 struct settings {
+    unsigned char origin[SETTINGS_MAX]; /* of each row of the table: enum setting_origin */
     /* Server */
     struct str listen;       /* HOST:PORT */
     struct str data_dir;     /* holds database, keys, uploads */
@@ -146,3 +157,9 @@ const struct setting *setting_find(struct str name);
 /* The current value as text ("***" for a secret that is set). In `arena`. */
 struct str setting_text(struct arena *arena, const struct settings *settings,
                         const struct setting *setting);
+/* The same for others to read: no password in an address. */
+struct str setting_public(struct arena *arena, const struct settings *settings,
+                          const struct setting *setting);
+/* scheme://USER:PASSWORD@… with *** for the password. */
+struct str setting_hide_password(struct arena *arena, struct str url);
+enum setting_origin setting_origin(const struct settings *settings, const struct setting *setting);

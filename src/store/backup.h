@@ -31,9 +31,9 @@ typedef bool backup_tell(void *ctx, uint64_t done, uint64_t total);
 
 /*
  * `info_out`: what is in the finished file. `tell` may be NULL.
- * ERR_CONFLICT: `path` or its checksum exists. ERR_IO: disk full, no connection. ERR_CORRUPT: the
- * database is damaged; there is no file then. ERR_INVALID: no folder for the file; or the database
- * holds what we don't back up (MariaDB: views, triggers).
+ * ERR_CONFLICT: `path` or its checksum exists. ERR_FULL: no room. ERR_IO: no connection.
+ * ERR_CORRUPT: the database is damaged; there is no file then. ERR_INVALID: no folder for the file;
+ * or the database holds what we don't back up (MariaDB: views, triggers).
  */
 MUST_USE enum err backup_write(struct str url, const char *path, struct backup_info *info_out,
                                struct why *why, backup_tell *tell, void *ctx);

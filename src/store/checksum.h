@@ -13,7 +13,7 @@
 
 const char *checksum_path(struct arena *arena, const char *path);
 
-/* Read `file`, which will be named `path`, and write its checksum to `to`, durably. */
+/* Read `file`, which will be named `path`, and write its checksum to `to`, durably. ERR_FULL. */
 MUST_USE enum err checksum_write(const char *file, const char *path, const char *to,
                                  struct why *why);
 /* OK without one, too: see *found_out. ERR_CORRUPT: another file, or no checksum in it. */

@@ -248,6 +248,19 @@ enum err town_checkpoints_load(struct db *db, struct arena *arena, struct town_i
     return found ? OK : why_set(why, ERR_NOT_FOUND, "the town has no checkpoint");
 }
 
+enum err town_checkpoints_last(struct db *db, struct town_id town, int64_t *minute_out,
+                               int64_t *made_us_out, bool *found_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_TOWN_CHECKPOINT_LAST);
+    query_u64(q, town.value);
+    *found_out = query_next(q);
+    if (*found_out) {
+        *minute_out = query_get_i64(q, 0);
+        *made_us_out = query_get_i64(q, 1);
+    }
+    return query_end(q, why);
+}
+
 enum err town_inputs_add(struct db *db, struct town_id town, uint64_t seq, int64_t minute,
                          struct str input, struct why *why)
 {

@@ -86,6 +86,10 @@ MUST_USE enum err town_checkpoints_load(struct db *db, struct arena *arena, stru
                                         int64_t minute, struct town_checkpoint *out,
                                         struct why *why);
 
+/* When the newest was made, and of which minute it is. */
+MUST_USE enum err town_checkpoints_last(struct db *db, struct town_id town, int64_t *minute_out,
+                                        int64_t *made_us_out, bool *found_out, struct why *why);
+
 MUST_USE enum err town_inputs_add(struct db *db, struct town_id town, uint64_t seq, int64_t minute,
                                   struct str input, struct why *why);
 typedef void town_input_each(void *ctx, uint64_t seq, int64_t minute, struct str input);

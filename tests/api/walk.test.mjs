@@ -77,6 +77,7 @@ const ids = {
   picture_id: () => 1, // for administrators alone, whoever asks
   turn_id: () => world.turn.id,
   filename: () => 'nothing.png',
+  name: () => 'nothing.backup',
 };
 const proxied = { 'x-forwarded-for': '203.0.113.9' };
 const text = { content: 'eve was here' };
@@ -116,6 +117,21 @@ const entries = {
   'GET /users/{user_id}/following': { who: 'anyone', wrong: 200 },
   'PUT /admin/users/{user_id}/role': { who: 'admin', json: { role: 'admin' }, wrong: 403 },
   'PUT /admin/users/{user_id}/banned': { who: 'moderator', json: { banned: true }, wrong: 403 },
+
+  'GET /admin/residents': { who: 'admin', wrong: 403 },
+  'POST /admin/residents': { who: 'admin', json: { username: 'eves_own' }, wrong: 403 },
+  'POST /admin/residents/import': { who: 'admin', json: [{ username: 'eves_own' }], wrong: 403 },
+  'GET /admin/residents/export': { who: 'admin', wrong: 403 },
+  'PUT /admin/residents/{user_id}': { who: 'admin', json: { nickname: 'eve' }, wrong: 403 },
+  'POST /admin/residents/draft': { who: 'admin', json: { text: 'somebody' }, wrong: 403 },
+  'GET /admin/models': { who: 'admin', wrong: 403 },
+  'POST /admin/models/check': { who: 'admin', json: { site: 'offline' }, wrong: 403 },
+  'GET /admin/backups': { who: 'admin', wrong: 403 },
+  'POST /admin/backups': { who: 'admin', wrong: 403 },
+  'GET /admin/backups/{name}': { who: 'admin', wrong: 403 },
+  'DELETE /admin/backups/{name}': { who: 'admin', wrong: 403 },
+  'GET /admin/settings': { who: 'admin', wrong: 403 },
+  'GET /admin/town': { who: 'admin', wrong: 403 },
 
   'GET /posts': { who: 'optional', wrong: 200 },
   'POST /posts': { who: 'member', json: { ...text, author_id: 1, id: 1 }, wrong: 201 },

@@ -3,7 +3,8 @@
 // The list of a member's conversations with models, as this page holds it, and what is done to them.
 import { useInfiniteQuery, useQuery, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/vue-query';
 import { computed, type ComputedRef } from 'vue';
-import { api, ask, authorized, errorOf, type Chat } from '@/api/client';
+import { api, ask, type Chat } from '@/api/client';
+import { saveFile } from '@/api/save';
 import { useTopic, type LiveEvent } from '@/live';
 
 interface Page {
@@ -76,14 +77,8 @@ export function changeChat(id: number, change: { title?: string; model?: string;
 
 /** A file of the browser's, with the line that ends with the newest message. */
 export async function exportChat(chat: Chat, format: 'markdown' | 'json'): Promise<void> {
-  const reply = await authorized(new Request(`${location.origin}/chat/conversations/${chat.id}/export?format=${format}`));
-  if (!reply.ok) throw errorOf(reply, await reply.json().catch(() => null));
-  const address = URL.createObjectURL(await reply.blob());
-  const link = document.createElement('a');
-  link.href = address;
   // What no file system minds: letters, numbers, and dashes for the rest.
   const name = chat.title.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '').slice(0, 60);
-  link.download = `${name || `chat-${chat.id}`}.${format === 'json' ? 'json' : 'md'}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  const end = format === 'json' ? 'json' : 'md';
+  await saveFile(`/chat/conversations/${chat.id}/export?format=${format}`, `${name || `chat-${chat.id}`}.${end}`);
 }

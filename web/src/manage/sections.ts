@@ -12,4 +12,10 @@ export interface ManageSection {
   load: () => Promise<{ default: Component }>;
 }
 
-export const manageSections: ManageSection[] = [];
+export const manageSections: ManageSection[] = [
+  { id: 'residents', name: 'keeper.residents.name', load: () => import('./ResidentsSection.vue') },
+  { id: 'town', name: 'keeper.town.name', load: () => import('./TownSection.vue') },
+  { id: 'models', name: 'keeper.models.name', load: () => import('./ModelsSection.vue') },
+  { id: 'backups', name: 'keeper.backups.name', load: () => import('./BackupsSection.vue') },
+  { id: 'options', name: 'keeper.options.name', load: () => import('./OptionsSection.vue') },
+];

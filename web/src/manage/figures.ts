@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// Numbers as people read them.
+
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
+
+/** 1,536 → "1.5 kB", in thousands, as disks are sold. */
+export function bytesOf(bytes: number, locale: string): string {
+  let at = 0;
+  let value = bytes;
+  while (value >= 1000 && at < UNITS.length - 1) {
+    value /= 1000;
+    at++;
+  }
+  return new Intl.NumberFormat(locale, { style: 'unit', unit: UNITS[at], unitDisplay: 'short', maximumFractionDigits: value < 10 && at > 0 ? 1 : 0 }).format(value);
+}
+
+/** The minute of a town as its day, from 1, and time: the minutes begin at midnight before its first morning. */
+export function townTime(minute: number): { day: number; time: string } {
+  const ofDay = ((minute % 1440) + 1440) % 1440;
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return { day: Math.floor(minute / 1440) + 1, time: `${two(Math.floor(ofDay / 60))}:${two(ofDay % 60)}` };
+}
