@@ -281,6 +281,7 @@ static enum err apply_call(struct change *change, struct db *db, struct why *why
     call->fault_count = 0;
     call->db = db;
     act_init(&call->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
+    call->act.address = call->address;
     enum err err = handle_once(call, db, why);
     return err ? err : act_store(&call->act, why);
 }
@@ -401,6 +402,7 @@ static enum err apply_slow(void *ctx, struct db *db, struct why *why)
     struct slow_change *slow = ctx;
     struct call *call = slow->call;
     act_init(&slow->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
+    slow->act.address = call->address;
     enum err err = slow->apply(slow->ctx, &slow->act, why);
     return err ? err : act_store(&slow->act, why);
 }
