@@ -213,6 +213,17 @@ enum err accounts_set_profile(struct act *act, const struct profile_change *chan
     return OK;
 }
 
+/* A community without one could never have one again but from the terminal. */
+static enum err keep_an_admin(struct act *act, struct why *why)
+{
+    uint64_t count;
+    enum err err = users_count_admins(act->db, &count, why);
+    if (err || count > 1) return err;
+    return why_set(why, ERR_CONFLICT,
+                   "这是最后一位管理员，请先任命另一位 (this is the last administrator: make "
+                   "somebody else one first)");
+}
+
 enum err accounts_set_role(struct act *act, struct user_id user, enum role role, struct why *why)
 {
     struct user now;
@@ -221,20 +232,41 @@ enum err accounts_set_role(struct act *act, struct user_id user, enum role role,
     if (now.brief.is_ai || role == ROLE_RESIDENT) {
         return why_set(why, ERR_INVALID, "residents stay residents, people stay people");
     }
-    err = users_set_role(act->db, user, role, act->now_us, why);
+    if (now.role == role) return OK;
+    if (now.role == ROLE_ADMIN) err = keep_an_admin(act, why);
+    if (!err) err = users_set_role(act->db, user, role, act->now_us, why);
     if (err) return err;
     /* Every loop looks the role up anew; open sockets of theirs have to come back. */
     end_sockets(act, user, 0, NOTICE_USER_REVOKED);
-    return note(act, AUDIT_ROLE_CHANGED, user, why);
+    struct str detail = arena_printf(act->arena, "%s → %s", role_name(now.role), role_name(role));
+    return act_audit(act, AUDIT_ROLE_CHANGED, "user", user.value, detail, why);
+}
+
+static enum err may_ban(const struct act *act, const struct user *whom, bool ban, struct why *why)
+{
+    if (ban && whom->brief.id.value == act->me.value) {
+        return why_set(why, ERR_DENIED, "不能封禁自己 (you cannot ban yourself)");
+    }
+    if (ban && whom->role == ROLE_ADMIN) {
+        return why_set(why, ERR_DENIED,
+                       "不能封禁管理员 (an administrator cannot be banned: take the role away "
+                       "first)");
+    }
+    bool plain = whom->role == ROLE_MEMBER || whom->role == ROLE_RESIDENT;
+    if (!plain && act->role != ROLE_ADMIN) {
+        return why_set(why, ERR_DENIED,
+                       "只有管理员能封禁或解封版主 (only an administrator can ban a moderator or "
+                       "let one in again)");
+    }
+    return OK;
 }
 
 enum err accounts_set_banned(struct act *act, struct user_id user, bool banned, struct why *why)
 {
     struct user now;
     enum err err = users_load(act->db, act->arena, user, &now, why);
-    if (err) return err;
-    if (now.role == ROLE_ADMIN)
-        return why_set(why, ERR_DENIED, "an administrator cannot be banned");
+    if (!err) err = may_ban(act, &now, banned, why);
+    if (err || now.banned == banned) return err;
     err = users_set_banned(act->db, user, banned, act->now_us, why);
     if (!err && banned) {
         err = sessions_revoke_all(act->db, user, (struct session_id){0}, act->now_us, why);
