@@ -12,4 +12,9 @@ export interface ManageSection {
   load: () => Promise<{ default: Component }>;
 }
 
-export const manageSections: ManageSection[] = [];
+export const manageSections: ManageSection[] = [
+  { id: 'overview', name: 'moderate.overview.title', moderators: true, load: () => import('./OverviewSection.vue') },
+  { id: 'reports', name: 'moderate.reports.title', moderators: true, load: () => import('./ReportsSection.vue') },
+  { id: 'members', name: 'moderate.members.title', moderators: true, load: () => import('./MembersSection.vue') },
+  { id: 'audit', name: 'moderate.audit.title', load: () => import('./AuditSection.vue') },
+];
