@@ -282,6 +282,7 @@ static enum err apply_call(struct change *change, struct db *db, struct why *why
     call->fault_count = 0;
     call->db = db;
     act_init(&call->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
+    call->act.address = call->address;
     enum err err = handle_once(call, db, why);
     return err ? err : act_store(&call->act, why);
 }
@@ -402,6 +403,7 @@ static enum err apply_slow(void *ctx, struct db *db, struct why *why)
     struct slow_change *slow = ctx;
     struct call *call = slow->call;
     act_init(&slow->act, db, call->arena, clock_wall_us(), call->who.user, call->who.role);
+    slow->act.address = call->address;
     enum err err = slow->apply(slow->ctx, &slow->act, why);
     return err ? err : act_store(&slow->act, why);
 }
@@ -412,6 +414,25 @@ enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why 
     enum err err = store_write(call->api->store, call->db, apply_slow, &slow, why);
     if (!err) act_publish(&slow.act, call->api->hub);
     return err;
+}
+
+struct deed {
+    enum audit_action action;
+    const char *kind;
+    struct str detail;
+};
+
+static enum err note_deed(void *ctx, struct act *act, struct why *why)
+{
+    const struct deed *deed = ctx;
+    return act_audit(act, deed->action, deed->kind, 0, deed->detail, why);
+}
+
+enum err call_audit(struct call *call, enum audit_action action, const char *kind,
+                    struct str detail, struct why *why)
+{
+    struct deed deed = {.action = action, .kind = kind, .detail = detail};
+    return call_write(call, note_deed, &deed, why);
 }
 
 /* --- heads --- */

@@ -9,9 +9,15 @@
 handler auth_register, auth_login, auth_refresh, auth_logout, auth_logout_all, auth_me;
 handler auth_password, auth_sessions, auth_end_session;
 /* users.c */
-handler search_users, users_get_list, users_get_one, users_put_me, admin_put_role, admin_put_banned;
+handler search_users, users_get_list, users_get_one, users_put_me;
 /* A whole profile as the caller sees it. */
 MUST_USE enum err users_reply(struct call *call, const struct user *user, struct why *why);
+/* admin.c */
+handler admin_get_users, admin_put_role, admin_put_banned, admin_get_audit;
+/* overview.c */
+handler admin_get_overview;
+/* reports.c */
+handler reports_post, admin_get_reports, admin_resolve_report;
 /* follows.c */
 handler follows_put, follows_delete, follows_get, follows_get_followers, follows_get_following;
 /* posts.c */

@@ -52,24 +52,30 @@ static bool check_writer(struct call *call, struct why *saw)
     return true;
 }
 
-static bool check_disk(struct call *call, struct why *saw)
+enum err health_disk(const struct settings *settings, struct health_disk *out, struct why *why)
 {
     char folder[4096];
-    struct str data = call->api->settings->data_dir;
     struct statvfs disk;
-    if (data.len >= sizeof(folder)) {
-        why_write(saw, "the name of the data folder is too long");
-        return false;
+    *out = (struct health_disk){0};
+    if (settings->data_dir.len >= sizeof(folder)) {
+        return why_set(why, ERR_IO, "the name of the data folder is too long");
     }
-    str_copy(folder, sizeof(folder), data);
+    str_copy(folder, sizeof(folder), settings->data_dir);
     if (statvfs(folder, &disk)) {
-        why_write(saw, "the data folder cannot be looked at: %s", strerror(errno));
-        return false;
+        return why_set(why, ERR_IO, "the data folder cannot be looked at: %s", strerror(errno));
     }
-    uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
-    bool percent = disk.f_bavail >= disk.f_blocks / 100;
-    why_write(saw, "%llu MiB are free for the data folder", (unsigned long long)(free_bytes >> 20));
-    return free_bytes >= HEALTH_DISK_FREE_MIN && percent;
+    out->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    out->total_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+    return OK;
+}
+
+static bool check_disk(struct call *call, struct why *saw)
+{
+    struct health_disk disk;
+    if (health_disk(call->api->settings, &disk, saw)) return false;
+    why_write(saw, "%llu MiB are free for the data folder",
+              (unsigned long long)(disk.free_bytes >> 20));
+    return disk.free_bytes >= HEALTH_DISK_FREE_MIN && disk.free_bytes >= disk.total_bytes / 100;
 }
 
 static bool check_serving(struct call *call, struct why *saw)
@@ -89,27 +95,42 @@ static const struct {
     {"serving", check_serving},
 };
 
+static_assert(COUNT_OF(checks) == HEALTH_CHECKS, "as the header says");
+
+bool health_look(struct call *call, struct health_check checks_out[HEALTH_CHECKS])
+{
+    bool all = true;
+    for (size_t i = 0; i < HEALTH_CHECKS; i++) {
+        struct health_check *one = &checks_out[i];
+        one->name = checks[i].name;
+        one->ok = checks[i].look(call, &one->saw);
+        all = all && one->ok;
+    }
+    return all;
+}
+
+void health_put_checks(struct json_out *out, const struct health_check seen[HEALTH_CHECKS])
+{
+    json_open(out, "checks", '{');
+    for (size_t i = 0; i < HEALTH_CHECKS; i++) {
+        json_open(out, seen[i].name, '{');
+        json_put_bool(out, "ok", seen[i].ok);
+        json_put_str(out, "detail", str_of(seen[i].saw.text));
+        json_close(out, '}');
+    }
+    json_close(out, '}');
+}
+
 enum err health_ready_get(struct call *call, struct why *why)
 {
     (void)why;
-    struct why saw[COUNT_OF(checks)];
-    bool good[COUNT_OF(checks)], ready = true;
-    for (size_t i = 0; i < COUNT_OF(checks); i++) {
-        good[i] = checks[i].look(call, &saw[i]);
-        ready = ready && good[i];
-    }
+    struct health_check seen[HEALTH_CHECKS];
+    bool ready = health_look(call, seen);
     struct json_out out = call_json(call);
     call->x->status = ready ? 200 : 503;
     json_open(&out, NULL, '{');
     json_put_str(&out, "status", ready ? STR("ready") : STR("not ready"));
-    json_open(&out, "checks", '{');
-    for (size_t i = 0; i < COUNT_OF(checks); i++) {
-        json_open(&out, checks[i].name, '{');
-        json_put_bool(&out, "ok", good[i]);
-        json_put_str(&out, "detail", str_of(saw[i].text));
-        json_close(&out, '}');
-    }
-    json_close(&out, '}');
+    health_put_checks(&out, seen);
     json_close(&out, '}');
     http_add_header(call->x, "Cache-Control", STR("no-store"));
     return OK;

@@ -261,6 +261,16 @@ static void write_requests(struct buf *to, const struct metrics *metrics)
     }
 }
 
+struct metrics_open metrics_open(const struct metrics *metrics)
+{
+    struct metrics_open sum = {0};
+    for (size_t i = 0; i < metrics->loop_count; i++) {
+        sum.http += get(&metrics->loops[i].open);
+        sum.live += get(&metrics->loops[i].live);
+    }
+    return sum;
+}
+
 static void write_loops(struct buf *to, const struct metrics *metrics)
 {
     static const struct {

@@ -27,6 +27,12 @@ void metrics_leave(struct metrics *metrics, int index);
 void metrics_count(struct metrics *metrics, int index, const struct route *route,
                    const struct http_exchange *x);
 
+/* Of all loops: HTTP connections open, WebSockets not among them, and live ones. Any thread. */
+struct metrics_open {
+    uint64_t http, live;
+};
+struct metrics_open metrics_open(const struct metrics *metrics);
+
 /* LANE_READ, ACCESS_OPTIONAL: tells administrators, and who asks from this very machine without a
  * proxy. ERR_DENIED for the others: routes and load are nobody else's business. */
 handler metrics_get;

@@ -36,6 +36,25 @@ static const struct schema schemas[] = {
     {"Follow", "followers_count:int, following_count:int, following:bool"},
     {"Follower", "user:UserBrief, followed_at:time"},
     {"FollowPage", "items:[Follower], total:int, next_before:int?"},
+    {"ReportReceipt", "id:id"},
+    {"Report", "id:id, created_at:time, kind:post|comment|message|user, object_id:id, post_id:id?, "
+               "content:text, reason:spam|abuse|illegal|other, note:text?, reporter:UserBrief?, "
+               "author:UserBrief?, author_banned:bool, outcome:removed|dismissed|banned?, "
+               "resolved_at:time?, resolver:UserBrief?"},
+    {"ReportPage", "items:[Report], open:int, next_before:int?"},
+    {"Account", "user:UserBrief, role:member|moderator|admin|resident, banned:bool, "
+                "posts_count:int, created_at:time, seen_at:time?"},
+    {"AccountPage", "items:[Account], " PAGE_TAIL},
+    {"AuditRow", "id:id, at:time, action:text, actor:UserBrief?, kind:text?, object_id:int?, "
+                 "user:UserBrief?, detail:text?, address:text?"},
+    {"AuditPage", "items:[AuditRow], next_before:int?"},
+    {"OverviewSite", "site:text, calls:int, failed:int, circuit:closed|open|probing"},
+    {"Overview",
+     "ok:bool, checks:Checks, version:text, started_at:time, uptime_s:int, http_connections:int, "
+     "live_connections:int, members_online:int, sites:[OverviewSite], members:int, residents:int, "
+     "posts:int, posts_today:int, reports_open:int, key_requests_today:int, "
+     "key_unpriced_today:int, key_cost_today_micro:int, town_cost_today_micro:int, "
+     "database_bytes:int, database:sqlite|mariadb, disk_free_bytes:int, disk_bytes:int"},
     {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "
              "created_at:time, author:UserBrief, is_liked:bool, comments_count:int, "
              "edited_at:time?, image_generated:bool"},

@@ -125,11 +125,6 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/users/{user_id}/following", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE,
      follows_get_following, "Whom somebody follows, newest first", "",
      "before:id?, limit:int?:1-100", "FollowPage", 200},
-    {HTTP_PUT_, "/admin/users/{user_id}/role", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON,
-     admin_put_role, "Make somebody member, moderator or admin", "role:member|moderator|admin", "",
-     "", 204},
-    {HTTP_PUT_, "/admin/users/{user_id}/banned", LANE_WRITE, ACCESS_MODERATOR, RATE_WRITE,
-     BODY_JSON, admin_put_banned, "Ban a member, or let them in again", "banned:bool", "", "", 204},
 
     /* Running it: residents */
     {HTTP_GET_, "/admin/residents", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE,
@@ -221,6 +216,38 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/search/posts", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, search_posts,
      "Posts with all of these words, newest first", "", "q:text, before:id?, limit:int?:1-100",
      "PostSearch", 200},
+
+    /* Looking after the community */
+    {HTTP_POST_, "/reports", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, reports_post,
+     "Tell moderators of a post, a comment, a message one received, or a member; again, while they "
+     "have not answered, is the same report",
+     "kind:post|comment|message|user, id:id, reason:spam|abuse|illegal|other, note:text?:0-500", "",
+     "ReportReceipt 404 409", 201},
+    {HTTP_GET_, "/admin/reports", LANE_READ, ACCESS_MODERATOR, RATE_READ, BODY_NONE,
+     admin_get_reports, "What members told of, newest first, as it was when they did", "",
+     "state:open|resolved?, before:id?, limit:int?:1-100", "ReportPage", 200},
+    {HTTP_POST_, "/admin/reports/{report_id}/resolve", LANE_WRITE, ACCESS_MODERATOR, RATE_WRITE,
+     BODY_JSON, admin_resolve_report,
+     "Answer it, and all others open about the same thing: take the thing away, ban whose it is, "
+     "or do nothing",
+     "outcome:removed|dismissed|banned", "", " 409", 204},
+    {HTTP_GET_, "/admin/users", LANE_SLOW, ACCESS_MODERATOR, RATE_READ, BODY_NONE, admin_get_users,
+     "Accounts, newest first, by a part of a name, role, or whether they are banned", "",
+     "q:text?, role:member|moderator|admin|resident?, banned:bool?, before:id?, after:id?, "
+     "limit:int?:1-100",
+     "AccountPage", 200},
+    {HTTP_PUT_, "/admin/users/{user_id}/role", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON,
+     admin_put_role, "Make somebody member, moderator or admin", "role:member|moderator|admin", "",
+     " 409", 204},
+    {HTTP_PUT_, "/admin/users/{user_id}/banned", LANE_WRITE, ACCESS_MODERATOR, RATE_WRITE,
+     BODY_JSON, admin_put_banned, "Ban a member, or let them in again", "banned:bool", "", "", 204},
+    {HTTP_GET_, "/admin/overview", LANE_SLOW, ACCESS_MODERATOR, RATE_READ, BODY_NONE,
+     admin_get_overview, "Whether all is well, and the numbers at a glance; days are UTC's", "", "",
+     "Overview", 200},
+    {HTTP_GET_, "/admin/audit", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE, admin_get_audit,
+     "What was done by those who run the community, newest first; accounts=true: log-ins and "
+     "changes of members' own accounts instead; one action: that alone",
+     "", "action:text?, accounts:bool?, before:id?, limit:int?:1-100", "AuditPage", 200},
 
     /* Pictures */
     {HTTP_POST_, "/files/upload", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD,

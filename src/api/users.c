@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* api/users.c: /users: who is here, one's own profile, and what administrators change. */
+/* api/users.c: /users: who is here, and one's own profile. */
 #include "api/handlers.h"
 #include "api/input.h"
 #include "auth/username.h"
@@ -86,35 +86,4 @@ enum err users_put_me(struct call *call, struct why *why)
     err = input_check(call, why);
     if (!err) err = accounts_set_profile(&call->act, &change, &user, why);
     return err ? err : users_reply(call, &user, why);
-}
-
-enum err admin_put_role(struct call *call, struct why *why)
-{
-    enum err err = input_json(call, why);
-    if (err) return err;
-    struct user_id id = {input_path_id(call, 0, "user_id")};
-    struct str name = input_str(call, "role", true);
-    enum role role = ROLE_MEMBER;
-    if (name.at && !role_parse(name, &role)) {
-        input_fault(call, "body", "role", "enum", "role must be member, moderator or admin");
-    }
-    err = input_check(call, why);
-    if (!err) err = accounts_set_role(&call->act, id, role, why);
-    if (!err) call_no_content(call);
-    return err;
-}
-
-enum err admin_put_banned(struct call *call, struct why *why)
-{
-    enum err err = input_json(call, why);
-    if (err) return err;
-    struct user_id id = {input_path_id(call, 0, "user_id")};
-    bool banned = false;
-    if (!json_as_bool(json_get(call->body, "banned"), &banned)) {
-        input_fault(call, "body", "banned", "bool_type", "banned must be true or false");
-    }
-    err = input_check(call, why);
-    if (!err) err = accounts_set_banned(&call->act, id, banned, why);
-    if (!err) call_no_content(call);
-    return err;
 }

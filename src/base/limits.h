@@ -40,6 +40,11 @@ enum {
     LIMIT_GROUP_MEMBERS = 500,
     LIMIT_CLIENT_ID_MAX = 64, /* a UUID and some */
 
+    /* What a member adds to a report, and how many of theirs may wait for moderators: more than
+     * anybody means well, few enough to be read. */
+    LIMIT_REPORT_NOTE_MAX = 500,
+    LIMIT_REPORTS_OPEN = 50,
+
     /* A member's keys for programs: one for each program, and then some. */
     LIMIT_KEYS = 100,
     LIMIT_KEY_NAME_MAX = 100,

@@ -7,17 +7,15 @@
 #include "base/utf8.h"
 #include "community/shapes.h"
 #include "community/talk.h"
-#include "store/records.h"
 
 /* Two tabs that wake up together refresh together; the slower one is no thief. */
 static const int64_t RACE_US = 10 * 1000000;
 
-static enum err note(struct act *act, const char *action, struct user_id target, struct why *why)
+static enum err note(struct act *act, enum audit_action action, struct user_id target,
+                     struct why *why)
 {
-    struct str text = target.value
-                          ? arena_printf(act->arena, "user:%llu", (unsigned long long)target.value)
-                          : (struct str){0};
-    return audit_add(act->db, act->now_us, act->me, action, text, (struct str){0}, why);
+    const char *kind = target.value ? "user" : NULL;
+    return act_audit(act, action, kind, target.value, (struct str){0}, why);
 }
 
 enum err accounts_create(struct act *act, const struct account_draft *draft, struct user *user_out,
@@ -39,7 +37,7 @@ enum err accounts_create(struct act *act, const struct account_draft *draft, str
                              .created_us = act->now_us};
     struct user_id id;
     err = users_add(act->db, &row, &id, why);
-    if (!err) err = note(act, "account.created", id, why);
+    if (!err) err = note(act, AUDIT_ACCOUNT_CREATED, id, why);
     return err ? err : users_load(act->db, act->arena, id, user_out, why);
 }
 
@@ -79,7 +77,7 @@ enum err accounts_log_in(struct act *act, const struct login *login, struct sess
     }
     if (!err) err = sessions_add(act->db, &draft, session_out, why);
     act->me = login->user;
-    return err ? err : note(act, "login", (struct user_id){0}, why);
+    return err ? err : note(act, AUDIT_LOGIN, (struct user_id){0}, why);
 }
 
 static void end_sockets(struct act *act, struct user_id user, uint64_t session, int what)
@@ -95,7 +93,7 @@ static enum err end_stolen(struct act *act, const struct session *session, struc
     if (err) return err;
     act->me = session->user;
     end_sockets(act, session->user, session->id.value, NOTICE_SESSION_REVOKED);
-    return note(act, "refresh.stolen", session->user, why);
+    return note(act, AUDIT_REFRESH_STOLEN, session->user, why);
 }
 
 /* The token is the valid one: put the next in its place, unless the log-in is over. */
@@ -144,7 +142,7 @@ enum err accounts_log_out(struct act *act, uint64_t session, struct why *why)
     enum err err = sessions_revoke(act->db, (struct session_id){session}, act->now_us, why);
     if (err) return err;
     end_sockets(act, act->me, session, NOTICE_SESSION_REVOKED);
-    return note(act, "logout", (struct user_id){0}, why);
+    return note(act, AUDIT_LOGOUT, (struct user_id){0}, why);
 }
 
 enum err accounts_end_session(struct act *act, uint64_t id, struct why *why)
@@ -165,14 +163,14 @@ enum err accounts_log_out_everywhere(struct act *act, uint64_t keep, struct why 
     if (!err) err = users_void_tokens(act->db, act->me, act->now_us, why);
     if (err) return err;
     end_sockets(act, act->me, keep, NOTICE_USER_REVOKED);
-    return note(act, "logout.everywhere", (struct user_id){0}, why);
+    return note(act, AUDIT_LOGOUT_EVERYWHERE, (struct user_id){0}, why);
 }
 
 enum err accounts_set_password(struct act *act, struct str hash, uint64_t keep, struct why *why)
 {
     enum err err = users_set_password(act->db, act->me, hash, act->now_us, why);
     if (!err) err = accounts_log_out_everywhere(act, keep, why);
-    return err ? err : note(act, "password.changed", (struct user_id){0}, why);
+    return err ? err : note(act, AUDIT_PASSWORD_CHANGED, (struct user_id){0}, why);
 }
 
 /* --- profiles --- */
@@ -215,6 +213,17 @@ enum err accounts_set_profile(struct act *act, const struct profile_change *chan
     return OK;
 }
 
+/* A community without one could never have one again but from the terminal. */
+static enum err keep_an_admin(struct act *act, struct why *why)
+{
+    uint64_t count;
+    enum err err = users_count_admins(act->db, &count, why);
+    if (err || count > 1) return err;
+    return why_set(why, ERR_CONFLICT,
+                   "这是最后一位管理员，请先任命另一位 (this is the last administrator: make "
+                   "somebody else one first)");
+}
+
 enum err accounts_set_role(struct act *act, struct user_id user, enum role role, struct why *why)
 {
     struct user now;
@@ -223,25 +232,46 @@ enum err accounts_set_role(struct act *act, struct user_id user, enum role role,
     if (now.brief.is_ai || role == ROLE_RESIDENT) {
         return why_set(why, ERR_INVALID, "residents stay residents, people stay people");
     }
-    err = users_set_role(act->db, user, role, act->now_us, why);
+    if (now.role == role) return OK;
+    if (now.role == ROLE_ADMIN) err = keep_an_admin(act, why);
+    if (!err) err = users_set_role(act->db, user, role, act->now_us, why);
     if (err) return err;
     /* Every loop looks the role up anew; open sockets of theirs have to come back. */
     end_sockets(act, user, 0, NOTICE_USER_REVOKED);
-    return note(act, "role.changed", user, why);
+    struct str detail = arena_printf(act->arena, "%s → %s", role_name(now.role), role_name(role));
+    return act_audit(act, AUDIT_ROLE_CHANGED, "user", user.value, detail, why);
+}
+
+static enum err may_ban(const struct act *act, const struct user *whom, bool ban, struct why *why)
+{
+    if (ban && whom->brief.id.value == act->me.value) {
+        return why_set(why, ERR_DENIED, "不能封禁自己 (you cannot ban yourself)");
+    }
+    if (ban && whom->role == ROLE_ADMIN) {
+        return why_set(why, ERR_DENIED,
+                       "不能封禁管理员 (an administrator cannot be banned: take the role away "
+                       "first)");
+    }
+    bool plain = whom->role == ROLE_MEMBER || whom->role == ROLE_RESIDENT;
+    if (!plain && act->role != ROLE_ADMIN) {
+        return why_set(why, ERR_DENIED,
+                       "只有管理员能封禁或解封版主 (only an administrator can ban a moderator or "
+                       "let one in again)");
+    }
+    return OK;
 }
 
 enum err accounts_set_banned(struct act *act, struct user_id user, bool banned, struct why *why)
 {
     struct user now;
     enum err err = users_load(act->db, act->arena, user, &now, why);
-    if (err) return err;
-    if (now.role == ROLE_ADMIN)
-        return why_set(why, ERR_DENIED, "an administrator cannot be banned");
+    if (!err) err = may_ban(act, &now, banned, why);
+    if (err || now.banned == banned) return err;
     err = users_set_banned(act->db, user, banned, act->now_us, why);
     if (!err && banned) {
         err = sessions_revoke_all(act->db, user, (struct session_id){0}, act->now_us, why);
     }
     if (err) return err;
     end_sockets(act, user, 0, NOTICE_USER_REVOKED);
-    return note(act, banned ? "banned" : "unbanned", user, why);
+    return note(act, banned ? AUDIT_BANNED : AUDIT_UNBANNED, user, why);
 }

@@ -69,7 +69,11 @@ struct profile_change {
 MUST_USE enum err accounts_set_profile(struct act *act, const struct profile_change *change,
                                        struct user *user_out, struct why *why);
 
+/* ERR_CONFLICT: nobody would be left who is an administrator. As it is already: fine, and no note.
+ */
 MUST_USE enum err accounts_set_role(struct act *act, struct user_id user, enum role role,
                                     struct why *why);
+/* ERR_DENIED: oneself, an administrator, or, for a moderator, another one. As it is already: fine.
+ */
 MUST_USE enum err accounts_set_banned(struct act *act, struct user_id user, bool banned,
                                       struct why *why);

@@ -58,6 +58,19 @@ void act_notify(struct act *act, const struct hub_notice *notice)
     act->notices[act->notice_count++] = *notice;
 }
 
+enum err act_audit(struct act *act, enum audit_action action, const char *kind, uint64_t object,
+                   struct str detail, struct why *why)
+{
+    struct audit_entry entry = {.at_us = act->now_us,
+                                .actor = act->me,
+                                .action = action,
+                                .kind = kind,
+                                .object = object,
+                                .detail = detail,
+                                .address = act->address};
+    return audit_add(act->db, &entry, why);
+}
+
 void act_publish(struct act *act, struct hub *hub)
 {
     for (size_t i = 0; i < act->notice_count; i++) hub_notify(hub, &act->notices[i]);

@@ -16,7 +16,7 @@
 
 #include "base/json.h"
 #include "hub/hub.h"
-#include "store/users.h"
+#include "store/audit.h"
 
 struct told; /* one event on its way */
 
@@ -28,7 +28,8 @@ struct act {
     int64_t now_us;
     struct user_id me;
     enum role role;
-    struct told *told; /* in `arena`, by the name of the topic */
+    struct str address; /* where the request came from; .at NULL: not known */
+    struct told *told;  /* in `arena`, by the name of the topic */
     size_t told_count;
     struct hub_notice notices[ACT_NOTICES_MAX];
     size_t notice_count;
@@ -48,5 +49,11 @@ void act_tell(struct act *act, struct topic_name topic, const char *kind, struct
 MUST_USE enum err act_store(struct act *act, struct why *why);
 /* Tell every loop what changes for open sockets (log-out, leaving a group), after the commit. */
 void act_notify(struct act *act, const struct hub_notice *notice);
+/*
+ * Note in the audit log what is being done here: of `object` of that `kind`
+ * (store/audit.h). `detail`: .at NULL: nothing to add.
+ */
+MUST_USE enum err act_audit(struct act *act, enum audit_action action, const char *kind,
+                            uint64_t object, struct str detail, struct why *why);
 /* After the commit, on any thread. */
 void act_publish(struct act *act, struct hub *hub);

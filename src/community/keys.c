@@ -3,12 +3,10 @@
 
 #include "base/limits.h"
 #include "base/pattern.h"
-#include "store/records.h"
 
-static enum err note(struct act *act, const char *action, struct key_id id, struct why *why)
+static enum err note(struct act *act, enum audit_action action, struct key_id id, struct why *why)
 {
-    struct str text = arena_printf(act->arena, "key:%llu", (unsigned long long)id.value);
-    return audit_add(act->db, act->now_us, act->me, action, text, (struct str){0}, why);
+    return act_audit(act, action, "key", id.value, (struct str){0}, why);
 }
 
 enum err keys_make(struct act *act, struct api_key *key, struct str hash, struct why *why)
@@ -22,13 +20,13 @@ enum err keys_make(struct act *act, struct api_key *key, struct str hash, struct
     key->user = act->me;
     key->created_us = act->now_us;
     err = keys_add(act->db, key, hash, &key->id, why);
-    return err ? err : note(act, "key.created", key->id, why);
+    return err ? err : note(act, AUDIT_KEY_CREATED, key->id, why);
 }
 
 enum err keys_edit(struct act *act, const struct api_key *key, struct why *why)
 {
     enum err err = keys_change(act->db, key, why);
-    return err ? err : note(act, "key.changed", key->id, why);
+    return err ? err : note(act, AUDIT_KEY_CHANGED, key->id, why);
 }
 
 enum err keys_end(struct act *act, struct key_id id, struct why *why)
@@ -37,7 +35,7 @@ enum err keys_end(struct act *act, struct key_id id, struct why *why)
     if (err) return err;
     struct hub_notice notice = {.what = NOTICE_KEY_REVOKED, .user = act->me, .session = id.value};
     act_notify(act, &notice);
-    return note(act, "key.revoked", id, why);
+    return note(act, AUDIT_KEY_REVOKED, id, why);
 }
 
 /* --- models --- */

@@ -93,6 +93,17 @@ enum err letters_send(struct act *act, const struct letter_draft *draft,
     return OK;
 }
 
+static enum err remove_message(struct act *act, const struct message *message, struct why *why)
+{
+    enum err err = messages_remove(act->db, message, why);
+    if (err) return err;
+    struct str data = arena_printf(act->arena, "{\"id\":%llu,\"sender_id\":%llu}",
+                                   (unsigned long long)message->id.value,
+                                   (unsigned long long)message->sender.id.value);
+    tell_place(act, message, "message.deleted", data, false);
+    return OK;
+}
+
 enum err letters_remove(struct act *act, struct message_id id, struct why *why)
 {
     struct message message;
@@ -100,12 +111,18 @@ enum err letters_remove(struct act *act, struct message_id id, struct why *why)
     bool mine = !err && message.sender.id.value == act->me.value;
     /* A message that isn't theirs is none of their business: not even that it exists. */
     if (!err && !mine) return why_set(why, ERR_NOT_FOUND, "消息不存在 (no such message)");
-    if (!err) err = messages_remove(act->db, &message, why);
+    return err ? err : remove_message(act, &message, why);
+}
+
+enum err letters_remove_reported(struct act *act, struct message_id id, struct why *why)
+{
+    struct message message;
+    enum err err = messages_load(act->db, act->arena, id, &message, why);
+    if (!err) err = remove_message(act, &message, why);
     if (err) return err;
-    struct str data = arena_printf(act->arena, "{\"id\":%llu,\"sender_id\":%llu}",
-                                   (unsigned long long)id.value, (unsigned long long)act->me.value);
-    tell_place(act, &message, "message.deleted", data, false);
-    return OK;
+    /* Not what it said: it was private, and the report keeps it. */
+    struct str detail = arena_printf(act->arena, "@%.*s", STR_ARGS(message.sender.username));
+    return act_audit(act, AUDIT_MESSAGE_REMOVED, "message", id.value, detail, why);
 }
 
 enum err letters_read(struct act *act, struct user_id from, struct why *why)

@@ -23,6 +23,8 @@ MUST_USE enum err letters_send(struct act *act, const struct letter_draft *draft
                                struct message *message_out, struct why *why);
 /* The sender only. */
 MUST_USE enum err letters_remove(struct act *act, struct message_id id, struct why *why);
+/* A moderator, of a message that was reported: whoever calls has seen to that. */
+MUST_USE enum err letters_remove_reported(struct act *act, struct message_id id, struct why *why);
 /* Everything from that member was read; fine when there is nothing, or nobody. */
 MUST_USE enum err letters_read(struct act *act, struct user_id from, struct why *why);
 

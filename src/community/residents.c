@@ -300,7 +300,9 @@ static enum err add_one(struct act *act, struct newcomers *newcomers, size_t ind
     struct why inner = {0};
     enum err err = accounts_create(act, &draft, &user, &inner);
     newcomer->id = user.brief.id;
-    if (!err) return OK;
+    if (!err)
+        return act_audit(act, AUDIT_RESIDENT_ADDED, "user", newcomer->id.value, newcomer->username,
+                         why);
     if (err == ERR_CONFLICT) (void)why_set(&inner, err, "the name is taken");
     if (newcomers->numbered)
         why_write(why, "entry %zu (%.*s): %s", index + 1, STR_ARGS(newcomer->username), inner.text);
@@ -358,7 +360,7 @@ enum err resident_change(struct act *act, struct user_id id, const struct json *
     struct str who = arena_printf(act->arena, "user:%llu", (unsigned long long)id.value);
     if (!err)
         err =
-            audit_add(act->db, act->now_us, act->me, "resident.changed", who, (struct str){0}, why);
+            act_audit(act, AUDIT_RESIDENT_CHANGED, "user", id.value, resident->brief.username, why);
     if (err) return err;
     act_tell(act, topic_feed(), "user.updated", who,
              shape_user_brief_text(act->arena, &resident->brief), false);

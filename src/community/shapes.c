@@ -15,6 +15,15 @@ void shape_user_brief(struct json_out *out, const char *key, const struct user_b
     json_close(out, '}');
 }
 
+void shape_user_brief_or_null(struct json_out *out, const char *key, const struct user_brief *user)
+{
+    if (user->id.value) {
+        shape_user_brief(out, key, user);
+    } else {
+        json_put_null(out, key);
+    }
+}
+
 static void put_tally(struct json_out *out, const struct follow_tally *tally)
 {
     json_put_u64(out, "followers_count", tally->followers_count);

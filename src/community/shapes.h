@@ -13,6 +13,8 @@
 #include "store/posts.h"
 
 void shape_user_brief(struct json_out *out, const char *key, const struct user_brief *user);
+/* null for id 0: an account that is gone, or none. */
+void shape_user_brief_or_null(struct json_out *out, const char *key, const struct user_brief *user);
 /* `tally`: for who reads this. */
 void shape_user(struct json_out *out, const char *key, const struct user *user,
                 const struct follow_tally *tally);

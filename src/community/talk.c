@@ -15,6 +15,17 @@ static bool is_moderator(const struct act *act)
     return act->role == ROLE_MODERATOR || act->role == ROLE_ADMIN;
 }
 
+/* Whoever takes away what another wrote leaves a note of whose it was, and what it said. */
+static enum err note_removed(struct act *act, enum audit_action action, const char *kind,
+                             uint64_t id, const struct user_brief *author, struct str content,
+                             struct why *why)
+{
+    if (author->id.value == act->me.value) return OK;
+    struct str detail =
+        arena_printf(act->arena, "@%.*s: %.*s", STR_ARGS(author->username), STR_ARGS(content));
+    return act_audit(act, action, kind, id, detail, why);
+}
+
 /* A plain file in our folder: nothing else is ever served. */
 static bool is_uploaded(struct str upload_dir, struct str path)
 {
@@ -131,6 +142,10 @@ enum err talk_remove_post(struct act *act, struct post_id id, struct why *why)
         return why_set(why, ERR_DENIED, "只能删除自己的帖子 (only its author can delete a post)");
     }
     err = posts_remove(act->db, &post, why);
+    if (!err) {
+        err = note_removed(act, AUDIT_POST_REMOVED, "post", id.value, &post.author, post.content,
+                           why);
+    }
     if (err) return err;
     struct str data = arena_printf(act->arena, "{\"id\":%llu}", (unsigned long long)id.value);
     act_tell(act, topic_feed(), "post.deleted", STR(""), data, false);
@@ -211,6 +226,10 @@ enum err talk_remove_comment(struct act *act, struct post_id post, struct commen
     }
     err = comments_remove(act->db, id, why);
     if (!err) err = posts_count_comment(act->db, post, -1, why);
+    if (!err) {
+        err = note_removed(act, AUDIT_COMMENT_REMOVED, "comment", id.value, &comment.author,
+                           comment.content, why);
+    }
     if (err) return err;
     struct str data = arena_printf(act->arena, "{\"id\":%llu,\"post_id\":%llu}",
                                    (unsigned long long)id.value, (unsigned long long)post.value);

@@ -67,22 +67,6 @@ enum err idempotent_purge(struct db *db, int64_t before_us, struct why *why)
     return query_run(q, why);
 }
 
-enum err audit_add(struct db *db, int64_t now_us, struct user_id actor, const char *action,
-                   struct str target, struct str address, struct why *why)
-{
-    struct query *q = db_query(db, SQL_AUDIT_ADD);
-    query_i64(q, now_us);
-    if (actor.value) {
-        query_u64(q, actor.value);
-    } else {
-        query_null(q);
-    }
-    query_str(q, str_of(action));
-    query_str(q, target);
-    query_str(q, address);
-    return query_run(q, why);
-}
-
 enum err locations_add(struct db *db, const struct location *place, struct why *why)
 {
     struct query *q = db_query(db, SQL_PLACE_ADD);

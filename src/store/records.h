@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * store/records.h: small tables with one use each: files, answers to repeated
- * changes, the audit log, places of the town.
+ * changes, places of the town.
  */
 #pragma once
 
@@ -34,10 +34,6 @@ MUST_USE enum err idempotent_save(struct db *db, struct user_id user, struct str
                                   const struct idempotent *answer, int64_t expired_before_us,
                                   struct why *why);
 MUST_USE enum err idempotent_purge(struct db *db, int64_t before_us, struct why *why);
-
-/* `actor` 0: nobody known. `target`, `address`: .at NULL: none. */
-MUST_USE enum err audit_add(struct db *db, int64_t now_us, struct user_id actor, const char *action,
-                            struct str target, struct str address, struct why *why);
 
 struct location {
     uint64_t id;

@@ -198,6 +198,53 @@ enum err users_search(struct db *db, struct arena *arena, struct str key, struct
     return query_end(q, why);
 }
 
+/* Each that is not asked for is NULL twice or thrice over. */
+static void bind_filters(struct query *q, struct arena *arena,
+                         const struct users_accounts_query *query)
+{
+    struct str key = {0}, text = {0}, role = {0};
+    if (query->text.len > 0) {
+        key = like(arena, "%", query->key);
+        text = like(arena, "%", query->text);
+    }
+    if (query->by_role) role = str_of(role_name(query->role));
+    query_str(q, key);
+    query_str(q, key);
+    query_str(q, text);
+    query_str(q, role);
+    query_str(q, role);
+    query_i64(q, !query->by_banned);
+    query_i64(q, query->banned);
+}
+
+enum err users_list_accounts(struct db *db, struct arena *arena,
+                             const struct users_accounts_query *query, user_account_each *each,
+                             void *ctx, struct why *why)
+{
+    bool newer = query->after != 0;
+    struct query *q = db_query(db, newer ? SQL_MEMBERS_AFTER : SQL_MEMBERS_BEFORE);
+    if (newer) {
+        query_u64(q, query->after);
+    } else {
+        query_i64(q, query->before ? (int64_t)query->before : INT64_MAX);
+    }
+    bind_filters(q, arena, query);
+    query_u64(q, query->limit);
+    while (query_next(q)) {
+        struct user_account account = {.user = read_user(q), .seen_us = query_get_i64(q, 10)};
+        each(ctx, &account);
+    }
+    return query_end(q, why);
+}
+
+enum err users_count_admins(struct db *db, uint64_t *count_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_ADMINS_LOCK);
+    *count_out = 0;
+    while (query_next(q)) *count_out += query_is_null(q, 0);
+    return query_end(q, why);
+}
+
 /* Run a change of one user: nothing matched means there is no such user. */
 static enum err run_on_user(struct db *db, struct query *q, struct why *why)
 {

@@ -81,6 +81,29 @@ MUST_USE enum err users_list(struct db *db, const struct users_query *query, use
 MUST_USE enum err users_search(struct db *db, struct arena *arena, struct str key, struct str text,
                                uint64_t limit, user_each *each, void *ctx, struct why *why);
 
+/* An account as those see it who look after the community. */
+struct user_account {
+    struct user user;
+    int64_t seen_us; /* when a log-in of theirs was last begun or renewed; 0: none is known */
+};
+typedef void user_account_each(void *ctx, const struct user_account *account);
+struct users_accounts_query {
+    struct str key, text; /* a part of the user name (as a key) or nickname; .len 0, both: any */
+    bool by_role, by_banned;
+    enum role role;
+    bool banned;
+    uint64_t before; /* older than this id, newest first (0: from the newest) … */
+    uint64_t after;  /* … or, when not 0, newer, oldest first */
+    uint64_t limit;
+};
+/* Walks the accounts until enough are found, so with a rare name it looks at every one; not on a
+ * loop. */
+MUST_USE enum err users_list_accounts(struct db *db, struct arena *arena,
+                                      const struct users_accounts_query *query,
+                                      user_account_each *each, void *ctx, struct why *why);
+/* Administrators who are not banned. Who they are stays so until the transaction ends. */
+MUST_USE enum err users_count_admins(struct db *db, uint64_t *count_out, struct why *why);
+
 MUST_USE enum err users_set_profile(struct db *db, struct user_id id, struct str nickname,
                                     struct str avatar_path, struct str bio, int64_t now_us,
                                     struct why *why);

@@ -181,3 +181,12 @@ test('settings say what they are and from where, and no secret', async (t) => {
   assertProblem(await keeper.ask('PUT', '/admin/settings', { loops: '3' }), 405);
   await one.stop();
 });
+
+test('who made, fetched and deleted a backup stands in the audit log', async () => {
+  const { name } = await make();
+  await fetchBytes(name);
+  await root.must('DELETE', `/admin/backups/${name}`, undefined, 204);
+  const { items } = await root.must('GET', '/admin/audit?limit=3');
+  assert.deepEqual(items.map(({ action }) => action), ['backup.deleted', 'backup.taken', 'backup.made']);
+  for (const { actor, kind, detail } of items) assert.deepEqual([actor.id, kind, detail], [root.id, 'backup', name]);
+});

@@ -194,6 +194,8 @@ test('only_administrators_hold_the_clock', async () => {
   assert.ok(stepped.minute > paused.minute && stepped.minute <= paused.minute + 480);
   assert.equal(assertOk(await control(admin.access_token, { action: 'speed', speed: 60 })).speed, 60);
   assert.equal(assertOk(await control(admin.access_token, { action: 'start' })).running, true);
+  const { items } = assertOk(await server.api('GET', '/admin/audit?action=town.controlled', { token: admin.access_token }));
+  assert.deepEqual(items.map(({ detail }) => detail), ['start', 'speed 60', 'step', 'pause', 'pause']);
   assert.equal((await server.api('GET', '/town/residents/999999', { token: server.token })).status, 404);
   await server.stop();
 });

@@ -75,6 +75,7 @@ const ids = {
   model: () => 'hutong-offline',
   chat_id: () => world.chat.id,
   picture_id: () => 1, // for administrators alone, whoever asks
+  report_id: () => 1, // for moderators alone
   turn_id: () => world.turn.id,
   filename: () => 'nothing.png',
   name: () => 'nothing.backup',
@@ -117,6 +118,12 @@ const entries = {
   'GET /users/{user_id}/following': { who: 'anyone', wrong: 200 },
   'PUT /admin/users/{user_id}/role': { who: 'admin', json: { role: 'admin' }, wrong: 403 },
   'PUT /admin/users/{user_id}/banned': { who: 'moderator', json: { banned: true }, wrong: 403 },
+  'POST /reports': { who: 'member', json: () => ({ kind: 'post', id: world.post.id, reason: 'spam' }), wrong: 201 },
+  'GET /admin/reports': { who: 'moderator', wrong: 403 },
+  'POST /admin/reports/{report_id}/resolve': { who: 'moderator', json: { outcome: 'removed' }, wrong: 403 },
+  'GET /admin/users': { who: 'moderator', wrong: 403 },
+  'GET /admin/overview': { who: 'moderator', wrong: 403 },
+  'GET /admin/audit': { who: 'admin', wrong: 403 },
 
   'GET /admin/residents': { who: 'admin', wrong: 403 },
   'POST /admin/residents': { who: 'admin', json: { username: 'eves_own' }, wrong: 403 },

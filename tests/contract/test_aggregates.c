@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Accounts, sessions, comments and the small tables, on both engines. */
 #include "house.h"
+#include "store/audit.h"
 #include "store/comments.h"
 #include "store/records.h"
 #include "store/sessions.h"
@@ -480,12 +481,27 @@ static void see_place(void *ctx, const struct location *place)
     seen_add(ctx, place->name);
 }
 
+static void see_entry(void *ctx, const struct audit_row *row)
+{
+    seen_add(ctx, row->action);
+    if (str_eq(row->action, STR("role.changed"))) {
+        assert_int_equal(row->at_us, 3);
+        assert_true(str_eq(row->actor.username, STR("mei")));
+        assert_true(str_eq(row->kind, STR("user")));
+        assert_true(str_eq(row->user.username, STR("bo")));
+        assert_int_equal(row->detail.len, AUDIT_DETAIL_BYTES - 1); /* no character is cut */
+        assert_true(str_eq(row->address, STR("192.0.2.1")));
+    } else {
+        assert_true(row->kind.at == NULL && row->object == 0 && row->user.id.value == 0);
+        assert_true(row->detail.at == NULL);
+    }
+}
+
 static void audit_and_places_take_what_may_be_missing(struct database *d)
 {
     house_open(d);
     struct why why;
-    struct user_id mei = house_user(d, "mei");
-    const struct str none = {0};
+    struct user_id mei = house_user(d, "mei"), bo = house_user(d, "bo");
     const struct location places[] = {
         {.name = STR("咖啡馆"),
          .type = STR("cafe"),
@@ -496,9 +512,21 @@ static void audit_and_places_take_what_may_be_missing(struct database *d)
         {.name = STR("Park"), .x = 10.25, .y = -3.5, .width = 5, .height = 5},
     };
     change_begin(d);
-    must(audit_add(d->db, 1, mei, "login", none, STR("192.0.2.1"), &why), &why);
-    must(audit_add(d->db, 2, (struct user_id){0}, "login.failed", STR("somebody"), none, &why),
-         &why);
+    char detail[3 * 400];
+    for (size_t i = 0; i < COUNT_OF(detail); i += 3) memcpy(detail + i, "胡", 3);
+    const struct audit_entry entries[] = {
+        {.at_us = 1, .actor = mei, .action = AUDIT_LOGIN, .address = STR("192.0.2.1")},
+        {.at_us = 2, .action = AUDIT_LOGIN_FAILED},
+        {.at_us = 3,
+         .actor = mei,
+         .action = AUDIT_ROLE_CHANGED,
+         .kind = "user",
+         .object = bo.value,
+         .detail = {detail, sizeof(detail)},
+         .address = STR("192.0.2.1")},
+        {.at_us = 4, .actor = bo, .action = AUDIT_REPORT_RESOLVED},
+    };
+    for (size_t i = 0; i < COUNT_OF(entries); i++) must(audit_add(d->db, &entries[i], &why), &why);
     for (size_t i = 0; i < COUNT_OF(places); i++)
         must(locations_add(d->db, &places[i], &why), &why);
     change_end(d);
@@ -506,9 +534,21 @@ static void audit_and_places_take_what_may_be_missing(struct database *d)
     struct seen seen = {0};
     must(locations_list(d->db, see_place, &seen, &why), &why);
     assert_seen(&seen, "咖啡馆 Park");
+    struct audit_query query = {.limit = 9};
+    must(audit_list(d->db, &query, see_entry, &seen, &why), &why);
+    assert_seen(&seen, "report.resolved role.changed");
+    query = (struct audit_query){.before = 4, .limit = 1};
+    must(audit_list(d->db, &query, see_entry, &seen, &why), &why);
+    assert_seen(&seen, "role.changed");
+    query = (struct audit_query){.accounts = true, .limit = 9};
+    must(audit_list(d->db, &query, see_entry, &seen, &why), &why);
+    assert_seen(&seen, "login.failed login");
+    query = (struct audit_query){.action = STR("login"), .limit = 9};
+    must(audit_list(d->db, &query, see_entry, &seen, &why), &why);
+    assert_seen(&seen, "login");
     /* The account goes, what it did stays on record. */
     must_run(d->db, "DELETE FROM users");
-    assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM audit WHERE actor_id IS NULL"), 2);
+    assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM audit WHERE actor_id IS NULL"), 4);
 }
 
 int main(void)

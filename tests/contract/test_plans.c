@@ -15,6 +15,8 @@
 static const char *const bounded[] = {
     "counters",          /* four */
     "locations",         /* places of a town: dozens */
+    "pragma_page_count", /* one number each */
+    "pragma_page_size",
     "schema_migrations", /* one a release */
     "sqlite_schema",     /* the tables themselves */
     "towns",             /* a handful */

@@ -411,40 +411,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/admin/users/{user_id}/role": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Make somebody member, moderator or admin */
-        put: operations["put_admin_users_user_id_role"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/admin/users/{user_id}/banned": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Ban a member, or let them in again */
-        put: operations["put_admin_users_user_id_banned"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/admin/residents": {
         parameters: {
             query?: never;
@@ -735,6 +701,142 @@ export interface paths {
         };
         /** Posts with all of these words, newest first */
         get: operations["get_search_posts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell moderators of a post, a comment, a message one received, or a member; again, while they have not answered, is the same report */
+        post: operations["post_reports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What members told of, newest first, as it was when they did */
+        get: operations["get_admin_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/reports/{report_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer it, and all others open about the same thing: take the thing away, ban whose it is, or do nothing */
+        post: operations["post_admin_reports_report_id_resolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Accounts, newest first, by a part of a name, role, or whether they are banned */
+        get: operations["get_admin_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make somebody member, moderator or admin */
+        put: operations["put_admin_users_user_id_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/banned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Ban a member, or let them in again */
+        put: operations["put_admin_users_user_id_banned"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether all is well, and the numbers at a glance; days are UTC's */
+        get: operations["get_admin_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done by those who run the community, newest first; accounts=true: log-ins and changes of members' own accounts instead; one action: that alone */
+        get: operations["get_admin_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1627,6 +1729,105 @@ export interface components {
             items: components["schemas"]["Follower"][];
             total: number;
             next_before: number | null;
+        };
+        ReportReceipt: {
+            /** Format: int64 */
+            id: number;
+        };
+        Report: {
+            /** Format: int64 */
+            id: number;
+            /** Format: date-time-local */
+            created_at: string;
+            /** @enum {string} */
+            kind: "post" | "comment" | "message" | "user";
+            /** Format: int64 */
+            object_id: number;
+            /** Format: int64 */
+            post_id: number | null;
+            content: string;
+            /** @enum {string} */
+            reason: "spam" | "abuse" | "illegal" | "other";
+            note: string | null;
+            reporter: components["schemas"]["UserBrief"] | null;
+            author: components["schemas"]["UserBrief"] | null;
+            author_banned: boolean;
+            /** @enum {string|null} */
+            outcome: "removed" | "dismissed" | "banned" | null;
+            /** Format: date-time-local */
+            resolved_at: string | null;
+            resolver: components["schemas"]["UserBrief"] | null;
+        };
+        ReportPage: {
+            items: components["schemas"]["Report"][];
+            open: number;
+            next_before: number | null;
+        };
+        Account: {
+            user: components["schemas"]["UserBrief"];
+            /** @enum {string} */
+            role: "member" | "moderator" | "admin" | "resident";
+            banned: boolean;
+            posts_count: number;
+            /** Format: date-time-local */
+            created_at: string;
+            /** Format: date-time-local */
+            seen_at: string | null;
+        };
+        AccountPage: {
+            items: components["schemas"]["Account"][];
+            next_before?: number | null;
+            next_after?: number | null;
+        };
+        AuditRow: {
+            /** Format: int64 */
+            id: number;
+            /** Format: date-time-local */
+            at: string;
+            action: string;
+            actor: components["schemas"]["UserBrief"] | null;
+            kind: string | null;
+            object_id: number | null;
+            user: components["schemas"]["UserBrief"] | null;
+            detail: string | null;
+            address: string | null;
+        };
+        AuditPage: {
+            items: components["schemas"]["AuditRow"][];
+            next_before: number | null;
+        };
+        OverviewSite: {
+            site: string;
+            calls: number;
+            failed: number;
+            /** @enum {string} */
+            circuit: "closed" | "open" | "probing";
+        };
+        Overview: {
+            ok: boolean;
+            checks: components["schemas"]["Checks"];
+            version: string;
+            /** Format: date-time-local */
+            started_at: string;
+            uptime_s: number;
+            http_connections: number;
+            live_connections: number;
+            members_online: number;
+            sites: components["schemas"]["OverviewSite"][];
+            members: number;
+            residents: number;
+            posts: number;
+            posts_today: number;
+            reports_open: number;
+            key_requests_today: number;
+            key_unpriced_today: number;
+            key_cost_today_micro: number;
+            town_cost_today_micro: number;
+            database_bytes: number;
+            /** @enum {string} */
+            database: "sqlite" | "mariadb";
+            disk_free_bytes: number;
+            disk_bytes: number;
         };
         Post: {
             content: string;
@@ -3157,87 +3358,6 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    put_admin_users_user_id_role: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The same key within 24 hours gives the same answer and no second effect */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
-            path: {
-                user_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /** @enum {string} */
-                    role: "member" | "moderator" | "admin";
-                };
-            };
-        };
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["SignIn"];
-            403: components["responses"]["Denied"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Input"];
-            429: components["responses"]["TooMany"];
-            503: components["responses"]["Busy"];
-            507: components["responses"]["Full"];
-            default: components["responses"]["Problem"];
-        };
-    };
-    put_admin_users_user_id_banned: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The same key within 24 hours gives the same answer and no second effect */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
-            path: {
-                user_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    banned: boolean;
-                };
-            };
-        };
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["SignIn"];
-            403: components["responses"]["Denied"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Input"];
-            429: components["responses"]["TooMany"];
-            503: components["responses"]["Busy"];
-            507: components["responses"]["Full"];
-            default: components["responses"]["Problem"];
-        };
-    };
     get_admin_residents: {
         parameters: {
             query?: {
@@ -4074,6 +4194,293 @@ export interface operations {
                 };
             };
             400: components["responses"]["Malformed"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_reports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key within 24 hours gives the same answer and no second effect */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    kind: "post" | "comment" | "message" | "user";
+                    /** Format: int64 */
+                    id: number;
+                    /** @enum {string} */
+                    reason: "spam" | "abuse" | "illegal" | "other";
+                    note?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportReceipt"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_admin_reports: {
+        parameters: {
+            query?: {
+                state?: "open" | "resolved";
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportPage"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_admin_reports_report_id_resolve: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key within 24 hours gives the same answer and no second effect */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                report_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    outcome: "removed" | "dismissed" | "banned";
+                };
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_admin_users: {
+        parameters: {
+            query?: {
+                q?: string;
+                role?: "member" | "moderator" | "admin" | "resident";
+                banned?: boolean;
+                before?: number;
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountPage"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_admin_users_user_id_role: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key within 24 hours gives the same answer and no second effect */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    role: "member" | "moderator" | "admin";
+                };
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_admin_users_user_id_banned: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key within 24 hours gives the same answer and no second effect */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    banned: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_admin_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_admin_audit: {
+        parameters: {
+            query?: {
+                action?: string;
+                accounts?: boolean;
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             default: components["responses"]["Problem"];

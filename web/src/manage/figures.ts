@@ -21,3 +21,15 @@ export function townTime(minute: number): { day: number; time: string } {
   const two = (value: number): string => String(value).padStart(2, '0');
   return { day: Math.floor(minute / 1440) + 1, time: `${two(Math.floor(ofDay / 60))}:${two(ofDay % 60)}` };
 }
+
+/** Millionths of whatever unit prices are in. */
+export function money(micro: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }).format(micro / 1e6);
+}
+
+/** The largest unit that fits: the key of a sentence and how many. */
+export function span(seconds: number): { unit: 'days' | 'hours' | 'minutes'; count: number } {
+  if (seconds >= 2 * 86_400) return { unit: 'days', count: Math.floor(seconds / 86_400) };
+  if (seconds >= 2 * 3600) return { unit: 'hours', count: Math.floor(seconds / 3600) };
+  return { unit: 'minutes', count: Math.floor(seconds / 60) };
+}
