@@ -17,6 +17,7 @@ const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 
 let server, browser;
 const pages = [];
+const manage = ['/manage', '/manage/reports', '/manage/members', '/manage/audit'];
 before(async () => {
   [server, browser] = await Promise.all([startServer(), openBrowser()]);
   const lan = await server.register('lan', { nickname: '阿兰'.repeat(12), password: 'correct horse' });
@@ -26,6 +27,16 @@ before(async () => {
   }), 201);
   assertOk(await server.api('POST', `/messages/send/${lan.id}`, { token: tom.token, json: { content: 'hello '.repeat(40) } }));
   assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
+  const boss = await server.register('boss', { nickname: 'B'.repeat(50), password: 'correct horse' });
+  assertOk(await server.api('POST', '/reports', {
+    token: lan.token, json: { kind: 'post', id: post.id, reason: 'spam', note: `${'n'.repeat(120)} ${'长'.repeat(60)}` },
+  }), 201);
+  await server.sql(`UPDATE users SET role = 'admin' WHERE id = ${boss.id}; UPDATE users SET banned_us = 1 WHERE id = ${tom.id}`);
+  const { access_token: token } = assertOk(await server.api('POST', '/auth/login', { form: { username: 'boss', password: 'correct horse' } }));
+  for (const role of ['moderator', 'member']) {
+    assertOk(await server.api('PUT', `/admin/users/${tom.id}/role`, { token, json: { role } }), 204);
+  }
+  await server.sql(`UPDATE users SET banned_us = NULL WHERE id = ${tom.id}`);
   pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/settings', '/p/99999',
     '/m', `/m/${tom.id}`, '/c', '/t?demo=5', '/society');
 });
@@ -72,6 +83,25 @@ for (const dark of [false, true]) {
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           assert.ok(wide <= 0, `${path} sticks out by ${wide} pixels`);
         }
+        await page.context().close();
+      });
+      test('the pages of who runs the community, and the window for reports', async () => {
+        const page = await visit(browser, server, { dark, phone, locale: dark ? 'en' : 'zh-CN' });
+        await logIn(page, server, 'boss', 'correct horse');
+        if (phone) await page.setViewportSize({ width: 360, height: 2400 });
+        for (const path of manage) {
+          await page.goto(server.url + path);
+          await page.locator('nav + *').first().waitFor();
+          await settled(page);
+          assert.deepEqual(await seriousIn(page), [], path);
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          assert.ok(wide <= 0, `${path} sticks out by ${wide} pixels`);
+        }
+        await page.goto(server.url + pages[1]);
+        await page.locator('article header button').click();
+        await page.getByRole('menuitem').first().click();
+        await page.getByRole('dialog').getByRole('radio').first().waitFor();
+        assert.deepEqual(await seriousIn(page), [], 'the window');
         await page.context().close();
       });
     });

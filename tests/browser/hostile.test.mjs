@@ -36,7 +36,7 @@ const CORPUS = [
   '</textarea></title></script>--><!--]]>',
 ];
 
-let server, browser, evil, victim, post, group;
+let server, browser, evil, victim, judge, post, group;
 before(async () => {
   [server, browser] = await Promise.all([startServer(), openBrowser()]);
   victim = await server.register('victim', { nickname: 'Victim' });
@@ -50,19 +50,30 @@ before(async () => {
     await as('POST', `/groups/${group.id}/messages`, { content }, 201);
   }
   for (const content of CORPUS) await as('POST', `/posts/${post.id}/comments`, { content }, 201);
+  // A moderator reads what was reported, what the report says, and what was taken away.
+  judge = await server.register('judge', { nickname: 'Judge' });
+  await server.sql(`UPDATE users SET role = 'admin' WHERE id = ${judge.id}`);
+  const gone = await as('POST', '/posts', { content: CORPUS.join(' ') }, 201);
+  const { access_token: token } = assertOk(await server.api('POST', '/auth/login', { form: { username: 'judge', password: 'correct horse' } }));
+  assertOk(await server.api('DELETE', `/posts/${gone.id}`, { token }), 204);
+  await server.sql(`UPDATE users SET nickname = '${CORPUS[0]}' WHERE id = ${victim.id}`);
+  for (const [i, note] of CORPUS.entries()) {
+    const one = await as('POST', '/posts', { content: CORPUS[i] }, 201);
+    assertOk(await server.api('POST', '/reports', { token: victim.token, json: { kind: 'post', id: one.id, reason: 'other', note } }), 201);
+  }
+  assertOk(await server.api('POST', '/reports', { token: victim.token, json: { kind: 'user', id: evil.id, reason: 'other' } }), 201);
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
 });
 
-test('nothing that members wrote is more than text, on any page', WAIT, async () => {
+/** As this member, on these pages. */
+async function assertText(name, paths) {
   const page = await visit(browser, server);
   page.on('dialog', (dialog) => assert.fail(`a dialog came up: ${dialog.message()}`));
-  await logIn(page, server, 'victim', 'correct horse');
-  const q = encodeURIComponent('click');
-  for (const path of ['/', `/p/${post.id}`, `/u/${evil.id}`, `/search?q=${q}`, `/search?q=${encodeURIComponent(CORPUS[1])}`,
-    '/m', `/m/${evil.id}`, `/g/${group.id}`, '/t', `/u/@${encodeURIComponent(CORPUS[1])}`, `/login?next=${encodeURIComponent('//evil.example')}`]) {
+  await logIn(page, server, name, 'correct horse');
+  for (const path of paths) {
     await page.goto(server.url + path);
     await page.waitForFunction(() => document.querySelector('main') && !document.querySelector('.animate-spin'));
     // Whatever waits for the pointer or the focus gets both.
@@ -81,6 +92,14 @@ test('nothing that members wrote is more than text, on any page', WAIT, async ()
   assert.deepEqual(page.complaints.filter((said) => !/404/.test(said)), []);
   await page.context().close();
 });
+
+test('nothing that members wrote is more than text, on any page', WAIT, async () => {
+  const q = encodeURIComponent('click');
+  await assertText('victim', ['/', `/p/${post.id}`, `/u/${evil.id}`, `/search?q=${q}`, `/search?q=${encodeURIComponent(CORPUS[1])}`,
+    '/m', `/m/${evil.id}`, `/g/${group.id}`, '/t', `/u/@${encodeURIComponent(CORPUS[1])}`, `/login?next=${encodeURIComponent('//evil.example')}`]);
+});
+
+test('nor is what a moderator looks at', WAIT, () => assertText('judge', ['/manage', '/manage/reports', '/manage/members', '/manage/audit']));
 
 test('a link leads out only in a tab of its own that knows nothing of us', WAIT, async () => {
   const page = await visit(browser, server);
