@@ -61,6 +61,7 @@ const struct route routes_table[] = {
     APP("/m", app_page),
     APP("/m/{id}", app_page),
     APP("/g/{id}", app_page),
+    APP("/n", app_page),
     APP("/t", app_page),
     APP("/search", app_page),
     APP("/login", app_page),

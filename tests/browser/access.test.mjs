@@ -25,9 +25,13 @@ before(async () => {
     token: tom.token, json: { content: `https://example.org/${'x'.repeat(90)} ${'长'.repeat(60)} @lan #rain` },
   }), 201);
   assertOk(await server.api('POST', `/messages/send/${lan.id}`, { token: tom.token, json: { content: 'hello '.repeat(40) } }));
-  assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
+  const said = assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
+  for (const parent_id of [said.id, said.id + 1]) {
+    assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: tom.token, json: { content: '长'.repeat(200), parent_id } }), 201);
+  }
+  assertOk(await server.api('PUT', `/users/${lan.id}/follow`, { token: tom.token }));
   pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/settings', '/p/99999',
-    '/m', `/m/${tom.id}`, '/c', '/t?demo=5');
+    '/m', `/m/${tom.id}`, '/c', '/n', '/t?demo=5');
 });
 after(async () => {
   await browser?.close();
