@@ -37,7 +37,8 @@ static enum err count_posts(struct db *db, struct user_id author, int by, struct
     query_u64(q, author.value);
     err = query_run(q, why);
     if (err || db_changes(db) > 0) return err;
-    return why_set(why, ERR_INVALID, "用户不存在 (no such user)");
+    err = counter_add(db, "posts", -by, why); /* nothing was changed */
+    return err ? err : why_set(why, ERR_INVALID, "用户不存在 (no such user)");
 }
 
 enum err posts_add(struct db *db, struct user_id author, struct str content, struct str image_path,
