@@ -49,9 +49,10 @@ enum err comments_post(struct call *call, struct why *why)
     if (err) return err;
     struct post_id post = {input_path_id(call, 0, "post_id")};
     struct str content = input_str(call, "content", true);
+    struct comment_id parent = {input_id(call, "parent_id")};
     struct comment comment;
     err = input_check(call, why);
-    if (!err) err = talk_comment(&call->act, post, content, &comment, why);
+    if (!err) err = talk_comment(&call->act, post, parent, content, &comment, why);
     if (err) return err;
     struct json_out out = call_json(call);
     shape_comment(&out, NULL, &comment);

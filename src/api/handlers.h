@@ -25,6 +25,8 @@ handler posts_get_list, posts_post, posts_get_one, posts_put, posts_delete;
 handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts;
 /* comments.c */
 handler comments_get_list, comments_post, comments_delete;
+/* notifications.c */
+handler notifications_get_list, notifications_get_unread, notifications_post_read;
 /* messages.c */
 handler messages_conversations, messages_history, messages_send, messages_read, messages_unread;
 handler messages_delete;

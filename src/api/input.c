@@ -134,6 +134,16 @@ struct str input_str(struct call *call, const char *name, bool required)
     return text;
 }
 
+uint64_t input_id(struct call *call, const char *name)
+{
+    const struct json *value = call->body ? json_get(call->body, name) : NULL;
+    uint64_t id = 0;
+    if (value == NULL || json_kind(value) == JSON_NULL) return 0;
+    if (json_as_u64(value, &id) && id > 0 && id <= INT64_MAX) return id;
+    input_fault(call, "body", name, "int_type", "%s must be an id: a whole number from 1", name);
+    return 0;
+}
+
 bool input_has(struct call *call, const char *name)
 {
     return json_get(call->body, name) != NULL;

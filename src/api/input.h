@@ -36,5 +36,7 @@ MUST_USE enum err input_json(struct call *call, struct why *why);
 /* A text member of the body. Absent and required: a note. Absent or null, not required: .at NULL.
  */
 struct str input_str(struct call *call, const char *name, bool required);
+/* An id in the body; 0 when absent or null. */
+uint64_t input_id(struct call *call, const char *name);
 /* Whether the body has that member, null or not. */
 bool input_has(struct call *call, const char *name);

@@ -62,8 +62,11 @@ static const struct schema schemas[] = {
     {"PostSearch", "items:[Post], next_before:int?"},
     {"Like", "liked:bool, likes_count:int"},
     {"Comment", "content:text, id:id, post_id:id, author_id:id, created_at:time, "
-                "author:UserBrief"},
+                "author:UserBrief, parent_id:id?"},
     {"CommentPage", "items:[Comment], total:int, " PAGE_TAIL},
+    {"Notification", "id:id, kind:follow|like|comment|reply|mention, actor:UserBrief, post_id:id?, "
+                     "comment_id:id?, excerpt:text?, is_read:bool, created_at:time"},
+    {"Notifications", "items:[Notification], unread_count:int, next_before:int?"},
     {"Upload", "url:text, filename:text, size?:int"},
     {"Message", "id:id, sender_id:id, receiver_id:id?, group_id:id?, content:text, is_read:bool, "
                 "created_at:time, sender:UserBrief, client_id:text?"},

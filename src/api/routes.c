@@ -61,6 +61,7 @@ const struct route routes_table[] = {
     APP("/m", app_page),
     APP("/m/{id}", app_page),
     APP("/g/{id}", app_page),
+    APP("/n", app_page),
     APP("/t", app_page),
     APP("/society", app_page),
     APP("/search", app_page),
@@ -210,9 +211,11 @@ const struct route routes_table[] = {
      comments_get_list, "Comments, oldest first", "",
      "skip:int?, after:id?, before:id?, limit:int?", "CommentPage", 200},
     {HTTP_POST_, "/posts/{post_id}/comments", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
-     comments_post, "Comment on a post", "content:text:1-1000", "", "Comment", 201},
+     comments_post, "Comment on a post, or answer a comment of it (`parent_id`)",
+     "content:text:1-1000, parent_id:id?", "", "Comment", 201},
     {HTTP_DELETE_, "/posts/{post_id}/comments/{comment_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE,
-     BODY_NONE, comments_delete, "Delete one's comment", "", "", " 403", 204},
+     BODY_NONE, comments_delete, "Delete one's comment; its answers stay and answer the post", "",
+     "", " 403", 204},
     {HTTP_GET_, "/search/posts", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, search_posts,
      "Posts with all of these words, newest first", "", "q:text, before:id?, limit:int?:1-100",
      "PostSearch", 200},
@@ -248,6 +251,19 @@ const struct route routes_table[] = {
      "What was done by those who run the community, newest first; accounts=true: log-ins and "
      "changes of members' own accounts instead; one action: that alone",
      "", "action:text?, accounts:bool?, before:id?, limit:int?:1-100", "AuditPage", 200},
+
+    /* Notifications */
+    {HTTP_GET_, "/notifications", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
+     notifications_get_list,
+     "What others did that is one's own to know, newest first: they follow one, like or comment on "
+     "one's post, answer one's comment, name one. Private messages are not among them, see "
+     "/messages",
+     "", "before:id?, limit:int?:1-100", "Notifications", 200},
+    {HTTP_GET_, "/notifications/unread_count", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
+     notifications_get_unread, "How many of them are unread", "", "", "UnreadCount", 200},
+    {HTTP_POST_, "/notifications/read", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
+     notifications_post_read, "They were read, up to this one; without `up_to` all of them",
+     "up_to:id?", "", "UnreadCount", 200},
 
     /* Pictures */
     {HTTP_POST_, "/files/upload", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD,

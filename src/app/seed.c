@@ -134,7 +134,7 @@ static enum err seed_posts(struct seeding *seeding, struct db *db, int64_t now_u
         if (!err && i == 1) {
             struct act answer = act_of(seeding, db, seeding->people[XIAOHONG], at_us + step_us / 2);
             struct comment comment;
-            err = talk_comment(&answer, post.id,
+            err = talk_comment(&answer, post.id, (struct comment_id){0},
                                STR("咖啡馆靠窗第二张桌子！ The second table by the window."),
                                &comment, why);
             if (!err) err = act_store(&answer, why);

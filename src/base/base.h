@@ -49,3 +49,6 @@ struct group_id {
 struct key_id {
     uint64_t value;
 };
+struct notification_id {
+    uint64_t value;
+};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "community/follow.h"
 
+#include "community/notify.h"
 #include "community/shapes.h"
 #include "store/notices.h"
 
@@ -30,6 +31,7 @@ enum err follow_set(struct act *act, struct user_id whom, bool follows, struct f
     bool changed;
     err = follows_set(act->db, act->me, whom, follows, act->now_us, &changed, why);
     if (!err && changed && follows) err = town_notices_add_follow(act->db, act->me, whom, why);
+    if (!err && changed) err = notify_follow(act, &user, follows, why);
     if (!err) err = follows_load_tally(act->db, whom, act->me, out, why);
     return err || !changed || !follows ? err : tell_followed(act, whom, out->followers_count, why);
 }

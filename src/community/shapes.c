@@ -90,16 +90,26 @@ void shape_comment(struct json_out *out, const char *key, const struct comment *
     json_put_u64(out, "author_id", comment->author.id.value);
     json_put_time(out, "created_at", comment->created_us);
     shape_user_brief(out, "author", &comment->author);
+    json_put_id(out, "parent_id", comment->parent.value);
     json_close(out, '}');
 }
 
-static void put_id_or_null(struct json_out *out, const char *key, uint64_t id)
+void shape_notification(struct json_out *out, const char *key,
+                        const struct notification *notification)
 {
-    if (id) {
-        json_put_u64(out, key, id);
-    } else {
-        json_put_null(out, key);
-    }
+    json_open(out, key, '{');
+    json_put_u64(out, "id", notification->id.value);
+    json_put_str(out, "kind", str_of(notification_kind_name(notification->kind)));
+    shape_user_brief(out, "actor", &notification->actor);
+    json_put_id(out, "post_id", notification->post.value);
+    json_put_id(out, "comment_id", notification->comment.value);
+    char excerpt[NOTIFICATION_EXCERPT_MAX * 4 + sizeof("…")];
+    snprintf(excerpt, sizeof(excerpt), "%.*s%s", STR_ARGS(notification->excerpt),
+             notification->excerpt_cut ? "…" : "");
+    json_put_opt(out, "excerpt", str_of(notification->excerpt.at ? excerpt : NULL));
+    json_put_bool(out, "is_read", notification->is_read);
+    json_put_time(out, "created_at", notification->created_us);
+    json_close(out, '}');
 }
 
 void shape_message(struct json_out *out, const char *key, const struct message *message)
@@ -107,8 +117,8 @@ void shape_message(struct json_out *out, const char *key, const struct message *
     json_open(out, key, '{');
     json_put_u64(out, "id", message->id.value);
     json_put_u64(out, "sender_id", message->sender.id.value);
-    put_id_or_null(out, "receiver_id", message->receiver.value);
-    put_id_or_null(out, "group_id", message->group.value);
+    json_put_id(out, "receiver_id", message->receiver.value);
+    json_put_id(out, "group_id", message->group.value);
     json_put_str(out, "content", message->content);
     json_put_bool(out, "is_read", message->is_read);
     json_put_time(out, "created_at", message->created_us);
@@ -137,7 +147,7 @@ void shape_group(struct json_out *out, const char *key, const struct group *grou
     json_put_u64(out, "id", group->id.value);
     json_put_str(out, "name", group->name);
     json_put_str(out, "group_type", group->type);
-    put_id_or_null(out, "owner_id", group->owner.value);
+    json_put_id(out, "owner_id", group->owner.value);
     json_put_u64(out, "members_count", group->members_count);
     json_put_u64(out, "messages_count", group->messages_count);
     json_put_u64(out, "unread_count", group->unread_count);
@@ -187,5 +197,6 @@ static struct str taken(struct arena *arena, struct buf *buf)
 SHAPE_TEXT(user_brief, user_brief)
 SHAPE_TEXT(post, post)
 SHAPE_TEXT(comment, comment)
+SHAPE_TEXT(notification, notification)
 SHAPE_TEXT(message, message)
 SHAPE_TEXT(group, group)

@@ -10,6 +10,7 @@
 #include "store/comments.h"
 #include "store/follows.h"
 #include "store/groups.h"
+#include "store/notifications.h"
 #include "store/posts.h"
 
 void shape_user_brief(struct json_out *out, const char *key, const struct user_brief *user);
@@ -21,6 +22,8 @@ void shape_user(struct json_out *out, const char *key, const struct user *user,
 void shape_tally(struct json_out *out, const char *key, const struct follow_tally *tally);
 void shape_post(struct json_out *out, const char *key, const struct post *post);
 void shape_comment(struct json_out *out, const char *key, const struct comment *comment);
+void shape_notification(struct json_out *out, const char *key,
+                        const struct notification *notification);
 void shape_message(struct json_out *out, const char *key, const struct message *message);
 void shape_conversation(struct json_out *out, const struct conversation *conversation);
 void shape_group(struct json_out *out, const char *key, const struct group *group);
@@ -31,5 +34,6 @@ void shape_cursor(struct json_out *out, const char *key, bool more, uint64_t id)
 struct str shape_user_brief_text(struct arena *arena, const struct user_brief *user);
 struct str shape_post_text(struct arena *arena, const struct post *post);
 struct str shape_comment_text(struct arena *arena, const struct comment *comment);
+struct str shape_notification_text(struct arena *arena, const struct notification *notification);
 struct str shape_message_text(struct arena *arena, const struct message *message);
 struct str shape_group_text(struct arena *arena, const struct group *group);

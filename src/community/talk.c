@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "community/notify.h"
 #include "community/picture.h"
 #include "community/shapes.h"
 #include "store/notices.h"
@@ -85,7 +86,7 @@ enum err talk_post(struct act *act, const struct post_draft *draft, struct post 
                               .created_us = act->now_us};
     act_tell(act, topic_feed(), "post.created", STR(""), shape_post_text(act->arena, post_out),
              false);
-    return OK;
+    return notify_post(act, id, STR(""), content, why);
 }
 
 static void tell_updated(struct act *act, const struct post *post)
@@ -109,6 +110,7 @@ enum err talk_edit_post(struct act *act, struct post_id id, struct str raw, stru
         return why_set(why, ERR_DENIED, "只能编辑自己的帖子 (only its author can edit a post)");
     }
     err = posts_edit(act->db, post_out, content, act->now_us, why);
+    if (!err) err = notify_post(act, id, post_out->content, content, why);
     if (err) return err;
     post_out->content = arena_copy(act->arena, content);
     post_out->edited_us = act->now_us;
@@ -141,7 +143,8 @@ enum err talk_remove_post(struct act *act, struct post_id id, struct why *why)
     if (post.author.id.value != act->me.value && !is_moderator(act)) {
         return why_set(why, ERR_DENIED, "只能删除自己的帖子 (only its author can delete a post)");
     }
-    err = posts_remove(act->db, &post, why);
+    err = notify_post_gone(act, id, why);
+    if (!err) err = posts_remove(act->db, &post, why);
     if (!err) {
         err = note_removed(act, AUDIT_POST_REMOVED, "post", id.value, &post.author, post.content,
                            why);
@@ -187,24 +190,41 @@ enum err talk_like(struct act *act, struct post_id id, enum liking liking, bool 
     }
     if (!changed) return OK;
     err = *liked_out ? town_notices_add_like(act->db, act->me, id, why) : OK;
+    if (!err) err = notify_like(act, id, *liked_out, why);
     return err ? err : tell_counts(act, id, likes_count_out, why);
 }
 
 /* --- comments --- */
 
-enum err talk_comment(struct act *act, struct post_id post, struct str raw,
-                      struct comment *comment_out, struct why *why)
+/* Of the same post: whoever reads one there finds what it answers. */
+static enum err parent_check(struct act *act, struct post_id post, struct comment_id id,
+                             struct why *why)
+{
+    struct comment parent;
+    if (id.value == 0) return OK;
+    enum err err = comments_load(act->db, act->arena, id, &parent, why);
+    if (err && err != ERR_NOT_FOUND) return err;
+    if (!err && parent.post.value == post.value) return OK;
+    return why_field(why, "parent_id", "value_error",
+                     "要回复的评论不在这条动态下 (parent_id: no such comment on this post)");
+}
+
+enum err talk_comment(struct act *act, struct post_id post, struct comment_id parent,
+                      struct str raw, struct comment *comment_out, struct why *why)
 {
     uint64_t likes, comments;
     enum err err = posts_load_counts(act->db, post, &likes, &comments, why);
     if (err) return err;
     struct str content;
     err = text_check("content", raw, 1, LIMIT_COMMENT_MAX, &content, why);
+    if (!err) err = parent_check(act, post, parent, why);
     if (err) return err;
+    struct comment_draft draft = {post, parent, act->me, content};
     struct comment_id id;
-    err = comments_add(act->db, post, act->me, content, act->now_us, &id, why);
+    err = comments_add(act->db, &draft, act->now_us, &id, why);
     if (!err) err = posts_count_comment(act->db, post, 1, why);
     if (!err) err = comments_load(act->db, act->arena, id, comment_out, why);
+    if (!err) err = notify_comment(act, comment_out, why);
     if (err) return err;
     act_tell(act, topic_post(post), "comment.created", STR(""),
              shape_comment_text(act->arena, comment_out), false);
@@ -224,7 +244,8 @@ enum err talk_remove_comment(struct act *act, struct post_id post, struct commen
         return why_set(why, ERR_DENIED,
                        "只能删除自己的评论 (only its author can delete a comment)");
     }
-    err = comments_remove(act->db, id, why);
+    err = notify_comment_gone(act, id, why);
+    if (!err) err = comments_remove(act->db, post, id, why);
     if (!err) err = posts_count_comment(act->db, post, -1, why);
     if (!err) {
         err = note_removed(act, AUDIT_COMMENT_REMOVED, "comment", id.value, &comment.author,

@@ -3,9 +3,9 @@
  * community/talk.h: what members say in public: posts, likes, comments.
  *
  * Each deed checks its input and the member's right to it, changes the store
- * and tells the topics `feed` and `post:ID`. Inside a transaction, on whatever
- * thread that runs (see community/act.h). Errors: ERR_INVALID with the field,
- * ERR_NOT_FOUND, ERR_DENIED; all with sentences for members.
+ * and tells the topics `feed` and `post:ID`, and whom it concerns (community/notify.h). Inside a
+ * transaction, on whatever thread that runs (see community/act.h). Errors: ERR_INVALID with the
+ * field, ERR_NOT_FOUND, ERR_DENIED; all with sentences for members.
  */
 #pragma once
 
@@ -36,9 +36,10 @@ enum liking { LIKE_ON, LIKE_OFF, LIKE_TOGGLE };
 MUST_USE enum err talk_like(struct act *act, struct post_id id, enum liking liking, bool *liked_out,
                             uint64_t *likes_count_out, struct why *why);
 
-MUST_USE enum err talk_comment(struct act *act, struct post_id post, struct str content,
-                               struct comment *comment_out, struct why *why);
-/* The comment's author, or a moderator. */
+/* `parent`: the comment of the same post that it answers; 0: none. */
+MUST_USE enum err talk_comment(struct act *act, struct post_id post, struct comment_id parent,
+                               struct str content, struct comment *comment_out, struct why *why);
+/* The comment's author, or a moderator. Its answers stay and answer the post. */
 MUST_USE enum err talk_remove_comment(struct act *act, struct post_id post, struct comment_id id,
                                       struct why *why);
 

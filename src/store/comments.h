@@ -7,6 +7,7 @@
 struct comment {
     struct comment_id id;
     struct post_id post;
+    struct comment_id parent; /* what it answers, of the same post; 0: the post */
     struct user_brief author;
     struct str content;
     int64_t created_us;
@@ -22,13 +23,20 @@ struct comments_query {
     uint64_t limit;
 };
 
-MUST_USE enum err comments_add(struct db *db, struct post_id post, struct user_id author,
-                               struct str content, int64_t now_us, struct comment_id *id_out,
-                               struct why *why);
+struct comment_draft {
+    struct post_id post;
+    struct comment_id parent; /* 0: none; that it is of `post` is the caller's to see */
+    struct user_id author;
+    struct str content;
+};
+MUST_USE enum err comments_add(struct db *db, const struct comment_draft *draft, int64_t now_us,
+                               struct comment_id *id_out, struct why *why);
 /* ERR_NOT_FOUND with a sentence. */
 MUST_USE enum err comments_load(struct db *db, struct arena *arena, struct comment_id id,
                                 struct comment *comment_out, struct why *why);
 MUST_USE enum err comments_list(struct db *db, const struct comments_query *query,
                                 comment_each *each, void *ctx, struct why *why);
-/* ERR_NOT_FOUND: somebody was faster. Counting it off the post is the caller's. */
-MUST_USE enum err comments_remove(struct db *db, struct comment_id id, struct why *why);
+/* Its answers stay and answer the post. ERR_NOT_FOUND: somebody was faster. Counting it off the
+ * post is the caller's. */
+MUST_USE enum err comments_remove(struct db *db, struct post_id post, struct comment_id id,
+                                  struct why *why);

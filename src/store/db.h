@@ -101,6 +101,15 @@ void query_double(struct query *q, double value);
 void query_str(struct query *q, struct str text);
 void query_bytes(struct query *q, struct str bytes);
 void query_null(struct query *q);
+/* NULL when `id` is 0 */
+static inline void query_id(struct query *q, uint64_t id)
+{
+    if (id) {
+        query_u64(q, id);
+    } else {
+        query_null(q);
+    }
+}
 
 /* The next row; false at the end and after an error. */
 bool query_next(struct query *q);

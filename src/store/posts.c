@@ -28,13 +28,17 @@ static enum err not_found(struct why *why)
 
 static enum err count_posts(struct db *db, struct user_id author, int by, struct why *why)
 {
+    /* The counter is everybody's, so it is the first to be locked: whoever waits for it holds no
+     * author that a post before it may want to tell something. */
+    enum err err = counter_add(db, "posts", by, why);
+    if (err) return err;
     struct query *q = db_query(db, SQL_USER_COUNT_POST);
     query_i64(q, by);
     query_u64(q, author.value);
-    enum err err = query_run(q, why);
-    if (err) return err;
-    if (db_changes(db) == 0) return why_set(why, ERR_INVALID, "用户不存在 (no such user)");
-    return counter_add(db, "posts", by, why);
+    err = query_run(q, why);
+    if (err || db_changes(db) > 0) return err;
+    err = counter_add(db, "posts", -by, why); /* nothing was changed */
+    return err ? err : why_set(why, ERR_INVALID, "用户不存在 (no such user)");
 }
 
 enum err posts_add(struct db *db, struct user_id author, struct str content, struct str image_path,
@@ -70,6 +74,20 @@ enum err posts_load(struct db *db, struct arena *arena, struct post_id id, struc
         for (size_t i = 0; i < COUNT_OF(texts); i++) {
             if (texts[i]->at) *texts[i] = arena_copy(arena, *texts[i]);
         }
+    }
+    enum err err = query_end(q, why);
+    return err || found ? err : not_found(why);
+}
+
+enum err posts_load_author(struct db *db, struct post_id id, struct user_id *author_out,
+                           bool *is_ai_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_POST_AUTHOR);
+    query_u64(q, id.value);
+    bool found = query_next(q);
+    if (found) {
+        author_out->value = query_get_u64(q, 0);
+        *is_ai_out = query_get_i64(q, 1) != 0;
     }
     enum err err = query_end(q, why);
     return err || found ? err : not_found(why);

@@ -36,6 +36,9 @@ MUST_USE enum err posts_add(struct db *db, struct user_id author, struct str con
 /* ERR_NOT_FOUND with a sentence. */
 MUST_USE enum err posts_load(struct db *db, struct arena *arena, struct post_id id,
                              struct user_id viewer, struct post *post_out, struct why *why);
+/* Who wrote it, and whether that is a resident. ERR_NOT_FOUND. */
+MUST_USE enum err posts_load_author(struct db *db, struct post_id id, struct user_id *author_out,
+                                    bool *is_ai_out, struct why *why);
 MUST_USE enum err posts_list(struct db *db, const struct posts_query *query, post_each *each,
                              void *ctx, struct why *why);
 /* All posts, or one author's (0 when there is no such author). */

@@ -299,7 +299,8 @@ static enum err do_deed(struct doing *doing, struct db *db, struct why *why)
     }
     if (effect->kind == EFFECT_COMMENT) {
         struct comment comment;
-        return talk_comment(act, (struct post_id){todo->post}, doing->text, &comment, why);
+        return talk_comment(act, (struct post_id){todo->post}, (struct comment_id){0}, doing->text,
+                            &comment, why);
     }
     if (effect->kind == EFFECT_TALK)
         return talk_log(todo, doing->text, &doing->arena, db, act->now_us, why);

@@ -93,7 +93,7 @@ test('who is followed hears of it at once; who stops, or follows again, is in th
   assert.equal(told.data.followers_count, 1);
   for (const method of ['PUT', 'DELETE', 'DELETE', 'PUT']) assertOk(await follow(ada, star.id, method));
   const again = await live.next((m) => m.event === 'follow.created');
-  assert.equal(again.id, told.id + 1, 'nothing was told in between');
+  assert.equal(live.messages.filter(({ event }) => event === 'follow.created').length, 2, 'nothing of it was told in between');
   await live.close();
   const kept = await server.sql(`SELECT COUNT(*) AS n FROM events e JOIN topics t ON t.id = e.topic_id
     WHERE t.name = 'user:${star.id}' AND e.payload LIKE '%follow.created%'`);

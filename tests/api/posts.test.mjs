@@ -580,6 +580,32 @@ describe('comments', () => {
     assert.equal(assertOk(await list()).total, 12);
   });
 
+  test('answer one another on the same post, and answers outlive what they answer', async () => {
+    const one = await post(ada, 'a thread');
+    const answer = async (member, content, parent_id) => server.api('POST', `/posts/${one.id}/comments`,
+      { token: member.token, json: { content, parent_id } });
+    const first = assertOk(await answer(bob, 'first'), 201);
+    const second = assertOk(await answer(ada, 'second', null), 201);
+    const below = assertOk(await answer(ada, 'below', first.id), 201);
+    const deeper = assertOk(await answer(bob, 'deeper', below.id), 201);
+    for (const said of [first, second, below, deeper]) assertShape(said, 'comment');
+    const tree = async () => assertOk(await list('', one.id)).items.map(({ content, parent_id }) => [content, parent_id]);
+    assert.deepEqual(await tree(), [['first', null], ['second', null], ['below', first.id], ['deeper', below.id]]);
+
+    for (const parent_id of [made[0].id, 999999]) {
+      const reply = await answer(bob, 'lost', parent_id);
+      assertProblem(reply, 422, ['body.parent_id value_error']);
+      assert.match(reply.body.detail, /no such comment on this post/);
+    }
+    for (const parent_id of ['1', 0, -1, 1.5, true, {}]) {
+      assertProblem(await answer(bob, 'lost', parent_id), 422, ['body.parent_id int_type']);
+    }
+    assertOk(await remove(below.id, ada, one.id), 204);
+    assert.deepEqual(await tree(), [['first', null], ['second', null], ['deeper', null]]);
+    assertProblem(await answer(bob, 'too late', below.id), 422, ['body.parent_id value_error']);
+    assert.equal(assertOk(await get(`/posts/${one.id}`)).comments_count, 3);
+  });
+
   test('are counted exactly when many come at once', async () => {
     const { id } = await post(ada, 'hot');
     const all = await Promise.all(Array.from({ length: 30 }, (_, i) => comment(id, i % 2 ? ada : bob, `c${i}`)));

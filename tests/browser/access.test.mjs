@@ -26,7 +26,11 @@ before(async () => {
     token: tom.token, json: { content: `https://example.org/${'x'.repeat(90)} ${'长'.repeat(60)} @lan #rain` },
   }), 201);
   assertOk(await server.api('POST', `/messages/send/${lan.id}`, { token: tom.token, json: { content: 'hello '.repeat(40) } }));
-  assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
+  const said = assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
+  for (const parent_id of [said.id, said.id + 1]) {
+    assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: tom.token, json: { content: '长'.repeat(200), parent_id } }), 201);
+  }
+  assertOk(await server.api('PUT', `/users/${lan.id}/follow`, { token: tom.token }));
   const boss = await server.register('boss', { nickname: 'B'.repeat(50), password: 'correct horse' });
   assertOk(await server.api('POST', '/reports', {
     token: lan.token, json: { kind: 'post', id: post.id, reason: 'spam', note: `${'n'.repeat(120)} ${'长'.repeat(60)}` },
@@ -38,7 +42,7 @@ before(async () => {
   }
   await server.sql(`UPDATE users SET banned_us = NULL WHERE id = ${tom.id}`);
   pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/settings', '/p/99999',
-    '/m', `/m/${tom.id}`, '/c', '/t?demo=5', '/society');
+    '/m', `/m/${tom.id}`, '/c', '/n', '/t?demo=5', '/society');
 });
 after(async () => {
   await browser?.close();

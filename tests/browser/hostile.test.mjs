@@ -49,7 +49,13 @@ before(async () => {
     await as('POST', `/messages/send/${victim.id}`, { content }, 200);
     await as('POST', `/groups/${group.id}/messages`, { content }, 201);
   }
-  for (const content of CORPUS) await as('POST', `/posts/${post.id}/comments`, { content }, 201);
+  let answered = null;
+  for (const content of CORPUS) answered = (await as('POST', `/posts/${post.id}/comments`, { content, parent_id: answered }, 201)).id;
+  // What the victim is told shows all of it too.
+  const own = assertOk(await server.api('POST', '/posts', { token: victim.token, json: { content: CORPUS[0] } }), 201);
+  for (const content of CORPUS) await as('POST', `/posts/${own.id}/comments`, { content }, 201);
+  await as('PUT', `/posts/${own.id}/like`, undefined, 200);
+  await as('PUT', `/users/${victim.id}/follow`, undefined, 200);
   // A moderator reads what was reported, what the report says, and what was taken away.
   judge = await server.register('judge', { nickname: 'Judge' });
   await server.sql(`UPDATE users SET role = 'admin' WHERE id = ${judge.id}`);
@@ -96,7 +102,7 @@ async function assertText(name, paths) {
 test('nothing that members wrote is more than text, on any page', WAIT, async () => {
   const q = encodeURIComponent('click');
   await assertText('victim', ['/', `/p/${post.id}`, `/u/${evil.id}`, `/search?q=${q}`, `/search?q=${encodeURIComponent(CORPUS[1])}`,
-    '/m', `/m/${evil.id}`, `/g/${group.id}`, '/t', `/u/@${encodeURIComponent(CORPUS[1])}`, `/login?next=${encodeURIComponent('//evil.example')}`]);
+    '/n', '/m', `/m/${evil.id}`, `/g/${group.id}`, '/t', `/u/@${encodeURIComponent(CORPUS[1])}`, `/login?next=${encodeURIComponent('//evil.example')}`]);
 });
 
 test('nor is what a moderator looks at', WAIT, () => assertText('judge', ['/manage', '/manage/reports', '/manage/members', '/manage/audit']));

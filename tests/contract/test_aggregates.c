@@ -340,9 +340,10 @@ static struct comment_id add_comment(struct database *d, struct post_id post, st
                                      const char *content)
 {
     struct why why;
+    struct comment_draft draft = {.post = post, .author = author, .content = str_of(content)};
     struct comment_id id = {0};
     change_begin(d);
-    must(comments_add(d->db, post, author, str_of(content), HOUSE_NOW_US, &id, &why), &why);
+    must(comments_add(d->db, &draft, HOUSE_NOW_US, &id, &why), &why);
     must(posts_count_comment(d->db, post, 1, &why), &why);
     change_end(d);
     return id;
@@ -391,11 +392,11 @@ static void a_comment_is_removed_once(struct database *d)
     struct comment_id id = add_comment(d, post, mei, "first");
     struct comment comment;
     change_begin(d);
-    must(comments_remove(d->db, id, &why), &why);
-    assert_int_equal(comments_remove(d->db, id, &why), ERR_NOT_FOUND);
+    must(comments_remove(d->db, post, id, &why), &why);
+    assert_int_equal(comments_remove(d->db, post, id, &why), ERR_NOT_FOUND);
     assert_int_equal(comments_load(d->db, &d->arena, id, &comment, &why), ERR_NOT_FOUND);
-    assert_int_equal(comments_add(d->db, (struct post_id){4711}, mei, STR("x"), 1, &id, &why),
-                     ERR_INVALID);
+    struct comment_draft lost = {.post = {4711}, .author = mei, .content = STR("x")};
+    assert_int_equal(comments_add(d->db, &lost, 1, &id, &why), ERR_INVALID);
     db_rollback(d->db);
 }
 

@@ -296,12 +296,13 @@ static enum err like_and_comment(struct worker *worker, struct db *db, struct wh
 {
     bool changed;
     struct post_id post = worker->crowd->post;
+    struct comment_draft draft = {.post = post, .author = worker->me, .content = STR("x")};
     struct comment_id comment;
     enum err err = posts_set_liked(db, post, worker->me, worker->round % 2 == 0, 1, &changed, why);
-    if (!err) err = comments_add(db, post, worker->me, STR("x"), 1, &comment, why);
+    if (!err) err = comments_add(db, &draft, 1, &comment, why);
     if (!err) err = posts_count_comment(db, post, 1, why);
     if (err || worker->round % 5 != 0) return err;
-    err = comments_remove(db, comment, why);
+    err = comments_remove(db, post, comment, why);
     return err ? err : posts_count_comment(db, post, -1, why);
 }
 

@@ -129,10 +129,11 @@ static void what_hangs_on_a_post_goes_with_it(struct database *d)
     struct why why;
     struct user_id mei = house_user(d, "mei");
     struct post_id id = house_post(d, mei, "one");
+    struct comment_draft draft = {.post = id, .author = mei, .content = STR("x")};
     struct comment_id comment;
     bool changed;
     change_begin(d);
-    must(comments_add(d->db, id, mei, STR("x"), 1, &comment, &why), &why);
+    must(comments_add(d->db, &draft, 1, &comment, &why), &why);
     must(posts_set_liked(d->db, id, mei, true, 1, &changed, &why), &why);
     change_end(d);
     struct post post;

@@ -249,8 +249,10 @@ static enum err step_follow(void *ctx, struct db *db, struct why *why)
 static enum err step_comment(void *ctx, struct db *db, struct why *why)
 {
     struct run *run = ctx;
+    struct comment_draft draft = {
+        .post = run->post, .author = run->bob, .content = STR("well said")};
     struct comment_id id;
-    enum err err = comments_add(db, run->post, run->bob, STR("well said"), 1, &id, why);
+    enum err err = comments_add(db, &draft, 1, &id, why);
     if (!err) err = posts_count_comment(db, run->post, 1, why);
     return err ? err : tell(db, "post:1", "", why);
 }

@@ -32,6 +32,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/m', name: 'messages', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },
   { path: '/m/:id(\\d+)', name: 'letters', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },
   { path: '/g/:id(\\d+)', name: 'group', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },
+  { path: '/n', name: 'notifications', component: () => import('./pages/NotificationsPage.vue'), meta: { title: 'notify.title', member: true } },
   { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
   { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },
   { path: '/settings', name: 'settings', component: () => import('./pages/SettingsPage.vue'), meta: { title: 'app.settings' } },

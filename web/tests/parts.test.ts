@@ -16,6 +16,20 @@ describe('the parts of a text', () => {
     expect(seen('see https://a.example/b(c).')).toEqual(['text:see ', 'link:https://a.example/b(c', 'text:).']);
     expect(seen('看https://a.example/一。')).toEqual(['text:看', 'link:https://a.example/一', 'text:。']);
   });
+  test('names are those whose members are told: the rows of tests/unit/test_mention.c', () => {
+    const rows: [string, string][] = [
+      ['', ''], ['@', ''], ['@tom', 'tom'], ['@to', ''], ['hi @tom, and @Li_2!', 'tom Li_2'], ['去问 @小明同学，好', '小明同学'],
+      ['去问@小明同学', ''], ['(@tom) "@ann" -@bob #@liu', 'tom ann bob liu'], ['@tom.', 'tom'], ['@tom...', 'tom'],
+      ['@tom.x-y_z.', 'tom.x-y_z'], ['@tom--x', 'tom'], ['@-tom @.tom', ''], ['@tom@ann', 'tom'],
+      ['@@tom a@tom .@tom /@tom _@tom 7@tom', ''], ['tom@example.org', ''], ['@हिन्दी हिन्दी@tom', 'हिन्दी'],
+      ['https://a.example/?x=@tom @ann', 'ann'], ['https://a.example/，@tom', 'tom'], ['https:// @tom http://x@tom', 'tom'],
+      ['看https://a.example/一@tom。@ann', 'ann'], ['@abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijx', ''], ['😀@tom😀', 'tom'],
+    ];
+    for (const [text, names] of rows) {
+      const found = partsOf(text).filter(({ kind }) => kind === 'mention').map((part) => part.text.slice(1));
+      expect([text, found.join(' ')]).toEqual([text, names]);
+    }
+  });
   test('mails and anchors are no names and tags', () => {
     expect(seen('tom@example.org a/@b x#y')).toEqual(['text:tom@example.org a/@b x#y']);
   });

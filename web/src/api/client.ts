@@ -11,6 +11,7 @@ import type { components, paths } from './schema';
 export type Schemas = components['schemas'];
 export type Post = Schemas['Post'];
 export type Comment = Schemas['Comment'];
+export type Notification = Schemas['Notification'];
 export type User = Schemas['User'];
 export type UserBrief = Schemas['UserBrief'];
 export type Message = Schemas['Message'];

@@ -667,7 +667,7 @@ export interface paths {
         /** Comments, oldest first */
         get: operations["get_posts_post_id_comments"];
         put?: never;
-        /** Comment on a post */
+        /** Comment on a post, or answer a comment of it (`parent_id`) */
         post: operations["post_posts_post_id_comments"];
         delete?: never;
         options?: never;
@@ -685,7 +685,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete one's comment */
+        /** Delete one's comment; its answers stay and answer the post */
         delete: operations["delete_posts_post_id_comments_comment_id"];
         options?: never;
         head?: never;
@@ -839,6 +839,57 @@ export interface paths {
         get: operations["get_admin_audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What others did that is one's own to know, newest first: they follow one, like or comment on one's post, answer one's comment, name one. Private messages are not among them, see /messages */
+        get: operations["get_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/unread_count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many of them are unread */
+        get: operations["get_notifications_unread_count"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** They were read, up to this one; without `up_to` all of them */
+        post: operations["post_notifications_read"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1873,12 +1924,34 @@ export interface components {
             /** Format: date-time-local */
             created_at: string;
             author: components["schemas"]["UserBrief"];
+            /** Format: int64 */
+            parent_id: number | null;
         };
         CommentPage: {
             items: components["schemas"]["Comment"][];
             total: number;
             next_before?: number | null;
             next_after?: number | null;
+        };
+        Notification: {
+            /** Format: int64 */
+            id: number;
+            /** @enum {string} */
+            kind: "follow" | "like" | "comment" | "reply" | "mention";
+            actor: components["schemas"]["UserBrief"];
+            /** Format: int64 */
+            post_id: number | null;
+            /** Format: int64 */
+            comment_id: number | null;
+            excerpt: string | null;
+            is_read: boolean;
+            /** Format: date-time-local */
+            created_at: string;
+        };
+        Notifications: {
+            items: components["schemas"]["Notification"][];
+            unread_count: number;
+            next_before: number | null;
         };
         Upload: {
             url: string;
@@ -4112,6 +4185,8 @@ export interface operations {
             content: {
                 "application/json": {
                     content: string;
+                    /** Format: int64 */
+                    parent_id?: number | null;
                 };
             };
         };
@@ -4483,6 +4558,96 @@ export interface operations {
             403: components["responses"]["Denied"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_notifications: {
+        parameters: {
+            query?: {
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notifications"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_notifications_unread_count: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnreadCount"];
+                };
+            };
+            401: components["responses"]["SignIn"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_notifications_read: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key within 24 hours gives the same answer and no second effect */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Format: int64 */
+                    up_to?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnreadCount"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            507: components["responses"]["Full"];
             default: components["responses"]["Problem"];
         };
     };

@@ -29,6 +29,9 @@ async function allGroups(): Promise<Group[]> {
 
 const lastOf = (group: Group): number => group.last_message?.id ?? 0;
 
+/** As it stands beside an icon. */
+export const badge = (count: number): string => (count > 99 ? '99+' : String(count));
+
 export const useUnread = defineStore('unread', () => {
   const session = useSession();
   const live = useLive();

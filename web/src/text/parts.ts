@@ -11,7 +11,10 @@ export interface Part {
 }
 
 // A name or a tag does not begin inside a word (mails, anchors); addresses end before closing marks.
-const FOUND = /(https?:\/\/[^\s<>"'，。！？、；：）】》]+)|(?<![\p{L}\p{N}_@./])@([\p{L}\p{N}_]{3,50})|(?<![\p{L}\p{N}_#&/])#([\p{L}\p{N}_]{1,50})/gu;
+// A name is words joined by a single '-' or '.', so a full stop behind it is none of it. Whoever is
+// named is told (src/auth/mention.c): both find the same names, and their tests have the same rows.
+const FOUND = /(https?:\/\/[^\s<>"'，。！？、；：）】》]+)|(?<![\p{L}\p{M}\p{N}_@./])@([\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*(?:[.-][\p{L}\p{M}\p{N}_]+)*)|(?<![\p{L}\p{N}_#&/])#([\p{L}\p{N}_]{1,50})/gu;
+const isLength = (name: string): boolean => [...name].length >= 3 && [...name].length <= 50;
 const TRAILING = /[.,!?;:)\]}]+$/;
 
 export function partsOf(text: string): Part[] {
@@ -27,6 +30,7 @@ export function partsOf(text: string): Part[] {
       whole = whole.replace(TRAILING, '');
       if (!URL.canParse(whole)) continue;
     }
+    if (name && !isLength(name)) continue;
     plain(found.index);
     if (address) parts.push({ kind: 'link', text: whole, to: whole });
     else if (name) parts.push({ kind: 'mention', text: whole, to: `/u/@${encodeURIComponent(name)}` });
