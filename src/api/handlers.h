@@ -10,6 +10,8 @@ handler auth_register, auth_login, auth_refresh, auth_logout, auth_logout_all, a
 handler auth_password, auth_sessions, auth_end_session;
 /* users.c */
 handler search_users, users_get_list, users_get_one, users_put_me, admin_put_role, admin_put_banned;
+/* leaving.c */
+handler users_delete_me;
 /* A whole profile as the caller sees it. */
 MUST_USE enum err users_reply(struct call *call, const struct user *user, struct why *why);
 /* follows.c */

@@ -111,6 +111,11 @@ const struct route routes_table[] = {
     {HTTP_PUT_, "/users/me", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, users_put_me,
      "Change one's profile; what is absent or null stays",
      "nickname:text?:1-50, avatar_path:text?:0-500, bio:text?:0-2000", "", "User", 200},
+    {HTTP_DELETE_, "/users/me", LANE_HASH, ACCESS_MEMBER, RATE_LOGIN_ADDRESS, BODY_JSON,
+     users_delete_me,
+     "Delete one's account, with all that was posted, said and written; 409 for the last "
+     "administrator",
+     "password:text", "", " 403 409", 204},
     {HTTP_GET_, "/users/{user_id}/follow", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
      follows_get, "How many follow somebody, how many it follows, and whether one does oneself", "",
      "", "Follow", 200},

@@ -296,3 +296,37 @@ test('an address leads to its section, and strangers have language and look', WA
   assert.equal(await stranger.locator('h2').count(), 1);
   assertClean(stranger);
 });
+
+test('an account is deleted with its password and its name typed, and nothing else does it', WAIT, async (t) => {
+  const pia = await server.register('pia', { password: PASSWORD });
+  assertOk(await server.api('POST', '/posts', { token: pia.token, json: { content: 'Pia was here' } }), 201);
+  const page = await open(t, 'pia');
+  const section = page.getByRole('region', { name: 'Delete my account' });
+  const begin = section.getByRole('button', { name: 'Delete my account…' });
+  await begin.click();
+  await page.keyboard.press('Escape');
+  await begin.and(page.locator(':focus')).waitFor();
+  await begin.click();
+  const name = section.getByLabel(/To be sure/);
+  await name.and(page.locator(':focus')).waitFor();
+  await name.fill('pi');
+  await section.getByLabel('Password').fill(PASSWORD);
+  const now = section.getByRole('button', { name: 'Delete everything now' });
+  await now.click();
+  await section.getByText('This is not your user name.').waitFor();
+  await name.fill('@pia');
+  await section.getByLabel('Password').fill('guessed it');
+  await now.click();
+  await section.getByText(/the password is wrong/).waitFor();
+  assert.equal((await server.api('GET', `/users/${pia.id}`)).status, 200);
+  page.complaints.length = 0; // the browser notes the 403
+  await section.getByLabel('Password').fill(PASSWORD);
+  await now.click();
+  await toast(page, 'Your account is deleted. Farewell.');
+  await page.waitForURL(`${server.url}/`);
+  assert.equal((await server.api('GET', `/users/${pia.id}`)).status, 404);
+  assert.equal(await page.evaluate(() => localStorage.getItem('hutong.session')), null);
+  await page.getByRole('link', { name: 'Log in' }).first().waitFor();
+  assert.equal(await page.getByText('Pia was here').count(), 0);
+  assertClean(page);
+});
