@@ -4,14 +4,21 @@
 #pragma once
 
 #include "api/call.h"
+#include "store/keys.h"
+#include "store/sessions.h"
+#include "store/usage.h"
 
 /* accounts.c */
 handler auth_register, auth_login, auth_refresh, auth_logout, auth_logout_all, auth_me;
 handler auth_password, auth_sessions, auth_end_session;
 /* users.c */
 handler search_users, users_get_list, users_get_one, users_put_me, admin_put_role, admin_put_banned;
+/* A log-in; `current`: the number of the caller's own. */
+void sessions_put(struct json_out *out, const struct session *session, uint64_t current);
 /* leaving.c */
 handler users_delete_me;
+/* takeaway.c */
+handler users_export_me;
 /* A whole profile as the caller sees it. */
 MUST_USE enum err users_reply(struct call *call, const struct user *user, struct why *why);
 /* follows.c */
@@ -29,6 +36,9 @@ handler groups_get_list, groups_post, groups_get_one, groups_put, groups_get_mes
 handler groups_post_message, groups_post_member, groups_delete_member, groups_post_read;
 /* keys.c */
 handler keys_post, keys_get_list, keys_patch, keys_delete, usage_get;
+/* `text` .at NULL: without the secret, which nobody has any more. */
+void keys_put(struct json_out *out, const struct api_key *key, struct str text);
+void usage_put(struct json_out *out, const struct usage_row *row);
 /* gateway_models.c */
 handler chat_models;
 /* chats.c */

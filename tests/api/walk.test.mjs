@@ -110,6 +110,7 @@ const entries = {
   'GET /users/{user_id}': { who: 'optional', wrong: 200 },
   'PUT /users/me': { who: 'member', json: { nickname: 'eve', id: 1, user_id: 1 }, wrong: 200 },
   'DELETE /users/me': { who: 'member', json: { password: 'guessed' }, wrong: 403 },
+  'GET /users/me/export': { who: 'member', wrong: 200 },
   'GET /users/{user_id}/follow': { who: 'optional', wrong: 200 },
   'PUT /users/{user_id}/follow': { who: 'member', wrong: 200 },
   'DELETE /users/{user_id}/follow': { who: 'member', wrong: 200 },

@@ -2,6 +2,7 @@
 //
 // The settings, as members change them: profile and picture, password, devices, keys for programs.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
 import { logIn, visit } from '../support/app.mjs';
@@ -297,6 +298,19 @@ test('an address leads to its section, and strangers have language and look', WA
   assertClean(stranger);
 });
 
+test('one\'s data is saved as a file', WAIT, async (t) => {
+  const uma = await server.register('uma', { password: PASSWORD });
+  assertOk(await server.api('POST', '/posts', { token: uma.token, json: { content: '带走我的话' } }), 201);
+  const page = await open(t, 'uma', { phone: true });
+  const section = page.getByRole('region', { name: 'Export my data' });
+  const [file] = await Promise.all([page.waitForEvent('download'), section.getByRole('button', { name: 'Export my data' }).click()]);
+  assert.match(file.suggestedFilename(), /^hutong-uma-\d{4}-\d\d-\d\d\.json$/);
+  const copy = JSON.parse(await readFile(await file.path(), 'utf8'));
+  assert.deepEqual(copy.posts.map(({ content }) => content), ['带走我的话']);
+  await section.getByText(`Saved as ${file.suggestedFilename()}.`).waitFor();
+  assertClean(page);
+});
+
 test('an account is deleted with its password and its name typed, and nothing else does it', WAIT, async (t) => {
   const pia = await server.register('pia', { password: PASSWORD });
   assertOk(await server.api('POST', '/posts', { token: pia.token, json: { content: 'Pia was here' } }), 201);
@@ -328,5 +342,7 @@ test('an account is deleted with its password and its name typed, and nothing el
   assert.equal(await page.evaluate(() => localStorage.getItem('hutong.session')), null);
   await page.getByRole('link', { name: 'Log in' }).first().waitFor();
   assert.equal(await page.getByText('Pia was here').count(), 0);
+  // The browser notes that its log-in has ended under it.
+  page.complaints = page.complaints.filter((text) => !text.includes('401'));
   assertClean(page);
 });
