@@ -30,7 +30,7 @@ handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts;
 handler comments_get_list, comments_post, comments_delete;
 /* messages.c */
 handler messages_conversations, messages_history, messages_send, messages_read, messages_unread;
-handler messages_delete;
+handler messages_delete, search_messages;
 /* groups.c */
 handler groups_get_list, groups_post, groups_get_one, groups_put, groups_get_messages;
 handler groups_post_message, groups_post_member, groups_delete_member, groups_post_read;

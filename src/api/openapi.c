@@ -49,6 +49,8 @@ static const struct schema schemas[] = {
     {"Message", "id:id, sender_id:id, receiver_id:id?, group_id:id?, content:text, is_read:bool, "
                 "created_at:time, sender:UserBrief, client_id:text?"},
     {"Messages", "items:[Message], " PAGE_TAIL},
+    {"MessageHit", "message:Message, user:UserBrief?, group_name:text?"},
+    {"MessageSearch", "items:[MessageHit], next_before:int?"},
     {"MessagePage",
      "items:[Message], total:int, page:int, page_size:int, other_user:UserBrief, " PAGE_TAIL},
     {"ConversationEnd", "id:id, content:text, created_at:time, is_mine:bool"},

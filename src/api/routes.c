@@ -118,7 +118,8 @@ const struct route routes_table[] = {
      "password:text", "", " 403 409", 204},
     {HTTP_GET_, "/users/me/export", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_NONE,
      users_export_me,
-     "Everything of one's own as a file: profile, posts, comments, likes, follows, messages, groups, "
+     "Everything of one's own as a file: profile, posts, comments, likes, follows, messages, "
+     "groups, "
      "conversations with models, log-ins, keys without their secrets, usage, addresses of pictures",
      "", "", "application/json", 200},
     {HTTP_GET_, "/users/{user_id}/follow", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
@@ -197,6 +198,11 @@ const struct route routes_table[] = {
      "content:text:1-2000, client_id:text?:1-64", "", "Message", 200},
     {HTTP_POST_, "/messages/read/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
      messages_read, "Everything from that member was read", "", "", "Success", 200},
+    {HTTP_GET_, "/search/messages", LANE_SLOW, ACCESS_MEMBER, RATE_READ, BODY_NONE, search_messages,
+     "One's own messages, private and in groups, with all of these words or parts of words, newest "
+     "first; of one conversation (`with`) or group alone. A page may hold fewer than asked for, or "
+     "none, and yet go on with `next_before`",
+     "", "q:text, with:id?, group:id?, before:id?, limit:int?:1-100", "MessageSearch 404", 200},
     {HTTP_GET_, "/messages/unread_count", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
      messages_unread, "How many private messages are unread", "", "", "UnreadCount", 200},
     {HTTP_DELETE_, "/messages/{message_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,

@@ -244,7 +244,8 @@ static void put_file(void *ctx, const struct taken_file *file)
 static enum err page_files(struct copy *copy, struct why *why)
 {
     uint64_t count;
-    enum err err = takeaway_files(copy->call->db, copy->me, copy->last, put_file, copy, &count, why);
+    enum err err =
+        takeaway_files(copy->call->db, copy->me, copy->last, put_file, copy, &count, why);
     copy->last = count > 0 ? copy->last + count : 0;
     return err;
 }
@@ -282,8 +283,8 @@ static enum err copy_conversations(struct copy *copy, struct why *why)
     enum err err;
     json_open(&copy->out, "conversations", '[');
     do {
-        err = takeaway_partners(copy->call->db, &copy->arena, copy->me, after, partners, &count,
-                                why);
+        err =
+            takeaway_partners(copy->call->db, &copy->arena, copy->me, after, partners, &count, why);
         for (size_t i = 0; i < count && !err; i++) {
             after = partners[i].id.value;
             json_open(&copy->out, NULL, '{');
@@ -327,7 +328,8 @@ static enum err copy_group(struct copy *copy, struct group_id id, struct why *wh
     json_open(&copy->out, "members", '[');
     err = groups_members(db, id, LIMIT_GROUP_MEMBERS, put_member, copy, why);
     json_close(&copy->out, ']');
-    if (!err) err = copy_messages(copy, (struct messages_query){.reader = copy->me, .group = id}, why);
+    if (!err)
+        err = copy_messages(copy, (struct messages_query){.reader = copy->me, .group = id}, why);
     json_close(&copy->out, '}');
     return err;
 }

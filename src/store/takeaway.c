@@ -41,12 +41,12 @@ enum err takeaway_partners(struct db *db, struct arena *arena, struct user_id us
     size_t count = 0;
     for (; query_next(q); count++) {
         struct str avatar = query_get_str(q, 3);
-        partners[count] = (struct user_brief){
-            .id = {query_get_u64(q, 0)},
-            .username = arena_copy(arena, query_get_str(q, 1)),
-            .nickname = arena_copy(arena, query_get_str(q, 2)),
-            .avatar_path = avatar.at ? arena_copy(arena, avatar) : (struct str){0},
-            .is_ai = query_get_i64(q, 4) != 0};
+        partners[count] = (struct user_brief){.id = {query_get_u64(q, 0)},
+                                              .username = arena_copy(arena, query_get_str(q, 1)),
+                                              .nickname = arena_copy(arena, query_get_str(q, 2)),
+                                              .avatar_path = avatar.at ? arena_copy(arena, avatar)
+                                                                       : (struct str){0},
+                                              .is_ai = query_get_i64(q, 4) != 0};
     }
     *count_out = count;
     return query_end(q, why);

@@ -141,6 +141,7 @@ const entries = {
   'GET /messages/history/{user_id}': { who: 'member', wrong: 200 },
   'POST /messages/send/{user_id}': { who: 'member', json: { ...text, sender_id: 1 }, wrong: 200 },
   'POST /messages/read/{user_id}': { who: 'member', wrong: 200 },
+  'GET /search/messages': { who: 'member', query: () => `?q=SECRET&group=${world.group.id}`, wrong: 404 },
   'GET /messages/unread_count': { who: 'member', wrong: 200 },
   'DELETE /messages/{message_id}': { who: 'member', wrong: 404 },
   // Refused before or after the handshake; what it then sends is for tests/live.

@@ -707,6 +707,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/search/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own messages, private and in groups, with all of these words or parts of words, newest first; of one conversation (`with`) or group alone. A page may hold fewer than asked for, or none, and yet go on with `next_before` */
+        get: operations["get_search_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/messages/unread_count": {
         parameters: {
             query?: never;
@@ -1498,6 +1515,15 @@ export interface components {
             items: components["schemas"]["Message"][];
             next_before?: number | null;
             next_after?: number | null;
+        };
+        MessageHit: {
+            message: components["schemas"]["Message"];
+            user: components["schemas"]["UserBrief"] | null;
+            group_name: string | null;
+        };
+        MessageSearch: {
+            items: components["schemas"]["MessageHit"][];
+            next_before: number | null;
         };
         MessagePage: {
             items: components["schemas"]["Message"][];
@@ -3585,6 +3611,39 @@ export interface operations {
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
             507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_search_messages: {
+        parameters: {
+            query: {
+                q: string;
+                with?: number;
+                group?: number;
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageSearch"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };
