@@ -25,7 +25,7 @@ MUST_USE enum err users_reply(struct call *call, const struct user *user, struct
 handler follows_put, follows_delete, follows_get, follows_get_followers, follows_get_following;
 /* posts.c */
 handler posts_get_list, posts_post, posts_get_one, posts_put, posts_delete;
-handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts;
+handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts, search_tags;
 /* comments.c */
 handler comments_get_list, comments_post, comments_delete;
 /* messages.c */
@@ -47,6 +47,8 @@ handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_
 /* service.c */
 handler service_index, places_get;
 handler app_page, app_file, app_asset;
+/* The app, which says that there is no such page: a browser asked for what no route knows. */
+MUST_USE enum err app_missing(struct call *call, struct why *why);
 handler town_get, town_get_log, town_get_resident, town_post_control;
 /* town_pictures.c */
 handler town_get_pictures, town_retry_picture;

@@ -41,6 +41,8 @@ static const struct schema schemas[] = {
              "edited_at:time?, image_generated:bool"},
     {"PostPage", "items:[Post], total:int, page:int, page_size:int, " PAGE_TAIL},
     {"PostSearch", "items:[Post], next_before:int?"},
+    {"TagCount", "tag:text, posts_count:int"},
+    {"TagSearch", "items:[TagCount]"},
     {"Like", "liked:bool, likes_count:int"},
     {"Comment", "content:text, id:id, post_id:id, author_id:id, created_at:time, "
                 "author:UserBrief"},

@@ -173,6 +173,11 @@ const struct route routes_table[] = {
      "Posts with all of these words, newest first", "", "q:text, before:id?, limit:int?:1-100",
      "PostSearch", 200},
 
+    {HTTP_GET_, "/search/tags", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE, search_tags,
+     "The #words of the newest 2,000 posts that begin with these letters (none: all of them), the "
+     "most used first, without their #",
+     "", "q:text?, limit:int?:1-50", "TagSearch", 200},
+
     /* Pictures */
     {HTTP_POST_, "/files/upload", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD,
      files_upload_image, "Upload a picture (multipart, part `file`)", "file:file", "", "Upload",

@@ -132,6 +132,8 @@ const entries = {
   'DELETE /posts/{post_id}/comments/{comment_id}': { who: 'member', wrong: 403 },
   'GET /search/posts': { who: 'optional', query: '?q=SECRET', wrong: 200 },
 
+  'GET /search/tags': { who: 'anyone', wrong: 200 },
+
   'POST /files/upload': { who: 'member', body: noPicture, wrong: 422 },
   'POST /files/upload/avatar': { who: 'member', body: noPicture, wrong: 422 },
   'GET /files/images/{filename}': { who: 'anyone', wrong: 404 },

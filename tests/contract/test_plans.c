@@ -31,6 +31,7 @@ static const struct exception exceptions[] = {
     {SQL_USERS_SEARCH, "SCAN users",
      "parts of nicknames have no index; on a worker, and 0.1 us a member"},
     {SQL_USERS_SEARCH, "USE TEMP B-TREE FOR ORDER BY", "of what was found"},
+    {SQL_POSTS_NEWEST_TEXTS, "SCAN posts", "by its key from the newest; LIMIT ends it"},
     {SQL_OTHER_ADMIN, "SCAN users USING INDEX users_admins",
      "of administrators alone; LIMIT ends it"},
     {SQL_POSTS_SEARCH, "SCAN s VIRTUAL TABLE INDEX ",

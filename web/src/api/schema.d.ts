@@ -571,6 +571,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/search/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The #words of the newest 2,000 posts that begin with these letters (none: all of them), the most used first, without their # */
+        get: operations["get_search_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/files/upload": {
         parameters: {
             query?: never;
@@ -1467,6 +1484,13 @@ export interface components {
         PostSearch: {
             items: components["schemas"]["Post"][];
             next_before: number | null;
+        };
+        TagCount: {
+            tag: string;
+            posts_count: number;
+        };
+        TagSearch: {
+            items: components["schemas"]["TagCount"][];
         };
         Like: {
             liked: boolean;
@@ -3343,6 +3367,34 @@ export interface operations {
             400: components["responses"]["Malformed"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_search_tags: {
+        parameters: {
+            query?: {
+                q?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagSearch"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };
