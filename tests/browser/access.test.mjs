@@ -26,7 +26,7 @@ before(async () => {
   }), 201);
   assertOk(await server.api('POST', `/messages/send/${lan.id}`, { token: tom.token, json: { content: 'hello '.repeat(40) } }));
   assertOk(await server.api('POST', `/posts/${post.id}/comments`, { token: lan.token, json: { content: 'w'.repeat(200) } }), 201);
-  pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/settings', '/p/99999',
+  pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/search?q=hello&in=messages', '/no/such/page', '/settings', '/p/99999',
     '/m', `/m/${tom.id}`, '/c', '/t?demo=5');
 });
 after(async () => {
@@ -72,6 +72,32 @@ for (const dark of [false, true]) {
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           assert.ok(wide <= 0, `${path} sticks out by ${wide} pixels`);
         }
+        await page.context().close();
+      });
+      test('members’ windows', async () => {
+        const page = await visit(browser, server, { dark, phone, locale: dark ? 'zh-CN' : 'en' });
+        await logIn(page, server, 'lan', 'correct horse');
+        if (phone) await page.setViewportSize({ width: 360, height: 800 });
+        const windows = [
+          ['/', () => page.keyboard.press('Control+k')],
+          ['/', () => page.keyboard.press('?')],
+          [pages.find((path) => path.startsWith('/u/')), () => page.locator('button[aria-haspopup=dialog]').first().click()],
+        ];
+        for (const [path, open] of windows) {
+          await page.goto(server.url + path);
+          await settled(page);
+          await open();
+          const dialog = page.getByRole('dialog');
+          await dialog.waitFor();
+          await page.waitForFunction(() => !document.querySelector('.animate-spin'));
+          assert.deepEqual(await seriousIn(page), [], `${path} ${open}`);
+          const { x, width } = await dialog.boundingBox();
+          assert.ok(x >= 0 && x + width <= page.viewportSize().width, `${open} sticks out`);
+        }
+        await page.goto(`${server.url}/settings#leaving`);
+        await page.locator('section[aria-labelledby=leaving] button').click();
+        await page.locator('section[aria-labelledby=leaving] form').waitFor();
+        assert.deepEqual(await seriousIn(page), [], 'deleting the account');
         await page.context().close();
       });
     });

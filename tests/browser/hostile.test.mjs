@@ -62,7 +62,7 @@ test('nothing that members wrote is more than text, on any page', WAIT, async ()
   await logIn(page, server, 'victim', 'correct horse');
   const q = encodeURIComponent('click');
   for (const path of ['/', `/p/${post.id}`, `/u/${evil.id}`, `/search?q=${q}`, `/search?q=${encodeURIComponent(CORPUS[1])}`,
-    '/m', `/m/${evil.id}`, `/g/${group.id}`, '/t', `/u/@${encodeURIComponent(CORPUS[1])}`, `/login?next=${encodeURIComponent('//evil.example')}`]) {
+    `/search?in=messages&q=${q}`, '/m', `/m/${evil.id}`, `/g/${group.id}`, '/t', `/u/@${encodeURIComponent(CORPUS[1])}`, `/login?next=${encodeURIComponent('//evil.example')}`]) {
     await page.goto(server.url + path);
     await page.waitForFunction(() => document.querySelector('main') && !document.querySelector('.animate-spin'));
     // Whatever waits for the pointer or the focus gets both.
