@@ -433,19 +433,23 @@ struct session_list {
     uint64_t current;
 };
 
-static void put_session(void *ctx, const struct session *session)
+void sessions_put(struct json_out *out, const struct session *session, uint64_t current)
 {
-    struct session_list *list = ctx;
-    struct json_out *out = &list->out;
     json_open(out, NULL, '{');
     json_put_u64(out, "id", session->id.value);
-    json_put_bool(out, "current", session->id.value == list->current);
+    json_put_bool(out, "current", session->id.value == current);
     json_put_opt(out, "client", session->client);
     json_put_opt(out, "address", session->address);
     json_put_time(out, "created_at", session->created_us);
     json_put_time(out, "used_at", session->used_us);
     json_put_time(out, "expires_at", session->expires_us);
     json_close(out, '}');
+}
+
+static void put_session(void *ctx, const struct session *session)
+{
+    struct session_list *list = ctx;
+    sessions_put(&list->out, session, list->current);
 }
 
 enum err auth_sessions(struct call *call, struct why *why)

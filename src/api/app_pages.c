@@ -59,7 +59,8 @@ static struct str etag_of(struct call *call, struct str name, const char *coding
     return arena_printf(call->arena, "\"a%016llx\"", (unsigned long long)map_hash(bytes));
 }
 
-static enum err give(struct call *call, struct str name, const char *keep, struct why *why)
+static enum err give(struct call *call, int status, struct str name, const char *keep,
+                     struct why *why)
 {
     struct http_exchange *x = call->x;
     const char *coding;
@@ -68,10 +69,10 @@ static enum err give(struct call *call, struct str name, const char *keep, struc
     if (bytes.at == NULL) {
         return why_set(why, ERR_NOT_FOUND, "the app has no file of that name; load its page anew");
     }
-    x->status = 200;
+    x->status = status;
     x->content_type = type_of(name);
     x->no_compress = true;
-    x->etag = etag_of(call, name, coding, bytes);
+    if (status == 200) x->etag = etag_of(call, name, coding, bytes);
     http_add_header(x, "Vary", STR("Accept-Encoding"));
     if (coding[0]) http_add_header(x, "Content-Encoding", str_of(coding));
     http_add_header(x, "Cache-Control", str_of(keep));
@@ -86,18 +87,24 @@ static enum err give(struct call *call, struct str name, const char *keep, struc
 
 enum err app_page(struct call *call, struct why *why)
 {
-    return give(call, STR("index.html"), "no-cache", why);
+    return give(call, 200, STR("index.html"), "no-cache", why);
+}
+
+enum err app_missing(struct call *call, struct why *why)
+{
+    http_add_header(call->x, "Vary", STR("Accept"));
+    return give(call, 404, STR("index.html"), "no-store", why);
 }
 
 enum err app_file(struct call *call, struct why *why)
 {
     struct str name = str_from(str_of(call->route->path), 1);
     bool picture = str_ends(name, STR(".svg"));
-    return give(call, name, picture ? "public, max-age=86400" : "no-cache", why);
+    return give(call, 200, name, picture ? "public, max-age=86400" : "no-cache", why);
 }
 
 enum err app_asset(struct call *call, struct why *why)
 {
     struct str name = arena_printf(call->arena, "assets/%.*s", STR_ARGS(call->params[0]));
-    return give(call, name, "public, max-age=31536000, immutable", why);
+    return give(call, 200, name, "public, max-age=31536000, immutable", why);
 }

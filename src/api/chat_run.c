@@ -425,6 +425,16 @@ void chat_runs_stop(struct chat_runs *runs, uint64_t chat)
     pthread_mutex_unlock(&runs->lock);
 }
 
+void chat_runs_stop_of(struct chat_runs *runs, struct user_id owner)
+{
+    pthread_mutex_lock(&runs->lock);
+    size_t at = 0;
+    for (struct chat_run *run; (run = map_next(&runs->by_turn, &at)) != NULL;) {
+        if (run->owner.value == owner.value) chat_run_stop_soon(run);
+    }
+    pthread_mutex_unlock(&runs->lock);
+}
+
 /* --- after a crash --- */
 
 static void tell_cut_off(void *ctx, const struct chat_turn *turn)

@@ -50,6 +50,8 @@ void chat_run_unref(struct chat_run *run);
 void chat_run_stop_soon(struct chat_run *run);
 /* … all of a conversation. */
 void chat_runs_stop(struct chat_runs *runs, uint64_t chat);
+/* … all of a member, who goes. */
+void chat_runs_stop_of(struct chat_runs *runs, struct user_id owner);
 
 /* The call's reply becomes the stream. On the call's loop. */
 void chat_run_join(struct chat_run *run, struct call *call);

@@ -21,6 +21,7 @@
 #include "api/feed_cache.h"
 #include "api/files.h"
 #include "api/gateway.h"
+#include "api/handlers.h"
 #include "api/input.h"
 #include "api/live.h"
 #include "api/metrics.h"
@@ -478,6 +479,15 @@ static void redirect(struct call *call, struct str path)
     call->x->status = 307;
 }
 
+/* A browser that goes to an address, not a program that asks for data. */
+static bool is_visit(const struct http_exchange *x)
+{
+    struct str accept = http_find_header(x, STR("accept"));
+    return (x->method == HTTP_GET_ || x->method == HTTP_HEAD_) &&
+           header_accept_quality(accept, "text/html") >
+               header_accept_quality(accept, "application/json");
+}
+
 /* A request without a route: preflight, redirect, 404 or 405. */
 static void answer_unrouted(struct call *call, unsigned methods)
 {
@@ -498,7 +508,9 @@ static void answer_unrouted(struct call *call, unsigned methods)
     } else if (other_spelling(call, &path)) {
         redirect(call, path);
     } else {
+        if (is_visit(x) && app_missing(call, &call->why) == OK) return;
         respond_status(x, 404, "Not Found");
+        http_add_header(x, "Vary", STR("Accept"));
     }
     send_reply(call);
 }

@@ -4,12 +4,21 @@
 #pragma once
 
 #include "api/call.h"
+#include "store/keys.h"
+#include "store/sessions.h"
+#include "store/usage.h"
 
 /* accounts.c */
 handler auth_register, auth_login, auth_refresh, auth_logout, auth_logout_all, auth_me;
 handler auth_password, auth_sessions, auth_end_session;
 /* users.c */
 handler search_users, users_get_list, users_get_one, users_put_me;
+/* A log-in; `current`: the number of the caller's own. */
+void sessions_put(struct json_out *out, const struct session *session, uint64_t current);
+/* leaving.c */
+handler users_delete_me;
+/* takeaway.c */
+handler users_export_me;
 /* A whole profile as the caller sees it. */
 MUST_USE enum err users_reply(struct call *call, const struct user *user, struct why *why);
 /* admin.c */
@@ -22,19 +31,22 @@ handler reports_post, admin_get_reports, admin_resolve_report;
 handler follows_put, follows_delete, follows_get, follows_get_followers, follows_get_following;
 /* posts.c */
 handler posts_get_list, posts_post, posts_get_one, posts_put, posts_delete;
-handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts;
+handler posts_toggle_like, posts_put_like, posts_delete_like, search_posts, search_tags;
 /* comments.c */
 handler comments_get_list, comments_post, comments_delete;
 /* notifications.c */
 handler notifications_get_list, notifications_get_unread, notifications_post_read;
 /* messages.c */
 handler messages_conversations, messages_history, messages_send, messages_read, messages_unread;
-handler messages_delete;
+handler messages_delete, search_messages;
 /* groups.c */
 handler groups_get_list, groups_post, groups_get_one, groups_put, groups_get_messages;
 handler groups_post_message, groups_post_member, groups_delete_member, groups_post_read;
 /* keys.c */
 handler keys_post, keys_get_list, keys_patch, keys_delete, usage_get;
+/* `text` .at NULL: without the secret, which nobody has any more. */
+void keys_put(struct json_out *out, const struct api_key *key, struct str text);
+void usage_put(struct json_out *out, const struct usage_row *row);
 /* gateway_models.c */
 handler chat_models;
 /* chats.c */
@@ -43,6 +55,8 @@ handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_
 /* service.c */
 handler service_index, places_get;
 handler app_page, app_file, app_asset;
+/* The app, which says that there is no such page: a browser asked for what no route knows. */
+MUST_USE enum err app_missing(struct call *call, struct why *why);
 handler town_get, town_get_log, town_get_resident, town_post_control;
 /* society.c */
 handler society_get, society_get_ties;

@@ -41,7 +41,7 @@ static void put_models(struct json_out *out, struct str patterns)
 }
 
 /* `text`: the key itself, for the one time it is shown; .at NULL: not again. */
-static void put_key(struct json_out *out, const struct api_key *key, struct str text)
+void keys_put(struct json_out *out, const struct api_key *key, struct str text)
 {
     json_open(out, NULL, '{');
     json_put_u64(out, "id", key->id.value);
@@ -158,14 +158,14 @@ enum err keys_post(struct call *call, struct why *why)
     err = call_write(call, apply_make, &new, why);
     if (err) return err;
     struct json_out out = call_json(call);
-    put_key(&out, &new.key, str_of(text));
+    keys_put(&out, &new.key, str_of(text));
     http_add_header(call->x, "Cache-Control", STR("no-store"));
     return OK;
 }
 
 static void put_listed(void *ctx, const struct api_key *key)
 {
-    put_key(ctx, key, (struct str){0});
+    keys_put(ctx, key, (struct str){0});
 }
 
 enum err keys_get_list(struct call *call, struct why *why)
@@ -191,7 +191,7 @@ enum err keys_patch(struct call *call, struct why *why)
     if (!err) err = keys_edit(&call->act, &key, why);
     if (err) return err;
     struct json_out out = call_json(call);
-    put_key(&out, &key, (struct str){0});
+    keys_put(&out, &key, (struct str){0});
     return OK;
 }
 
@@ -228,13 +228,10 @@ struct usage_page {
     uint64_t count;
 };
 
-static void put_usage(void *ctx, const struct usage_row *row)
+void usage_put(struct json_out *out, const struct usage_row *row)
 {
-    struct usage_page *page = ctx;
-    struct json_out *out = &page->out;
     const struct usage_sums *sums = &row->sums;
     char day[CLOCK_ISO_BYTES];
-    if (page->count++ >= USAGE_ROWS_MAX) return; /* the one that tells that there are more */
     clock_iso_short(row->day * DAY_US, day);
     json_open(out, NULL, '{');
     json_put_str(out, "day", (struct str){day, 10});
@@ -258,6 +255,13 @@ static void put_usage(void *ctx, const struct usage_row *row)
         json_put_u64(out, "cost_micro", sums->cost_micro);
     }
     json_close(out, '}');
+}
+
+static void put_usage(void *ctx, const struct usage_row *row)
+{
+    struct usage_page *page = ctx;
+    if (page->count++ >= USAGE_ROWS_MAX) return; /* the one that tells that there are more */
+    usage_put(&page->out, row);
 }
 
 enum err usage_get(struct call *call, struct why *why)

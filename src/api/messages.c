@@ -4,8 +4,10 @@
 #include "api/handlers.h"
 #include "api/input.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "community/letters.h"
 #include "community/shapes.h"
+#include "store/find.h"
 
 struct conversation_page {
     struct json_out out;
@@ -240,4 +242,45 @@ enum err groups_post_message(struct call *call, struct why *why)
     struct letter_draft draft = {.group = {input_path_id(call, 0, "group_id")}};
     enum err err = input_check(call, why);
     return err ? err : send_letter(call, &draft, why);
+}
+
+/* --- search --- */
+
+static void put_hit(void *ctx, const struct find_hit *hit)
+{
+    struct json_out *out = ctx;
+    json_open(out, NULL, '{');
+    shape_message(out, "message", &hit->message);
+    if (hit->partner.id.value) {
+        shape_user_brief(out, "user", &hit->partner);
+    } else {
+        json_put_null(out, "user");
+    }
+    json_put_opt(out, "group_name", hit->group_name);
+    json_close(out, '}');
+}
+
+enum err search_messages(struct call *call, struct why *why)
+{
+    struct str text = input_query_str(call, "q");
+    struct find_query query = {
+        .reader = call->who.user,
+        .with = {(uint64_t)input_query_int(call, "with", 0, 1, INT64_MAX)},
+        .group = {(uint64_t)input_query_int(call, "group", 0, 1, INT64_MAX)},
+        .before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX),
+        .limit = (size_t)input_query_int(call, "limit", 20, 1, LIMIT_PAGE_SIZE),
+    };
+    if (text.len == 0) input_fault(call, "query", "q", "missing", "q: the words to look for");
+    enum err err = input_check(call, why);
+    if (err) return err;
+    query.text = str_head(text, utf8_floor(text.at, MIN(text.len, (size_t)500)));
+    uint64_t next = 0;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    json_open(&out, "items", '[');
+    err = messages_find(call->db, call->arena, &query, put_hit, &out, &next, why);
+    json_close(&out, ']');
+    shape_cursor(&out, "next_before", next > 0, next);
+    json_close(&out, '}');
+    return err;
 }

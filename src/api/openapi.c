@@ -60,6 +60,8 @@ static const struct schema schemas[] = {
              "edited_at:time?, image_generated:bool"},
     {"PostPage", "items:[Post], total:int, page:int, page_size:int, " PAGE_TAIL},
     {"PostSearch", "items:[Post], next_before:int?"},
+    {"TagCount", "tag:text, posts_count:int"},
+    {"TagSearch", "items:[TagCount]"},
     {"Like", "liked:bool, likes_count:int"},
     {"Comment", "content:text, id:id, post_id:id, author_id:id, created_at:time, "
                 "author:UserBrief, parent_id:id?"},
@@ -71,6 +73,8 @@ static const struct schema schemas[] = {
     {"Message", "id:id, sender_id:id, receiver_id:id?, group_id:id?, content:text, is_read:bool, "
                 "created_at:time, sender:UserBrief, client_id:text?"},
     {"Messages", "items:[Message], " PAGE_TAIL},
+    {"MessageHit", "message:Message, user:UserBrief?, group_name:text?"},
+    {"MessageSearch", "items:[MessageHit], next_before:int?"},
     {"MessagePage",
      "items:[Message], total:int, page:int, page_size:int, other_user:UserBrief, " PAGE_TAIL},
     {"ConversationEnd", "id:id, content:text, created_at:time, is_mine:bool"},

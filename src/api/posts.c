@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "community/shapes.h"
 #include "community/talk.h"
+#include "store/tags.h"
 #include "store/events.h"
 
 static void put_post(void *ctx, const struct post *post)
@@ -160,6 +161,32 @@ enum err search_posts(struct call *call, struct why *why)
     shape_cursor(&out, "next_before", found.count == limit, found.last_id);
     json_close(&out, '}');
     return err;
+}
+
+enum err search_tags(struct call *call, struct why *why)
+{
+    struct str prefix = input_query_str(call, "q");
+    size_t limit = (size_t)input_query_int(call, "limit", 8, 1, TAGS_MAX);
+    enum err err = input_check(call, why);
+    if (err) return err;
+    if (str_starts(prefix, STR("#"))) prefix = str_from(prefix, 1);
+    prefix = str_head(prefix, utf8_floor(prefix.at, MIN(prefix.len, (size_t)200)));
+    struct tag tags[TAGS_MAX];
+    size_t count;
+    err = tags_find(call->db, call->arena, prefix, limit, tags, &count, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    json_open(&out, "items", '[');
+    for (size_t i = 0; i < count; i++) {
+        json_open(&out, NULL, '{');
+        json_put_str(&out, "tag", tags[i].text);
+        json_put_u64(&out, "posts_count", tags[i].posts_count);
+        json_close(&out, '}');
+    }
+    json_close(&out, ']');
+    json_close(&out, '}');
+    return OK;
 }
 
 static void reply_post(struct call *call, const struct post *post)

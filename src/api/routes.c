@@ -113,6 +113,17 @@ const struct route routes_table[] = {
     {HTTP_PUT_, "/users/me", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, users_put_me,
      "Change one's profile; what is absent or null stays",
      "nickname:text?:1-50, avatar_path:text?:0-500, bio:text?:0-2000", "", "User", 200},
+    {HTTP_DELETE_, "/users/me", LANE_HASH, ACCESS_MEMBER, RATE_LOGIN_ADDRESS, BODY_JSON,
+     users_delete_me,
+     "Delete one's account, with all that was posted, said and written; 409 for the last "
+     "administrator",
+     "password:text", "", " 403 409", 204},
+    {HTTP_GET_, "/users/me/export", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_NONE,
+     users_export_me,
+     "Everything of one's own as a file: profile, posts, comments, likes, follows, messages, "
+     "groups, "
+     "conversations with models, log-ins, keys without their secrets, usage, addresses of pictures",
+     "", "", "application/json", 200},
     {HTTP_GET_, "/users/{user_id}/follow", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
      follows_get, "How many follow somebody, how many it follows, and whether one does oneself", "",
      "", "Follow", 200},
@@ -220,6 +231,11 @@ const struct route routes_table[] = {
      "Posts with all of these words, newest first", "", "q:text, before:id?, limit:int?:1-100",
      "PostSearch", 200},
 
+    {HTTP_GET_, "/search/tags", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE, search_tags,
+     "The #words of the newest 2,000 posts that begin with these letters (none: all of them), the "
+     "most used first, without their #",
+     "", "q:text?, limit:int?:1-50", "TagSearch", 200},
+
     /* Looking after the community */
     {HTTP_POST_, "/reports", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, reports_post,
      "Tell moderators of a post, a comment, a message one received, or a member; again, while they "
@@ -290,6 +306,11 @@ const struct route routes_table[] = {
      "content:text:1-2000, client_id:text?:1-64", "", "Message", 200},
     {HTTP_POST_, "/messages/read/{user_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
      messages_read, "Everything from that member was read", "", "", "Success", 200},
+    {HTTP_GET_, "/search/messages", LANE_SLOW, ACCESS_MEMBER, RATE_READ, BODY_NONE, search_messages,
+     "One's own messages, private and in groups, with all of these words or parts of words, newest "
+     "first; of one conversation (`with`) or group alone. A page may hold fewer than asked for, or "
+     "none, and yet go on with `next_before`",
+     "", "q:text, with:id?, group:id?, before:id?, limit:int?:1-100", "MessageSearch 404", 200},
     {HTTP_GET_, "/messages/unread_count", LANE_READ, ACCESS_MEMBER, RATE_READ, BODY_NONE,
      messages_unread, "How many private messages are unread", "", "", "UnreadCount", 200},
     {HTTP_DELETE_, "/messages/{message_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,

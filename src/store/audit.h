@@ -27,6 +27,7 @@
     X(AUDIT_LOGOUT_EVERYWHERE, "logout.everywhere", false)                                         \
     X(AUDIT_REFRESH_STOLEN, "refresh.stolen", false)                                               \
     X(AUDIT_PASSWORD_CHANGED, "password.changed", false)                                           \
+    X(AUDIT_ACCOUNT_DELETED, "account.deleted", false)                                             \
     X(AUDIT_KEY_CREATED, "key.created", false)                                                     \
     X(AUDIT_KEY_CHANGED, "key.changed", false)                                                     \
     X(AUDIT_KEY_REVOKED, "key.revoked", false)                                                     \

@@ -267,6 +267,14 @@ static void put_memories(const struct hall *hall, struct json_out *out, uint32_t
     mem_free(sorted);
 }
 
+/* The town goes on knowing members who have deleted their account; nobody else does. */
+static bool has_account(const struct hall *hall, uint32_t who, struct user_id user)
+{
+    struct standing standing;
+    struct why why;
+    return !is_member(who) || users_load_standing(hall->db, user, &standing, &why) != ERR_NOT_FOUND;
+}
+
 static void put_relations(const struct hall *hall, struct json_out *out, uint32_t who)
 {
     size_t count;
@@ -276,6 +284,7 @@ static void put_relations(const struct hall *hall, struct json_out *out, uint32_
         const struct relation *relation = &relations[i];
         struct user_id user = cast_user(&hall->cast, relation->who);
         if (user.value == 0) continue; /* it had an account once */
+        if (!has_account(hall, relation->who, user)) continue;
         json_open(out, NULL, '{');
         json_put_u64(out, "id", user.value);
         json_put_str(out, "name", player_name(hall, relation->who));

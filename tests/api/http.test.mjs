@@ -72,6 +72,28 @@ describe('a path or method without a route', () => {
     }
   });
 
+  test('is the app with its own 404 for a browser, and JSON for whoever takes anything', async () => {
+    const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+    for (const method of ['GET', 'HEAD']) {
+      const page = await server.api(method, '/no/such/page', { headers: { accept: browser } });
+      assert.equal(page.status, 404);
+      assert.match(page.headers.get('content-type'), /^text\/html/);
+      assert.match(page.headers.get('content-security-policy'), /default-src 'none'/);
+      assert.equal(page.headers.get('cache-control'), 'no-store');
+      assert.match(page.headers.get('vary'), /Accept(,|$)/);
+      if (method === 'GET') assert.match(page.text, /<div id="app"/);
+    }
+    for (const accept of ['*/*', 'application/json', 'application/json, text/html', '']) {
+      const reply = await server.api('GET', '/no/such/page', { headers: { accept } });
+      assertProblem(reply, 404);
+      assert.equal(reply.body.detail, 'Not Found');
+      assert.match(reply.headers.get('vary'), /Accept(,|$)/);
+    }
+    assertProblem(await server.api('POST', '/no/such/page', { headers: { accept: browser } }), 404);
+    // What a route knows keeps its own answer, also for a browser.
+    assertProblem(await server.api('GET', '/posts/999999', { headers: { accept: browser } }), 404);
+  });
+
   const allows = [
     ['PATCH', '/posts', 'GET, HEAD, POST'], ['DELETE', '/posts', 'GET, HEAD, POST'],
     ['PUT', '/users/5', 'GET, HEAD'], ['POST', '/posts/5', 'GET, HEAD, PUT, DELETE'],

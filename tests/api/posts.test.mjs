@@ -693,3 +693,24 @@ describe('search', () => {
     assert.deepEqual(await find('  '), { items: [], next_before: null });
   });
 });
+
+describe('the #words of posts', () => {
+  const tags = async (q, rest = '') => assertOk(await server.api('GET', `/search/tags?q=${encodeURIComponent(q)}${rest}`)).items;
+  test('are found by their beginning, the most used first, as they were written last', async () => {
+    const ida = await server.register('ida_tags');
+    const post = async (content) => assertOk(await server.api('POST', '/posts', { token: ida.token, json: { content } }), 201).id;
+    const kept = await post('#quokka #Quokka and #quokkas, #q_1');
+    await post('about #QUOKKA');
+    await post('twice #quokkas，还有 #胡同生活 和 #胡同');
+    await post('no tags: a#quokkax &#quokkay /#quokkaz ##quokkaw # quokkav https://x.example/#quokkau');
+    assert.deepEqual(await tags('quok'), [{ tag: 'quokkas', posts_count: 2 }, { tag: 'QUOKKA', posts_count: 2 }]);
+    assert.deepEqual(await tags('#QUOKKA', '&limit=1'), [{ tag: 'quokkas', posts_count: 2 }]);
+    assert.deepEqual(await tags('胡同'), [{ tag: '胡同生活', posts_count: 1 }, { tag: '胡同', posts_count: 1 }]);
+    assert.deepEqual(await tags('q_'), [{ tag: 'q_1', posts_count: 1 }]);
+    assert.deepEqual(await tags('nobody'), []);
+    assert.ok((await tags('')).length >= 5);
+    assertOk(await server.api('DELETE', `/posts/${kept}`, { token: ida.token }), 204);
+    assert.deepEqual(await tags('quok'), [{ tag: 'quokkas', posts_count: 1 }, { tag: 'QUOKKA', posts_count: 1 }]);
+    assertProblem(await server.api('GET', '/search/tags?limit=51'), 422, ['query.limit less_than_equal']);
+  });
+});

@@ -248,3 +248,27 @@ test('an_answer_for_one_whose_account_has_just_gone_stops_nothing', async (t) =>
   await replayAgrees(server);
   await provider.stop();
 });
+
+test('a_member_whom_residents_know_deletes_the_account_and_the_town_goes_on', async (t) => {
+  const server = await startTown({ dataDir: await newFolder(t), args: ['--demo'] });
+  const { residents: [{ id }] } = await server.town();
+  const guest = await server.register('guest_leaves');
+  const as = async (method, target, json) => server.api(method, target, { token: guest.token, json });
+  const live = await Live.open(server, guest.token);
+  await live.subscribe('me');
+  assertOk(await as('PUT', `/users/${id}/follow`));
+  assertOk(await as('POST', `/messages/send/${id}`, { content: 'How is your garden?' }));
+  await live.next((m) => m.event === 'message.created' && m.data.sender_id === id);
+  // Another question is under way, and its answer finds nobody.
+  assertOk(await as('POST', `/messages/send/${id}`, { content: 'And your neighbours?' }));
+  assertOk(await as('POST', '/posts', { content: 'Goodbye everybody' }), 201);
+  assertOk(await as('DELETE', '/users/me', { password: guest.password }), 204);
+  await live.closed;
+  const now = await hours(8)(server);
+  assert.ok(ids(now).includes(id));
+  assert.deepEqual(await server.sql(`SELECT id FROM messages WHERE sender_id = ${guest.id} OR receiver_id = ${guest.id}`), []);
+  const { relations } = await server.get(`/town/residents/${id}`);
+  assert.ok(relations.every((relation) => relation.id !== guest.id));
+  await server.stop();
+  await replayAgrees(server);
+});

@@ -111,6 +111,8 @@ const entries = {
   'GET /search/users': { who: 'anyone', query: '?q=SECRET', wrong: 200 },
   'GET /users/{user_id}': { who: 'optional', wrong: 200 },
   'PUT /users/me': { who: 'member', json: { nickname: 'eve', id: 1, user_id: 1 }, wrong: 200 },
+  'DELETE /users/me': { who: 'member', json: { password: 'guessed' }, wrong: 403 },
+  'GET /users/me/export': { who: 'member', wrong: 200 },
   'GET /users/{user_id}/follow': { who: 'optional', wrong: 200 },
   'PUT /users/{user_id}/follow': { who: 'member', wrong: 200 },
   'DELETE /users/{user_id}/follow': { who: 'member', wrong: 200 },
@@ -153,6 +155,8 @@ const entries = {
   'DELETE /posts/{post_id}/comments/{comment_id}': { who: 'member', wrong: 403 },
   'GET /search/posts': { who: 'optional', query: '?q=SECRET', wrong: 200 },
 
+  'GET /search/tags': { who: 'anyone', wrong: 200 },
+
   'POST /files/upload': { who: 'member', body: noPicture, wrong: 422 },
   'POST /files/upload/avatar': { who: 'member', body: noPicture, wrong: 422 },
   'GET /files/images/{filename}': { who: 'anyone', wrong: 404 },
@@ -165,6 +169,7 @@ const entries = {
   'GET /notifications/unread_count': { who: 'member', wrong: 200 },
   'POST /notifications/read': { who: 'member', json: {}, wrong: 200 },
   'POST /messages/read/{user_id}': { who: 'member', wrong: 200 },
+  'GET /search/messages': { who: 'member', query: () => `?q=SECRET&group=${world.group.id}`, wrong: 404 },
   'GET /messages/unread_count': { who: 'member', wrong: 200 },
   'DELETE /messages/{message_id}': { who: 'member', wrong: 404 },
   // Refused before or after the handshake; what it then sends is for tests/live.

@@ -41,7 +41,7 @@ before(async () => {
     assertOk(await server.api('PUT', `/admin/users/${tom.id}/role`, { token, json: { role } }), 204);
   }
   await server.sql(`UPDATE users SET banned_us = NULL WHERE id = ${tom.id}`);
-  pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/settings', '/p/99999',
+  pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/search?q=hello&in=messages', '/no/such/page', '/settings', '/p/99999',
     '/m', `/m/${tom.id}`, '/c', '/n', '/t?demo=5', '/society');
 });
 after(async () => {
@@ -106,6 +106,32 @@ for (const dark of [false, true]) {
         await page.getByRole('menuitem').first().click();
         await page.getByRole('dialog').getByRole('radio').first().waitFor();
         assert.deepEqual(await seriousIn(page), [], 'the window');
+        await page.context().close();
+      });
+      test('members’ windows', async () => {
+        const page = await visit(browser, server, { dark, phone, locale: dark ? 'zh-CN' : 'en' });
+        await logIn(page, server, 'lan', 'correct horse');
+        if (phone) await page.setViewportSize({ width: 360, height: 800 });
+        const windows = [
+          ['/', () => page.keyboard.press('Control+k')],
+          ['/', () => page.keyboard.press('?')],
+          [pages.find((path) => path.startsWith('/u/')), () => page.locator('button[aria-haspopup=dialog]').first().click()],
+        ];
+        for (const [path, open] of windows) {
+          await page.goto(server.url + path);
+          await settled(page);
+          await open();
+          const dialog = page.getByRole('dialog');
+          await dialog.waitFor();
+          await page.waitForFunction(() => !document.querySelector('.animate-spin'));
+          assert.deepEqual(await seriousIn(page), [], `${path} ${open}`);
+          const { x, width } = await dialog.boundingBox();
+          assert.ok(x >= 0 && x + width <= page.viewportSize().width, `${open} sticks out`);
+        }
+        await page.goto(`${server.url}/settings#leaving`);
+        await page.locator('section[aria-labelledby=leaving] button').click();
+        await page.locator('section[aria-labelledby=leaving] form').waitFor();
+        assert.deepEqual(await seriousIn(page), [], 'deleting the account');
         await page.context().close();
       });
     });

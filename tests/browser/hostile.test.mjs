@@ -102,7 +102,7 @@ async function assertText(name, paths) {
 test('nothing that members wrote is more than text, on any page', WAIT, async () => {
   const q = encodeURIComponent('click');
   await assertText('victim', ['/', `/p/${post.id}`, `/u/${evil.id}`, `/search?q=${q}`, `/search?q=${encodeURIComponent(CORPUS[1])}`,
-    '/n', '/m', `/m/${evil.id}`, `/g/${group.id}`, '/t', `/u/@${encodeURIComponent(CORPUS[1])}`, `/login?next=${encodeURIComponent('//evil.example')}`]);
+    `/search?in=messages&q=${q}`, '/n', '/m', `/m/${evil.id}`, `/g/${group.id}`, '/t', `/u/@${encodeURIComponent(CORPUS[1])}`, `/login?next=${encodeURIComponent('//evil.example')}`]);
 });
 
 test('nor is what a moderator looks at', WAIT, () => assertText('judge', ['/manage', '/manage/reports', '/manage/members', '/manage/audit']));

@@ -2,6 +2,7 @@
 //
 // The settings, as members change them: profile and picture, password, devices, keys for programs.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
 import { logIn, visit } from '../support/app.mjs';
@@ -295,4 +296,53 @@ test('an address leads to its section, and strangers have language and look', WA
   await stranger.getByRole('heading', { name: '语言和外观' }).waitFor();
   assert.equal(await stranger.locator('h2').count(), 1);
   assertClean(stranger);
+});
+
+test('one\'s data is saved as a file', WAIT, async (t) => {
+  const uma = await server.register('uma', { password: PASSWORD });
+  assertOk(await server.api('POST', '/posts', { token: uma.token, json: { content: '带走我的话' } }), 201);
+  const page = await open(t, 'uma', { phone: true });
+  const section = page.getByRole('region', { name: 'Export my data' });
+  const [file] = await Promise.all([page.waitForEvent('download'), section.getByRole('button', { name: 'Export my data' }).click()]);
+  assert.match(file.suggestedFilename(), /^hutong-uma-\d{4}-\d\d-\d\d\.json$/);
+  const copy = JSON.parse(await readFile(await file.path(), 'utf8'));
+  assert.deepEqual(copy.posts.map(({ content }) => content), ['带走我的话']);
+  await section.getByText(`Saved as ${file.suggestedFilename()}.`).waitFor();
+  assertClean(page);
+});
+
+test('an account is deleted with its password and its name typed, and nothing else does it', WAIT, async (t) => {
+  const pia = await server.register('pia', { password: PASSWORD });
+  assertOk(await server.api('POST', '/posts', { token: pia.token, json: { content: 'Pia was here' } }), 201);
+  const page = await open(t, 'pia');
+  const section = page.getByRole('region', { name: 'Delete my account' });
+  const begin = section.getByRole('button', { name: 'Delete my account…' });
+  await begin.click();
+  await page.keyboard.press('Escape');
+  await begin.and(page.locator(':focus')).waitFor();
+  await begin.click();
+  const name = section.getByLabel(/To be sure/);
+  await name.and(page.locator(':focus')).waitFor();
+  await name.fill('pi');
+  await section.getByLabel('Password').fill(PASSWORD);
+  const now = section.getByRole('button', { name: 'Delete everything now' });
+  await now.click();
+  await section.getByText('This is not your user name.').waitFor();
+  await name.fill('@pia');
+  await section.getByLabel('Password').fill('guessed it');
+  await now.click();
+  await section.getByText(/the password is wrong/).waitFor();
+  assert.equal((await server.api('GET', `/users/${pia.id}`)).status, 200);
+  page.complaints.length = 0; // the browser notes the 403
+  await section.getByLabel('Password').fill(PASSWORD);
+  await now.click();
+  await toast(page, 'Your account is deleted. Farewell.');
+  await page.waitForURL(`${server.url}/`);
+  assert.equal((await server.api('GET', `/users/${pia.id}`)).status, 404);
+  assert.equal(await page.evaluate(() => localStorage.getItem('hutong.session')), null);
+  await page.getByRole('link', { name: 'Log in' }).first().waitFor();
+  assert.equal(await page.getByText('Pia was here').count(), 0);
+  // The browser notes that its log-in has ended under it.
+  page.complaints = page.complaints.filter((text) => !text.includes('401'));
+  assertClean(page);
 });

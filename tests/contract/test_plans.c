@@ -36,6 +36,7 @@ static const struct exception exceptions[] = {
     {SQL_USERS_SEARCH, "SCAN users",
      "parts of nicknames have no index; on a worker, and 0.1 us a member"},
     {SQL_USERS_SEARCH, "USE TEMP B-TREE FOR ORDER BY", "of what was found"},
+    {SQL_POSTS_NEWEST_TEXTS, "SCAN posts", "by its key from the newest; LIMIT ends it"},
     {SQL_POSTS_SEARCH, "SCAN s VIRTUAL TABLE INDEX ",
      "SQLite calls every use of a word index a scan; this is MATCH, in the order of rowids"},
 };

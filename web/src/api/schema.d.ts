@@ -352,6 +352,24 @@ export interface paths {
         /** Change one's profile; what is absent or null stays */
         put: operations["put_users_me"];
         post?: never;
+        /** Delete one's account, with all that was posted, said and written; 409 for the last administrator */
+        delete: operations["delete_users_me"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything of one's own as a file: profile, posts, comments, likes, follows, messages, groups, conversations with models, log-ins, keys without their secrets, usage, addresses of pictures */
+        get: operations["get_users_me_export"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -709,6 +727,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/search/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The #words of the newest 2,000 posts that begin with these letters (none: all of them), the most used first, without their # */
+        get: operations["get_search_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/reports": {
         parameters: {
             query?: never;
@@ -1026,6 +1061,23 @@ export interface paths {
         put?: never;
         /** Everything from that member was read */
         post: operations["post_messages_read_user_id"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/search/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own messages, private and in groups, with all of these words or parts of words, newest first; of one conversation (`with`) or group alone. A page may hold fewer than asked for, or none, and yet go on with `next_before` */
+        get: operations["get_search_messages"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1909,6 +1961,13 @@ export interface components {
             items: components["schemas"]["Post"][];
             next_before: number | null;
         };
+        TagCount: {
+            tag: string;
+            posts_count: number;
+        };
+        TagSearch: {
+            items: components["schemas"]["TagCount"][];
+        };
         Like: {
             liked: boolean;
             likes_count: number;
@@ -1978,6 +2037,15 @@ export interface components {
             items: components["schemas"]["Message"][];
             next_before?: number | null;
             next_after?: number | null;
+        };
+        MessageHit: {
+            message: components["schemas"]["Message"];
+            user: components["schemas"]["UserBrief"] | null;
+            group_name: string | null;
+        };
+        MessageSearch: {
+            items: components["schemas"]["MessageHit"][];
+            next_before: number | null;
         };
         MessagePage: {
             items: components["schemas"]["Message"][];
@@ -3276,6 +3344,63 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    delete_users_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    password: string;
+                };
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_users_me_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            401: components["responses"]["SignIn"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
     get_users_user_id_follow: {
         parameters: {
             query?: never;
@@ -4274,6 +4399,34 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    get_search_tags: {
+        parameters: {
+            query?: {
+                q?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagSearch"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
     post_reports: {
         parameters: {
             query?: never;
@@ -4916,6 +5069,39 @@ export interface operations {
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
             507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_search_messages: {
+        parameters: {
+            query: {
+                q: string;
+                with?: number;
+                group?: number;
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageSearch"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };

@@ -93,7 +93,7 @@ export function useConversations(open: () => string) {
   }
   function hear({ event, data }: LiveEvent): void {
     if (event === 'message.created') arrive(data as unknown as Message);
-    else if (event === 'message.deleted' || event === 'message.read') soon();
+    else if (event === 'message.deleted' || event === 'message.read' || event === 'user.deleted') soon();
   }
 
   const entries = computed((): Entry[] => {

@@ -203,6 +203,13 @@ export function useThread(place: Place) {
         deleted.add(Number(data.id));
         messages.value = without(messages.value, Number(data.id));
         break;
+      case 'user.deleted':
+        // With all that was said; the server has the sentence for it.
+        if (!inGroup && data.id === place.id) {
+          messages.value = [];
+          void load();
+        }
+        break;
       case 'typing':
         showTyping(Number(data.user_id));
         break;

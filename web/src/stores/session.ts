@@ -53,6 +53,8 @@ export const useSession = defineStore('session', () => {
   /** The log-in ended without our doing: say so once. */
   const ended = ref(false);
   let renewing: Promise<string | null> | null = null;
+  /** We end all log-ins ourselves: nobody needs to be told. */
+  let leaving = false;
 
   function keep(next: Stored | null): void {
     stored.value = next;
@@ -104,7 +106,7 @@ export const useSession = defineStore('session', () => {
   }
 
   function lose(): null {
-    if (stored.value) ended.value = true;
+    if (stored.value && !leaving) ended.value = true;
     keep(null);
     return null;
   }
@@ -165,6 +167,25 @@ export const useSession = defineStore('session', () => {
     }
   }
 
+  /** The account goes, with all that is its own. */
+  async function leave(password: string): Promise<void> {
+    const access = await token();
+    leaving = true;
+    try {
+      const answer = await fetch('/users/me', {
+        method: 'DELETE',
+        headers: { Authorization: `Bearer ${access}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify({ password }),
+      }).catch(() => {
+        throw new ApiError(0, '');
+      });
+      if (!answer.ok) throw errorOf(answer, await answer.json().catch(() => ({})));
+      keep(null);
+    } finally {
+      leaving = false;
+    }
+  }
+
   /** Once a visit: the name or role may have changed elsewhere. */
   async function look(): Promise<void> {
     if (!stored.value) return;
@@ -173,5 +194,5 @@ export const useSession = defineStore('session', () => {
   }
 
   setAccess({ token, renew });
-  return { me, moderates, ended, token, logIn, register, logOut, logOutEverywhere, look };
+  return { me, moderates, ended, token, logIn, register, logOut, logOutEverywhere, leave, look };
 });

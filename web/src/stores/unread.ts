@@ -106,6 +106,7 @@ export const useUnread = defineStore('unread', () => {
         break;
       case 'message.created':
       case 'message.deleted':
+      case 'user.deleted':
       case 'group.joined':
       case 'group.left':
       case 'group.owner':

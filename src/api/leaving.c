@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* api/leaving.c: DELETE /users/me: an account goes, with everything that is its own. */
+#include "community/leaving.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "api/chat_run.h"
+#include "api/handlers.h"
+#include "api/input.h"
+#include "base/log.h"
+#include "store/leaving.h"
+
+struct leave {
+    struct call *call;
+    struct arena arena; /* of one step */
+    bool done;
+    struct left_file files[LEFT_FILES_MAX];
+    size_t file_count;
+};
+
+/* As call_write(), with an arena that is empty again after each step. */
+static enum err step(struct leave *leave, call_apply *apply, struct why *why)
+{
+    enum err err = call_write(leave->call, apply, leave, why);
+    arena_reset(&leave->arena);
+    return err;
+}
+
+static enum err apply_begin(void *ctx, struct act *act, struct why *why)
+{
+    struct leave *leave = ctx;
+    act->arena = &leave->arena;
+    return leaving_begin(act, why);
+}
+
+static enum err apply_step(void *ctx, struct act *act, struct why *why)
+{
+    struct leave *leave = ctx;
+    act->arena = &leave->arena;
+    return leaving_step(act, &leave->done, why);
+}
+
+static enum err apply_end(void *ctx, struct act *act, struct why *why)
+{
+    struct leave *leave = ctx;
+    act->arena = &leave->arena;
+    return leaving_end(act, &leave->done, why);
+}
+
+static enum err apply_files(void *ctx, struct act *act, struct why *why)
+{
+    struct leave *leave = ctx;
+    enum err err = OK;
+    for (size_t i = 0; i < leave->file_count && !err; i++) {
+        err = leaving_drop_file(act->db, &leave->files[i], why);
+    }
+    return err;
+}
+
+/* A picture and its two smaller ones. Gone already: cut short the last time. */
+static void unlink_file(const struct settings *settings, const struct left_file *file)
+{
+    static const char *const tails[] = {"", "_320.webp", "_1280.webp"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        struct str name =
+            i == 0 ? file->name : str_head(file->name, str_find_byte(file->name, '.'));
+        int len = snprintf(path, sizeof(path), "%.*s/%.*s/%.*s%s", STR_ARGS(settings->upload_dir),
+                           STR_ARGS(file->folder), STR_ARGS(name), tails[i]);
+        if (len >= (int)sizeof(path) || (unlink(path) < 0 && errno != ENOENT)) {
+            log_warn("files.left", "name=%.*s reason=\"%s\"", STR_ARGS(file->name),
+                     strerror(errno));
+        }
+    }
+}
+
+/* First from the disk, then from the table: a file that the table has forgotten would stay for
+ * ever. */
+static enum err drop_files(struct leave *leave, struct why *why)
+{
+    struct call *call = leave->call;
+    for (;;) {
+        enum err err = leaving_files(call->db, call->arena, call->who.user, leave->files,
+                                     &leave->file_count, why);
+        if (err || leave->file_count == 0) return err;
+        for (size_t i = 0; i < leave->file_count; i++) {
+            if (!leave->files[i].shown) unlink_file(call->api->settings, &leave->files[i]);
+        }
+        err = call_write(call, apply_files, leave, why);
+        if (err) return err;
+    }
+}
+
+static enum err leave_all(struct leave *leave, struct why *why)
+{
+    struct call *call = leave->call;
+    enum err err = step(leave, apply_begin, why);
+    chat_runs_stop_of(call->api->chat_runs, call->who.user);
+    while (!err && !leave->done) err = step(leave, apply_step, why);
+    if (!err) err = drop_files(leave, why);
+    leave->done = false;
+    while (!err && !leave->done) err = step(leave, apply_end, why);
+    return err;
+}
+
+static enum err check_own_password(struct call *call, struct str password, struct why *why)
+{
+    struct str hash = {0};
+    bool unused;
+    enum err err = users_load_password(call->db, call->arena, call->who.user, &hash, why);
+    if (err) return err;
+    err = password_verify(&call->api->passwords, hash, password, &unused, why);
+    if (err != ERR_UNKNOWN_CALLER) return err;
+    return why_set(why, ERR_DENIED, "密码错误 (the password is wrong)");
+}
+
+enum err users_delete_me(struct call *call, struct why *why)
+{
+    enum err err = input_json(call, why);
+    if (err) return err;
+    struct str password = input_str(call, "password", true);
+    err = input_check(call, why);
+    if (!err) err = check_own_password(call, password, why);
+    if (err) return err;
+    struct leave leave = {.call = call};
+    err = leave_all(&leave, why);
+    arena_release(&leave.arena);
+    if (err) return err;
+    log_info("account.deleted", "member=%llu", (unsigned long long)call->who.user.value);
+    call_no_content(call);
+    return OK;
+}
