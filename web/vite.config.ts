@@ -48,6 +48,8 @@ export default defineConfig({
       input: { main: 'index.html', sw: 'src/sw.ts' },
       output: {
         experimentalMinChunkSize: 16_000,
+        // Sentences that are learnt later (src/i18n): so few that they would be put among what all load.
+        manualChunks: (id) => /\/src\/i18n\/([\w-]+)\/keeper\.json$/.exec(id)?.[1]?.concat('-keeper'),
         entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
         // PixiJS splits itself; whatever is of it is heavy, and not kept before somebody looks at the map.
         chunkFileNames: ({ name, moduleIds }) =>

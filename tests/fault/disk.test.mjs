@@ -5,11 +5,14 @@
 // without a restart. Needs the right to mount: root's, or sudo's without a question.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, rmdirSync, statfsSync, writeSync } from 'node:fs';
+import {
+  closeSync, mkdtempSync, openSync, readdirSync, rmSync, rmdirSync, statSync, statfsSync, truncateSync, writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 
+import { asAdmin } from '../support/admin.mjs';
 import { startServer } from '../support/server.mjs';
 
 const SIZE_MB = 160; // /health/ready wants 64 MiB free
@@ -42,6 +45,11 @@ class SmallDisk {
     } finally {
       closeSync(file);
     }
+  }
+
+  // So much room again, and no more.
+  leave(bytes) {
+    truncateSync(this.ballast, statSync(this.ballast).size - bytes);
   }
 
   makeRoom() {
@@ -131,4 +139,27 @@ test('a full disk refuses changes, answers reads, loses nothing and heals withou
     assert.equal(check.toString().trim(), 'ok');
     await server.stop();
   });
+});
+
+test('a backup that the disk has no room for is refused with a sentence and leaves nothing', async (t) => {
+  const disk = new SmallDisk();
+  t.after(() => disk.remove());
+  const server = await startServer({ dataDir: disk.dir });
+  t.after(() => server.kill());
+  const root = await asAdmin(server);
+  const folder = path.join(disk.dir, 'backups');
+  const { name, bytes } = await root.must('POST', '/admin/backups', undefined, 201);
+  for (const room of [0, Math.floor(bytes / 2 / 4096) * 4096]) {
+    disk.fill();
+    if (room) disk.leave(room); // it breaks off in the middle
+    const refused = await root.ask('POST', '/admin/backups');
+    assert.equal(refused.status, 507, refused.text);
+    assert.match(refused.body.detail, /no room for a backup: the server's disk is full; nothing was left behind/);
+    assert.deepEqual(readdirSync(folder).sort(), [name, `${name}.sha256`]);
+    assert.equal((await root.ask('GET', `/admin/backups/${name}`)).status, 200);
+    disk.makeRoom();
+  }
+  await root.must('POST', '/admin/backups', undefined, 201);
+  assert.equal((await root.must('GET', '/admin/backups')).items.length, 2);
+  await server.stop();
 });

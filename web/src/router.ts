@@ -3,6 +3,7 @@
 // The app's pages. The server gives the app for exactly these paths (src/api/app_pages.c), and
 // tests/browser/app.test.mjs holds the two lists together.
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router';
+import { learn } from './i18n';
 import { useSession } from './stores/session';
 
 declare module 'vue-router' {
@@ -36,7 +37,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
   { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },
   { path: '/settings', name: 'settings', component: () => import('./pages/SettingsPage.vue'), meta: { title: 'app.settings' } },
-  { path: '/manage/:section?', name: 'manage', component: () => import('./pages/ManagePage.vue'), meta: { title: 'manage.title', member: true, one: 'manage' } },
+  { path: '/manage/:section?', name: 'manage', component: async () => (await learn('keeper'), import('./pages/ManagePage.vue')), meta: { title: 'manage.title', member: true, one: 'manage' } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('./pages/MissingPage.vue'), meta: { title: 'app.missing' } },
 ];
 

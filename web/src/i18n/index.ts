@@ -21,9 +21,25 @@ export const i18n = createI18n({
   messages: {} as Record<string, Record<string, Sentences>>,
 });
 
+/** Parts that one page alone needs, which learns them before it is there. Adding one? en.ts and zh-CN.ts leave it out. */
+const later = import.meta.glob<Sentences>('./*/keeper.json', { import: 'default' });
+const learnt = new Set<string>();
+
+async function learnIn(language: string, part: string): Promise<void> {
+  i18n.global.mergeLocaleMessage(language as Language, { [part]: await later[`./${language}/${part}.json`]!() });
+}
+
+/** Such a part, in whatever language is spoken now and later. */
+export async function learn(part: string): Promise<void> {
+  if (learnt.has(part)) return;
+  await Promise.all(i18n.global.availableLocales.map((language) => learnIn(language, part)));
+  learnt.add(part);
+}
+
 export async function speak(language: Language): Promise<void> {
   if (!i18n.global.availableLocales.includes(language)) {
     i18n.global.setLocaleMessage(language, (await files[language]()).default);
+    await Promise.all([...learnt].map((part) => learnIn(language, part)));
   }
   i18n.global.locale.value = language;
   document.documentElement.lang = language;
