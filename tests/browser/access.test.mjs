@@ -95,7 +95,7 @@ for (const dark of [false, true]) {
         if (phone) await page.setViewportSize({ width: 360, height: 2400 });
         for (const path of manage) {
           await page.goto(server.url + path);
-          await page.locator('nav + *').first().waitFor();
+          await page.locator('main nav + *').first().waitFor();
           await settled(page);
           assert.deepEqual(await seriousIn(page), [], path);
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
