@@ -47,9 +47,10 @@ export default defineConfig({
     rollupOptions: {
       input: { main: 'index.html', sw: 'src/sw.ts' },
       output: {
-        experimentalMinChunkSize: 16_000,
+        // Smaller ones go into what all load: so few that what one page needs stays with that page.
+        experimentalMinChunkSize: 4_000,
         // Sentences that are learnt later (src/i18n): so few that they would be put among what all load.
-        manualChunks: (id) => /\/src\/i18n\/([\w-]+)\/keeper\.json$/.exec(id)?.[1]?.concat('-keeper'),
+        manualChunks: (id) => /\/src\/i18n\/([\w-]+)\/later\/(\w+)\.json$/.exec(id)?.slice(1).join('-'),
         entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
         // PixiJS splits itself; whatever is of it is heavy, and not kept before somebody looks at the map.
         chunkFileNames: ({ name, moduleIds }) =>

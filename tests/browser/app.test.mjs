@@ -177,7 +177,7 @@ describe('two neighbours', WAIT, () => {
     const page = await visit(browser, server, { locale: 'zh-CN', phone: true });
     await logIn(page, server, 'tom', 'correct horse');
     await page.goto(`${server.url}/u/${members.lan.id}`);
-    await page.getByRole('button', { name: '关注' }).click();
+    await page.getByRole('button', { name: '关注', exact: true }).click();
     await page.getByText('1 人关注').waitFor();
     await page.reload();
     await page.getByText('1 人关注').waitFor();

@@ -28,7 +28,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/c', name: 'chats', component: () => import('./pages/ChatPage.vue'), meta: { title: 'app.chat', full: true, member: true, one: 'chat' } },
   { path: '/c/:id(\\d+)', name: 'chat', component: () => import('./pages/ChatPage.vue'), meta: { title: 'app.chat', full: true, member: true, one: 'chat' } },
   { path: '/t', name: 'town', component: () => import('./pages/TownPage.vue'), meta: { title: 'app.town', member: true, full: true } },
-  { path: '/society', name: 'society', component: () => import('./pages/SocietyPage.vue'), meta: { title: 'society.title', member: true } },
+  { path: '/society', name: 'society', component: async () => (await learn('society'), import('./pages/SocietyPage.vue')), meta: { title: 'society.title', member: true } },
   { path: '/search', name: 'search', component: () => import('./pages/SearchPage.vue'), meta: { title: 'app.search' } },
   { path: '/m', name: 'messages', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },
   { path: '/m/:id(\\d+)', name: 'letters', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },
@@ -36,8 +36,8 @@ const routes: RouteRecordRaw[] = [
   { path: '/n', name: 'notifications', component: () => import('./pages/NotificationsPage.vue'), meta: { title: 'notify.title', member: true } },
   { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
   { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },
-  { path: '/settings', name: 'settings', component: () => import('./pages/SettingsPage.vue'), meta: { title: 'app.settings' } },
-  { path: '/manage/:section?', name: 'manage', component: async () => (await learn('keeper'), import('./pages/ManagePage.vue')), meta: { title: 'manage.title', member: true, one: 'manage' } },
+  { path: '/settings', name: 'settings', component: async () => (await learn('leaving'), import('./pages/SettingsPage.vue')), meta: { title: 'app.settings' } },
+  { path: '/manage/:section?', name: 'manage', component: async () => (await learn('keeper', 'moderate'), import('./pages/ManagePage.vue')), meta: { title: 'manage.title', member: true, one: 'manage' } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('./pages/MissingPage.vue'), meta: { title: 'app.missing' } },
 ];
 

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { byPart } from './parts';
 
-export default byPart(import.meta.glob(['./en/*.json', '!./en/keeper.json'], { eager: true, import: 'default' }));
+export default byPart(import.meta.glob('./en/*.json', { eager: true, import: 'default' }));

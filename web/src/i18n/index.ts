@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // Simplified Chinese and English. Each part of the app has its own file of sentences per language;
-// tests/i18n.test.ts holds the two languages to the same keys.
+// tests/i18n.test.ts holds the two languages to the same keys. Those in `later/` are not loaded with
+// the app: whatever needs one learns it before it is shown.
 import { createI18n } from 'vue-i18n';
 import type { Sentences } from './parts';
 
@@ -21,19 +22,19 @@ export const i18n = createI18n({
   messages: {} as Record<string, Record<string, Sentences>>,
 });
 
-/** Parts that one page alone needs, which learns them before it is there. Adding one? en.ts and zh-CN.ts leave it out. */
-const later = import.meta.glob<Sentences>('./*/keeper.json', { import: 'default' });
-const learnt = new Set<string>();
+const later = import.meta.glob<Sentences>('./*/later/*.json', { import: 'default' });
+export type Later = 'keeper' | 'leaving' | 'moderate' | 'palette' | 'society';
+const learnt = new Set<Later>();
 
-async function learnIn(language: string, part: string): Promise<void> {
-  i18n.global.mergeLocaleMessage(language as Language, { [part]: await later[`./${language}/${part}.json`]!() });
+async function learnIn(language: string, part: Later): Promise<void> {
+  i18n.global.mergeLocaleMessage(language as Language, { [part]: await later[`./${language}/later/${part}.json`]!() });
 }
 
-/** Such a part, in whatever language is spoken now and later. */
-export async function learn(part: string): Promise<void> {
-  if (learnt.has(part)) return;
-  await Promise.all(i18n.global.availableLocales.map((language) => learnIn(language, part)));
-  learnt.add(part);
+/** Such parts, in whatever language is spoken now and later. */
+export async function learn(...parts: Later[]): Promise<void> {
+  const unknown = parts.filter((part) => !learnt.has(part));
+  await Promise.all(unknown.flatMap((part) => i18n.global.availableLocales.map((language) => learnIn(language, part))));
+  for (const part of unknown) learnt.add(part);
 }
 
 export async function speak(language: Language): Promise<void> {
