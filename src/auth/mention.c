@@ -9,22 +9,6 @@
 
 /* --- letters --- */
 
-/* Of a word: letters, digits and '_'; inside of names their marks, too. */
-static bool is_letter(uint32_t point)
-{
-    switch (utf8proc_category((int32_t)point)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO: return true;
-    default: return point == '_';
-    }
-}
-
 static bool is_mark(uint32_t point)
 {
     utf8proc_category_t category = utf8proc_category((int32_t)point);
@@ -49,7 +33,7 @@ static size_t word_len(struct str text, bool with_mark_first)
         struct str before = rest;
         uint32_t point = utf8_next(&rest);
         bool first = before.at == text.at;
-        if (is_letter(point) || (is_mark(point) && (!first || with_mark_first))) continue;
+        if (utf8_is_word(point) || (is_mark(point) && (!first || with_mark_first))) continue;
         return text.len - before.len;
     }
     return text.len;
@@ -129,8 +113,8 @@ void mentions_find(struct arena *arena, struct str text, struct mentions *out)
             before = ' '; /* an address ends before something else */
             continue;
         }
-        bool inside =
-            is_letter(before) || is_mark(before) || before == '@' || before == '.' || before == '/';
+        bool inside = utf8_is_word(before) || is_mark(before) || before == '@' || before == '.' ||
+                      before == '/';
         before = utf8_next(&text);
         if (before != '@' || inside) continue;
         size_t len = name_len(text);

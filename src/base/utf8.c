@@ -78,6 +78,20 @@ uint32_t utf8_next(struct str *rest)
 }
 
 /* Bytes of the code point at `at`; at something that is none: 1, and *point_out is -1. */
+bool utf8_is_word(uint32_t point)
+{
+    if (point == '_') return true;
+    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)point);
+    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
+           (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
+}
+
+size_t utf8_put_lower(char to[UTF8_POINT_BYTES], uint32_t point)
+{
+    utf8proc_int32_t lower = utf8proc_tolower((utf8proc_int32_t)point);
+    return (size_t)utf8proc_encode_char(lower, (utf8proc_uint8_t *)to);
+}
+
 static size_t point_at(struct str text, size_t at, utf8proc_int32_t *point_out)
 {
     utf8proc_ssize_t len = utf8proc_iterate((const utf8proc_uint8_t *)text.at + at,

@@ -18,6 +18,11 @@ size_t utf8_floor(const char *text, size_t at);
 
 /* Take the first code point out of valid, non-empty text. */
 uint32_t utf8_next(struct str *rest);
+/* Letters and numbers of every script, and '_': what words are made of. */
+bool utf8_is_word(uint32_t point);
+enum { UTF8_POINT_BYTES = 4 };
+/* The lower case of a code point (its simple mapping), which may be a byte longer; its length. */
+size_t utf8_put_lower(char to[UTF8_POINT_BYTES], uint32_t point);
 /*
  * Where the character that begins at `at` ends, as a reader counts characters: a letter with its
  * marks, a flag, a family joined of many emoji (extended grapheme clusters, UAX #29). A byte that

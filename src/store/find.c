@@ -2,7 +2,6 @@
 #include "store/find.h"
 
 #include <stdlib.h>
-#include <utf8proc.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -52,12 +51,10 @@ struct finding {
 static void fold(struct buf *to, struct str text)
 {
     while (text.len > 0) {
-        utf8proc_uint8_t bytes[4];
+        char bytes[UTF8_POINT_BYTES];
         uint32_t point = utf8_next(&text);
         if (point == 0x3000) point = ' '; /* the blank of Chinese keyboards */
-        utf8proc_int32_t lower = utf8proc_tolower((utf8proc_int32_t)point);
-        utf8proc_ssize_t len = utf8proc_encode_char(lower, bytes);
-        buf_add(to, (const char *)bytes, (size_t)len);
+        buf_add(to, bytes, utf8_put_lower(bytes, point));
     }
 }
 

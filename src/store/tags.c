@@ -2,7 +2,6 @@
 #include "store/tags.h"
 
 #include <stdlib.h>
-#include <utf8proc.h>
 
 #include "base/map.h"
 #include "base/utf8.h"
@@ -23,22 +22,11 @@ struct counting {
     uint64_t post, met;
 };
 
-static bool is_word(uint32_t point)
-{
-    if (point == '_') return true;
-    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)point);
-    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
-           (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
-}
-
 static struct str fold(struct arena *arena, struct str text)
 {
-    char *to = arena_alloc(arena, text.len * 2 + 4); /* no lower case is longer than that */
+    char *to = arena_alloc(arena, text.len * 2 + UTF8_POINT_BYTES);
     size_t len = 0;
-    while (text.len > 0) {
-        utf8proc_int32_t lower = utf8proc_tolower((utf8proc_int32_t)utf8_next(&text));
-        len += (size_t)utf8proc_encode_char(lower, (utf8proc_uint8_t *)to + len);
-    }
+    while (text.len > 0) len += utf8_put_lower(to + len, utf8_next(&text));
     return (struct str){to, len};
 }
 
@@ -63,7 +51,7 @@ static struct str take_tag(struct str *rest)
 {
     struct str from = *rest, ahead = *rest;
     for (int chars = 0; ahead.len > 0 && chars < TAG_CHARS_MAX; chars++) {
-        if (!is_word(utf8_next(&ahead))) break;
+        if (!utf8_is_word(utf8_next(&ahead))) break;
         *rest = ahead;
     }
     return str_head(from, from.len - rest->len);
@@ -74,8 +62,8 @@ static void count_tags(struct counting *counting, struct str content)
     uint32_t before = ' ';
     while (content.len > 0) {
         uint32_t point = utf8_next(&content);
-        bool begins =
-            point == '#' && !is_word(before) && before != '#' && before != '&' && before != '/';
+        bool begins = point == '#' && !utf8_is_word(before) && before != '#' && before != '&' &&
+                      before != '/';
         before = point;
         if (!begins) continue;
         struct str tag = take_tag(&content);

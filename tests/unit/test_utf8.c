@@ -297,6 +297,25 @@ static void code_points_are_taken_one_by_one(void **state)
     assert_int_equal(rest.len, 0);
 }
 
+static void words_and_their_lower_case_are_those_of_every_script(void **state)
+{
+    (void)state;
+    static const uint32_t words[] = {'a', 'Z', '_', '0', 0xDF, 0x4E2D, 0x0416, 0x661, 0x20BB7};
+    static const uint32_t others[] = {' ', '-', '#', 0x3002, 0x301, 0x1F600, 0x3000};
+    for (size_t i = 0; i < COUNT_OF(words); i++) assert_true(utf8_is_word(words[i]));
+    for (size_t i = 0; i < COUNT_OF(others); i++) assert_false(utf8_is_word(others[i]));
+    static const struct {
+        uint32_t upper;
+        const char *lower;
+    } pairs[] = {{'A', "a"}, {0xC4, "ä"}, {0x416, "ж"}, {0x4E2D, "中"}, {0x23A, "ⱥ"}, {'_', "_"}};
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        char to[UTF8_POINT_BYTES];
+        size_t len = utf8_put_lower(to, pairs[i].upper);
+        assert_int_equal(len, strlen(pairs[i].lower));
+        assert_memory_equal(to, pairs[i].lower, len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +329,7 @@ int main(void)
         cmocka_unit_test(text_that_is_refused_gets_a_sentence),
         cmocka_unit_test(characters_end_where_readers_see_them_end),
         cmocka_unit_test(code_points_are_taken_one_by_one),
+        cmocka_unit_test(words_and_their_lower_case_are_those_of_every_script),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
