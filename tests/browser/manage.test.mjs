@@ -156,3 +156,19 @@ test('a member has no such page, and one on a disk that is full is warned', WAIT
   await page.locator('[data-check=disk]').getByText('3 MiB are free for the data folder').waitFor();
   await page.getByText(/fails so often that it is not asked/).waitFor();
 });
+
+test('on a phone the chosen matter is in sight, however far along the list it stands', WAIT, async (t) => {
+  const page = await open(t, 'root', '/manage/audit', { phone: true });
+  const chosen = page.locator('nav a[aria-current=page]', { hasText: 'Audit log' });
+  await chosen.waitFor();
+  const inSight = () => chosen.evaluate((one) => {
+    const { left, right } = one.getBoundingClientRect();
+    return left >= 0 && right <= innerWidth;
+  });
+  assert.ok(await inSight(), 'after coming by its address');
+  await page.locator('nav a', { hasText: 'Overview' }).click();
+  await page.locator('nav a[aria-current=page]', { hasText: 'Overview' }).waitFor();
+  await page.goBack();
+  await chosen.waitFor();
+  assert.ok(await inSight(), 'after coming back');
+});

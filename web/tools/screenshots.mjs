@@ -2,7 +2,7 @@
 //
 // node web/tools/screenshots.mjs FOLDER: every page of the app, in both languages and looks, on a phone
 // and a desktop, from a demo community that is begun for it. To be looked at, and for the README.
-// HUTONG_BIN names another server than build/release/hutong; PAGES="/ /t" takes some of the pages.
+// HUTONG_BIN names another server than build/release/hutong; PAGES="/ /t /manage/audit" takes some of the pages.
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { openBrowser } from '../../tests/support/browser.mjs';
@@ -16,13 +16,16 @@ if (!folder) {
 }
 process.env.HUTONG_BIN ??= fileURLToPath(new URL('../../build/release/hutong', import.meta.url));
 const STRANGERS = ['/login', '/register'];
-const MEMBERS = (process.env.PAGES ?? '/ /p/3 /u/2 /u/4 /search?q=小 /m /m/2 /c /t /settings').split(' ');
+const PAGES = (process.env.PAGES ?? '/ /p/3 /u/2 /u/4 /n /search?q=小 /search?in=messages&q=公园 /m /m/2 /c /t /society /settings '
+  + '/manage/overview /manage/reports /manage/members /manage/residents /manage/town /manage/models /manage/backups /manage/options /manage/audit').split(' ');
+const MEMBERS = PAGES.filter((path) => !path.startsWith('/manage'));
+const KEEPERS = PAGES.filter((path) => path.startsWith('/manage'));
 /** For what is drawn, not for what is loaded: the map moves, pictures decode. */
 const DRAW_MS = 1500;
 const SEND = /^(发送|提问|Send|Ask)$/;
 
 await mkdir(folder, { recursive: true });
-const server = await startServer({ args: ['--demo'], env: { HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '60' } });
+const server = await startServer({ args: ['--demo'], env: { HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '600' } });
 const browser = await openBrowser();
 
 /** Somebody has written to a resident and asked a model, so that those pages show something. */
@@ -38,6 +41,20 @@ async function liveALittle(page) {
   MEMBERS.push(new URL(page.url()).pathname);
 }
 
+/** Others have liked, answered, followed and reported; a second administrator is there. */
+async function makeNews() {
+  const keeper = await server.register('keeper', { nickname: '老周' });
+  await server.sql(`UPDATE users SET role = 'admin' WHERE id = ${keeper.id}`);
+  const as = (token, method, path, json) => server.api(method, path, { token, json });
+  const { body: lan } = await server.api('POST', '/auth/login', { json: { username: 'demo_lan', password: 'hutong-demo' } });
+  const { body: post } = await as(lan.access_token, 'POST', '/posts', { content: '胡同口的槐树开花了。 #春天' });
+  await as(keeper.token, 'PUT', `/posts/${post.id}/like`);
+  await as(keeper.token, 'POST', `/posts/${post.id}/comments`, { content: '我也闻到了！ @demo_lan' });
+  await as(keeper.token, 'PUT', `/users/${post.author_id}/follow`);
+  await as(lan.access_token, 'POST', '/reports', { kind: 'post', id: 3, reason: 'other', note: '图片好像不对。' });
+  await as(keeper.token, 'POST', '/admin/backups');
+}
+
 async function shoot(page, path, name) {
   await page.goto(server.url + path);
   await page.waitForFunction(() => document.querySelector('main, [role=main]') && !document.querySelector('.animate-spin'));
@@ -47,6 +64,7 @@ async function shoot(page, path, name) {
   console.log(file);
 }
 
+await makeNews();
 let first = true;
 for (const [phone, locale, dark] of [[true, 'zh-CN', false], [true, 'en', true], [false, 'zh-CN', true], [false, 'en', false]]) {
   const page = await visit(browser, server, { phone, locale, dark });
@@ -57,6 +75,11 @@ for (const [phone, locale, dark] of [[true, 'zh-CN', false], [true, 'en', true],
   first = false;
   for (const path of MEMBERS) await shoot(page, path, name);
   await page.context().close();
+  if (KEEPERS.length === 0) continue;
+  const keeper = await visit(browser, server, { phone, locale, dark });
+  await logIn(keeper, server, 'keeper', 'correct horse');
+  for (const path of KEEPERS) await shoot(keeper, path, name);
+  await keeper.context().close();
 }
 await browser.close();
 await server.stop();
