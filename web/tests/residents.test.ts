@@ -2,7 +2,7 @@
 //
 // A resident's profile between the form and the server: what a form does not show stays.
 import { describe, expect, test } from 'vitest';
-import { bytesOf, townTime } from '../src/manage/figures';
+import { bytesOf } from '../src/manage/figures';
 import { aboutOf, bioOf, fieldsOf, fieldsOfDraft, listOf, noFields, type Resident } from '../src/manage/residents';
 
 const BIO = {
@@ -54,6 +54,4 @@ test('figures', () => {
   expect(bytesOf(0, 'en')).toBe('0 byte');
   expect(bytesOf(1536, 'en')).toBe('1.5 kB');
   expect(bytesOf(987_654_321, 'en')).toBe('988 MB');
-  expect(townTime(480)).toEqual({ day: 1, time: '08:00' });
-  expect(townTime(1440 + 61)).toEqual({ day: 2, time: '01:01' });
 });

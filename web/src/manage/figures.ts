@@ -15,13 +15,6 @@ export function bytesOf(bytes: number, locale: string): string {
   return new Intl.NumberFormat(locale, { style: 'unit', unit: UNITS[at], unitDisplay: 'short', maximumFractionDigits: value < 10 && at > 0 ? 1 : 0 }).format(value);
 }
 
-/** The minute of a town as its day, from 1, and time: the minutes begin at midnight before its first morning. */
-export function townTime(minute: number): { day: number; time: string } {
-  const ofDay = ((minute % 1440) + 1440) % 1440;
-  const two = (value: number): string => String(value).padStart(2, '0');
-  return { day: Math.floor(minute / 1440) + 1, time: `${two(Math.floor(ofDay / 60))}:${two(ofDay % 60)}` };
-}
-
 /** Millionths of whatever unit prices are in. */
 export function money(micro: number, locale: string): string {
   return new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }).format(micro / 1e6);
