@@ -93,7 +93,7 @@ describe('two neighbours', WAIT, () => {
     const answers = atLan.getByRole('list', { name: '对阿兰的回复' });
     await answers.getByText('an answer').waitFor();
     await answers.getByRole('button', { name: '回复Tom' }).click();
-    await answers.getByRole('combobox', { name: '回复Tom' }).fill('an answer to that');
+    await answers.getByRole('textbox', { name: '回复Tom' }).fill('an answer to that');
     await answers.getByRole('button', { name: '发送' }).click();
     const deeper = atTom.getByRole('list', { name: 'Answers to 阿兰' }).getByRole('listitem').filter({ hasText: 'an answer to that' });
     await deeper.getByText('answers Tom').waitFor();

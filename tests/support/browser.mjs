@@ -14,10 +14,10 @@ import { chromium } from 'playwright-core';
 const NAMES = ['chromium', 'chromium-browser'];
 // It asks nobody but the pages it is sent to. Without its sandbox, which root cannot have: it sees
 // no pages but ours.
-const FLAGS = ['--disable-gpu', '--disable-quic', '--disable-sync', '--no-first-run',
+export const browserFlags = ['--disable-gpu', '--disable-quic', '--disable-sync', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'];
 
-function findProgram() {
+export function findBrowser() {
   for (const folder of process.env.PATH.split(':')) {
     for (const name of NAMES) {
       const file = path.join(folder, name);
@@ -31,7 +31,7 @@ function findProgram() {
 }
 
 export function openBrowser() {
-  return chromium.launch({ executablePath: findProgram(), chromiumSandbox: false, args: FLAGS });
+  return chromium.launch({ executablePath: findBrowser(), chromiumSandbox: false, args: browserFlags });
 }
 
 // Runs in the page: hear(path) opens a WebSocket there and keeps all that comes of it.

@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// bench/lighthouse.mjs: Lighthouse's scores of the app's pages, as a member sees them.
+//
+//     make VARIANT=release all
+//     bench/lighthouse.mjs [--server build/release/hutong] [--runs 3] [/ /m/2 /t]
+//
+// Starts a demo community of its own, logs in, and measures each page on Lighthouse's phone (a slow
+// one, with a slow network) and its desktop, both simulated; prints the median of the runs. Lighthouse
+// is fetched into build/lighthouse at the first call: it is four times as large as all that the tests
+// need. The performance score takes the machine into account: a busy one lowers it.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { browserFlags, findBrowser } from '../tests/support/browser.mjs'
+import { logIn } from '../tests/support/app.mjs'
+import { DEMO } from '../tests/support/town.mjs'
+import { chromium } from '../tests/node_modules/playwright-core/index.mjs'
+
+const VERSION = '12.8.2'
+const CATEGORIES = ['performance', 'accessibility', 'best-practices']
+
+const argv = process.argv.slice(2)
+const option = (name, otherwise) => {
+    const at = argv.indexOf(name)
+    return at < 0 ? otherwise : argv.splice(at, 2)[1]
+}
+process.env.HUTONG_BIN = resolve(option('--server', 'build/release/hutong'))
+const runs = Number(option('--runs', '3'))
+const pages = argv.length ? argv : ['/', '/m/2', '/t']
+if (!(runs >= 1) || pages.some((page) => !page.startsWith('/'))) {
+    console.error('usage: bench/lighthouse.mjs [--server PATH] [--runs N] [PAGE...]')
+    process.exit(2)
+}
+
+async function fetchLighthouse() {
+    const folder = resolve('build/lighthouse')
+    if (!existsSync(join(folder, 'node_modules/lighthouse'))) {
+        console.error(`fetching Lighthouse ${VERSION} into build/lighthouse`)
+        const npm = spawnSync('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error',
+            `lighthouse@${VERSION}`], { stdio: 'inherit' })
+        if (npm.status !== 0) throw new Error('npm could not fetch Lighthouse')
+    }
+    const main = pathToFileURL(join(folder, 'node_modules/lighthouse/core/index.js')).href
+    return import(main)
+}
+
+const { default: lighthouse, desktopConfig } = await fetchLighthouse()
+const { startServer } = await import('../tests/support/server.mjs')
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+
+async function measure(url, port, config) {
+    const { lhr } = await lighthouse(url, {
+        port, onlyCategories: CATEGORIES, disableStorageReset: true, logLevel: 'error', output: 'json',
+    }, config)
+    const complaints = Object.values(lhr.audits).filter(({ id, score }) => score !== null && score < 0.9 &&
+        CATEGORIES.slice(1).some((name) => lhr.categories[name].auditRefs.some((ref) => ref.id === id && ref.weight > 0)))
+    return {
+        scores: CATEGORIES.map((name) => Math.round(lhr.categories[name].score * 100)),
+        first: lhr.audits['first-contentful-paint'].numericValue,
+        largest: lhr.audits['largest-contentful-paint'].numericValue,
+        blocked: lhr.audits['total-blocking-time'].numericValue,
+        shift: lhr.audits['cumulative-layout-shift'].numericValue,
+        complaints: complaints.map(({ id }) => id),
+    }
+}
+
+const profile = await mkdtemp(join(tmpdir(), 'hutong-lighthouse-'))
+const server = await startServer({ args: ['--demo'], env: { HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '60' } })
+const context = await chromium.launchPersistentContext(profile, {
+    executablePath: findBrowser(), chromiumSandbox: false, args: [...browserFlags, '--remote-debugging-port=0'],
+})
+try {
+    await logIn(await context.newPage(), server, DEMO.username, DEMO.password)
+    const port = Number((await readFile(join(profile, 'DevToolsActivePort'), 'utf8')).split('\n')[0])
+    console.log(`Lighthouse ${VERSION}, medians of ${runs}`)
+    console.log('page     on       performance  accessibility  best practices  FCP ms  LCP ms  TBT ms  CLS')
+    for (const page of pages) {
+        for (const [on, config] of [['phone', undefined], ['desktop', desktopConfig]]) {
+            const all = []
+            for (let i = 0; i < runs; i++) all.push(await measure(server.url + page, port, config))
+            const of = (read) => median(all.map(read))
+            const ms = (name) => String(Math.round(of((one) => one[name]))).padStart(7)
+            const score = (at, width) => String(of((one) => one.scores[at])).padStart(width)
+            console.log(`${page.padEnd(8)} ${on.padEnd(8)} ${score(0, 11)}  ${score(1, 13)}  ${score(2, 14)} ${ms('first')} ${ms('largest')} ${ms('blocked')}  ${of((one) => one.shift).toFixed(3)}`)
+            const complaints = [...new Set(all.flatMap((one) => one.complaints))]
+            if (complaints.length) console.log(`         below 90: ${complaints.join(', ')}`)
+        }
+    }
+} finally {
+    await context.close()
+    await server.stop()
+    await rm(profile, { recursive: true, force: true })
+}
