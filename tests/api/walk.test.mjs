@@ -218,6 +218,8 @@ const entries = {
   // No town runs in this test; what one answers is in town.test.mjs.
   'GET /town': { who: 'member', wrong: 404 },
   'GET /town/log': { who: 'member', wrong: 200 },
+  'GET /town/society': { who: 'member', wrong: 404 },
+  'GET /town/ties': { who: 'member', wrong: 404 },
   'GET /town/residents/{user_id}': { who: 'member', wrong: 404 },
   'GET /town/pictures': { who: 'admin', wrong: 403 },
   'POST /town/pictures/{picture_id}/retry': { who: 'admin', wrong: 403 },

@@ -7,6 +7,24 @@ export function fromServer(text: string): Date {
   return new Date(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
 }
 
+/** Making one costs a browser a tenth of a millisecond or more, and a list of posts asks for many. */
+function kept<T>(make: (locale: string) => T): (locale: string) => T {
+  const made = new Map<string, T>();
+  return (locale) => {
+    let one = made.get(locale);
+    if (one === undefined) made.set(locale, (one = make(locale)));
+    return one;
+  };
+}
+const relativeIn = kept((locale) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }));
+const dateIn = (options: Intl.DateTimeFormatOptions): ((locale: string) => Intl.DateTimeFormat) =>
+  kept((locale) => new Intl.DateTimeFormat(locale, options));
+const dayMonthIn = dateIn({ month: 'short', day: 'numeric' });
+const dayMonthYearIn = dateIn({ month: 'short', day: 'numeric', year: 'numeric' });
+const fullIn = dateIn({ dateStyle: 'medium', timeStyle: 'short' });
+const clockIn = dateIn({ hour: '2-digit', minute: '2-digit' });
+const weekdayIn = dateIn({ weekday: 'long', month: 'long', day: 'numeric', year: 'numeric' });
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -14,7 +32,7 @@ const DAY = 24 * HOUR;
 /** "now", "5 minutes ago", "yesterday", for a week; then the date. */
 export function ago(date: Date, now: number, locale: string): string {
   const past = now - date.getTime();
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const relative = relativeIn(locale);
   if (past < MINUTE) return relative.format(0, 'second');
   if (past < HOUR) return relative.format(-Math.floor(past / MINUTE), 'minute');
   if (past < DAY) return relative.format(-Math.floor(past / HOUR), 'hour');
@@ -25,21 +43,21 @@ export function ago(date: Date, now: number, locale: string): string {
 /** "3 May", with the year when it is another. */
 export function shortDate(date: Date, now: number, locale: string): string {
   const sameYear = date.getFullYear() === new Date(now).getFullYear();
-  return date.toLocaleDateString(locale, { month: 'short', day: 'numeric', year: sameYear ? undefined : 'numeric' });
+  return (sameYear ? dayMonthIn : dayMonthYearIn)(locale).format(date);
 }
 
 export function fullTime(date: Date, locale: string): string {
-  return date.toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'short' });
+  return fullIn(locale).format(date);
 }
 
 export function clock(date: Date, locale: string): string {
-  return date.toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+  return clockIn(locale).format(date);
 }
 
 /** Today, yesterday, or the date: what separates days in a conversation. */
 export function dayName(date: Date, now: number, locale: string): string {
   const midnight = (ms: number): number => new Date(ms).setHours(0, 0, 0, 0);
   const days = Math.round((midnight(now) - midnight(date.getTime())) / DAY);
-  if (days >= 0 && days < 2) return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(-days, 'day');
-  return date.toLocaleDateString(locale, { weekday: 'long', month: 'long', day: 'numeric', year: 'numeric' });
+  if (days >= 0 && days < 2) return relativeIn(locale).format(-days, 'day');
+  return weekdayIn(locale).format(date);
 }
