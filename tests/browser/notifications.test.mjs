@@ -122,6 +122,26 @@ describe('two neighbours', WAIT, () => {
     await leave(atLan);
   });
 
+  test('it leads there also when the comments are here before their post is', async () => {
+    const post = await ask(tom, 'POST', '/posts', { content: 'slow to come' }, 201);
+    const said = await ask(tom, 'POST', `/posts/${post.id}/comments`, { content: 'quick' }, 201);
+    const atLan = await enter('lan', '/', { worker: false });
+    let comments;
+    const here = new Promise((told) => { comments = told; });
+    atLan.on('response', async (answer) => {
+      if (answer.url().includes(`/posts/${post.id}/comments`)) await answer.finished().then(comments);
+    });
+    await atLan.route(`**/posts/${post.id}`, async (route) => {
+      await here;
+      // And the page has had its turn with them.
+      await atLan.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
+      await route.continue();
+    });
+    await atLan.goto(`${server.url}/p/${post.id}#comment-${said.id}`);
+    await atLan.waitForFunction((id) => document.activeElement?.id === `comment-${id}`, said.id);
+    await leave(atLan);
+  });
+
   test('more of them come as one scrolls, only what was seen is read, and one button reads all', async () => {
     const fay = await server.register('fay', { nickname: 'Fay', password: PASSWORD });
     const atFay = await enter('fay', '/n', { phone: true });
