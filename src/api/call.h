@@ -140,9 +140,9 @@ typedef enum err call_apply(void *ctx, struct act *act, struct why *why);
 MUST_USE enum err call_write(struct call *call, call_apply *apply, void *ctx, struct why *why);
 
 /* LANE_SLOW: note in the audit log (store/audit.h) what was done outside of the database. `detail`:
- * what it was done to, in words. */
-MUST_USE enum err call_audit(struct call *call, enum audit_action action, const char *kind,
-                             struct str detail, struct why *why);
+ * what it was done to, in words. It is done already, so where the database takes nothing (a full
+ * disk) it stands in the program's log instead. */
+void call_audit(struct call *call, enum audit_action action, const char *kind, struct str detail);
 
 /* LANE_LOOP: the reply in call->x is a stream; see http_stream_begin(). It may take hours: the
  * request's body is let go. */

@@ -429,11 +429,14 @@ static enum err note_deed(void *ctx, struct act *act, struct why *why)
     return act_audit(act, deed->action, deed->kind, 0, deed->detail, why);
 }
 
-enum err call_audit(struct call *call, enum audit_action action, const char *kind,
-                    struct str detail, struct why *why)
+void call_audit(struct call *call, enum audit_action action, const char *kind, struct str detail)
 {
     struct deed deed = {.action = action, .kind = kind, .detail = detail};
-    return call_write(call, note_deed, &deed, why);
+    struct why why;
+    if (call_write(call, note_deed, &deed, &why) == OK) return;
+    log_error("audit.failed", "actor=%llu action=%s detail=\"%.*s\" reason=\"%s\"",
+              (unsigned long long)call->who.user.value, audit_word(action), STR_ARGS(detail),
+              why.text);
 }
 
 /* --- heads --- */

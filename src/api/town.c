@@ -67,8 +67,9 @@ enum err town_post_control(struct call *call, struct why *why)
     err = hall_control(call->api->hall, verbs[at].verb, speed, why);
     struct str deed = speed ? arena_printf(call->arena, "speed %llu", (unsigned long long)speed)
                             : str_of(verbs[at].word);
-    if (!err) err = call_audit(call, AUDIT_TOWN_CONTROLLED, "town", deed, why);
-    return err ? err : write_town(call, why);
+    if (err) return err;
+    call_audit(call, AUDIT_TOWN_CONTROLLED, "town", deed);
+    return write_town(call, why);
 }
 
 /* --- the action log --- */

@@ -156,7 +156,9 @@ test('a backup that the disk has no room for is refused with a sentence and leav
     assert.equal(refused.status, 507, refused.text);
     assert.match(refused.body.detail, /no room for a backup: the server's disk is full; nothing was left behind/);
     assert.deepEqual(readdirSync(folder).sort(), [name, `${name}.sha256`]);
+    // Whoever has no room wants to save what there is.
     assert.equal((await root.ask('GET', `/admin/backups/${name}`)).status, 200);
+    assert.match(server.log(), /audit\.failed.*action=backup\.taken/);
     disk.makeRoom();
   }
   await root.must('POST', '/admin/backups', undefined, 201);
