@@ -202,7 +202,7 @@ static enum err begin_models(struct call *call, const struct api_key *key, struc
     if (err) return err;
     struct waiter *waiter = ARENA_NEW(call->arena, struct waiter);
     waiter->call = call;
-    waiter->patterns = key->models.at ? arena_copy(call->arena, key->models) : key->models;
+    waiter->patterns = arena_keep(call->arena, key->models);
     waiter->reply = call->params[0].at ? reply_one : reply_list;
     wait_for_names(waiter);
     return OK;

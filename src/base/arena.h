@@ -26,6 +26,11 @@ void arena_reset(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t bytes) __attribute__((returns_nonnull));
 /* A copy with a NUL behind it. */
 struct str arena_copy(struct arena *arena, struct str s);
+/* The same, but what has no text (`at` NULL) stays without. */
+static inline struct str arena_keep(struct arena *arena, struct str s)
+{
+    return s.at ? arena_copy(arena, s) : s;
+}
 struct str arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

@@ -29,15 +29,6 @@ bool audit_parse(struct str word, enum audit_action *action_out)
     return false;
 }
 
-static void bind_id(struct query *q, uint64_t id)
-{
-    if (id) {
-        query_u64(q, id);
-    } else {
-        query_null(q);
-    }
-}
-
 enum err audit_add(struct db *db, const struct audit_entry *entry, struct why *why)
 {
     struct str detail = entry->detail;
@@ -46,23 +37,14 @@ enum err audit_add(struct db *db, const struct audit_entry *entry, struct why *w
     }
     struct query *q = db_query(db, SQL_AUDIT_ADD);
     query_i64(q, entry->at_us);
-    bind_id(q, entry->actor.value);
+    query_id(q, entry->actor.value);
     query_str(q, str_of(audit_word(entry->action)));
     query_i64(q, actions[entry->action].deed);
     query_str(q, entry->kind ? str_of(entry->kind) : (struct str){0});
-    bind_id(q, entry->object);
+    query_id(q, entry->object);
     query_str(q, detail);
     query_str(q, entry->address);
     return query_run(q, why);
-}
-
-static struct user_brief read_brief(struct query *q, int at)
-{
-    return (struct user_brief){.id = {query_get_u64(q, at)},
-                               .username = query_get_str(q, at + 1),
-                               .nickname = query_get_str(q, at + 2),
-                               .avatar_path = query_get_str(q, at + 3),
-                               .is_ai = query_get_i64(q, at + 4) != 0};
 }
 
 enum err audit_list(struct db *db, const struct audit_query *query, audit_each *each, void *ctx,
@@ -84,9 +66,9 @@ enum err audit_list(struct db *db, const struct audit_query *query, audit_each *
                                 .kind = query_get_str(q, 3),
                                 .object = query_get_u64(q, 4),
                                 .detail = query_get_str(q, 5),
-                                .address = query_get_str(q, 6)};
-        if (!query_is_null(q, 7)) row.actor = read_brief(q, 7);
-        if (!query_is_null(q, 12)) row.user = read_brief(q, 12);
+                                .address = query_get_str(q, 6),
+                                .actor = user_brief_read(q, 7),
+                                .user = user_brief_read(q, 12)};
         each(ctx, &row);
     }
     return query_end(q, why);

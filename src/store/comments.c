@@ -8,11 +8,7 @@ static struct comment read_comment(struct query *q)
                             .post = {query_get_u64(q, 1)},
                             .content = query_get_str(q, 2),
                             .created_us = query_get_i64(q, 3),
-                            .author = {.id = {query_get_u64(q, 4)},
-                                       .username = query_get_str(q, 5),
-                                       .nickname = query_get_str(q, 6),
-                                       .avatar_path = query_get_str(q, 7),
-                                       .is_ai = query_get_i64(q, 8) != 0},
+                            .author = user_brief_read(q, 4),
                             .parent = {query_get_u64(q, 9)}};
 }
 
@@ -53,11 +49,8 @@ enum err comments_load(struct db *db, struct arena *arena, struct comment_id id,
     bool found = query_next(q);
     if (found) {
         *comment_out = read_comment(q);
-        struct str *texts[] = {&comment_out->content, &comment_out->author.username,
-                               &comment_out->author.nickname, &comment_out->author.avatar_path};
-        for (size_t i = 0; i < COUNT_OF(texts); i++) {
-            if (texts[i]->at) *texts[i] = arena_copy(arena, *texts[i]);
-        }
+        comment_out->content = arena_keep(arena, comment_out->content);
+        user_brief_keep(arena, &comment_out->author);
     }
     enum err err = query_end(q, why);
     return err || found ? err : not_found(why);

@@ -99,22 +99,13 @@ static struct place *new_place(struct finding *finding)
     return place;
 }
 
-static struct str keep(struct arena *arena, struct str text)
-{
-    return text.at ? arena_copy(arena, text) : text;
-}
-
 static void note_conversation(void *ctx, const struct conversation *conversation)
 {
     struct finding *finding = ctx;
     struct place *place = new_place(finding);
-    const struct user_brief *partner = &conversation->partner;
     place->last = finding->last = conversation->last_id.value;
-    place->partner = (struct user_brief){.id = partner->id,
-                                         .username = keep(finding->arena, partner->username),
-                                         .nickname = keep(finding->arena, partner->nickname),
-                                         .avatar_path = keep(finding->arena, partner->avatar_path),
-                                         .is_ai = partner->is_ai};
+    place->partner = conversation->partner;
+    user_brief_keep(finding->arena, &place->partner);
     finding->rows++;
 }
 

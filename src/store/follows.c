@@ -43,11 +43,7 @@ enum err follows_list(struct db *db, const struct follows_query *query, follow_e
     while (query_next(q)) {
         struct follow follow = {.id = query_get_u64(q, 0),
                                 .created_us = query_get_i64(q, 1),
-                                .user = {.id = {query_get_u64(q, 2)},
-                                         .username = query_get_str(q, 3),
-                                         .nickname = query_get_str(q, 4),
-                                         .avatar_path = query_get_str(q, 5),
-                                         .is_ai = query_get_i64(q, 6) != 0}};
+                                .user = user_brief_read(q, 2)};
         each(ctx, &follow);
     }
     return query_end(q, why);

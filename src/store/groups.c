@@ -140,11 +140,7 @@ enum err groups_members(struct db *db, struct group_id id, uint64_t limit, group
     query_u64(q, id.value);
     query_u64(q, limit);
     while (query_next(q)) {
-        struct group_member member = {.user = {.id = {query_get_u64(q, 0)},
-                                               .username = query_get_str(q, 1),
-                                               .nickname = query_get_str(q, 2),
-                                               .avatar_path = query_get_str(q, 3),
-                                               .is_ai = query_get_i64(q, 4) != 0},
+        struct group_member member = {.user = user_brief_read(q, 0),
                                       .joined_us = query_get_i64(q, 5),
                                       .read_id = query_get_u64(q, 6)};
         each(ctx, &member);

@@ -28,11 +28,6 @@ enum err keys_add(struct db *db, const struct api_key *key, struct str hash, str
     return err;
 }
 
-static struct str copy(struct arena *arena, struct str text)
-{
-    return text.at ? arena_copy(arena, text) : text;
-}
-
 static enum err not_found(struct why *why)
 {
     return why_set(why, ERR_NOT_FOUND, "no such key");
@@ -61,9 +56,9 @@ enum err keys_load(struct db *db, struct arena *arena, struct user_id user, stru
     bool found = query_next(q);
     if (found) {
         *key_out = read_row(q);
-        key_out->name = copy(arena, key_out->name);
-        key_out->last_four = copy(arena, key_out->last_four);
-        key_out->models = copy(arena, key_out->models);
+        key_out->name = arena_keep(arena, key_out->name);
+        key_out->last_four = arena_keep(arena, key_out->last_four);
+        key_out->models = arena_keep(arena, key_out->models);
     }
     enum err err = query_end(q, why);
     return err || found ? err : not_found(why);
@@ -80,7 +75,7 @@ enum err keys_find(struct db *db, struct arena *arena, struct str hash, struct a
                                     .user = {query_get_u64(q, 1)},
                                     .requests_per_minute = query_get_i64(q, 2),
                                     .tokens_per_day = query_get_i64(q, 3),
-                                    .models = copy(arena, query_get_str(q, 4))};
+                                    .models = arena_keep(arena, query_get_str(q, 4))};
     }
     enum err err = query_end(q, why);
     return err || found ? err : not_found(why);

@@ -23,15 +23,6 @@ static void bind_pair(struct query *q, struct user_id a, struct user_id b)
     query_u64(q, MAX(a.value, b.value));
 }
 
-static void bind_id(struct query *q, uint64_t id)
-{
-    if (id) {
-        query_u64(q, id);
-    } else {
-        query_null(q);
-    }
-}
-
 static enum err count_in_conversation(struct db *db, struct user_id user, struct user_id partner,
                                       struct message_id last, unsigned unread, struct why *why)
 {
@@ -93,8 +84,8 @@ enum err messages_add(struct db *db, const struct message_draft *draft, struct m
     if (err) return err;
     struct query *q = db_query(db, SQL_MESSAGE_ADD);
     query_u64(q, draft->sender.value);
-    bind_id(q, draft->receiver.value);
-    bind_id(q, draft->group.value);
+    query_id(q, draft->receiver.value);
+    query_id(q, draft->group.value);
     if (in_group) {
         query_u64(q, 0);
         query_u64(q, 0);
@@ -122,11 +113,9 @@ static enum err load_one(struct db *db, struct query *q, struct arena *arena,
     bool found = query_next(q);
     if (found) {
         *message = read_message(q);
-        struct str *texts[] = {&message->content, &message->client_id, &message->sender.username,
-                               &message->sender.nickname, &message->sender.avatar_path};
-        for (size_t i = 0; i < COUNT_OF(texts); i++) {
-            if (texts[i]->at) *texts[i] = arena_copy(arena, *texts[i]);
-        }
+        message->content = arena_keep(arena, message->content);
+        message->client_id = arena_keep(arena, message->client_id);
+        user_brief_keep(arena, &message->sender);
     }
     enum err err = query_end(q, why);
     if (err) return err;

@@ -17,13 +17,8 @@ static enum err add(struct db *db, struct user_id actor, struct user_id followed
 {
     struct query *q = db_query(db, SQL_NOTICE_ADD);
     query_u64(q, actor.value);
-    if (followed.value) {
-        query_u64(q, followed.value);
-        query_null(q);
-    } else {
-        query_null(q);
-        query_u64(q, post.value);
-    }
+    query_id(q, followed.value);
+    query_id(q, post.value);
     return query_run(q, why);
 }
 

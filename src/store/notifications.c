@@ -130,11 +130,7 @@ static struct notification read_notification(struct query *q)
                              .comment = {query_get_u64(q, 4)},
                              .is_read = query_get_i64(q, 5) != 0,
                              .created_us = query_get_i64(q, 6),
-                             .actor = {.id = {query_get_u64(q, 7)},
-                                       .username = query_get_str(q, 8),
-                                       .nickname = query_get_str(q, 9),
-                                       .avatar_path = query_get_str(q, 10),
-                                       .is_ai = query_get_i64(q, 11) != 0},
+                             .actor = user_brief_read(q, 7),
                              .excerpt = query_get_str(q, 12)};
     n.excerpt_cut = utf8_count(n.excerpt) > NOTIFICATION_EXCERPT_MAX;
     if (n.excerpt_cut) n.excerpt.len = utf8_floor(n.excerpt.at, n.excerpt.len - 1);
@@ -149,11 +145,8 @@ enum err notifications_load(struct db *db, struct arena *arena, struct notificat
     bool found = query_next(q);
     if (found) {
         *out = read_notification(q);
-        struct str *texts[] = {&out->excerpt, &out->actor.username, &out->actor.nickname,
-                               &out->actor.avatar_path};
-        for (size_t i = 0; i < COUNT_OF(texts); i++) {
-            if (texts[i]->at) *texts[i] = arena_copy(arena, *texts[i]);
-        }
+        out->excerpt = arena_keep(arena, out->excerpt);
+        user_brief_keep(arena, &out->actor);
     }
     enum err err = query_end(q, why);
     return err || found ? err : why_set(why, ERR_NOT_FOUND, "通知不存在 (no such notification)");

@@ -13,11 +13,7 @@ static struct post read_post(struct query *q)
                          .comments_count = query_get_u64(q, 4),
                          .created_us = query_get_i64(q, 5),
                          .edited_us = query_get_i64(q, 6),
-                         .author = {.id = {query_get_u64(q, 7)},
-                                    .username = query_get_str(q, 8),
-                                    .nickname = query_get_str(q, 9),
-                                    .avatar_path = query_get_str(q, 10),
-                                    .is_ai = query_get_i64(q, 11) != 0},
+                         .author = user_brief_read(q, 7),
                          .is_liked = query_get_i64(q, 12) != 0};
 }
 
@@ -68,12 +64,9 @@ enum err posts_load(struct db *db, struct arena *arena, struct post_id id, struc
     bool found = query_next(q);
     if (found) {
         *post_out = read_post(q);
-        struct str *texts[] = {&post_out->content, &post_out->image_path,
-                               &post_out->author.username, &post_out->author.nickname,
-                               &post_out->author.avatar_path};
-        for (size_t i = 0; i < COUNT_OF(texts); i++) {
-            if (texts[i]->at) *texts[i] = arena_copy(arena, *texts[i]);
-        }
+        post_out->content = arena_keep(arena, post_out->content);
+        post_out->image_path = arena_keep(arena, post_out->image_path);
+        user_brief_keep(arena, &post_out->author);
     }
     enum err err = query_end(q, why);
     return err || found ? err : not_found(why);

@@ -6,11 +6,7 @@ enum err files_add(struct db *db, const struct file_record *file, struct why *wh
     struct query *q = db_query(db, SQL_FILE_ADD);
     query_str(q, file->name);
     query_str(q, file->kind);
-    if (file->owner.value) {
-        query_u64(q, file->owner.value);
-    } else {
-        query_null(q);
-    }
+    query_id(q, file->owner.value);
     query_u64(q, file->bytes);
     query_i64(q, file->width);
     query_i64(q, file->height);

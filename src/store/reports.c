@@ -67,11 +67,7 @@ enum err reports_add(struct db *db, const struct report_draft *draft, uint64_t *
     query_u64(q, draft->reporter.value);
     bind_thing(q, draft->thing);
     query_u64(q, draft->author.value);
-    if (draft->post) {
-        query_u64(q, draft->post);
-    } else {
-        query_null(q);
-    }
+    query_id(q, draft->post);
     query_str(q, draft->content);
     query_str(q, str_of(reasons[draft->reason]));
     query_str(q, draft->note);
@@ -114,16 +110,6 @@ enum err reports_count_of(struct db *db, struct user_id reporter, uint64_t *coun
 
 /* --- reading --- */
 
-static struct user_brief read_brief(struct query *q, int at)
-{
-    if (query_is_null(q, at)) return (struct user_brief){0};
-    return (struct user_brief){.id = {query_get_u64(q, at)},
-                               .username = query_get_str(q, at + 1),
-                               .nickname = query_get_str(q, at + 2),
-                               .avatar_path = query_get_str(q, at + 3),
-                               .is_ai = query_get_i64(q, at + 4) != 0};
-}
-
 /* A row of REPORT_ROWS; texts are the row's. */
 static struct report read_report(struct query *q)
 {
@@ -137,9 +123,9 @@ static struct report read_report(struct query *q)
                             .outcome = query_get_str(q, 8),
                             .resolved_us = query_get_i64(q, 9),
                             .author_banned = !query_is_null(q, 10),
-                            .reporter = read_brief(q, 11),
-                            .author = read_brief(q, 16),
-                            .resolver = read_brief(q, 21)};
+                            .reporter = user_brief_read(q, 11),
+                            .author = user_brief_read(q, 16),
+                            .resolver = user_brief_read(q, 21)};
     bool known = report_kind_parse(query_get_str(q, 2), &report.thing.kind);
     ASSERT(known); /* the table takes no other */
     return report;
@@ -153,24 +139,14 @@ enum err reports_load(struct db *db, struct arena *arena, uint64_t id, struct re
     bool found = query_next(q);
     if (found) {
         *report_out = read_report(q);
-        struct str *const texts[] = {
-            &report_out->content,
-            &report_out->reason,
-            &report_out->note,
-            &report_out->outcome,
-            &report_out->reporter.username,
-            &report_out->reporter.nickname,
-            &report_out->author.username,
-            &report_out->author.nickname,
-            &report_out->resolver.username,
-            &report_out->resolver.nickname,
-            &report_out->author.avatar_path,
-            &report_out->reporter.avatar_path,
-            &report_out->resolver.avatar_path,
-        };
-        for (size_t i = 0; i < COUNT_OF(texts); i++) {
-            if (texts[i]->at) *texts[i] = arena_copy(arena, *texts[i]);
-        }
+        struct report *report = report_out;
+        report->content = arena_keep(arena, report->content);
+        report->reason = arena_keep(arena, report->reason);
+        report->note = arena_keep(arena, report->note);
+        report->outcome = arena_keep(arena, report->outcome);
+        user_brief_keep(arena, &report->reporter);
+        user_brief_keep(arena, &report->author);
+        user_brief_keep(arena, &report->resolver);
     }
     enum err err = query_end(q, why);
     return err || found ? err : why_set(why, ERR_NOT_FOUND, "举报不存在 (no such report)");

@@ -4,16 +4,12 @@
 /* A row of RESIDENT_COLUMNS; texts are the row's. */
 static struct resident read_resident(struct query *q)
 {
-    bool banned = !query_is_null(q, 6);
-    return (struct resident){.brief = {.id = {query_get_u64(q, 0)},
-                                       .username = query_get_str(q, 1),
-                                       .nickname = query_get_str(q, 2),
-                                       .avatar_path = query_get_str(q, 3),
-                                       .is_ai = true},
-                             .bio = query_get_str(q, 4),
-                             .personality = query_get_str(q, 5),
+    bool banned = !query_is_null(q, 7);
+    return (struct resident){.brief = user_brief_read(q, 0),
+                             .bio = query_get_str(q, 5),
+                             .personality = query_get_str(q, 6),
                              .banned = banned,
-                             .in_town = !query_is_null(q, 7) && !banned};
+                             .in_town = !query_is_null(q, 8) && !banned};
 }
 
 enum err residents_list(struct db *db, uint64_t after, uint64_t limit, resident_each *each,
@@ -29,19 +25,12 @@ enum err residents_list(struct db *db, uint64_t after, uint64_t limit, resident_
     return query_end(q, why);
 }
 
-static void take(struct arena *arena, struct str *text)
-{
-    if (text->at) *text = arena_copy(arena, *text);
-}
-
 struct resident resident_copy(struct arena *arena, const struct resident *resident)
 {
     struct resident copy = *resident;
-    take(arena, &copy.brief.username);
-    take(arena, &copy.brief.nickname);
-    take(arena, &copy.brief.avatar_path);
-    take(arena, &copy.bio);
-    take(arena, &copy.personality);
+    user_brief_keep(arena, &copy.brief);
+    copy.bio = arena_keep(arena, copy.bio);
+    copy.personality = arena_keep(arena, copy.personality);
     return copy;
 }
 

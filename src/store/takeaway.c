@@ -40,13 +40,8 @@ enum err takeaway_partners(struct db *db, struct arena *arena, struct user_id us
     query_u64(q, TAKEAWAY_PARTNERS_MAX);
     size_t count = 0;
     for (; query_next(q); count++) {
-        struct str avatar = query_get_str(q, 3);
-        partners[count] = (struct user_brief){.id = {query_get_u64(q, 0)},
-                                              .username = arena_copy(arena, query_get_str(q, 1)),
-                                              .nickname = arena_copy(arena, query_get_str(q, 2)),
-                                              .avatar_path = avatar.at ? arena_copy(arena, avatar)
-                                                                       : (struct str){0},
-                                              .is_ai = query_get_i64(q, 4) != 0};
+        partners[count] = user_brief_read(q, 0);
+        user_brief_keep(arena, &partners[count]);
     }
     *count_out = count;
     return query_end(q, why);

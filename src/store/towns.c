@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "store/towns.h"
 
-static void bind_id(struct query *q, uint64_t id)
-{
-    if (id) {
-        query_u64(q, id);
-    } else {
-        query_null(q);
-    }
-}
-
-static struct str copy(struct arena *arena, struct str text)
-{
-    return text.at ? arena_copy(arena, text) : text;
-}
-
 /* --- towns --- */
 
 enum err towns_add(struct db *db, const struct town_row *row, int64_t now_us,
@@ -44,7 +30,7 @@ enum err towns_load_first(struct db *db, struct arena *arena, struct town_row *r
     bool found = query_next(q);
     if (found) {
         *row_out = (struct town_row){.id = {query_get_u64(q, 0)},
-                                     .name = copy(arena, query_get_str(q, 1)),
+                                     .name = arena_keep(arena, query_get_str(q, 1)),
                                      .seed = query_get_u64(q, 2),
                                      .running = query_get_i64(q, 3) != 0,
                                      .speed = query_get_u64(q, 4),
@@ -54,7 +40,7 @@ enum err towns_load_first(struct db *db, struct arena *arena, struct town_row *r
                                      .message_id = query_get_u64(q, 8),
                                      .post_id = query_get_u64(q, 9),
                                      .comment_id = query_get_u64(q, 10),
-                                     .holder = copy(arena, query_get_str(q, 11)),
+                                     .holder = arena_keep(arena, query_get_str(q, 11)),
                                      .fence = query_get_u64(q, 12),
                                      .lease_us = query_get_i64(q, 13)};
     }
@@ -421,8 +407,8 @@ enum err action_logs_add(struct db *db, const struct action_log *log, struct why
     query_str(q, log->type);
     query_str(q, log->name);
     query_str(q, log->description);
-    bind_id(q, log->location);
-    bind_id(q, log->target.value);
+    query_id(q, log->location);
+    query_id(q, log->target.value);
     query_i64(q, log->day);
     query_str(q, log->time);
     query_i64(q, log->duration);
@@ -476,7 +462,7 @@ enum err memories_add(struct db *db, struct user_id user, const char *type, stru
     struct query *q = db_query(db, SQL_MEMORY_ADD);
     query_u64(q, user.value);
     query_str(q, str_of(type));
-    bind_id(q, target.value);
+    query_id(q, target.value);
     query_str(q, content);
     query_i64(q, importance);
     query_i64(q, day);

@@ -21,15 +21,27 @@ bool role_parse(struct str name, enum role *role_out)
     return false;
 }
 
+struct user_brief user_brief_read(struct query *q, int column)
+{
+    return (struct user_brief){.id = {query_get_u64(q, column)},
+                               .username = query_get_str(q, column + 1),
+                               .nickname = query_get_str(q, column + 2),
+                               .avatar_path = query_get_str(q, column + 3),
+                               .is_ai = query_get_i64(q, column + 4) != 0};
+}
+
+void user_brief_keep(struct arena *arena, struct user_brief *brief)
+{
+    brief->username = arena_keep(arena, brief->username);
+    brief->nickname = arena_keep(arena, brief->nickname);
+    brief->avatar_path = arena_keep(arena, brief->avatar_path);
+}
+
 /* A row of USER_COLUMNS; texts are the row's. */
 static struct user read_user(struct query *q)
 {
-    struct user user = {.brief = {.id = {query_get_u64(q, 0)},
-                                  .username = query_get_str(q, 1),
-                                  .nickname = query_get_str(q, 2),
-                                  .avatar_path = query_get_str(q, 3),
-                                  .is_ai = query_get_i64(q, 5) != 0},
-                        .bio = query_get_str(q, 4),
+    struct user user = {.brief = user_brief_read(q, 0),
+                        .bio = query_get_str(q, 5),
                         .banned = !query_is_null(q, 7),
                         .posts_count = query_get_u64(q, 8),
                         .created_us = query_get_i64(q, 9)};
@@ -37,17 +49,10 @@ static struct user read_user(struct query *q)
     return user;
 }
 
-static struct str keep(struct arena *arena, struct str text)
-{
-    return text.at ? arena_copy(arena, text) : text;
-}
-
 static void keep_user(struct arena *arena, struct user *user)
 {
-    user->brief.username = keep(arena, user->brief.username);
-    user->brief.nickname = keep(arena, user->brief.nickname);
-    user->brief.avatar_path = keep(arena, user->brief.avatar_path);
-    user->bio = keep(arena, user->bio);
+    user_brief_keep(arena, &user->brief);
+    user->bio = arena_keep(arena, user->bio);
 }
 
 enum err counter_add(struct db *db, const char *name, int64_t by, struct why *why)
@@ -119,7 +124,7 @@ enum err users_load_login(struct db *db, struct arena *arena, struct str usernam
     if (found) {
         *user_out = read_user(q);
         keep_user(arena, user_out);
-        *hash_out = keep(arena, query_get_str(q, 10));
+        *hash_out = arena_keep(arena, query_get_str(q, 10));
     }
     enum err err = query_end(q, why);
     return err || found ? err : not_found(why);
@@ -131,7 +136,7 @@ enum err users_load_password(struct db *db, struct arena *arena, struct user_id 
     struct query *q = db_query(db, SQL_USER_PASSWORD);
     query_u64(q, id.value);
     bool found = query_next(q);
-    if (found) *hash_out = keep(arena, query_get_str(q, 0));
+    if (found) *hash_out = arena_keep(arena, query_get_str(q, 0));
     enum err err = query_end(q, why);
     return err || found ? err : not_found(why);
 }

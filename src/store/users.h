@@ -23,6 +23,12 @@ struct user_brief {
     bool is_ai;
 };
 
+/* Of five columns from `column` on: id, username, nickname, avatar_path, is_ai. NULLs of a LEFT
+ * JOIN give id 0. Texts are the row's … */
+struct user_brief user_brief_read(struct query *q, int column);
+/* … until they are kept. */
+void user_brief_keep(struct arena *arena, struct user_brief *brief);
+
 struct user {
     struct user_brief brief;
     struct str bio; /* .at NULL: none */
