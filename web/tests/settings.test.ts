@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import { describe, expect, test } from 'vitest';
 import { clientOf } from '@/components/settings/clients';
-import { cropOf, moved, placed, side, zoomed, ZOOM_MAX } from '@/components/settings/crop';
+import { cropOf, moved, placed, side, zoomed, ZOOM_MAX } from '@/components/avatar/crop';
 import { limitOf, namesOf } from '@/components/settings/keys';
 import { sums, total, type UsageRow } from '@/components/settings/usage';
 

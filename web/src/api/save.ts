@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// A file from the API, which only answers who says who they are: fetched, then given to the browser.
+// A file from the API, which only answers who says who they are: fetched, then given to the browser. Not
+// opened: an address that gives everything away must not hold the right to it.
 import { authorized, errorOf } from './client';
 
-export async function saveFile(path: string, name: string): Promise<void> {
+/** The browser may still be reading when the click is over. */
+const KEPT_MS = 60_000;
+
+/** Under `name`, or the server's, which is returned. */
+export async function saveFile(path: string, name?: string): Promise<string> {
   const answer = await authorized(new Request(path));
   if (!answer.ok) throw errorOf(answer, await answer.json().catch(() => null));
-  const address = URL.createObjectURL(await answer.blob());
   const link = document.createElement('a');
-  link.href = address;
-  link.download = name;
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name ?? /filename="([^"]+)"/.exec(answer.headers.get('content-disposition') ?? '')?.[1] ?? 'hutong';
   link.click();
-  // The browser has begun to read it by then.
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
+  return link.download;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// What the forms of the settings have in common: one sending at a time, and what the server says is
-// wrong, at its field where it names one.
+// What forms and buttons that ask the server have in common: one sending at a time, and what the server
+// says is wrong, at its field where it names one of `fields`.
 import { computed, ref, type ComputedRef, type Ref } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { ApiError } from '@/api/client';
@@ -17,7 +17,7 @@ export interface Form {
   send(work: () => Promise<void>): Promise<boolean>;
 }
 
-export function useForm(fields: string[]): Form {
+export function useForm(fields: string[] = []): Form {
   const { t } = useI18n();
   const busy = ref(false);
   const wrong = ref<Record<string, string>>({});
