@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * wiki/tree.h: the files of a repository, of a commit or of a folder as it lies there.
+ *
+ * A commit is read out of git's object store (`ls-tree`, one `cat-file --batch`
+ * that stays), so a hostile tree is only bytes: links are left out, never
+ * followed. A folder is walked with openat and O_NOFOLLOW. Which files are
+ * left out, and why, is part of the answer.
+ *
+ * One thread at a time.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "wiki/address.h"
+
+struct wiki_tree;
+
+enum wiki_left_out {
+    WIKI_TAKEN,
+    WIKI_LEFT_IGNORED,  /* .gitignore of a folder, or .gitattributes linguist-vendored/-generated */
+    WIKI_LEFT_EXCLUDED, /* by the filters of this wiki */
+    WIKI_LEFT_VENDORED, /* node_modules, vendor, third_party … at their places */
+    WIKI_LEFT_GENERATED, /* lock files, "Code generated … DO NOT EDIT" */
+    WIKI_LEFT_MINIFIED,
+    WIKI_LEFT_BINARY,
+    WIKI_LEFT_HUGE,     /* more than LIMIT_WIKI_FILE_BYTES */
+    WIKI_LEFT_LINK,     /* symbolic links and submodules */
+    WIKI_LEFT_NAME,     /* a name that is no UTF-8, too long, or climbs */
+    WIKI_LEFT_ENCODING, /* no text that we can read */
+    WIKI_LEFT_COUNT
+};
+
+/* "ignored", "excluded" …: for pages and programs. */
+const char *wiki_left_out_name(enum wiki_left_out why);
+
+struct wiki_file {
+    struct str path; /* relative, '/' between parts, UTF-8 */
+    struct str blob; /* what its bytes are, in hex: git's id of them */
+    uint64_t bytes;
+};
+
+/*
+ * Filters: lines of gitignore syntax (gitignore(5)); empty: none. `include`, when there is one,
+ * must match as well. Defaults (vendored and generated files) count unless a line of `include`
+ * names them.
+ */
+struct wiki_filters {
+    struct str include, exclude;
+};
+
+/* ERR_INVALID: a pattern that makes no sense, which one. */
+MUST_USE enum err wiki_filters_check(const struct wiki_filters *filters, struct why *why);
+
+/* `folder`: a bare repository. */
+MUST_USE enum err wiki_tree_open_commit(const char *folder, struct str commit,
+                                        const struct wiki_filters *filters,
+                                        struct wiki_tree **tree_out, struct why *why);
+/* `folder`: any, already allowed by wiki_address_allow(). */
+MUST_USE enum err wiki_tree_open_folder(const char *folder, const struct wiki_filters *filters,
+                                        struct wiki_tree **tree_out, struct why *why);
+void wiki_tree_close(struct wiki_tree *tree); /* NULL is fine */
+
+/* What is there, in order of paths (byte by byte); good until the tree closes. What can be told by
+ * name, size and kind alone is decided here; the rest by wiki_tree_read(). */
+size_t wiki_tree_count(const struct wiki_tree *tree);
+const struct wiki_file *wiki_tree_file(const struct wiki_tree *tree, size_t at,
+                                       enum wiki_left_out *left_out_out);
+
+/*
+ * The text of a file as UTF-8, in `text` (emptied first): other encodings (a byte-order mark,
+ * UTF-16, else Latin-1 or GB 18030 where it is certain) are turned, and "\r\n" becomes "\n".
+ * `left_out_out`: not WIKI_TAKEN for a file whose bytes say that it is binary, generated, minified;
+ * then `text` is empty.
+ */
+MUST_USE enum err wiki_tree_read(struct wiki_tree *tree, const struct wiki_file *file,
+                                 struct buf *text, enum wiki_left_out *left_out_out,
+                                 struct why *why);
