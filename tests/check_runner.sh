@@ -17,7 +17,7 @@ tree() {
     rm -rf "$work/tree"
     mkdir -p "$work/tree/tests/unit" "$work/tree/tools" "$work/tree/build/test/tests/unit"
     cd "$work/tree" || exit 1
-    cp "$top/tools/test.sh" tools/
+    cp "$top/tools/test.sh" "$top/tools/test_program.sh" tools/
     printf '%%:\n\t@true\n' >Makefile
 }
 
@@ -75,6 +75,23 @@ echo 'unit/test_skips: s | needs a second disk' >tests/skips.txt
 expect 'a skip that is written down is none' 0 '2 passed, 0 failed, 1 skipped'
 program test_skips "$passing"
 expect 'a written skip that did not happen is a failure' 1 '2 passed, 1 failed, 0 skipped'
+
+tree
+for number in 1 2 3 4 5 6; do
+    program test_$number "$passing; echo $number; echo '[ RUN      ] c'; echo '[  FAILED  ] c'; exit 1"
+done
+TEST_LANES=4
+export TEST_LANES
+expect 'programs that run side by side are counted all' 1 '12 passed, 6 failed, 0 skipped'
+unset TEST_LANES
+if awk '/^FAIL/ { n = 0 } /^      [|]/ { n++ } n > 8 { exit 1 }' "$work/out"; then
+    echo 'ok: what programs side by side say does not mix'
+else
+    echo 'FAIL: what programs side by side say does not mix'
+    failures=$((failures + 1))
+fi
+rm tools/test_program.sh
+expect 'a program that gave no result is a failure' 1 '0 passed, 1 failed, 0 skipped'
 
 tree
 program test_good "$passing"

@@ -14,6 +14,10 @@
 # under Vitest. Part mariadb is api and live once more, on a
 # MariaDB: all of their files that start a server without saying which store. Parts "tsan" and
 # "cov" are what makes sense under ThreadSanitizer and with counters: all but fuzz, checks and web.
+#
+# As many programs run at a time as there are processors, four at most ($TEST_LANES: another
+# number): they wait a lot, for browsers, timers and disks. What a program needs is its own, so
+# none minds the others; the part that lasts longest begins first.
 set -eu
 
 variant=${VARIANT:-test}
@@ -21,7 +25,11 @@ part=${1:-all}
 name=${2:-}
 out=build/$variant
 log=$out/log
-program_seconds=${TEST_SECONDS:-300}
+results=$log/results # lines: passed failed skipped program
+program_seconds=${TEST_SECONDS:-600}
+lanes=${TEST_LANES:-$(nproc)}
+[ "$lanes" -le 4 ] || [ -n "${TEST_LANES:-}" ] || lanes=4
+export out log results program_seconds name
 
 # A sanitizer's finding ends the program with its report; cmocka, which catches signals, would
 # otherwise take it for one failed test and go on in a broken process.
@@ -32,9 +40,8 @@ export HUTONG_BIN="$PWD/$out/hutong" # what the black-box tests start
 
 rm -rf "$log"
 mkdir -p "$log"
-results=$log/results # lines: passed failed skipped program
 : >"$results"
-: >"$log/skipped"    # lines: program: name of the test
+: >"$log/skipped" # lines: program: name of the test
 
 node_parts=$(find tests -name '*.test.mjs' -not -path '*/node_modules/*' | cut -d/ -f2 | sort -u)
 
@@ -46,86 +53,49 @@ wants() { # PART: was it asked for?
     esac
 }
 
-# One line for a program, its output when something failed. Order of arguments as in results.
-report() { # PASSED FAILED SKIPPED PROGRAM LOG SECONDS
-    echo "$1 $2 $3 $4" >>"$results"
-    if [ "$2" -eq 0 ]; then
-        printf 'ok    %-44s %4d passed' "$4" "$1"
-        [ "$3" -eq 0 ] || printf ', %d skipped' "$3"
-        printf '  %ds\n' "$6"
-    else
-        printf 'FAIL  %-44s %4d passed, %d failed, %d skipped  %ds\n' "$4" "$1" "$2" "$3" "$6"
-        tail -n 200 "$5" | sed 's/^/      | /'
-    fi
+# A failure that is no program's.
+failure() { # LABEL FILE: whose text says what is wrong
+    echo "0 1 0 $1" >>"$results"
+    echo "FAIL  $1"
+    sed 's/^/      | /' "$2"
 }
 
-run_logged() { # LOG COMMAND...; sets status and seconds
-    log_to=$1
+# What to run: "KIND FILE" for tools/test_program.sh, of those whose name was asked for.
+programs() { # KIND FILE...
+    kind=$1
     shift
-    began=$(date +%s)
-    status=0
-    timeout --kill-after=10 "$program_seconds" "$@" >"$log_to" 2>&1 </dev/null || status=$?
-    seconds=$(($(date +%s) - began))
-    [ $status -ne 124 ] || echo "stopped: took longer than $program_seconds s" >>"$log_to"
-}
-
-count() { # PATTERN FILE
-    grep -c -- "$1" "$2" || true
-}
-
-# Counts tests begun, so that a program that dies half-way still shows a failure.
-run_cmocka() { # PROGRAM
-    label=${1#"$out"/tests/}
-    text=$log/$(echo "$label" | tr / _).txt
-    run_logged "$text" "$1"
-    begun=$(count '^\[ RUN  ' "$text")
-    passed=$(count '^\[  *OK \]' "$text")
-    skipped=$(grep '^\[  SKIPPED \]' "$text" | grep -v 'test(s)' | sort -u |
-        sed "s|^\[  SKIPPED \] *|$label: |" | tee -a "$log/skipped" | wc -l)
-    failed=$((begun - passed - skipped))
-    if [ "$begun" -eq 0 ] && [ $status -eq 0 ]; then
-        echo "this program ran no test" >>"$text"
-        failed=1
-    fi
-    [ $status -eq 0 ] || [ $failed -gt 0 ] || failed=1
-    [ $status -eq 0 ] || echo "exit status $status" >>"$text"
-    report "$passed" "$failed" "$skipped" "$label" "$text" "$seconds"
-}
-
-run_compiled() { # unit|contract|fault
-    for source in tests/"$1"/test_*.c; do
-        [ -e "$source" ] || return 0
-        program=$(basename "$source" .c)
-        case $program in *"$name"*) run_cmocka "$out/tests/$1/$program" ;; esac
+    for file in "$@"; do
+        [ -e "$file" ] || continue
+        case $file in *"$name"*) echo "$kind $file" ;; esac
     done
 }
 
-run_fuzz() {
-    for source in tests/fuzz/fuzz_*.c; do
-        [ -e "$source" ] || return 0
-        target=$(basename "$source" .c)
-        corpus=tests/fuzz/corpus/${target#fuzz_}
-        case $target in *"$name"*) ;; *) continue ;; esac
-        text=$log/$target.txt
-        # shellcheck disable=SC2016 # its own $1 and $2
-        run_logged "$text" sh -c 'find "$1" -type f -print0 | xargs -0 -r "$2"' sh \
-            "$corpus" "$out/tests/fuzz/$target"
-        grep -q 'inputs replayed' "$text" && [ $status -eq 0 ] && failed=0 || failed=1
-        [ -d "$corpus" ] || echo "$corpus is missing: a target needs a corpus" >>"$text"
-        report $((1 - failed)) "$failed" 0 "fuzz/$target" "$text" "$seconds"
+node_programs() { # KIND PART
+    [ -d "tests/$2" ] || return 0
+    # shellcheck disable=SC2046 # names of ours, without spaces
+    programs "$1" $(find "tests/$2" -name '*.test.mjs' | sort)
+}
+
+# Whoever starts a MariaDB of its own has said which store.
+mariadb_programs() {
+    for class in api live; do
+        node_programs mariadb "$class" | while read -r kind file; do
+            ! grep -q startServer "$file" || grep -q startMariadb "$file" || echo "$kind $file"
+        done
     done
 }
 
-# A script that tests prints "ok: sentence" and "FAIL: sentence" lines.
-run_script() { # SCRIPT
-    case $1 in *"$name"*) ;; *) return 0 ;; esac
-    text=$log/$(basename "$1").txt
-    run_logged "$text" sh "$1"
-    passed=$(count '^ok: ' "$text")
-    failed=$(count '^FAIL: ' "$text")
-    [ $status -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
-    [ "$passed" -gt 0 ] || [ "$failed" -gt 0 ] || failed=1
-    report "$passed" "$failed" 0 "${1#tests/}" "$text" "$seconds"
+all_programs() {
+    for class in $node_parts; do
+        if wants "$class"; then node_programs node "$class"; fi
+    done
+    if wants mariadb; then mariadb_programs; fi
+    if wants web && [ -f web/package.json ]; then echo web web; fi
+    if wants checks; then programs script tests/*.sh; fi
+    for class in fault contract unit; do
+        if wants $class; then programs cmocka tests/$class/test_*.c; fi
+    done
+    if wants fuzz; then programs fuzz tests/fuzz/fuzz_*.c; fi
 }
 
 # tests/node_modules follows the lock file: fetched again only when that changed.
@@ -136,53 +106,6 @@ npm_packages() {
     echo "fetching the tests' npm packages"
     (cd tests && npm ci --no-audit --no-fund --loglevel=error)
     echo "$sum" >tests/node_modules/.lock-sum
-}
-
-tap_summary() { # WORD FILE: the number behind "# WORD" at the end
-    awk -v word="$1" '$1 == "#" && $2 == word && NF == 3 { n = $3 } END { print n + 0 }' "$2"
-}
-
-run_node() { # FILE [PREFIX]: a label's, with its environment set
-    label=${2:-}${1#tests/}
-    text=$log/$(echo "$label" | tr / _).txt
-    run_logged "$text" node --test --test-reporter=tap "$1"
-    passed=$(tap_summary pass "$text")
-    failed=$(($(tap_summary fail "$text") + $(tap_summary cancelled "$text")))
-    skipped=$(($(tap_summary skipped "$text") + $(tap_summary todo "$text")))
-    sed -n "s|^ *\(not \)\{0,1\}ok [0-9]* - \(.*\) # [ST][KO][ID][PO].*|$label: \2|p" "$text" >>"$log/skipped"
-    [ $status -eq 0 ] || [ $failed -gt 0 ] || failed=1
-    [ $((passed + failed + skipped)) -gt 0 ] || failed=1
-    report "$passed" "$failed" "$skipped" "$label" "$text" "$seconds"
-}
-
-run_node_part() { # PART
-    find "tests/$1" -name '*.test.mjs' | sort | while read -r file; do
-        case $file in *"$name"*) run_node "$file" ;; esac
-    done
-}
-
-# The build has fetched the packages.
-run_web() {
-    text=$log/web.txt
-    run_logged "$text" npm --prefix web run --silent test -- --reporter=tap-flat -t "$name"
-    passed=$(count '^ok .*# time=' "$text")
-    failed=$(count '^not ok ' "$text")
-    [ $status -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
-    [ "$passed" -gt 0 ] || [ "$failed" -gt 0 ] || failed=1
-    report "$passed" "$failed" 0 web "$text" "$seconds"
-}
-
-# Whoever starts a MariaDB of its own has said which store.
-run_mariadb() {
-    for class in api live; do
-        [ -d "tests/$class" ] || continue
-        find "tests/$class" -name '*.test.mjs' | sort | while read -r file; do
-            case $file in *"$name"*) ;; *) continue ;; esac
-            grep -q startServer "$file" || continue
-            ! grep -q startMariadb "$file" || continue
-            (export HUTONG_TEST_STORE=mariadb && run_node "$file" mariadb/)
-        done
-    done
 }
 
 # Every skip is written down with its reason; a whole run must also meet every written one.
@@ -199,7 +122,7 @@ check_skips() {
         [ -z "$unlisted" ] || printf 'skipped, but not in tests/skips.txt:\n%s\n' "$unlisted"
         [ -z "$unmet" ] || printf 'in tests/skips.txt, but not skipped:\n%s\n' "$unmet"
     } >"$log/skips.txt"
-    report 0 1 0 skips "$log/skips.txt" 0
+    failure skips "$log/skips.txt"
 }
 
 targets=
@@ -219,30 +142,17 @@ if [ -n "$targets" ] && ! make -s --no-print-directory -j"$(nproc)" VARIANT="$va
     exit 1
 fi
 
-for class in unit contract fault; do
-    if wants $class; then run_compiled $class; fi
-done
-if wants fuzz; then run_fuzz; fi
-if wants checks; then
-    for script in tests/*.sh; do
-        [ ! -e "$script" ] || run_script "$script"
-    done
+all_programs >"$log/programs"
+if grep -q '^node\|^mariadb' "$log/programs" && ! npm_packages >"$log/npm.txt" 2>&1; then
+    failure "npm packages" "$log/npm.txt"
+    sed -i '/^node/d; /^mariadb/d' "$log/programs"
 fi
-for class in $node_parts; do
-    wants "$class" || continue
-    if npm_packages >"$log/npm.txt" 2>&1; then
-        run_node_part "$class"
-    else
-        report 0 1 0 "$class (npm packages)" "$log/npm.txt" 0
-    fi
-done
-if wants web && [ -f web/package.json ]; then run_web; fi
-if wants mariadb && [ -n "$node_parts" ]; then
-    if npm_packages >"$log/npm.txt" 2>&1; then
-        run_mariadb
-    else
-        report 0 1 0 "mariadb (npm packages)" "$log/npm.txt" 0
-    fi
+# A runner that broke before it could count is a failure, whatever the others say.
+if ! xargs -r -L 1 -P "$lanes" sh tools/test_program.sh <"$log/programs" ||
+    [ "$(wc -l <"$results")" -lt "$(wc -l <"$log/programs")" ]; then
+    echo "a program gave no result: $log/programs says what was to run, $results what did" \
+        >"$log/runner.txt"
+    failure runner "$log/runner.txt"
 fi
 check_skips
 
