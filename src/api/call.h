@@ -124,6 +124,8 @@ struct call {
     struct why why;
 };
 
+/* Did the client come over TLS? A proxy of ours may say so; else nobody does. */
+bool call_is_encrypted(const struct call *call);
 /* Begin the reply's JSON body with status 200 or the one of the route. */
 struct json_out call_json(struct call *call);
 /* Name the state that the reply shows, for its reader alone. True: they have it already, and this

@@ -44,6 +44,13 @@ static struct call *call_of(const struct http_exchange *x)
     return x->own;
 }
 
+bool call_is_encrypted(const struct call *call)
+{
+    struct str said = http_find_header(call->x, STR("x-forwarded-proto"));
+    return str_eq(said, STR("https")) &&
+           header_is_trusted(&call->api->trusted, str_of(call->x->peer));
+}
+
 /* --- replies --- */
 
 struct json_out call_json(struct call *call)
@@ -471,9 +478,7 @@ static bool other_spelling(struct call *call, struct str *path_out)
 static void redirect(struct call *call, struct str path)
 {
     struct str host = http_find_header(call->x, STR("host"));
-    struct str scheme = STR("http"), said = http_find_header(call->x, STR("x-forwarded-proto"));
-    bool trusted = header_is_trusted(&call->api->trusted, str_of(call->x->peer));
-    if (trusted && str_eq(said, STR("https"))) scheme = said;
+    struct str scheme = call_is_encrypted(call) ? STR("https") : STR("http");
     struct str query = call->target.query;
     http_add_header(call->x, "Location",
                     arena_printf(call->arena, "%.*s://%.*s%.*s%s%.*s", STR_ARGS(scheme),

@@ -452,19 +452,6 @@ bool live_claim(struct call *call, unsigned ways, unsigned *code_out, const char
     return false;
 }
 
-/* Another web page must not open our member's events with what their browser knows. */
-static bool origin_allowed(struct call *call)
-{
-    struct str origin = http_find_header(call->x, STR("origin")), one;
-    if (origin.len == 0 || call->allowed_origin) return true;
-    if (header_origin_is_host(origin, http_find_header(call->x, STR("host")))) return true;
-    struct str rest = call->api->settings->live_origins;
-    while (str_split(&rest, ',', &one)) {
-        if (str_eq(str_trim(one), origin)) return true;
-    }
-    return false;
-}
-
 static struct live *accept_ws(struct call *call, bool legacy, const struct caller *who,
                               bool by_token)
 {
@@ -572,7 +559,7 @@ static enum err begin_ws(struct call *call, bool legacy, struct why *why)
         live_ask_for_upgrade(call, why);
         return OK;
     }
-    if (!legacy && !origin_allowed(call)) {
+    if (!legacy && !respond_origin_fits(call)) {
         return why_set(why, ERR_DENIED, "this page may not open live connections here");
     }
     if (call->home->draining) {
@@ -727,7 +714,7 @@ enum err live_events(struct call *call, struct why *why)
 {
     unsigned code = 0;
     const char *reason = NULL;
-    if (!origin_allowed(call)) {
+    if (!respond_origin_fits(call)) {
         return why_set(why, ERR_DENIED, "this page may not open live connections here");
     }
     if (!live_claim(call, LIVE_BY_TICKET, &code, &reason)) {

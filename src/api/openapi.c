@@ -179,9 +179,11 @@ static const struct schema schemas[] = {
     {"TownBudget", "tokens:int, tokens_most:int, money_micro:int, money_most_micro:int, "
                    "spent:text?"},
     {"TownPictureCounts", "pending:int, processing:int, completed:int, failed:int"},
+    {"WikiAuth", "auth_required:bool"},
+    {"WikiAuthCode", "success:bool"},
     {"InputError", "loc:[Words], msg:text, type:text"},
     {"Problem", "type:text, title:text, status:int, detail:text, errors?:[InputError], "
-                "request_id:text"},
+                "request_id:text, error?:text"},
     {"ProgramError", "error:ProgramErrorBody"},
     {"ProgramErrorBody", "message:text, type:text, param:text?, code:text?"},
 };

@@ -16,6 +16,7 @@
 #include "api/live.h"
 #include "api/metrics.h"
 #include "api/openapi.h"
+#include "api/wiki_access.h"
 
 #define PAGE "page:int?:1-2147483647, page_size:int?:1-100, before:id?, after:id?, limit:int?:1-100"
 
@@ -461,6 +462,20 @@ const struct route routes_table[] = {
      "Start, pause, resume, one step (to the next end of a deed), or the speed in game minutes a "
      "real minute",
      "action:start|pause|resume|step|speed, speed:int?:1-600000", "", "Town 404", 200},
+
+    /* Wikis, as the page of deepwiki-open 1.x asks for them (docs/wiki.md): straight, and where it
+     * asks the server that it came from */
+    {HTTP_GET_, "/auth/status", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, wiki_auth_status,
+     "Whether strangers need the access code for wikis", "", "", "WikiAuth", 200},
+    {HTTP_GET_, "/api/auth/status", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE,
+     wiki_auth_status, "The same under the name of an older page", "", "", "WikiAuth", 200},
+    {HTTP_POST_, "/auth/validate", LANE_READ, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,
+     wiki_auth_validate,
+     "Show the access code; the right one gives a cookie that opens wikis for a day", "code:text",
+     "", "WikiAuthCode", 200},
+    {HTTP_POST_, "/api/auth/validate", LANE_READ, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,
+     wiki_auth_validate, "The same under the name of an older page", "code:text", "",
+     "WikiAuthCode", 200},
 };
 /* clang-format on */
 const size_t routes_count = COUNT_OF(routes_table);

@@ -148,6 +148,33 @@ static enum err check_secret(const struct settings *settings, struct why *why)
     return legacy_secret_check(settings->jwt_secret, why);
 }
 
+/* A code that is empty would keep nobody out. */
+static enum err check_wiki_code(const struct settings *settings, struct why *why)
+{
+    if (!settings->wiki_auth_mode || settings->wiki_auth_code.len > 0) return OK;
+    return why_set(
+        why, ERR_INVALID,
+        "wiki-auth-mode is on, but there is no code that strangers could show; put one into "
+        "wiki-auth-code (HUTONG_WIKI_AUTH_CODE or DEEPWIKI_AUTH_CODE), or switch "
+        "wiki-auth-mode off");
+}
+
+/* Everything on this machine may not be meant: the keys in the data folder would be among it. */
+static enum err check_wiki_roots(const struct settings *settings, struct why *why)
+{
+    struct str rest = settings->wiki_roots, root;
+    while (str_split(&rest, ':', &root)) {
+        struct str name = root;
+        while (str_ends(name, STR("/"))) name.len--;
+        if (root.len == 0 || (str_starts(root, STR("/")) && name.len > 0)) continue;
+        return why_set(why, ERR_INVALID,
+                       "\"%.*s\" is no folder to allow; allowed: paths like /srv/code, several "
+                       "separated by ':'",
+                       STR_ARGS(root));
+    }
+    return OK;
+}
+
 static enum err check_comfyui_url(const struct settings *settings, struct why *why)
 {
     return settings->comfyui_url.len ? comfyui_check_address(settings->comfyui_url, why) : OK;
@@ -171,6 +198,8 @@ const struct vet vets[] = {
     {"live-origins", check_live},
     {"redis", check_redis},
     {"jwt-secret", check_secret},
+    {"wiki-auth-mode", check_wiki_code},
+    {"wiki-roots", check_wiki_roots},
     {"town-model-money", budget_vet},
     {"comfyui-url", check_comfyui_url},
     {"comfyui-workflow", check_comfyui_workflow},

@@ -89,6 +89,16 @@ const struct setting settings_table[] = {
         "Seconds an answer in a conversation goes on when nobody reads it any more."),
     BOOL(chat_titles, "chat-titles", "HUTONG_CHAT_TITLES", "on",
          "Whether the model that gave the first answer of a conversation is asked for its title too; off: the first words of the question."),
+    {"wiki-guests", "HUTONG_WIKI_GUESTS", SETTING_CHOICE, AT(wiki_guests), "ask", 0, 0, "off read ask add",
+     "What strangers may do with wikis that are for everyone: off: nothing; read them; ask: also ask questions, which costs tokens; add: also add, replace and delete some. Members may all of it."},
+    BOOL(wiki_auth_mode, "wiki-auth-mode", "HUTONG_WIKI_AUTH_MODE DEEPWIKI_AUTH_MODE", "off",
+         "Whether strangers have to show wiki-auth-code before they do what costs or changes something; with it they may all of it."),
+    {"wiki-auth-code", "HUTONG_WIKI_AUTH_CODE DEEPWIKI_AUTH_CODE", SETTING_SECRET, AT(wiki_auth_code), "", 0, 0, NULL,
+     "The code that wiki-auth-mode asks for."},
+    TEXT(wiki_roots, "wiki-roots", "HUTONG_WIKI_ROOTS", "",
+         "Folders of this machine, separated by ':', whose insides wikis may be made of; empty: none."),
+    TEXT(wiki_config, "wiki-config", "HUTONG_WIKI_CONFIG DEEPWIKI_CONFIG_DIR", "",
+         "Folder with generator.json and lang.json of an older deepwiki-open: which models and languages its page offers."),
     BOOL(town, "town", "HUTONG_TOWN", "on", "Whether the residents live in a town here; off: another instance or nobody runs it."),
     INT(town_speed, "town-speed", "HUTONG_TOWN_SPEED", "60", 1, 600000,
         "Game minutes in a real minute, for a town that is founded; 60: a day takes 24 minutes. Later by POST /town/control."),
@@ -215,6 +225,16 @@ static bool is_one_of(struct str value, const char *words)
     return false;
 }
 
+/* As people and older programs write it: "on", "True", "t". */
+static bool is_switch(struct str value, const char *words)
+{
+    struct str rest = str_of(words), word;
+    while (str_split(&rest, ' ', &word)) {
+        if (str_eq_nocase(word, value)) return true;
+    }
+    return false;
+}
+
 static enum err set_one(struct arena *arena, struct settings *settings, const struct setting *row,
                         const char *source, struct str value, struct why *why)
 {
@@ -241,7 +261,7 @@ static enum err set_one(struct arena *arena, struct settings *settings, const st
         return OK;
     }
     case SETTING_BOOL: {
-        bool on = is_one_of(value, "on true yes 1"), off = is_one_of(value, "off false no 0");
+        bool on = is_switch(value, "on true t yes 1"), off = is_switch(value, "off false f no 0");
         if (!on && !off) {
             return why_set(why, ERR_INVALID, "setting %s is \"%.*s\" (from %s); allowed: on or off",
                            row->name, STR_ARGS(value), source);

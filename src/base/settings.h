@@ -75,6 +75,12 @@ struct settings {
     bool chat_open;
     int64_t chat_linger_s;
     bool chat_titles;
+    /* Wikis */
+    struct str wiki_guests;    /* off, read, ask, add: what strangers may */
+    bool wiki_auth_mode;       /* strangers show a code for what costs or changes something … */
+    struct str wiki_auth_code; /* … this one */
+    struct str wiki_roots;     /* folders whose insides may be read, separated by ':' */
+    struct str wiki_config;    /* folder with configuration of the older program; empty: none */
     /* The town */
     bool town;
     int64_t town_speed; /* game minutes in a real one */

@@ -217,7 +217,8 @@ static void switches_understand_the_usual_words(void **state)
     } cases[] = {
         {"HUTONG_GZIP=on", true},  {"HUTONG_GZIP=true", true}, {"HUTONG_GZIP=yes", true},
         {"HUTONG_GZIP=1", true},   {"HUTONG_GZIP=off", false}, {"HUTONG_GZIP=false", false},
-        {"HUTONG_GZIP=no", false}, {"HUTONG_GZIP=0", false},
+        {"HUTONG_GZIP=no", false}, {"HUTONG_GZIP=0", false},   {"HUTONG_GZIP=True", true},
+        {"HUTONG_GZIP=t", true},   {"HUTONG_GZIP=OFF", false}, {"HUTONG_GZIP=F", false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct fixture f = {0};
