@@ -23,6 +23,7 @@
 
 struct gateway;
 struct hall;
+struct wiki_library;
 struct gateway_loop;
 struct metrics;
 struct token_cache;
@@ -45,6 +46,7 @@ struct api {
     struct llm *llm;         /* language models */
     struct gateway *gateway; /* what programs use of them */
     struct hall *hall;       /* the town; NULL: none runs here */
+    struct wiki_library *wikis;
     struct metrics *metrics;
     struct chat_runs *chat_runs;
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
@@ -74,6 +76,8 @@ struct api_loop {
     struct list runs;     /* answers under way, of struct chat_run (chat_run.c) */
     struct list titles;   /* being asked for, of struct chat_title (chat_title.c) */
     struct list errands;  /* calls that wait for a model, of struct errand (errand.c) */
+    struct list visits;   /* questions about repositories, of struct wiki_visit (wiki_visit.c) */
+    struct list asking;   /* open sockets of /ws/chat, of struct old_socket (wiki_old_doors.c) */
     atomic_bool draining; /* read on any thread */
     int index;
 };

@@ -38,7 +38,13 @@ enum access {
     ACCESS_ADMIN
 };
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_FORM_OR_JSON, BODY_UPLOAD };
+enum body_kind {
+    BODY_NONE,
+    BODY_JSON,
+    BODY_LARGE, /* JSON of up to LIMIT_WIKI_BYTES: of members and strangers, who send whole wikis */
+    BODY_FORM_OR_JSON,
+    BODY_UPLOAD
+};
 
 struct call;
 typedef enum err handler(struct call *call, struct why *why);
@@ -72,6 +78,7 @@ struct caller {
 };
 
 struct upload;
+struct wiki_visit_want;
 
 enum { CALL_FAULTS_MAX = 12 };
 
@@ -100,6 +107,7 @@ struct call {
     size_t fault_count;
     struct chat_run *run;    /* owned: an answer that was planned and has not begun (api/chats.c) */
     struct chat_run *joined; /* a reference, for `after` */
+    struct wiki_visit_want *visit; /* in the arena: what is asked of a repository, for `after` */
     struct upload *upload;   /* BODY_UPLOAD: what came; see api/files.c */
     struct act act;          /* LANE_WRITE: ready to use */
 

@@ -27,6 +27,7 @@
 #include "api/metrics.h"
 #include "api/respond.h"
 #include "api/tokens.h"
+#include "api/wiki_visit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -583,6 +584,7 @@ static void on_head(void *ctx, struct http_exchange *x)
         return;
     }
     x->body_max = call->route->body == BODY_NONE        ? STRAY_BODY_BYTES
+                  : call->route->body == BODY_LARGE     ? LIMIT_WIKI_BYTES
                   : call->route->access == ACCESS_KEY   ? LIMIT_GATEWAY_BYTES
                   : call->route->access == ACCESS_ADMIN ? LIMIT_ADMIN_BYTES
                                                         : LIMIT_JSON_BYTES;
@@ -675,6 +677,8 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
     list_init(&home->runs);
     list_init(&home->titles);
     list_init(&home->errands);
+    list_init(&home->visits);
+    list_init(&home->asking);
     if (store_kind(api->store) == DB_SQLITE) {
         enum err err = store_connect(api->store, &home->db, why);
         if (err) return err;
@@ -705,6 +709,8 @@ void api_loop_abort(struct api_loop *home)
     gateway_abort(home);
     chat_abort(home);
     errands_abort(home);
+    wiki_visits_abort(home);
+    wiki_old_abort(home);
     llm_loop_close(home->llm);
     home->llm = NULL;
     metrics_leave(home->api->metrics, home->index); /* when the loop never served: not drained */

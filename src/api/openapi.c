@@ -55,6 +55,24 @@ static const struct schema schemas[] = {
      "posts:int, posts_today:int, reports_open:int, key_requests_today:int, "
      "key_unpriced_today:int, key_cost_today_micro:int, town_cost_today_micro:int, "
      "database_bytes:int, database:sqlite|mariadb, disk_free_bytes:int, disk_bytes:int"},
+    {"WikiProgress", "stage:text, percent:int?, files_done:int, files_all:int"},
+    {"Wiki", "id:id, name:text, kind:text, url:text?, owner:text, repo:text, branch:text, "
+             "commit:text, committed_at:time?, include:text, exclude:text, embedder:text, "
+             "access:everyone|members|group|owner, group_id:id?, owner_id:id?, created_at:time, "
+             "state:new|working|ready|failed, fault:text, note:text, indexed_at:time?, files:int, "
+             "chunks:int, lines:int, may_change:bool, progress:WikiProgress?"},
+    {"WikiPage", "items:[Wiki], next_before?:int?"},
+    {"WikiTurn", "role:user|assistant, content:text"},
+    {"WikiFile", "path:text, bytes:int, lines:int, language:text, left_out:text?"},
+    {"WikiFiles", "commit:text, items:[WikiFile]"},
+    {"WikiText", "commit:text, path:text, first:int, lines:int, text:text, page:text"},
+    {"WikiSymbol", "name:text, kind:text, scope:text, path:text, first:int, last:int"},
+    {"WikiSymbols", "commit:text, items:[WikiSymbol]"},
+    {"WikiEdge", "from:text, to:text, symbols:int"},
+    {"WikiGraph", "commit:text, items:[WikiEdge]"},
+    {"WikiHit", "path:text, first:int, last:int, symbol:text, text:text, score:number, "
+                "found_by:[Words]"},
+    {"WikiHits", "commit:text, items:[WikiHit]"},
     {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "
              "created_at:time, author:UserBrief, is_liked:bool, comments_count:int, "
              "edited_at:time?, image_generated:bool"},
@@ -458,6 +476,7 @@ static enum err put_body(struct json_out *out, const struct route *route, struct
 {
     static const char *const media[][2] = {
         [BODY_JSON] = {"application/json"},
+        [BODY_LARGE] = {"application/json"},
         [BODY_FORM_OR_JSON] = {"application/x-www-form-urlencoded", "application/json"},
         [BODY_UPLOAD] = {"multipart/form-data"},
     };

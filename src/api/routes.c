@@ -20,6 +20,11 @@
 
 #define PAGE "page:int?:1-2147483647, page_size:int?:1-100, before:id?, after:id?, limit:int?:1-100"
 
+#define WIKI_OLD_ASK                                                                               \
+    "repo_url:text, messages:[WikiTurn], filePath:text?, token:text?, type:text?, provider:text?," \
+    " model:text?, language:text?, excluded_dirs:text?, excluded_files:text?,"                     \
+    " included_dirs:text?, included_files:text?"
+
 /* The browser app (web/): what it asks for by name, and its pages, all of which are one file. The
  * pages stand in web/src/router.ts too; tests/browser/app.test.mjs compares. */
 #define APP(path, handle)                                                                          \
@@ -427,6 +432,54 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/chat/conversations/{chat_id}/messages/{turn_id}/regenerate", LANE_WRITE,
      ACCESS_MEMBER, RATE_CHAT, BODY_NONE, chats_regenerate, "Another answer to the same question",
      "", "", "text/event-stream", 200},
+
+    /* Wikis */
+    {HTTP_GET_, "/wikis", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wikis_get_list,
+     "Repositories that can be asked, newest first (docs/wiki.md)", "",
+     "before:id?, limit:int?:1-100", "WikiPage", 200},
+    {HTTP_POST_, "/wikis", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE, BODY_JSON, wikis_post,
+     "Add a repository; it is fetched and indexed afterwards. The same again gives the one there is",
+     "url:text:1-1000, kind:github|gitlab|bitbucket|gitea|web|local?, name:text?:0-100,"
+     " branch:text?:0-255, include:text?, exclude:text?, embedder:text?,"
+     " access:everyone|members|group|owner?, group_id:id?, token:text?", "", "Wiki 409 503", 201},
+    {HTTP_GET_, "/wikis/{wiki}", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wikis_get_one,
+     "One of them, by number or name (its slash as %2F)", "", "", "Wiki", 200},
+    {HTTP_PATCH_, "/wikis/{wiki}", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, wikis_patch,
+     "Rename it, let others see it",
+     "name:text?:1-100, access:everyone|members|group|owner?, group_id:id?", "", "Wiki 409", 200},
+    {HTTP_DELETE_, "/wikis/{wiki}", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, wikis_delete,
+     "Delete it with its repository, index and books", "", "", "", 204},
+    {HTTP_POST_, "/wikis/{wiki}/update", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,
+     wikis_update, "Fetch what is new and index it", "token:text?", "", "Wiki 503", 202},
+    {HTTP_POST_, "/wikis/{wiki}/stop", LANE_READ, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, wikis_stop,
+     "End the update that is under way", "", "", "", 204},
+    {HTTP_GET_, "/wikis/{wiki}/files", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wikis_files, "Its files, and which were left out and why", "", "", "WikiFiles 409", 200},
+    {HTTP_GET_, "/wikis/{wiki}/file", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wikis_file,
+     "Lines of a file, as they were indexed", "",
+     "path:text, first:int?:1-2147483647, last:int?:0-2147483647", "WikiText 409", 200},
+    {HTTP_GET_, "/wikis/{wiki}/symbols", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wikis_symbols, "What a file defines; without path what is mentioned most", "",
+     "path:text?, limit:int?:1-1000", "WikiSymbols 409", 200},
+    {HTTP_GET_, "/wikis/{wiki}/graph", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wikis_graph, "Which file mentions what which other defines, most first", "",
+     "limit:int?:1-2000", "WikiGraph 409", 200},
+    {HTTP_GET_, "/wikis/{wiki}/search", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wikis_search, "The lines that say most about a question", "",
+     "q:text:1-4000, path:text?, limit:int?:1-100", "WikiHits 409", 200},
+    {HTTP_POST_, "/wikis/{wiki}/ask", LANE_SLOW, ACCESS_OPTIONAL, RATE_CHAT, BODY_JSON, wikis_ask,
+     "Ask it; the answer comes as server-sent events (docs/wiki.md)",
+     "question:text:1-32000, history:[WikiTurn]?, model:text?:0-200, language:text?, file:text?,"
+     " research:bool?", "", "text/event-stream", 200},
+    {HTTP_POST_, "/chat/completions/stream", LANE_SLOW, ACCESS_OPTIONAL, RATE_CHAT, BODY_LARGE,
+     wiki_old_stream, "Ask a repository by its address, as older clients do (docs/wiki.md)",
+     WIKI_OLD_ASK, "", "text/event-stream 400 500", 200},
+    {HTTP_POST_, "/api/chat/stream", LANE_SLOW, ACCESS_OPTIONAL, RATE_CHAT, BODY_LARGE,
+     wiki_old_stream, "The same, where older pages looked for it", WIKI_OLD_ASK, "",
+     "text/event-stream 400 500", 200},
+    {HTTP_GET_, "/ws/chat", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, wiki_old_ws,
+     "The same as a WebSocket: one JSON frame in, the words out, close 1000", "",
+     "ticket:text?, token:text?", "", 101},
 
     /* The town */
     {HTTP_GET_, "/places", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, places_get,

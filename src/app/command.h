@@ -53,5 +53,6 @@ int run_resident(struct args *args);
 int run_db(struct args *args);
 int run_llm(struct args *args);
 int run_town(struct args *args);
+int run_wiki(struct args *args);
 int run_doctor(struct args *args);
 int run_bench_data(struct args *args);

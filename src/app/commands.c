@@ -188,6 +188,45 @@ const struct command commands[] = {
      .flags = "usage quiet",
      .values = "model system schema",
      .run = run_llm},
+    {.name = "wiki",
+     .usage = "add URL|FOLDER [--name NAME] [--branch BRANCH] [options]\n"
+              "index NAME\n"
+              "list\n"
+              "ask NAME QUESTION|- [--model SITE/MODEL] [options]\n"
+              "delete NAME",
+     .summary = "Repositories that can be asked",
+     .manual =
+         "Fetches a repository, splits and indexes what is in it, and answers questions\n"
+         "about it with citations. Works beside a server that runs on the same data.\n"
+         "\n"
+         "add        fetch and index a repository; the same again is that one\n"
+         "index      fetch what is new and index it; only what changed is read\n"
+         "list       the wikis, how they stand and which commit they hold\n"
+         "ask        the answer goes to standard output, what is about it to standard\n"
+         "           error; without a model it shows where to look\n"
+         "delete     with its repository, its index and what was written about it\n"
+         "\n"
+         "  --name NAME         what to call it; else the repository's name\n"
+         "  --branch BRANCH     a branch, tag or commit; else the repository's own\n"
+         "  --include LINES     only these files, in the syntax of gitignore(5)\n"
+         "  --exclude LINES     not these\n"
+         "  --access WHO        everyone (the default) or members\n"
+         "  --model SITE/MODEL  instead of the default (setting llm-model)\n"
+         "  --language CODE     of the answer: en, ja, zh, zh-tw, es, kr, vi, pt-br, fr,\n"
+         "                      ru; else that of the question\n"
+         "  --file PATH         put this file before the model as a whole\n"
+         "  --research          several rounds: a plan, updates, a conclusion\n"
+         "  --sources           show what was put before the model\n"
+         "\n"
+         "A folder must lie inside of the setting wiki-roots, a host of an own network\n"
+         "stand in wiki-hosts. The token of a private repository is taken from the\n"
+         "environment, HUTONG_WIKI_TOKEN, and is kept nowhere.\n"
+         "\n"
+         "  hutong wiki add https://github.com/git/git --branch v2.47.0\n"
+         "  hutong wiki ask git \"Where are packs written?\"\n",
+     .flags = "research sources",
+     .values = "name branch include exclude access model language file",
+     .run = run_wiki},
     {.name = "town",
      .usage = "[--step N] [--as USERNAME]\n"
               "replay [--until MINUTE]\n"

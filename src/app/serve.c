@@ -39,6 +39,7 @@
 #include "store/records.h"
 #include "store/sessions.h"
 #include "townhall/hall.h"
+#include "wiki/library.h"
 
 enum { LOOPS_MAX = 256 };
 
@@ -335,6 +336,7 @@ static void close_server(struct server *server)
      * run; then the loops. */
     on_each_loop(server, close_loop, NULL);
     hall_close(api->hall);
+    wiki_library_close(api->wikis);
     if (api->gateway) gateway_flush(api->gateway);
     workers_close(api->workers);
     workers_close(api->hashers);
@@ -402,6 +404,9 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
                               .hub = server->api.hub,
                               .llm = server->api.llm};
     if (!err) err = hall_open(&town, &server->api.hall, why);
+    /* Instances that share a database have indexes of their own; what another is at is not ours. */
+    bool alone = s->redis.len == 0;
+    if (!err) err = wiki_library_open(s, server->api.store, alone, &server->api.wikis, why);
     return err ? err : open_loops(server, why);
 }
 

@@ -91,6 +91,9 @@ struct settings {
     struct str comfyui_url, comfyui_workflow; /* empty: no pictures */
     int64_t comfyui_timeout_s;
     int64_t town_pictures_share, town_pictures_day;
+    /* Wikis */
+    struct str wiki_hosts; /* ',' between hosts of own networks; empty: none */
+    int64_t wiki_minutes, wiki_megabytes, wiki_context_tokens;
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/wikis.c: /wikis: repositories that can be asked (docs/wiki.md).
+ *
+ * A wiki is added at once and fetched afterwards: whoever added it looks at its
+ * `progress` until its `state` is ready or failed. Adding what is there already
+ * gives that one.
+ */
+#include "api/handlers.h"
+#include "api/input.h"
+#include "api/wiki_access.h"
+#include "api/wiki_shapes.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "community/shapes.h"
+#include "store/groups.h"
+#include "wiki/library.h"
+
+enum { FILTER_MAX = 20000, TOKEN_MAX = 4000 };
+
+struct page {
+    struct call *call;
+    struct json_out out;
+    uint64_t last, count;
+};
+
+static void put_item(void *ctx, const struct wiki *wiki)
+{
+    struct page *page = ctx;
+    wiki_put(page->call, &page->out, NULL, wiki);
+    page->last = wiki->id;
+    page->count++;
+}
+
+enum err wikis_get_list(struct call *call, struct why *why)
+{
+    struct wiki_reader reader = wiki_reader_of(call);
+    uint64_t before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
+    uint64_t limit = (uint64_t)input_query_int(call, "limit", 50, 1, LIMIT_PAGE_SIZE);
+    enum err err = input_check(call, why);
+    if (!err) err = wiki_allow(call, WIKI_READ, why);
+    if (err) return err;
+    struct page page = {.call = call, .out = call_json(call)};
+    json_open(&page.out, NULL, '{');
+    json_open(&page.out, "items", '[');
+    err = wikis_list(call->db, &reader, before, limit, put_item, &page, why);
+    json_close(&page.out, ']');
+    shape_cursor(&page.out, "next_before", page.count == limit, page.last);
+    json_close(&page.out, '}');
+    return err;
+}
+
+static enum err answer(struct call *call, const struct wiki *wiki)
+{
+    struct json_out out = call_json(call);
+    wiki_put(call, &out, NULL, wiki);
+    return OK;
+}
+
+enum err wikis_get_one(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    enum err err = wiki_allow(call, WIKI_READ, why);
+    if (!err) err = wiki_of_path(call, &wiki, why);
+    return err ? err : answer(call, &wiki);
+}
+
+/* --- adding --- */
+
+static enum err read_access(struct call *call, struct wiki *wiki, struct why *why)
+{
+    struct str access = input_str(call, "access", false);
+    wiki->group.value = input_id(call, "group_id");
+    enum err err = input_check(call, why);
+    if (err) return err;
+    if (access.at && !wiki_access_of(access, &wiki->access)) {
+        return why_field(why, "access", "enum", "access must be everyone, members, group or owner");
+    }
+    if (wiki->access != WIKI_GROUP) {
+        wiki->group.value = 0;
+        return OK;
+    }
+    bool member = false;
+    if (wiki->group.value) {
+        err = groups_is_member(call->db, wiki->group, call->who.user, &member, why);
+    }
+    if (err || member) return err;
+    return why_field(why, "group_id", "value_error",
+                     "access is group: group_id must be one of your groups");
+}
+
+/* What is not said: with a token it is for the one who had it, else for everyone. */
+static enum err read_draft(struct call *call, struct wiki *wiki, struct str *token_out,
+                           struct why *why)
+{
+    struct wiki_address address;
+    enum err err = input_json(call, why);
+    if (err) return err;
+    struct str url = input_str(call, "url", true), kind = input_str(call, "kind", false);
+    struct str name = input_str(call, "name", false), branch = input_str(call, "branch", false);
+    struct str include = input_str(call, "include", false);
+    struct str exclude = input_str(call, "exclude", false);
+    struct str embedder = input_str(call, "embedder", false);
+    *token_out = input_str(call, "token", false);
+    err = input_check(call, why);
+    if (!err) err = wiki_address_parse(call->arena, url, kind, &address, why);
+    if (err) return err;
+    *wiki = (struct wiki){.name = name.at ? name : STR(""),
+                          .kind = str_of(wiki_host_name(address.host_kind)),
+                          .url = address.url,
+                          .owner = address.owner,
+                          .repo = address.repo,
+                          .branch = branch.at ? str_trim(branch) : STR(""),
+                          .include = include.at ? include : STR(""),
+                          .exclude = exclude.at ? exclude : STR(""),
+                          .embedder = embedder.at ? embedder : STR(""),
+                          .access = token_out->len ? WIKI_OWNER : WIKI_EVERYONE,
+                          .owner_id = call->who.user,
+                          .created_us = clock_wall_us()};
+    if (token_out->len > TOKEN_MAX || wiki->include.len + wiki->exclude.len > FILTER_MAX) {
+        return why_set(why, ERR_LIMIT, "a token has at most %d bytes, filters together %d",
+                       TOKEN_MAX, FILTER_MAX);
+    }
+    struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
+    err = wiki_filters_check(&filters, why);
+    if (!err && wiki->name.len) err = wiki_name_check(wiki->name, why);
+    return err ? err : read_access(call, wiki, why);
+}
+
+enum err wikis_post(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct str token;
+    enum err err = wiki_allow(call, WIKI_ADD, why);
+    if (!err) err = read_draft(call, &wiki, &token, why);
+    if (!err) err = wiki_library_add(call->api->wikis, call->db, call->arena, &wiki, token, why);
+    if (!err) {
+        struct wiki_reader everything = {.admin = true};
+        err = wikis_load(call->db, call->arena, &everything, wiki.id, &wiki, why);
+    }
+    return err ? err : answer(call, &wiki);
+}
+
+/* --- changing --- */
+
+static enum err save(void *ctx, struct act *act, struct why *why)
+{
+    enum err err = wikis_change(act->db, ctx, why);
+    if (err == ERR_CONFLICT) why_write(why, "that name is taken: give the wiki another");
+    return err;
+}
+
+enum err wikis_patch(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    enum err err = wiki_of_path_to_change(call, &wiki, why);
+    if (!err) err = input_json(call, why);
+    if (err) return err;
+    struct str name = input_str(call, "name", false);
+    if (name.at) wiki.name = str_trim(name);
+    err = name.at ? wiki_name_check(wiki.name, why) : OK;
+    if (!err) err = read_access(call, &wiki, why);
+    if (!err) err = call_write(call, save, &wiki, why);
+    return err ? err : answer(call, &wiki);
+}
+
+enum err wikis_update(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct str token = STR("");
+    enum err err = wiki_of_path_to_change(call, &wiki, why);
+    if (!err && call->x->body.len) {
+        err = input_json(call, why);
+        if (err) return err;
+        token = input_str(call, "token", false);
+        err = input_check(call, why);
+    }
+    if (!err) err = wiki_library_update(call->api->wikis, wiki.id, token, why);
+    return err ? err : answer(call, &wiki);
+}
+
+enum err wikis_stop(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    enum err err = wiki_of_path_to_change(call, &wiki, why);
+    if (err) return err;
+    wiki_library_stop(call->api->wikis, wiki.id);
+    call_no_content(call);
+    return OK;
+}
+
+static enum err drop(void *ctx, struct act *act, struct why *why)
+{
+    const struct wiki *wiki = ctx;
+    return wikis_remove(act->db, wiki->id, why);
+}
+
+enum err wikis_delete(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    enum err err = wiki_of_path_to_change(call, &wiki, why);
+    if (!err) err = call_write(call, drop, &wiki, why);
+    if (!err) err = wiki_library_remove(call->api->wikis, wiki.id, why);
+    if (!err) call_no_content(call);
+    return err;
+}

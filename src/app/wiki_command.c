@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * app/wiki_command.c: `hutong wiki`: repositories that can be asked, from a terminal.
+ *
+ * Works on the same data folder as a server that runs, beside it. The answer
+ * goes to standard output as it comes and nothing else does; progress, notices
+ * and what the answer cost go to standard error.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "app/open.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "io/workers.h"
+#include "wiki/ask.h"
+#include "wiki/library.h"
+#include "wiki/locale.h"
+
+enum { QUESTION_BYTES_MAX = 1024 * 1024, TELL_MS = 500 };
+
+static const struct wiki_reader everything = {.admin = true};
+
+struct session {
+    struct args *args;
+    struct store *store;
+    struct db *db;
+    struct wiki_library *library;
+    struct loop *loop;
+    struct workers *workers; /* NULL: not asking */
+    struct llm *llm;
+    struct llm_loop *home;
+    struct timer *teller;
+    struct wiki_waiter waiter;
+    uint64_t watched;
+    int status; /* of the process */
+};
+
+static const char *option(const struct session *session, const char *name)
+{
+    const char *value = args_option(session->args, name);
+    return value ? value : "";
+}
+
+/* The wiki of the second word, by name or number. */
+static enum err find(struct session *session, struct wiki *wiki_out, struct why *why)
+{
+    struct args *args = session->args;
+    if (args->word_count < 2) {
+        return why_set(why, ERR_INVALID,
+                       "say which wiki: its name or number, see hutong wiki list");
+    }
+    struct str name = str_of(args->words[1]);
+    uint64_t id;
+    enum err err = str_to_u64(name, &id)
+                       ? wikis_load(session->db, &args->arena, &everything, id, wiki_out, why)
+                       : wikis_find(session->db, &args->arena, &everything, name, wiki_out, why);
+    if (err != ERR_NOT_FOUND) return err;
+    return why_set(why, err, "there is no wiki called %s; hutong wiki list shows those there are",
+                   args->words[1]);
+}
+
+/* --- progress --- */
+
+static void tell(void *ctx)
+{
+    struct session *session = ctx;
+    struct wiki_progress progress = wiki_library_progress(session->library, session->watched);
+    if (!progress.under_way) return;
+    if (!isatty(STDERR_FILENO)) return;
+    fprintf(stderr, "\r\033[K%s", progress.stage);
+    if (progress.percent >= 0) fprintf(stderr, " %d %%", progress.percent);
+    if (progress.all) {
+        fprintf(stderr, ", %llu of %llu files", (unsigned long long)progress.done,
+                (unsigned long long)progress.all);
+    }
+    fflush(stderr);
+}
+
+static void on_updated(struct task *task)
+{
+    struct session *session = CONTAINER_OF(task, struct session, waiter.task);
+    timer_free(session->teller);
+    session->teller = NULL;
+    if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
+    loop_stop(session->loop);
+}
+
+static void print_wiki(void *ctx, const struct wiki *wiki)
+{
+    (void)ctx;
+    printf("%-4llu %-24.*s %-8s %8llu files %9llu lines  %.12s  %.*s\n",
+           (unsigned long long)wiki->id, STR_ARGS(wiki->name), wiki_state_name(wiki->state),
+           (unsigned long long)wiki->files, (unsigned long long)wiki->lines,
+           wiki->commit.len ? wiki->commit.at : "-", STR_ARGS(wiki->url));
+    if (wiki->state == WIKI_FAILED) printf("     %.*s\n", STR_ARGS(wiki->note));
+}
+
+/* Wait for the update that was begun, and say how it went. */
+static int wait_for(struct session *session, uint64_t id)
+{
+    struct wiki wiki;
+    struct why why;
+    session->watched = id;
+    session->waiter.loop = session->loop;
+    session->waiter.task.run = on_updated;
+    if (wiki_library_wait(session->library, id, &session->waiter)) {
+        session->teller = timer_new(session->loop, tell, session);
+        timer_start(session->teller, TELL_MS, TELL_MS);
+        loop_run(session->loop);
+    }
+    enum err err = wikis_load(session->db, &session->args->arena, &everything, id, &wiki, &why);
+    if (err) return fail(&why);
+    print_wiki(NULL, &wiki);
+    return wiki.state == WIKI_READY ? 0 : 1;
+}
+
+/* --- add, index, list, delete --- */
+
+static struct str token_of(void)
+{
+    const char *token = getenv("HUTONG_WIKI_TOKEN");
+    return str_of(token ? token : "");
+}
+
+static enum err read_draft(struct session *session, struct wiki *wiki, struct why *why)
+{
+    struct args *args = session->args;
+    struct wiki_address address;
+    if (args->word_count < 2) {
+        return why_set(why, ERR_INVALID, "say which repository: its address or its folder");
+    }
+    enum err err = wiki_address_parse(&args->arena, str_of(args->words[1]), STR(""), &address, why);
+    if (err) return err;
+    *wiki = (struct wiki){.name = str_of(option(session, "name")),
+                          .kind = str_of(wiki_host_name(address.host_kind)),
+                          .url = address.url,
+                          .owner = address.owner,
+                          .repo = address.repo,
+                          .branch = str_of(option(session, "branch")),
+                          .include = str_of(option(session, "include")),
+                          .exclude = str_of(option(session, "exclude")),
+                          .embedder = STR(""),
+                          .access = WIKI_EVERYONE,
+                          .created_us = clock_wall_us()};
+    struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
+    const char *access = args_option(args, "access");
+    if (access && (!wiki_access_of(str_of(access), &wiki->access) || wiki->access > WIKI_MEMBERS)) {
+        return why_set(why, ERR_INVALID, "--access is everyone or members, not \"%s\"", access);
+    }
+    err = wiki->name.len ? wiki_name_check(wiki->name, why) : OK;
+    return err ? err : wiki_filters_check(&filters, why);
+}
+
+static int run_add(struct session *session)
+{
+    struct wiki wiki;
+    struct why why;
+    enum err err = read_draft(session, &wiki, &why);
+    if (!err) {
+        err = wiki_library_add(session->library, session->db, &session->args->arena, &wiki,
+                               token_of(), &why);
+    }
+    return err ? fail(&why) : wait_for(session, wiki.id);
+}
+
+static int run_index(struct session *session)
+{
+    struct wiki wiki;
+    struct why why;
+    enum err err = find(session, &wiki, &why);
+    if (!err) err = wiki_library_update(session->library, wiki.id, token_of(), &why);
+    return err ? fail(&why) : wait_for(session, wiki.id);
+}
+
+static int run_list(struct session *session)
+{
+    struct why why;
+    enum err err = wikis_list(session->db, &everything, 0, 10000, print_wiki, NULL, &why);
+    return err ? fail(&why) : 0;
+}
+
+static enum err drop(void *ctx, struct db *db, struct why *why)
+{
+    const struct wiki *wiki = ctx;
+    return wikis_remove(db, wiki->id, why);
+}
+
+static int run_delete(struct session *session)
+{
+    struct wiki wiki;
+    struct why why;
+    enum err err = find(session, &wiki, &why);
+    if (!err) err = store_write(session->store, session->db, drop, &wiki, &why);
+    if (!err) err = wiki_library_remove(session->library, wiki.id, &why);
+    if (err) return fail(&why);
+    printf("deleted %.*s\n", STR_ARGS(wiki.name));
+    return 0;
+}
+
+/* --- ask --- */
+
+static void on_context(void *ctx, const struct wiki_source *sources, size_t count)
+{
+    struct session *session = ctx;
+    if (args_option(session->args, "sources") == NULL) return;
+    for (size_t i = 0; i < count; i++) {
+        fprintf(stderr, "%.*s:%d-%d %.*s\n", STR_ARGS(sources[i].path), sources[i].first,
+                sources[i].last, STR_ARGS(sources[i].symbol));
+    }
+}
+
+static void on_notice(void *ctx, enum wiki_cause cause, struct str sentence)
+{
+    (void)ctx;
+    (void)cause;
+    fprintf(stderr, "hutong: %.*s\n", STR_ARGS(sentence));
+}
+
+static void on_open(void *ctx, struct str site, struct str model)
+{
+    (void)ctx;
+    fprintf(stderr, "%.*s/%.*s:\n", STR_ARGS(site), STR_ARGS(model));
+}
+
+static void on_text(void *ctx, struct str piece)
+{
+    (void)ctx;
+    fwrite(piece.at, 1, piece.len, stdout);
+    fflush(stdout);
+}
+
+static void on_end(void *ctx, const struct wiki_ask_end *end)
+{
+    struct session *session = ctx;
+    putchar('\n');
+    if (!end->complete) fail(end->err ? &end->why : &end->result->why);
+    fprintf(stderr, "%llu citations", (unsigned long long)end->cited);
+    if (end->removed) {
+        fprintf(stderr, ", %llu more were not in what was given and were taken out",
+                (unsigned long long)end->removed);
+    }
+    if (end->result) {
+        fprintf(stderr, ", %lld + %lld tokens", (long long)end->result->usage.input,
+                (long long)end->result->usage.output);
+    }
+    fputc('\n', stderr);
+    session->status = end->complete ? 0 : 1;
+    loop_stop(session->loop);
+}
+
+static const struct wiki_ask_events asking_events = {
+    .context = on_context, .notice = on_notice, .open = on_open, .text = on_text, .end = on_end};
+
+/* The third word, or all of standard input for "-". */
+static enum err read_question(struct session *session, struct str *question_out, struct why *why)
+{
+    struct args *args = session->args;
+    if (args->word_count < 3) return why_set(why, ERR_INVALID, "wiki ask needs a question, or -");
+    *question_out = str_of(args->words[2]);
+    if (strcmp(args->words[2], "-") == 0) {
+        char *text = arena_alloc(&args->arena, QUESTION_BYTES_MAX + 1);
+        size_t len = fread(text, 1, QUESTION_BYTES_MAX + 1, stdin);
+        *question_out = (struct str){text, len};
+    }
+    if (question_out->len && question_out->len <= QUESTION_BYTES_MAX && utf8_valid(*question_out))
+        return OK;
+    return why_set(why, ERR_INVALID, "a question is UTF-8 of at most 1 MiB, and not empty");
+}
+
+static enum err open_models(struct session *session, struct why *why)
+{
+    enum err err = workers_open(1, 4, (struct workers_hooks){0}, &session->workers, why);
+    if (!err) err = llm_open(&session->args->settings, &session->llm, why);
+    if (!err) session->home = llm_loop_open(session->llm, session->loop);
+    return err;
+}
+
+static int run_ask(struct session *session)
+{
+    struct wiki wiki;
+    struct str question;
+    struct why why;
+    const char *language = option(session, "language");
+    enum err err = find(session, &wiki, &why);
+    if (!err && wiki.indexed_us == 0) {
+        err = why_set(&why, ERR_CONFLICT, "this wiki has no index yet: hutong wiki index %s",
+                      session->args->words[1]);
+    }
+    if (!err) err = read_question(session, &question, &why);
+    if (!err && *language && !wiki_locale_find(str_of(language))) {
+        err = why_set(&why, ERR_INVALID,
+                      "--language \"%s\": en, ja, zh, zh-tw, es, kr, vi, pt-br, "
+                      "fr or ru",
+                      language);
+    }
+    if (!err) err = open_models(session, &why);
+    if (err) return fail(&why);
+    struct llm_message turn = {.role = LLM_USER, .text = question};
+    struct wiki_desk desk = {.library = session->library,
+                             .workers = session->workers,
+                             .loop = session->loop,
+                             .llm = session->llm,
+                             .models = session->home,
+                             .settings = &session->args->settings};
+    struct wiki_asking asking = {.wiki = wiki.id,
+                                 .name = wiki.name,
+                                 .url = wiki.url,
+                                 .turns = &turn,
+                                 .turn_count = 1,
+                                 .model = str_of(option(session, "model")),
+                                 .language = str_of(language),
+                                 .file = str_of(option(session, "file")),
+                                 .research = args_option(session->args, "research") != NULL};
+    wiki_ask_start(&desk, &asking, &asking_events, session);
+    loop_run(session->loop);
+    return session->status;
+}
+
+/* --- the command --- */
+
+static int run_open(struct session *session)
+{
+    static const struct {
+        const char *name;
+        int (*run)(struct session *session);
+    } verbs[] = {{"add", run_add},
+                 {"index", run_index},
+                 {"list", run_list},
+                 {"ask", run_ask},
+                 {"delete", run_delete}};
+    const char *what = session->args->words[0];
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        if (strcmp(what, verbs[i].name) == 0) return verbs[i].run(session);
+    }
+    return usage_error("wiki has no \"%s\"; there are add, index, list, ask and delete", what);
+}
+
+static void close_session(struct session *session)
+{
+    if (session->home) llm_loop_close(session->home);
+    llm_free(session->llm);
+    workers_close(session->workers);
+    wiki_library_close(session->library);
+    if (session->loop) loop_close(session->loop);
+    db_close(session->db);
+    store_close(session->store);
+}
+
+int run_wiki(struct args *args)
+{
+    struct session session = {.args = args};
+    struct why why;
+    if (args->word_count == 0)
+        return usage_error("wiki needs one of add, index, list, ask and delete");
+    enum err err = log_open(NULL, LOG_ERROR, &why); /* what is printed says the rest */
+    if (!err) err = open_store(&args->settings, &session.store, &session.db, &why);
+    if (!err) err = loop_open(&session.loop, &why);
+    if (!err)
+        err = wiki_library_open(&args->settings, session.store, false, &session.library, &why);
+    int status = err ? fail(&why) : run_open(&session);
+    close_session(&session);
+    return status;
+}

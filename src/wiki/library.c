@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * wiki/library.c: the wikis of this server.
+ *
+ * An update is a job on a thread of the library. It is entered under its wiki
+ * while it waits and runs, so a second one finds it; it leaves the list before
+ * its waiters are told, so whoever asks again then begins another. The index
+ * has a transaction of its own (wiki/index.h) and the row is set after it: a
+ * crash between the two leaves an index that is newer than its row says, which
+ * the next update sets right.
+ */
+#include "wiki/library.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/workers.h"
+#include "wiki/git.h"
+
+enum { QUEUE_MAX = 1000, THREADS = 2, OPEN_MAX = 16 };
+
+/* An index that was given back, for the next who wants it. */
+struct kept {
+    uint64_t id;
+    struct wiki_index *index; /* NULL: a free place */
+};
+
+struct wiki_library {
+    const struct settings *settings;
+    struct store *store;
+    struct workers *workers; /* owned */
+    struct str folder;       /* in `arena` */
+    struct arena arena;
+    pthread_mutex_t lock; /* over all below, and over what of an update others read */
+    struct list updates;  /* of struct update */
+    struct kept kept[OPEN_MAX];
+    size_t kept_next; /* whose turn it is to make room */
+};
+
+/* Given to a worker, which frees it. */
+struct update {
+    struct job job;
+    struct list link;
+    struct wiki_library *library;
+    uint64_t id;
+    struct buf token; /* wiped at the end */
+    atomic_bool stop;
+    struct list waiters; /* of struct wiki_waiter */
+    struct wiki_progress progress;
+};
+
+/* --- folders --- */
+
+static const char *folder_of(struct arena *arena, const struct wiki_library *library, uint64_t id)
+{
+    return arena_printf(arena, "%.*s/%llu", (int)library->folder.len, library->folder.at,
+                        (unsigned long long)id)
+        .at;
+}
+
+static const char *index_of(struct arena *arena, const struct wiki_library *library, uint64_t id)
+{
+    return arena_printf(arena, "%s/index.db", folder_of(arena, library, id)).at;
+}
+
+static enum err make_folder(const char *path, struct why *why)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) return OK;
+    log_error("wiki.folder", "path=%s reason=\"%s\"", path, strerror(errno));
+    if (errno == ENOSPC || errno == EDQUOT) return why_set(why, ERR_FULL, "the disk is full");
+    return why_set(why, ERR_IO, "cannot make a folder for the wiki: %s", strerror(errno));
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+    (void)info;
+    (void)kind;
+    (void)at;
+    return remove(path) != 0 && errno != ENOENT;
+}
+
+/* With all that is in it; what a link points to is not ours. */
+static enum err remove_folder(const char *path, struct why *why)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 && errno == ENOENT) return OK;
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0) return OK;
+    log_error("wiki.remove", "path=%s reason=\"%s\"", path, strerror(errno));
+    return why_set(why, ERR_IO, "the wiki's folder cannot be deleted: %s", strerror(errno));
+}
+
+/* --- updates under way --- */
+
+/* Under the lock. */
+static struct update *find_update(struct wiki_library *library, uint64_t id)
+{
+    for (struct list *at = library->updates.next; at != &library->updates; at = at->next) {
+        struct update *update = CONTAINER_OF(at, struct update, link);
+        if (update->id == id) return update;
+    }
+    return NULL;
+}
+
+static void set_progress(struct update *update, const char *stage, int percent, uint64_t done,
+                         uint64_t all)
+{
+    pthread_mutex_lock(&update->library->lock);
+    update->progress = (struct wiki_progress){true, stage, percent, done, all};
+    pthread_mutex_unlock(&update->library->lock);
+}
+
+static void on_fetching(void *ctx, const char *stage, int percent)
+{
+    set_progress(ctx, stage, percent, 0, 0);
+}
+
+static void on_indexing(void *ctx, uint64_t done, uint64_t all)
+{
+    set_progress(ctx, "indexing", all ? (int)(done * 100 / all) : -1, done, all);
+}
+
+/* --- the work --- */
+
+static enum err fetch(struct update *update, struct arena *arena, const char *folder,
+                      const struct wiki_address *address, struct str pin, struct wiki *wiki,
+                      struct wiki_tree **tree_out, struct why *why)
+{
+    const struct settings *s = update->library->settings;
+    const char *repository = arena_printf(arena, "%s/repo.git", folder).at;
+    struct wiki_fetched fetched;
+    struct wiki_fetch wanted = {.from = address,
+                                .pin = pin,
+                                .branch = wiki->branch,
+                                .token = buf_str(&update->token),
+                                .folder = repository,
+                                .time_ms = s->wiki_minutes * 60 * 1000,
+                                .bytes_max = (uint64_t)s->wiki_megabytes * 1024 * 1024,
+                                .stop = &update->stop,
+                                .progress = on_fetching,
+                                .ctx = update};
+    enum err err = wiki_git_fetch(arena, &wanted, &fetched, why);
+    if (err) return err;
+    wiki->commit = arena_copy(arena, str_of(fetched.commit));
+    wiki->branch_name = fetched.branch;
+    wiki->committed_s = fetched.committed_s;
+    struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
+    return wiki_tree_open_commit(repository, wiki->commit, &filters, tree_out, why);
+}
+
+static enum err open_folder(const struct wiki_address *address, struct wiki *wiki,
+                            struct wiki_tree **tree_out, struct why *why)
+{
+    struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
+    wiki->commit = STR("");
+    wiki->branch_name = STR("");
+    wiki->committed_s = 0;
+    return wiki_tree_open_folder(address->path.at, &filters, tree_out, why);
+}
+
+static enum err make_index(struct update *update, struct arena *arena, struct wiki_tree *tree,
+                           struct wiki *wiki, struct why *why)
+{
+    const char *file = index_of(arena, update->library, wiki->id);
+    struct wiki_index *index = NULL;
+    struct wiki_index_state state;
+    enum err err = wiki_index_open(file, &index, why);
+    if (err == ERR_CORRUPT && unlink(file) == 0) { /* it can be made again, so it is */
+        log_warn("wiki.index", "wiki=%llu reason=\"%s\" what=\"made anew\"",
+                 (unsigned long long)wiki->id, why->text);
+        err = wiki_index_open(file, &index, why);
+    }
+    struct wiki_update wanted = {
+        .tree = tree, .stop = &update->stop, .progress = on_indexing, .ctx = update};
+    if (!err) err = wiki_index_update(index, &wanted, &state, why);
+    wiki_index_close(index);
+    if (err) return err;
+    wiki->files = state.files;
+    wiki->chunks = state.chunks;
+    wiki->lines = state.lines;
+    wiki->indexed_us = clock_wall_us();
+    return OK;
+}
+
+static enum err bring_up_to_date(struct update *update, struct arena *arena, struct wiki *wiki,
+                                 struct why *why)
+{
+    struct wiki_library *library = update->library;
+    const char *folder = folder_of(arena, library, wiki->id);
+    struct wiki_bounds bounds = {.roots = library->settings->wiki_roots,
+                                 .hosts = library->settings->wiki_hosts};
+    struct wiki_address address;
+    struct str pin;
+    struct wiki_tree *tree = NULL;
+    set_progress(update, "looking", -1, 0, 0);
+    enum err err = wiki_address_parse(arena, wiki->url, wiki->kind, &address, why);
+    if (!err) err = wiki_address_allow(arena, &address, &bounds, &pin, why);
+    if (!err) err = make_folder(folder, why);
+    if (err) return err;
+    if (address.host_kind == WIKI_FOLDER) {
+        err = open_folder(&address, wiki, &tree, why);
+    } else {
+        err = fetch(update, arena, folder, &address, pin, wiki, &tree, why);
+    }
+    if (!err) err = make_index(update, arena, tree, wiki, why);
+    wiki_tree_close(tree);
+    return err;
+}
+
+static enum err write_state(void *ctx, struct db *db, struct why *why)
+{
+    return wikis_set_state(db, ctx, why);
+}
+
+static enum err set_state(struct update *update, struct db *db, struct wiki *wiki,
+                          enum wiki_state state, struct why *why)
+{
+    wiki->state = state;
+    return store_write(update->library->store, db, write_state, wiki, why);
+}
+
+static void finish(struct update *update, struct db *db, struct wiki *wiki, enum err err,
+                   const struct why *why)
+{
+    struct why writing;
+    wiki->fault = str_of(err ? err_name(err) : "");
+    wiki->note = str_of(err ? why->text : "");
+    enum err failed = set_state(update, db, wiki, err ? WIKI_FAILED : WIKI_READY, &writing);
+    if (failed)
+        log_error("wiki.state", "wiki=%llu reason=\"%s\"", (unsigned long long)wiki->id,
+                  writing.text);
+    if (err) {
+        log_warn("wiki.update", "wiki=%llu fault=%s reason=\"%s\"", (unsigned long long)wiki->id,
+                 err_name(err), why->text);
+    } else {
+        log_info("wiki.update", "wiki=%llu files=%llu chunks=%llu", (unsigned long long)wiki->id,
+                 (unsigned long long)wiki->files, (unsigned long long)wiki->chunks);
+    }
+}
+
+static void free_update(struct update *update)
+{
+    if (update->token.at) sodium_memzero(update->token.at, update->token.len);
+    buf_release(&update->token);
+    mem_free(update);
+}
+
+/* Takes it out of the list, and tells who waits. */
+static void leave(struct update *update)
+{
+    struct wiki_library *library = update->library;
+    pthread_mutex_lock(&library->lock);
+    list_remove(&update->link);
+    while (!list_is_empty(&update->waiters)) {
+        struct wiki_waiter *waiter = CONTAINER_OF(update->waiters.next, struct wiki_waiter, link);
+        list_remove(&waiter->link);
+        loop_post(waiter->loop, &waiter->task); /* theirs from here on */
+    }
+    pthread_mutex_unlock(&library->lock);
+    free_update(update);
+}
+
+static void run_update(struct job *job, void *own)
+{
+    struct update *update = CONTAINER_OF(job, struct update, job);
+    struct db *db = own;
+    struct arena arena = {0};
+    struct wiki_reader everything = {.admin = true};
+    struct wiki wiki;
+    struct why why;
+    enum err err = wikis_load(db, &arena, &everything, update->id, &wiki, &why);
+    if (!err) {
+        err = set_state(update, db, &wiki, WIKI_WORKING, &why);
+        if (!err && atomic_load(&update->stop)) err = why_set(&why, ERR_CANCELLED, "stopped");
+        if (!err) err = bring_up_to_date(update, &arena, &wiki, &why);
+        finish(update, db, &wiki, err, &why);
+    }
+    arena_release(&arena);
+    leave(update);
+}
+
+enum err wiki_library_update(struct wiki_library *library, uint64_t id, struct str token,
+                             struct why *why)
+{
+    bool fits = true;
+    pthread_mutex_lock(&library->lock);
+    if (find_update(library, id) == NULL) {
+        struct update *update = NEW(struct update);
+        update->job.work = run_update;
+        update->library = library;
+        update->id = id;
+        update->progress = (struct wiki_progress){true, "waiting", -1, 0, 0};
+        buf_init(&update->token, 64 * 1024);
+        buf_add_str(&update->token, token);
+        list_init(&update->waiters);
+        list_init(&update->link);
+        list_add_last(&library->updates, &update->link);
+        fits = workers_submit(library->workers, &update->job);
+        if (!fits) {
+            list_remove(&update->link);
+            free_update(update);
+        }
+    }
+    pthread_mutex_unlock(&library->lock);
+    return fits ? OK
+                : why_set(why, ERR_BUSY,
+                          "%d wikis wait to be brought up to date already: try later", QUEUE_MAX);
+}
+
+void wiki_library_stop(struct wiki_library *library, uint64_t id)
+{
+    pthread_mutex_lock(&library->lock);
+    struct update *update = find_update(library, id);
+    if (update) atomic_store(&update->stop, true);
+    pthread_mutex_unlock(&library->lock);
+}
+
+struct wiki_progress wiki_library_progress(struct wiki_library *library, uint64_t id)
+{
+    struct wiki_progress progress = {.stage = "", .percent = -1};
+    pthread_mutex_lock(&library->lock);
+    struct update *update = find_update(library, id);
+    if (update) progress = update->progress;
+    pthread_mutex_unlock(&library->lock);
+    return progress;
+}
+
+bool wiki_library_wait(struct wiki_library *library, uint64_t id, struct wiki_waiter *waiter)
+{
+    waiter->id = id;
+    list_init(&waiter->link);
+    pthread_mutex_lock(&library->lock);
+    struct update *update = find_update(library, id);
+    if (update) list_add_last(&update->waiters, &waiter->link);
+    pthread_mutex_unlock(&library->lock);
+    return update != NULL;
+}
+
+bool wiki_library_wait_no_more(struct wiki_library *library, struct wiki_waiter *waiter)
+{
+    pthread_mutex_lock(&library->lock);
+    bool waits = !list_is_empty(&waiter->link);
+    if (waits) list_remove(&waiter->link);
+    pthread_mutex_unlock(&library->lock);
+    return waits;
+}
+
+/* --- reading --- */
+
+enum err wiki_library_borrow(struct wiki_library *library, uint64_t id,
+                             struct wiki_index **index_out, struct why *why)
+{
+    *index_out = NULL;
+    pthread_mutex_lock(&library->lock);
+    for (size_t i = 0; i < OPEN_MAX && *index_out == NULL; i++) {
+        struct kept *kept = &library->kept[i];
+        if (kept->index == NULL || kept->id != id) continue;
+        *index_out = kept->index;
+        kept->index = NULL;
+    }
+    pthread_mutex_unlock(&library->lock);
+    if (*index_out) return OK;
+    struct arena arena = {0};
+    enum err err = wiki_index_open_reader(index_of(&arena, library, id), index_out, why);
+    arena_release(&arena);
+    return err;
+}
+
+void wiki_library_return(struct wiki_library *library, uint64_t id, struct wiki_index *index)
+{
+    pthread_mutex_lock(&library->lock);
+    struct kept *kept = &library->kept[library->kept_next];
+    library->kept_next = (library->kept_next + 1) % OPEN_MAX;
+    struct wiki_index *old = kept->index;
+    *kept = (struct kept){id, index};
+    pthread_mutex_unlock(&library->lock);
+    wiki_index_close(old);
+}
+
+static void forget_kept(struct wiki_library *library, uint64_t id)
+{
+    pthread_mutex_lock(&library->lock);
+    for (size_t i = 0; i < OPEN_MAX; i++) {
+        struct kept *kept = &library->kept[i];
+        if (kept->index == NULL || (id && kept->id != id)) continue;
+        wiki_index_close(kept->index);
+        kept->index = NULL;
+    }
+    pthread_mutex_unlock(&library->lock);
+}
+
+enum err wiki_library_remove(struct wiki_library *library, uint64_t id, struct why *why)
+{
+    struct arena arena = {0};
+    wiki_library_stop(library, id);
+    forget_kept(library, id);
+    enum err err = remove_folder(folder_of(&arena, library, id), why);
+    arena_release(&arena);
+    return err;
+}
+
+/* --- life --- */
+
+static enum err worker_begin(void *ctx, void **own_out, struct why *why)
+{
+    const struct wiki_library *library = ctx;
+    struct db *db;
+    enum err err = store_connect(library->store, &db, why);
+    if (!err) *own_out = db;
+    return err;
+}
+
+static void worker_end(void *own)
+{
+    db_close(own);
+}
+
+static enum err cut_off(void *ctx, struct db *db, struct why *why)
+{
+    (void)ctx;
+    return wikis_cut_off(db, STR("the server stopped meanwhile; bring it up to date again"), why);
+}
+
+static enum err mark_cut_off(struct wiki_library *library, struct why *why)
+{
+    struct db *db;
+    enum err err = store_connect(library->store, &db, why);
+    if (err) return err;
+    err = store_write(library->store, db, cut_off, NULL, why);
+    db_close(db);
+    return err;
+}
+
+struct store *wiki_library_store(struct wiki_library *library)
+{
+    return library->store;
+}
+
+enum err wiki_library_open(const struct settings *settings, struct store *store, bool alone,
+                           struct wiki_library **library_out, struct why *why)
+{
+    struct wiki_library *library = NEW(struct wiki_library);
+    *library_out = library;
+    library->settings = settings;
+    library->store = store;
+    pthread_mutex_init(&library->lock, NULL);
+    list_init(&library->updates);
+    library->folder = arena_printf(&library->arena, "%.*s/wiki", (int)settings->data_dir.len,
+                                   settings->data_dir.at);
+    enum err err = make_folder(library->folder.at, why);
+    if (!err && alone) err = mark_cut_off(library, why);
+    struct workers_hooks hooks = {
+        .begin = worker_begin, .end = worker_end, .ctx = library, .niceness = 10};
+    if (!err) err = workers_open(THREADS, QUEUE_MAX, hooks, &library->workers, why);
+    if (err) {
+        wiki_library_close(library);
+        *library_out = NULL;
+    }
+    return err;
+}
+
+void wiki_library_close(struct wiki_library *library)
+{
+    if (library == NULL) return;
+    pthread_mutex_lock(&library->lock);
+    for (struct list *at = library->updates.next; at != &library->updates; at = at->next) {
+        atomic_store(&CONTAINER_OF(at, struct update, link)->stop, true);
+    }
+    pthread_mutex_unlock(&library->lock);
+    workers_close(library->workers);
+    forget_kept(library, 0);
+    pthread_mutex_destroy(&library->lock);
+    arena_release(&library->arena);
+    mem_free(library);
+}
+
+/* --- names --- */
+
+struct str wiki_identity(struct arena *arena, const struct wiki *wiki, struct str scope)
+{
+    const struct str parts[] = {wiki->url,     wiki->branch,   wiki->include,
+                                wiki->exclude, wiki->embedder, scope};
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char hex[2 * sizeof(digest) + 1];
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        uint64_t len = parts[i].len; /* so that "ab","c" is not "a","bc" */
+        crypto_hash_sha256_update(&state, (const unsigned char *)&len, sizeof(len));
+        crypto_hash_sha256_update(&state, (const unsigned char *)parts[i].at, parts[i].len);
+    }
+    crypto_hash_sha256_final(&state, digest);
+    hex_write(hex, digest, sizeof(digest));
+    return arena_copy(arena, str_of(hex));
+}
