@@ -34,7 +34,7 @@ struct outline_facts {
 /* The module a path belongs to; NULL: a small one. */
 const struct module *outline_module_of(const struct outline_facts *facts, struct str path);
 /* One of two sentences, by the language that is wanted; a macro, so that compilers see formats. */
-#define OUTLINE_SAY(facts, english, chinese) ((facts)->wanted->chinese ? (chinese) : (english))
+#define OUTLINE_SAY(about, english, other) ((about)->wanted->chinese ? (other) : (english))
 
 /* Pages; each appends its Markdown. */
 enum err outline_overview(const struct outline_facts *facts, struct buf *to, struct why *why);
