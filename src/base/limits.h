@@ -56,4 +56,20 @@ enum {
 
     /* One WebSocket message from a member; ours are all small JSON. */
     LIMIT_WS_MESSAGE_BYTES = 64 * 1024,
+
+    /* One file of a repository: the largest that people wrote have some 3 MB (a type checker). Of
+     * the kinds that hold data (JSON, CSV) those past the second are no text to read. */
+    LIMIT_WIKI_FILE_BYTES = 4 * 1024 * 1024,
+    LIMIT_WIKI_DATA_BYTES = 256 * 1024,
+    /* The same as UTF-8: a byte of Latin-1 becomes two. */
+    LIMIT_WIKI_TEXT_BYTES = 2 * LIMIT_WIKI_FILE_BYTES,
+    /* The largest repositories known have half as many. Each takes some 200 bytes. */
+    LIMIT_WIKI_FILES = 1000 * 1000,
+    LIMIT_WIKI_PATH_BYTES = 1024,
+    /* Folders within folders: each holds a descriptor while we are below it. */
+    LIMIT_WIKI_DEPTH = 64,
+    /* A .gitignore or .gitattributes, and the lines of one that count. */
+    LIMIT_WIKI_IGNORE_BYTES = 256 * 1024,
+    LIMIT_WIKI_PATTERNS = 2000,
+    LIMIT_WIKI_PATTERN_BYTES = 1024,
 };

@@ -24,26 +24,30 @@ enum wiki_left_out {
     WIKI_LEFT_GENERATED, /* lock files, "Code generated … DO NOT EDIT" */
     WIKI_LEFT_MINIFIED,
     WIKI_LEFT_BINARY,
-    WIKI_LEFT_HUGE,     /* more than LIMIT_WIKI_FILE_BYTES */
-    WIKI_LEFT_LINK,     /* symbolic links and submodules */
-    WIKI_LEFT_NAME,     /* a name that is no UTF-8, too long, or climbs */
-    WIKI_LEFT_ENCODING, /* no text that we can read */
+    WIKI_LEFT_HUGE,       /* more than LIMIT_WIKI_FILE_BYTES */
+    WIKI_LEFT_LINK,       /* symbolic links, submodules, devices: no file of this repository */
+    WIKI_LEFT_NAME,       /* a name that is no UTF-8, too long, too deep, or climbs */
+    WIKI_LEFT_ENCODING,   /* no text that we can read */
+    WIKI_LEFT_UNREADABLE, /* this process may not read it, or it went away since it was seen */
     WIKI_LEFT_COUNT
 };
 
 /* "ignored", "excluded" …: for pages and programs. */
 const char *wiki_left_out_name(enum wiki_left_out why);
 
+/* A folder that is left out whole is one entry, its path ends in '/' and it has no blob. A path
+ * that is left out for its name is written so that it can be shown. */
 struct wiki_file {
     struct str path; /* relative, '/' between parts, UTF-8 */
-    struct str blob; /* what its bytes are, in hex: git's id of them */
+    struct str blob; /* in hex, at most 64 digits: the same blob, the same bytes. Of a commit git's
+                        id; of a folder made of inode, size and times, so nothing need be read */
     uint64_t bytes;
 };
 
 /*
  * Filters: lines of gitignore syntax (gitignore(5)); empty: none. `include`, when there is one,
  * must match as well. Defaults (vendored and generated files) count unless a line of `include`
- * names them.
+ * names them: "vendor/" or "vendor/lib/" does, "*.c" does not.
  */
 struct wiki_filters {
     struct str include, exclude;
@@ -71,7 +75,7 @@ const struct wiki_file *wiki_tree_file(const struct wiki_tree *tree, size_t at,
  * The text of a file as UTF-8, in `text` (emptied first): other encodings (a byte-order mark,
  * UTF-16, else Latin-1 or GB 18030 where it is certain) are turned, and "\r\n" becomes "\n".
  * `left_out_out`: not WIKI_TAKEN for a file whose bytes say that it is binary, generated, minified;
- * then `text` is empty.
+ * then `text` is empty. `file`: of this tree, and taken. `text` must take LIMIT_WIKI_TEXT_BYTES.
  */
 MUST_USE enum err wiki_tree_read(struct wiki_tree *tree, const struct wiki_file *file,
                                  struct buf *text, enum wiki_left_out *left_out_out,
