@@ -110,8 +110,8 @@ static enum err find_file(struct wiki_index *index, struct str path, struct rang
     if (!row) return why_set(why, ERR_NOT_FOUND, "there is no such file in this wiki");
     int left_out = sqlite3_column_int(stmt, 2);
     int64_t first = sqlite3_column_int64(stmt, 3);
-    *range_out = (struct range){first, first + sqlite3_column_int64(stmt, 4),
-                                sqlite3_column_int(stmt, 1)};
+    *range_out =
+        (struct range){first, first + sqlite3_column_int64(stmt, 4), sqlite3_column_int(stmt, 1)};
     sqlite3_reset(stmt);
     if (left_out == WIKI_TAKEN) return OK;
     return why_set(why, ERR_NOT_FOUND, "this file was left out of the wiki");

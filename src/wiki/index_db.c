@@ -54,7 +54,8 @@ enum err db_fail(struct wiki_index *index, struct why *why)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_ERROR: /* a table that is not there */
-        return why_set(why, ERR_CORRUPT, "the index of this wiki is damaged; it has to be made again");
+        return why_set(why, ERR_CORRUPT,
+                       "the index of this wiki is damaged; it has to be made again");
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return why_set(why, ERR_BUSY, "the index of this wiki is being written");
     case SQLITE_FULL: return why_set(why, ERR_FULL, "there is no room left on the server's disk");
@@ -109,6 +110,13 @@ void db_undo(struct wiki_index *index)
     if (!sqlite3_get_autocommit(index->db)) {
         sqlite3_exec(index->db, "ROLLBACK", NULL, NULL, NULL);
     }
+}
+
+void db_tidy(struct wiki_index *index)
+{
+    sqlite3_busy_timeout(index->db, 0); /* readers keep the log: then it waits for the next time */
+    sqlite3_wal_checkpoint_v2(index->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
 }
 
 enum err db_meta(struct wiki_index *index, const char *key, int64_t *value_out, struct why *why)

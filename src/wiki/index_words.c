@@ -281,8 +281,9 @@ enum err lengths_save(struct wiki_index *index, uint32_t first, uint32_t last, s
         enum err err = db_prepare(index, WIKI_LENGTHS_PUT, &stmt, why);
         if (err) return err;
         sqlite3_bind_int64(stmt, 1, (int64_t)part);
-        db_bind_blob(stmt, 2, (struct str){(const char *)(index->lengths + part * LENGTHS_A_PART),
-                                           LENGTHS_A_PART * sizeof(*index->lengths)});
+        db_bind_blob(stmt, 2,
+                     (struct str){(const char *)(index->lengths + part * LENGTHS_A_PART),
+                                  LENGTHS_A_PART * sizeof(*index->lengths)});
         err = db_run(index, stmt, why);
         if (err) return err;
     }

@@ -9,20 +9,18 @@
  */
 #include "wiki/internal.h"
 
-#include <unistd.h>
-
-#include "base/log.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "wiki/language.h"
 #include "wiki/split.h"
 
-enum { TEXT_MAX = 64 << 20, TERMS_MAX_BYTES = 96 << 20, PROGRESS_EVERY = 64 };
+enum { TERMS_MAX_BYTES = 96 << 20, PROGRESS_EVERY = 64 };
 
 /* A file that the index has. */
 struct known {
     int64_t id;
     struct str path, blob;
-    int named;
+    int named, left_out;
     int64_t chunk_first, chunk_count;
     bool gone;
 };
@@ -73,8 +71,9 @@ static enum err load_known(struct updating *u, struct why *why)
             arena_copy(&u->arena, db_text(stmt, 1)),
             arena_copy(&u->arena, db_text(stmt, 2)),
             sqlite3_column_int(stmt, 3),
-            sqlite3_column_int64(stmt, 4),
+            sqlite3_column_int(stmt, 4),
             sqlite3_column_int64(stmt, 5),
+            sqlite3_column_int64(stmt, 6),
             false,
         };
     }
@@ -86,6 +85,14 @@ static int compare_paths(struct str a, struct str b)
     int order = a.len && b.len ? memcmp(a.at, b.at, MIN(a.len, b.len)) : 0;
     if (order != 0) return order;
     return a.len < b.len ? -1 : a.len > b.len;
+}
+
+/* What could not be read is tried again. */
+static bool is_same(const struct known *known, const struct wiki_file *file,
+                    enum wiki_left_out left_out)
+{
+    return str_eq(known->blob, file->blob) && known->named == (int)left_out &&
+           known->left_out != WIKI_LEFT_UNREADABLE;
 }
 
 static void compare(struct updating *u)
@@ -101,7 +108,7 @@ static void compare(struct updating *u)
         struct known *known = old < u->known_count ? &u->known[old] : NULL;
         if (known && str_eq(known->path, file->path)) {
             old++;
-            if (str_eq(known->blob, file->blob) && known->named == (int)left_out) continue;
+            if (is_same(known, file, left_out)) continue;
             known->gone = true;
         }
         u->wanted[i] = true;
@@ -145,8 +152,7 @@ static enum err drop_rows_of(struct updating *u, const struct known *known, stru
         sqlite3_stmt *stmt;
         err = db_prepare(u->index, drops[i], &stmt, why);
         if (err) return err;
-        sqlite3_bind_int64(stmt, 1,
-                           drops[i] == WIKI_CHUNKS_DROP ? known->chunk_first : known->id);
+        sqlite3_bind_int64(stmt, 1, drops[i] == WIKI_CHUNKS_DROP ? known->chunk_first : known->id);
         if (drops[i] == WIKI_CHUNKS_DROP) {
             sqlite3_bind_int64(stmt, 2, known->chunk_first + known->chunk_count);
         }
@@ -165,7 +171,9 @@ static enum err drop_gone(struct updating *u, struct why *why)
 {
     enum err err = OK;
     /* Postings are collected in order of chunks. */
-    qsort(u->known, u->known_count, sizeof(*u->known), compare_chunks);
+    if (u->known_count > 0) {
+        qsort(u->known, u->known_count, sizeof(*u->known), compare_chunks);
+    }
     for (size_t i = 0; i < u->known_count && !err; i++) {
         if (!u->known[i].gone) continue;
         err = stopped(u, why);
@@ -286,7 +294,7 @@ static enum err add_new(struct updating *u, struct why *why)
     struct buf text;
     size_t count = wiki_tree_count(u->update->tree);
     enum err err = OK;
-    buf_init(&text, TEXT_MAX);
+    buf_init(&text, LIMIT_WIKI_TEXT_BYTES);
     for (size_t i = 0; i < count && !err; i++) {
         if (u->wanted[i]) {
             struct incoming in;
@@ -350,8 +358,7 @@ enum err wiki_index_update(struct wiki_index *index, const struct wiki_update *u
     if (!err) err = db_do(index, WIKI_COMMIT, why);
     if (err) db_undo(index);
     index->generation = -1; /* what is in memory may be of what never came */
-    /* The log into the file; readers of the old state may keep some of it there for later. */
-    if (!err) sqlite3_wal_checkpoint_v2(index->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (!err) db_tidy(index);
     wiki_terms_free(u.terms);
     mem_free(u.known);
     mem_free(u.wanted);

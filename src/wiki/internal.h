@@ -26,11 +26,12 @@ enum { WIKI_INDEX_VERSION = 1 };
     X(META_PUT, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")                          \
     X(LENGTHS_GET, "SELECT part, bytes FROM lengths ORDER BY part")                                \
     X(LENGTHS_PUT, "INSERT OR REPLACE INTO lengths (part, bytes) VALUES (?, ?)")                   \
-    X(FILES_KNOWN, "SELECT id, path, blob, named, chunk_first, chunk_count FROM files "            \
-                   "ORDER BY path")                                                                \
+    X(FILES_KNOWN, "SELECT id, path, blob, named, left_out, chunk_first, chunk_count "             \
+                   "FROM files ORDER BY path")                                                     \
     X(FILES_LIST, "SELECT path, bytes, lines, language, left_out FROM files ORDER BY path")        \
     X(FILE_BY_PATH, "SELECT id, lines, left_out, chunk_first, chunk_count FROM files "             \
                     "WHERE path = ?")                                                              \
+    X(FILES_BELOW, "SELECT chunk_first, chunk_count FROM files WHERE path >= ? AND path < ?")      \
     X(FILE_BY_ID, "SELECT path, chunk_first, chunk_count FROM files WHERE id = ?")                 \
     X(FILE_ADD, "INSERT INTO files (id, path, blob, named, left_out, bytes, lines, language, "     \
                 "chunk_first, chunk_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                 \
@@ -61,7 +62,13 @@ enum { WIKI_INDEX_VERSION = 1 };
     X(SYMBOLS_DROP, "DELETE FROM symbols WHERE file = ?")                                          \
     X(SYMBOLS_OF, "SELECT symbols.name, kind, scope, path, first, last FROM symbols "              \
                   "JOIN files ON files.id = symbols.file WHERE path = ? ORDER BY n LIMIT ?")       \
-    X(SYMBOLS_ALL, "SELECT name, kind, scope, file, first, last FROM symbols")                     \
+    X(SYMBOL_NAMES, "SELECT name, count(*) FROM symbols GROUP BY name COLLATE NOCASE "             \
+                    "HAVING count(*) <= ?")                                                        \
+    X(SYMBOLS_DEFINED, "SELECT symbols.name, kind, scope, path, first, last, file FROM symbols "   \
+                       "JOIN files ON files.id = symbols.file WHERE name = ? COLLATE NOCASE "      \
+                       "ORDER BY path, n")                                                         \
+    X(FILES_CHUNKS, "SELECT id, path, chunk_first, chunk_count FROM files WHERE chunk_count > 0 "  \
+                    "ORDER BY id")                                                                 \
     X(SYMBOLS_NAMED, "SELECT file, kind, first, last, name FROM symbols "                          \
                      "WHERE name = ? COLLATE NOCASE LIMIT ?")                                      \
     X(COUNTS, "SELECT (SELECT count(*) FROM symbols), (SELECT count(*) FROM chunks)")              \
@@ -77,9 +84,9 @@ enum wiki_statement {
 
 /* Lives on one thread at a time. */
 struct wiki_index {
-    sqlite3 *db;                                  /* owned */
+    sqlite3 *db;                                    /* owned */
     sqlite3_stmt *statements[WIKI_STATEMENT_COUNT]; /* owned; NULL until first used */
-    char *file;                                   /* owned */
+    char *file;                                     /* owned */
     bool writes;
 
     /* What a query wants of every chunk, kept as long as `generation` is that of the file. */
@@ -104,6 +111,8 @@ MUST_USE enum err db_row(struct wiki_index *index, sqlite3_stmt *stmt, bool *row
                          struct why *why);
 MUST_USE enum err db_do(struct wiki_index *index, enum wiki_statement which, struct why *why);
 void db_undo(struct wiki_index *index); /* ends a transaction whatever it takes */
+/* The log into the file, as far as nobody reads what was before. */
+void db_tidy(struct wiki_index *index);
 
 static inline void db_bind(sqlite3_stmt *stmt, int at, struct str text)
 {
