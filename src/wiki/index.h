@@ -4,9 +4,10 @@
  *
  * One SQLite file for each wiki, made out of its tree and nothing else: lose
  * it, and it is made again. Files are split into chunks along their structure
- * (wiki/split.h); a chunk knows its path, its lines and its symbol. Words are
- * in an FTS5 table with tokens made for code, symbols and who mentions them in
- * a graph, vectors (where there is an embedder) beside.
+ * (wiki/split.h); a chunk knows its path, its lines and its symbol. Words made
+ * for code (wiki/words.h) lead to chunks by postings (wiki/postings.h), symbols
+ * and who mentions them make a graph, vectors (where there is an embedder) are
+ * beside.
  *
  * An update compares blob ids: what is the same stays, what is gone goes, what
  * is new is read and split. It is one transaction; readers see the old or the
