@@ -44,25 +44,25 @@ static void fail(struct wiki_visit *visit, enum err err, const struct why *why)
 static void on_round(void *ctx, int round, bool last)
 {
     struct wiki_visit *visit = ctx;
-    visit->events->answer.round(visit->ctx, round, last);
+    if (visit->events->answer.round) visit->events->answer.round(visit->ctx, round, last);
 }
 
 static void on_context(void *ctx, const struct wiki_source *sources, size_t count)
 {
     struct wiki_visit *visit = ctx;
-    visit->events->answer.context(visit->ctx, sources, count);
+    if (visit->events->answer.context) visit->events->answer.context(visit->ctx, sources, count);
 }
 
 static void on_notice(void *ctx, enum wiki_cause cause, struct str sentence)
 {
     struct wiki_visit *visit = ctx;
-    visit->events->answer.notice(visit->ctx, cause, sentence);
+    if (visit->events->answer.notice) visit->events->answer.notice(visit->ctx, cause, sentence);
 }
 
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct wiki_visit *visit = ctx;
-    visit->events->answer.open(visit->ctx, site, model);
+    if (visit->events->answer.open) visit->events->answer.open(visit->ctx, site, model);
 }
 
 static void on_text(void *ctx, struct str piece)

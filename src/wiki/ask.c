@@ -113,6 +113,14 @@ static void on_text(void *ctx, struct str piece)
     tell_piece(ask);
 }
 
+/* Only this may be cited from now on. */
+static void give(struct wiki_ask *ask, struct wiki_context context)
+{
+    ask->given = context;
+    wiki_cite_release(&ask->cite);
+    wiki_cite_init(&ask->cite, context.sources, context.source_count);
+}
+
 /* True: it was too much for the model, and less is asked now. */
 static bool ask_for_less(struct wiki_ask *ask, const struct llm_result *result)
 {
@@ -120,12 +128,12 @@ static bool ask_for_less(struct wiki_ask *ask, const struct llm_result *result)
     if (!too_long || ask->spoke || ask->step == NOTHING) return false;
     if (ask->step == ALL && ask->given.tokens > 0) {
         ask->step = SOME;
-        ask->given = wiki_context_shorter(&ask->whole, ask->whole.tokens / LESS);
+        give(ask, wiki_context_shorter(&ask->whole, ask->whole.tokens / LESS));
         tell_notice(ask, WIKI_LESS,
                     "the model cannot read that much: it is given a third of what was found");
     } else {
         ask->step = NOTHING;
-        ask->given = (struct wiki_context){0};
+        give(ask, (struct wiki_context){0});
         tell_notice(ask, WIKI_NOTHING,
                     "the model cannot read that much: it answers without the repository");
     }
@@ -177,8 +185,6 @@ static void point_out(struct wiki_ask *ask)
 static void speak(struct wiki_ask *ask)
 {
     const struct wiki_locale *language = wiki_locale_find(ask->asking.language);
-    wiki_cite_release(&ask->cite);
-    wiki_cite_init(&ask->cite, ask->given.sources, ask->given.source_count);
     struct wiki_prompt prompt = {.name = ask->asking.name,
                                  .url = ask->asking.url,
                                  .language = language ? str_of(language->name) : STR(""),
@@ -220,7 +226,7 @@ static void gather(struct job *job, void *own)
 
 static void tell_context(struct wiki_ask *ask)
 {
-    ask->given = ask->whole;
+    give(ask, ask->whole);
     if (ask->events->context) {
         ask->events->context(ask->ctx, ask->given.sources, ask->given.source_count);
     }

@@ -69,6 +69,7 @@ enum err db_prepare(struct wiki_index *index, enum wiki_statement which, sqlite3
                     struct why *why)
 {
     sqlite3_stmt **kept = &index->statements[which];
+    *stmt_out = NULL;
     if (!*kept && sqlite3_prepare_v3(index->db, statement_texts[which], -1,
                                      SQLITE_PREPARE_PERSISTENT, kept, NULL) != SQLITE_OK) {
         return db_fail(index, why);
