@@ -29,6 +29,8 @@ struct exception {
 };
 static const struct exception exceptions[] = {
     {SQL_POSTS_PAGE, "SCAN p", "by its key from the newest; LIMIT ends it"},
+    {SQL_WIKI_PROJECTS, "SCAN", "wikis are few, thousands at most; on a worker"},
+    {SQL_WIKI_PROJECTS, "USE TEMP B-TREE FOR", "of what was found"},
     {SQL_SOCIETY_HOURS, "USE TEMP B-TREE FOR GROUP BY", "of thirty days, from an index"},
     {SQL_SOCIETY_DEEDS, "USE TEMP B-TREE FOR GROUP BY", "of thirty days, from an index"},
     {SQL_SOCIETY_DEEDS, "USE TEMP B-TREE FOR ORDER BY", "of what was counted"},
