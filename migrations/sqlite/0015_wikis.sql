@@ -76,7 +76,7 @@ CREATE TABLE wiki_pages (
     content    TEXT NOT NULL,                 -- Markdown
     state      TEXT NOT NULL CHECK (state IN ('waiting', 'writing', 'failed', 'done')),
     note       TEXT NOT NULL,
-    sources    TEXT NOT NULL,                 -- JSON: {path: blob} that it was written from
+    sources    TEXT NOT NULL,                 -- JSON: [{path, digest}] that it was written from
     PRIMARY KEY (book_id, position)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX wiki_pages_slug ON wiki_pages (book_id, slug);

@@ -24,6 +24,7 @@
 struct gateway;
 struct hall;
 struct wiki_library;
+struct wiki_scribe;
 struct gateway_loop;
 struct metrics;
 struct token_cache;
@@ -47,6 +48,7 @@ struct api {
     struct gateway *gateway; /* what programs use of them */
     struct hall *hall;       /* the town; NULL: none runs here */
     struct wiki_library *wikis;
+    struct wiki_scribe *scribe; /* writes about them */
     struct metrics *metrics;
     struct chat_runs *chat_runs;
     char admin_code[33]; /* lets the first account become admin; "" when there is one */

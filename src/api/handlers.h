@@ -62,6 +62,9 @@ handler town_get, town_get_log, town_get_resident, town_post_control;
 handler wikis_get_list, wikis_post, wikis_get_one, wikis_patch, wikis_delete, wikis_update;
 handler wikis_stop, wikis_files, wikis_file, wikis_symbols, wikis_graph, wikis_search, wikis_ask;
 handler wiki_old_stream, wiki_old_ws;
+/* wiki_books.c */
+handler wiki_books_get_list, wiki_books_post, wiki_books_get_one, wiki_books_get_page;
+handler wiki_books_stop, wiki_books_go_on, wiki_books_delete;
 /* Cut off the sockets of /ws/chat. On the loop. */
 void wiki_old_abort(struct api_loop *home);
 /* society.c */

@@ -73,6 +73,16 @@ static const struct schema schemas[] = {
     {"WikiHit", "path:text, first:int, last:int, symbol:text, text:text, score:number, "
                 "found_by:[Words]"},
     {"WikiHits", "commit:text, items:[WikiHit]"},
+    {"WikiBookPage", "id:text, title:text, importance:text, files:[Words], related:[Words], "
+                     "state:waiting|writing|failed|done, note:text"},
+    {"WikiBookText", "id:text, title:text, importance:text, files:[Words], related:[Words], "
+                     "state:waiting|writing|failed|done, note:text, content:text"},
+    {"WikiSection", "id:text, title:text, pages:[Words]"},
+    {"WikiBook", "id:id, language:text, comprehensive:bool, title:text, description:text, "
+                 "state:planning|writing|stopped|failed|done, note:text, provider:text, "
+                 "model:text, commit:text, created_at:time, finished_at:time?, pages_done:int, "
+                 "pages_all:int, may_change:bool, sections?:[WikiSection], pages?:[WikiBookPage]"},
+    {"WikiBooks", "items:[WikiBook], next_before?:int?"},
     {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "
              "created_at:time, author:UserBrief, is_liked:bool, comments_count:int, "
              "edited_at:time?, image_generated:bool"},

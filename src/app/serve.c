@@ -40,6 +40,7 @@
 #include "store/sessions.h"
 #include "townhall/hall.h"
 #include "wiki/library.h"
+#include "wiki/scribe.h"
 
 enum { LOOPS_MAX = 256 };
 
@@ -336,6 +337,7 @@ static void close_server(struct server *server)
      * run; then the loops. */
     on_each_loop(server, close_loop, NULL);
     hall_close(api->hall);
+    wiki_scribe_close(api->scribe);
     wiki_library_close(api->wikis);
     if (api->gateway) gateway_flush(api->gateway);
     workers_close(api->workers);
@@ -407,6 +409,11 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
     /* Instances that share a database have indexes of their own; what another is at is not ours. */
     bool alone = s->redis.len == 0;
     if (!err) err = wiki_library_open(s, server->api.store, alone, &server->api.wikis, why);
+    struct wiki_scribe_links desk = {.settings = s,
+                                     .store = server->api.store,
+                                     .library = server->api.wikis,
+                                     .llm = server->api.llm};
+    if (!err) err = wiki_scribe_open(&desk, &server->api.scribe, why);
     return err ? err : open_loops(server, why);
 }
 

@@ -130,6 +130,8 @@ const struct setting settings_table[] = {
         "Megabytes that a fetched repository may have."),
     INT(wiki_context_tokens, "wiki-context-tokens", "HUTONG_WIKI_CONTEXT_TOKENS", "12000", 500, 1000000,
         "Tokens of a repository that are put before a model for one question; less for models that can't read so much."),
+    INT(wiki_pages_at_once, "wiki-pages-at-once", "HUTONG_WIKI_PAGES_AT_ONCE", "2", 1, 16,
+        "Pages of a wiki that are written at a time; two wikis at most."),
     TEXT(upload_dir, "upload-dir", "HUTONG_UPLOAD_DIR UPLOAD_DIR", "", "Folder for pictures; default DATA/uploads."),
     INT(image_bytes_max, "image-bytes-max", "HUTONG_IMAGE_BYTES_MAX", "10485760", 1024, 1073741824, "Largest picture, in bytes."),
     INT(avatar_bytes_max, "avatar-bytes-max", "HUTONG_AVATAR_BYTES_MAX", "2097152", 1024, 1073741824, "Largest avatar, in bytes."),

@@ -93,7 +93,7 @@ struct settings {
     int64_t town_pictures_share, town_pictures_day;
     /* Wikis */
     struct str wiki_hosts; /* ',' between hosts of own networks; empty: none */
-    int64_t wiki_minutes, wiki_megabytes, wiki_context_tokens;
+    int64_t wiki_minutes, wiki_megabytes, wiki_context_tokens, wiki_pages_at_once;
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

@@ -72,7 +72,7 @@ struct wiki_page {
     struct str content;    /* Markdown */
     enum wiki_page_state state;
     struct str note;
-    struct str sources; /* JSON: {path: blob} that it was written from */
+    struct str sources; /* JSON: [{path, digest}] that it was written from */
 };
 
 /* Who looks: what they may not see is not there. */

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * api/wiki_books.c: /wikis/{wiki}/books: what was, and is being, written about a repository
+ * (docs/wiki.md).
+ *
+ * A book is ordered here and written by the scribe (wiki/scribe.h): whoever
+ * wants to see how it goes asks again. Who may see the wiki may read its books;
+ * who may add wikis may order one; who ordered it, who has the wiki and
+ * administrators may stop and delete it.
+ */
+#include "api/handlers.h"
+#include "api/input.h"
+#include "api/wiki_access.h"
+#include "api/wiki_shapes.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "community/shapes.h"
+#include "llm/site.h"
+#include "store/wiki_books.h"
+#include "wiki/locale.h"
+#include "wiki/scribe.h"
+
+/* --- shapes --- */
+
+static bool may_change(const struct call *call, const struct wiki *wiki,
+                       const struct wiki_book *book)
+{
+    bool ordered = call->who.user.value != 0 && book->author.value == call->who.user.value;
+    return ordered || wiki_may_change(call, wiki);
+}
+
+struct counts {
+    uint64_t all, done;
+};
+
+static void count_page(void *ctx, const struct wiki_page *page)
+{
+    struct counts *counts = ctx;
+    counts->all++;
+    counts->done += page->state == WIKI_PAGE_DONE;
+}
+
+/* The object stays open, for who has more to say. */
+static enum err put_book(struct call *call, struct json_out *out, const struct wiki *wiki,
+                         const struct wiki_book *book, struct why *why)
+{
+    struct counts counts = {0};
+    enum err err = wiki_pages_list(call->db, book->id, count_page, &counts, why);
+    json_open(out, NULL, '{');
+    json_put_u64(out, "id", book->id);
+    json_put_str(out, "language", book->key.language);
+    json_put_bool(out, "comprehensive", book->comprehensive);
+    json_put_str(out, "title", book->title);
+    json_put_str(out, "description", book->description.at ? book->description : STR(""));
+    json_put_str(out, "state", str_of(wiki_book_state_word(book->state)));
+    json_put_str(out, "note", book->note);
+    json_put_str(out, "provider", book->provider);
+    json_put_str(out, "model", book->model);
+    json_put_str(out, "commit", book->commit);
+    json_put_time(out, "created_at", book->created_us);
+    if (book->finished_us)
+        json_put_time(out, "finished_at", book->finished_us);
+    else
+        json_put_null(out, "finished_at");
+    json_put_u64(out, "pages_done", counts.done);
+    json_put_u64(out, "pages_all", counts.all);
+    json_put_bool(out, "may_change", may_change(call, wiki, book));
+    return err;
+}
+
+/* What a page is to say stands in its note until it is written; readers need only failures. */
+static void put_page(struct json_out *out, const struct wiki_page *page, bool content)
+{
+    json_open(out, NULL, '{');
+    json_put_str(out, "id", page->slug);
+    json_put_str(out, "title", page->title);
+    json_put_str(out, "importance", page->importance);
+    json_put_raw(out, "files", page->files);
+    json_put_raw(out, "related", page->related);
+    json_put_str(out, "state", str_of(wiki_page_state_word(page->state)));
+    json_put_str(out, "note", page->state == WIKI_PAGE_FAILED ? page->note : STR(""));
+    if (content) json_put_str(out, "content", page->content);
+    json_close(out, '}');
+}
+
+static void put_brief_page(void *ctx, const struct wiki_page *page)
+{
+    put_page(ctx, page, false);
+}
+
+static enum err answer(struct call *call, const struct wiki *wiki, const struct wiki_book *book,
+                       struct why *why)
+{
+    struct json_out out = call_json(call);
+    enum err err = put_book(call, &out, wiki, book, why);
+    json_put_raw(&out, "sections", book->sections.len ? book->sections : STR("[]"));
+    json_open(&out, "pages", '[');
+    if (!err) err = wiki_pages_list(call->db, book->id, put_brief_page, &out, why);
+    json_close(&out, ']');
+    json_close(&out, '}');
+    return err;
+}
+
+/* --- finding --- */
+
+static enum err of_path(struct call *call, struct wiki *wiki, struct wiki_book *book,
+                        struct why *why)
+{
+    enum err err = wiki_allow(call, WIKI_READ, why);
+    if (!err) err = wiki_of_path(call, wiki, why);
+    uint64_t id = input_path_id(call, 1, "book_id");
+    if (!err) err = input_check(call, why);
+    if (!err) err = wiki_books_load(call->db, call->arena, id, book, why);
+    if (err || book->wiki == wiki->id) return err;
+    return why_set(why, ERR_NOT_FOUND, "this wiki has no such book (any more)");
+}
+
+static enum err of_path_to_change(struct call *call, struct wiki *wiki, struct wiki_book *book,
+                                  struct why *why)
+{
+    enum err err = of_path(call, wiki, book, why);
+    if (err || may_change(call, wiki, book)) return err;
+    return why_set(
+        why, ERR_DENIED,
+        "只有订写者、添加者和管理员可以更改 (only who ordered it, who added the wiki and "
+        "administrators may change it)");
+}
+
+/* --- reading --- */
+
+struct page_list {
+    struct call *call;
+    struct json_out out;
+    const struct wiki *wiki;
+    struct wiki_book books[LIMIT_PAGE_SIZE];
+    size_t count;
+};
+
+/* Kept first: a book's pages are counted by another statement. */
+static void keep_book(void *ctx, const struct wiki_book *book)
+{
+    struct page_list *list = ctx;
+    struct wiki_book *kept = &list->books[list->count++];
+    struct arena *arena = list->call->arena;
+    *kept = *book;
+    struct str *const texts[] = {&kept->key.language, &kept->title,  &kept->provider,
+                                 &kept->model,        &kept->commit, &kept->note};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_keep(arena, *texts[i]);
+    kept->description = STR("");
+}
+
+enum err wiki_books_get_list(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct page_list *list = ARENA_NEW(call->arena, struct page_list);
+    uint64_t before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
+    uint64_t limit = (uint64_t)input_query_int(call, "limit", 50, 1, LIMIT_PAGE_SIZE);
+    enum err err = input_check(call, why);
+    if (!err) err = wiki_allow(call, WIKI_READ, why);
+    if (!err) err = wiki_of_path(call, &wiki, why);
+    if (err) return err;
+    list->call = call;
+    err = wiki_books_of_wiki(call->db, wiki.id, before, limit, keep_book, list, why);
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    json_open(&out, "items", '[');
+    for (size_t i = 0; i < list->count && !err; i++) {
+        err = put_book(call, &out, &wiki, &list->books[i], why);
+        json_close(&out, '}');
+    }
+    json_close(&out, ']');
+    bool more = list->count == limit;
+    shape_cursor(&out, "next_before", more, list->count ? list->books[list->count - 1].id : 0);
+    json_close(&out, '}');
+    return err;
+}
+
+enum err wiki_books_get_one(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct wiki_book book;
+    enum err err = of_path(call, &wiki, &book, why);
+    return err ? err : answer(call, &wiki, &book, why);
+}
+
+struct wanted_page {
+    struct str slug;
+    struct json_out *out;
+    bool found;
+};
+
+static void put_if_wanted(void *ctx, const struct wiki_page *page)
+{
+    struct wanted_page *wanted = ctx;
+    if (!str_eq(page->slug, wanted->slug)) return;
+    wanted->found = true;
+    put_page(wanted->out, page, true);
+}
+
+enum err wiki_books_get_page(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct wiki_book book;
+    struct wanted_page wanted = {0};
+    enum err err = of_path(call, &wiki, &book, why);
+    if (!err) err = url_segment_decode(call->arena, call->params[2], &wanted.slug, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    wanted.out = &out;
+    err = wiki_pages_list(call->db, book.id, put_if_wanted, &wanted, why);
+    if (err || wanted.found) return err;
+    return why_set(why, ERR_NOT_FOUND, "this book has no such page");
+}
+
+/* --- ordering --- */
+
+/* Who is to write: the site and model that answer to that name, or none. */
+static enum err choose_model(struct call *call, struct str name, struct wiki_book *book,
+                             struct why *why)
+{
+    struct llm_choice *plan;
+    size_t count = llm_plan(call->api->llm, call->arena, name, true, &plan);
+    book->provider = book->model = STR("");
+    if (count == 0) {
+        return why_field(why, "model", "value_error",
+                         "no such model here; GET /chat/models says which there are");
+    }
+    if (llm_is_offline(plan[0].place)) return OK;
+    book->provider = plan[0].place->site.name;
+    book->model = plan[0].model;
+    return OK;
+}
+
+static enum err read_order(struct call *call, const struct wiki *wiki, struct wiki_book *book,
+                           struct why *why)
+{
+    enum err err = input_json(call, why);
+    if (err) return err;
+    struct str language = input_str(call, "language", false);
+    struct str model = input_str(call, "model", false);
+    const struct json *all = json_get(call->body, "comprehensive");
+    bool comprehensive = true;
+    if (all && !json_as_bool(all, &comprehensive))
+        input_fault(call, "body", "comprehensive", "bool_type",
+                    "comprehensive must be true or false");
+    err = input_check(call, why);
+    if (err) return err;
+    if (language.at && !wiki_locale_find(language)) {
+        return why_field(why, "language", "enum",
+                         "language must be one of the codes of "
+                         "/lang/config");
+    }
+    *book = (struct wiki_book){.wiki = wiki->id,
+                               .key = {.kind = wiki->kind,
+                                       .owner = wiki->owner,
+                                       .repo = wiki->repo,
+                                       .language = language.at ? language : STR("en")},
+                               .url = wiki->url,
+                               .comprehensive = comprehensive,
+                               .title = wiki->name,
+                               .description = STR(""),
+                               .sections = STR("[]"),
+                               .roots = STR("[]"),
+                               .commit = wiki->commit,
+                               .state = WIKI_BOOK_PLANNING,
+                               .note = STR(""),
+                               .author = call->who.user,
+                               .created_us = clock_wall_us()};
+    return choose_model(call, model.at ? model : STR(""), book, why);
+}
+
+static enum err add_book(void *ctx, struct act *act, struct why *why)
+{
+    struct wiki_book *book = ctx;
+    return wiki_books_add(act->db, book, NULL, 0, &book->id, why);
+}
+
+enum err wiki_books_post(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct wiki_book book;
+    enum err err = wiki_allow(call, WIKI_ADD, why);
+    if (!err) err = wiki_of_path(call, &wiki, why);
+    if (!err && wiki.indexed_us == 0)
+        err = why_set(why, ERR_CONFLICT, "this wiki cannot be read yet: it is still being fetched");
+    if (!err) err = read_order(call, &wiki, &book, why);
+    if (!err) err = call_write(call, add_book, &book, why);
+    if (err) return err;
+    wiki_scribe_take_up(call->api->scribe, book.id);
+    return answer(call, &wiki, &book, why);
+}
+
+static enum err stop_book(void *ctx, struct act *act, struct why *why)
+{
+    const struct wiki_book *book = ctx;
+    return wiki_books_end(act->db, book->id, WIKI_BOOK_STOPPED, STR(""), act->now_us, why);
+}
+
+static enum err continue_book(void *ctx, struct act *act, struct why *why)
+{
+    const struct wiki_book *book = ctx;
+    return wiki_books_continue(act->db, book->id, why);
+}
+
+static enum err drop_book(void *ctx, struct act *act, struct why *why)
+{
+    const struct wiki_book *book = ctx;
+    return wiki_books_remove(act->db, book->id, why);
+}
+
+/* As it is after the change. */
+static enum err answer_anew(struct call *call, const struct wiki *wiki, uint64_t id,
+                            struct why *why)
+{
+    struct wiki_book book;
+    enum err err = wiki_books_load(call->db, call->arena, id, &book, why);
+    return err ? err : answer(call, wiki, &book, why);
+}
+
+enum err wiki_books_stop(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct wiki_book book;
+    enum err err = of_path_to_change(call, &wiki, &book, why);
+    if (!err) err = call_write(call, stop_book, &book, why);
+    if (err) return err;
+    wiki_scribe_drop(call->api->scribe, book.id);
+    return answer_anew(call, &wiki, book.id, why);
+}
+
+enum err wiki_books_go_on(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct wiki_book book;
+    enum err err = of_path_to_change(call, &wiki, &book, why);
+    if (!err) err = call_write(call, continue_book, &book, why);
+    if (err) return err;
+    wiki_scribe_take_up(call->api->scribe, book.id);
+    return answer_anew(call, &wiki, book.id, why);
+}
+
+enum err wiki_books_delete(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct wiki_book book;
+    enum err err = of_path_to_change(call, &wiki, &book, why);
+    if (!err) err = call_write(call, drop_book, &book, why);
+    if (err) return err;
+    wiki_scribe_drop(call->api->scribe, book.id);
+    call_no_content(call);
+    return OK;
+}
