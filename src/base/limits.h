@@ -72,6 +72,8 @@ enum {
     LIMIT_WIKI_PATH_BYTES = 1024,
     /* Folders within folders: each holds a descriptor while we are below it. */
     LIMIT_WIKI_DEPTH = 64,
+    /* Where a repository is: browsers cut off at some 2,000. */
+    LIMIT_WIKI_ADDRESS_BYTES = 2000,
     /* A .gitignore or .gitattributes, and the lines of one that count. */
     LIMIT_WIKI_IGNORE_BYTES = 256 * 1024,
     LIMIT_WIKI_PATTERNS = 2000,

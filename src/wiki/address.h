@@ -4,9 +4,10 @@
  *
  * An address is what a person pastes: https://HOST/PATH, http, ssh://, the
  * git@HOST:PATH form, file:///PATH, or an absolute folder of this machine.
- * It is written in one way here (lower-case host, no user, no secret, no
- * trailing slash or ".git"), so the same repository has one name: host, port
- * and full path together, never the last word of it alone.
+ * It is written in one way here (lower-case host, no secret, no user but one of
+ * ssh that is not "git", no trailing slash or ".git", no page of a file behind
+ * it), so the same repository has one name: host, port and full path together,
+ * never the last word of it alone.
  *
  * Strangers choose addresses, so two things are refused unless the operator
  * allows them: folders and file:// outside of the allowed roots, and hosts of
@@ -28,16 +29,18 @@ struct wiki_address {
     struct str host;          /* empty: file and folder */
     int port;                 /* 0: the scheme's own */
     struct str user;          /* ssh: "git" unless another is named; else empty */
-    struct str path;          /* "group/sub/repo"; of file and folder the absolute path */
+    struct str path;          /* "group/sub/repo"; of file and folder the absolute path;
+                                 "~/repo": in the home of the user (ssh) */
     struct str owner, repo;   /* the last but one and the last part of the path; owner: "local"
                                  where there is none */
 };
 
 /*
  * `kind`: what the one who asks says it is ("github", "gitlab", "bitbucket", "gitea", "web",
- * "local"); empty or unknown: by the host's name. "owner/repo" alone is of github.com, a host
- * without scheme is https. A user and password in it are ERR_INVALID, with the advice to give the
- * token apart: nothing of them is in the sentence. In `arena`.
+ * "local"); empty, unknown or "web": by the host's name. "owner/repo" alone is of the best known
+ * host of that kind, else of github.com; a host without scheme is https. A user and password in it
+ * are ERR_INVALID, with the advice to give the token apart: nothing of them is in the sentence. In
+ * `arena`.
  */
 MUST_USE enum err wiki_address_parse(struct arena *arena, struct str text, struct str kind,
                                      struct wiki_address *address_out, struct why *why);
@@ -51,13 +54,19 @@ struct wiki_bounds {
 
 /*
  * May this server go there? Folders are resolved (symbolic links too) and must lie inside a root.
- * Names are looked up: may block for seconds, so on a worker. `pin_out`: the numeric address to
- * connect to, empty for folders and files; in `arena`. ERR_DENIED: not allowed, with the setting
- * that allows it. ERR_UPSTREAM: nobody knows the name.
+ * Names are looked up, and every address must be fine: may block for seconds, so on a worker.
+ * `pin_out`: where to go, because it was looked at: the numeric address to connect to, or the
+ * resolved path of a folder or file:// to open in place of the one that was named. In `arena`.
+ * ERR_DENIED: not allowed, with the setting that allows it. ERR_NOT_FOUND: no such folder inside of
+ * a root. ERR_UPSTREAM: nobody knows the name.
  */
 MUST_USE enum err wiki_address_allow(struct arena *arena, const struct wiki_address *address,
                                      const struct wiki_bounds *bounds, struct str *pin_out,
                                      struct why *why);
+
+/* Is it an address of the internet, as text ("192.0.2.1", "::1")? Not of this machine, a network of
+ * its own or one set apart, nor any of these in the clothes of IPv6 (mapped, 6to4, NAT64). */
+bool wiki_address_is_public(struct str numeric);
 
 /* The web page of a file at a line (0: none), or empty where the host has none. In `arena`. */
 struct str wiki_address_page(struct arena *arena, const struct wiki_address *address,

@@ -32,7 +32,8 @@ struct glob_segment {
     const struct step *steps;
     size_t count;
     bool literal;     /* nothing but bytes: `text` says it */
-    bool any_folders; /* "**" between slashes */
+    bool any_folders; /* "**" between slashes; `text` is what stands before it */
+    bool not_none;    /* of these at least one, which is how git reads an escaped slash behind it */
     struct str text;
 };
 
@@ -44,6 +45,7 @@ struct compiler {
     size_t at;
     struct step *steps; /* of all segments, one behind the other */
     size_t count;
+    bool wild;         /* something that is no plain byte was seen */
     bool slash;        /* ended the segment: there is another, be it empty */
     const char *wrong; /* why it can never match */
 };
@@ -154,14 +156,25 @@ static bool compile_set(struct compiler *c, struct step *step)
     return false;
 }
 
-/* Is this run of stars all between two slashes? Then it stands for any number of folders. */
-static bool compile_stars(struct compiler *c, bool begins_segment)
+/*
+ * Does this run of stars stand for any number of folders? It does between slashes. And, which no
+ * manual says, behind the bytes that a pattern begins with: git takes these away before it looks
+ * at the rest, so "ab**" + "/c" means "ab/x/y/c" as well.
+ */
+static bool compile_stars(struct compiler *c, const struct glob_segment *segment)
 {
     size_t stars = 1;
     for (; !at_end(c) && c->text.at[c->at] == '*'; c->at++) stars++;
     struct str rest = str_from(c->text, c->at);
-    return stars > 1 && begins_segment &&
+    return stars > 1 && (segment->count == 0 || !c->wild) &&
            (rest.len == 0 || rest.at[0] == '/' || str_starts(rest, STR("\\/")));
+}
+
+static struct str literal_bytes(struct arena *arena, const struct glob_segment *segment)
+{
+    char *text = arena_alloc(arena, segment->count + 1);
+    for (size_t i = 0; i < segment->count; i++) text[i] = (char)segment->steps[i].byte;
+    return (struct str){text, segment->count};
 }
 
 /* Up to the next slash, which is taken. False: the pattern can never match. */
@@ -179,6 +192,7 @@ static bool compile_segment(struct compiler *c, struct glob_segment *segment, bo
         }
         if (escaped) step.byte = next_byte(c);
         c->slash = step.byte == '/';
+        segment->not_none = c->slash && escaped;
         if (c->slash) break;
         if (escaped) {
             step.kind = STEP_BYTE;
@@ -187,18 +201,16 @@ static bool compile_segment(struct compiler *c, struct glob_segment *segment, bo
         } else if (step.byte == '[') {
             if (!compile_set(c, &step)) return false;
         } else if (step.byte == '*') {
-            bool alone = segment->count == 0 && whole_path;
-            if (compile_stars(c, alone)) segment->any_folders = true;
             step.kind = STEP_STAR;
+            segment->any_folders = compile_stars(c, segment) && whole_path;
+            if (segment->any_folders) segment->text = literal_bytes(c->arena, segment);
         }
+        if (escaped || step.kind != STEP_BYTE) c->wild = true;
         if (step.kind != STEP_BYTE) segment->literal = false;
         c->steps[c->count++] = step;
         segment->count++;
     }
-    if (!segment->literal) return true;
-    char *text = arena_alloc(c->arena, segment->count + 1);
-    for (size_t i = 0; i < segment->count; i++) text[i] = (char)first[i].byte;
-    segment->text = (struct str){text, segment->count};
+    if (segment->literal) segment->text = literal_bytes(c->arena, segment);
     return true;
 }
 
@@ -295,11 +307,13 @@ static bool path_matches(const struct wiki_glob *glob, struct str path)
     size_t s = 0, at = 0, star = glob->count, star_at = 0;
     while (at <= path.len) {
         struct str part = part_at(path, at);
-        if (s < glob->count && glob->segments[s].any_folders) {
+        const struct glob_segment *segment = &glob->segments[MIN(s, glob->count - 1)];
+        if (s < glob->count && segment->any_folders && str_starts(part, segment->text)) {
+            at += segment->not_none ? part.len + 1 : segment->text.len;
             star = s++;
             star_at = at;
             if (s == glob->count) return true; /* at the end: everything inside */
-        } else if (s < glob->count && segment_matches(&glob->segments[s], part)) {
+        } else if (s < glob->count && !segment->any_folders && segment_matches(segment, part)) {
             s++;
             at += part.len + 1;
         } else if (star < glob->count) {

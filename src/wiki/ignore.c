@@ -72,7 +72,7 @@ enum err wiki_ignore_check(struct str text, struct why *why)
             wrong = "a dot before the first /; patterns count from the top of the repository";
         }
         if (wrong) {
-            size_t shown = utf8_floor(line.at, MIN(line.len, 80));
+            size_t shown = line.len > 80 ? utf8_floor(line.at, 80) : line.len;
             err = why_set(why, ERR_INVALID, "the pattern \"%.*s\" matches nothing: it has %s",
                           STR_ARGS(str_head(line, shown)), wrong);
         } else if (++lines > LIMIT_WIKI_PATTERNS) {
