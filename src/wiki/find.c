@@ -6,11 +6,12 @@
  * points of different signals cannot be compared, places can. The fused order
  * is then thinned, so that one large file does not fill an answer.
  */
-#include "wiki/find_internal.h"
+#include "wiki/find.h"
 
 #include <math.h>
 
 #include "base/mem.h"
+#include "wiki/find_internal.h"
 
 enum { CANDIDATES = 200, RANK_K = 60, QUOTA_MIN = 3 };
 
@@ -97,7 +98,7 @@ static size_t hits_of_file(const struct gathering *g, int64_t file)
 
 static enum err gather(struct gathering *g, const struct wiki_ranked *ranked, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool row;
     enum err err = db_prepare(g->index, WIKI_CHUNK_GET, &stmt, why);
     if (err) return err;

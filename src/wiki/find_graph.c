@@ -26,7 +26,7 @@ static enum err definitions_of(struct wiki_index *index, struct str name,
                                struct definition out[DEFINITIONS_MAX], size_t *count_out,
                                struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     size_t count = 0;
     *count_out = 0;
     enum err err = db_prepare(index, WIKI_SYMBOLS_NAMED, &stmt, why);
@@ -51,7 +51,7 @@ static enum err definitions_of(struct wiki_index *index, struct str name,
 static enum err chunk_at(struct wiki_index *index, int64_t file, int line, uint32_t *chunk_out,
                          struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool row;
     *chunk_out = 0;
     enum err err = db_prepare(index, WIKI_FILE_BY_ID, &stmt, why);
@@ -126,7 +126,7 @@ static void take_name(void *ctx, struct str word, enum wiki_word kind)
 static enum err names_of_chunk(struct wiki_index *index, uint32_t chunk, struct naming *naming,
                                struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool row;
     enum err err = db_prepare(index, WIKI_CHUNK_GET, &stmt, why);
     if (err) return err;

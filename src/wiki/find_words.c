@@ -26,7 +26,7 @@ double wiki_rarity(const struct wiki_index *index, uint64_t chunks)
 enum err wiki_word_count(struct wiki_index *index, struct str word, uint64_t *count_out,
                          struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool row;
     *count_out = 0;
     enum err err = db_prepare(index, WIKI_WORD_COUNT, &stmt, why);
@@ -42,7 +42,7 @@ enum err wiki_word_count(struct wiki_index *index, struct str word, uint64_t *co
 enum err wiki_postings_each(struct wiki_index *index, struct str word, wiki_posting_fn *fn,
                             void *ctx, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_WORD_GET, &stmt, why);
     if (err) return err;
     db_bind(stmt, 1, word);
@@ -113,7 +113,7 @@ enum err wiki_scope_load(struct wiki_index *index, struct arena *arena, struct s
     struct str from = folder ? path : arena_printf(arena, "%.*s/", STR_ARGS(path));
     struct str to = arena_printf(arena, "%.*s0", (int)from.len - 1, from.at); /* '0' is '/' + 1 */
     for (int whole = 0; whole < 2; whole++) { /* what is below it, then the file itself */
-        sqlite3_stmt *stmt;
+        sqlite3_stmt *stmt = NULL;
         enum err err = db_prepare(index, WIKI_FILES_BELOW, &stmt, why);
         if (err) return err;
         struct str behind = arena_printf(arena, "%.*s%c", STR_ARGS(path), 1);

@@ -67,7 +67,7 @@ static enum err symbols_of_file(struct wiki_index *index, struct arena *arena, s
                                 size_t max, struct wiki_symbol *symbols, size_t *count,
                                 struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_SYMBOLS_OF, &stmt, why);
     if (err) return err;
     db_bind(stmt, 1, path);
@@ -99,7 +99,7 @@ struct names {
 static enum err rank_names(struct wiki_index *index, struct arena *arena, struct names *names,
                            struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_SYMBOL_NAMES, &stmt, why);
     if (err) return err;
     sqlite3_bind_int(stmt, 1, DEFINED_MAX);
@@ -131,7 +131,7 @@ static enum err symbols_of_all(struct wiki_index *index, struct arena *arena, si
     enum err err = rank_names(index, &scratch, &names, why);
     if (names.count > 0) qsort(names.at, names.count, sizeof(*names.at), compare_named);
     for (size_t i = 0; i < names.count && *count < max && !err; i++) {
-        sqlite3_stmt *stmt;
+        sqlite3_stmt *stmt = NULL;
         err = db_prepare(index, WIKI_SYMBOLS_DEFINED, &stmt, why);
         if (err) break;
         db_bind(stmt, 1, names.at[i].name);
@@ -187,7 +187,7 @@ struct edging {
 
 static enum err load_places(struct edging *e, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     size_t cap = 0;
     e->place_of = mem_alloc((e->index->length_count + 1) * sizeof(*e->place_of));
     enum err err = db_prepare(e->index, WIKI_FILES_CHUNKS, &stmt, why);
@@ -261,7 +261,7 @@ static enum err add_edges_of(struct edging *e, struct str name, const struct fol
     enum err err =
         wiki_postings_each(e->index, (struct str){folded->word, folded->len}, mention, e, why);
     if (err || e->common || e->mentioned_count < 2) return err;
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     err = db_prepare(e->index, WIKI_SYMBOLS_NAMED, &stmt, why);
     if (err) return err;
     db_bind(stmt, 1, name);
@@ -289,7 +289,7 @@ static enum err add_edges_of(struct edging *e, struct str name, const struct fol
 /* Names are read first: the statement that lists them must not be open for long. */
 static enum err collect_edges(struct edging *e, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = load_places(e, why);
     e->mentioned_max = MAX((size_t)COMMON_FILES_MIN, e->place_count / COMMON_SHARE);
     e->mentioned = ARENA_ARRAY(&e->arena, uint32_t, e->mentioned_max + 1);

@@ -2,9 +2,10 @@
 /*
  * wiki/index.c: what an index tells of its files, their text and their symbols.
  */
-#include "wiki/internal.h"
+#include "wiki/index.h"
 
 #include "base/mem.h"
+#include "wiki/internal.h"
 
 enum { TEXT_MAX = 64 << 20 };
 
@@ -13,7 +14,7 @@ enum { TEXT_MAX = 64 << 20 };
 static enum err add_left_out(struct wiki_index *index, struct wiki_index_state *state,
                              struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_COUNTS_LEFT, &stmt, why);
     for (bool row = true; !err && row;) {
         err = db_row(index, stmt, &row, why);
@@ -33,7 +34,7 @@ static enum err add_left_out(struct wiki_index *index, struct wiki_index_state *
 enum err wiki_index_state(struct wiki_index *index, struct wiki_index_state *state_out,
                           struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool row;
     int64_t changed = 0;
     *state_out = (struct wiki_index_state){0};
@@ -69,7 +70,7 @@ enum err wiki_index_files(struct wiki_index *index, struct arena *arena,
 {
     struct wiki_index_file *files = NULL;
     size_t count = 0, cap = 0;
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_FILES_LIST, &stmt, why);
     for (bool row = true; !err && row;) {
         err = db_row(index, stmt, &row, why);
@@ -100,7 +101,7 @@ struct range {
 static enum err find_file(struct wiki_index *index, struct str path, struct range *range_out,
                           struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool row;
     enum err err = db_prepare(index, WIKI_FILE_BY_PATH, &stmt, why);
     if (err) return err;
@@ -132,7 +133,7 @@ static void add_lines(struct buf *out, struct str text, int line, int first, int
 static enum err collect_lines(struct wiki_index *index, const struct range *range, int first,
                               int last, struct buf *out, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_CHUNKS_OF, &stmt, why);
     if (err) return err;
     sqlite3_bind_int64(stmt, 1, range->first);

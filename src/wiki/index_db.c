@@ -98,7 +98,7 @@ enum err db_run(struct wiki_index *index, sqlite3_stmt *stmt, struct why *why)
 
 enum err db_do(struct wiki_index *index, enum wiki_statement which, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, which, &stmt, why);
     return err ? err : db_run(index, stmt, why);
 }
@@ -122,7 +122,7 @@ void db_tidy(struct wiki_index *index)
 
 enum err db_meta(struct wiki_index *index, const char *key, int64_t *value_out, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool row;
     *value_out = 0;
     enum err err = db_prepare(index, WIKI_META_GET, &stmt, why);
@@ -137,7 +137,7 @@ enum err db_meta(struct wiki_index *index, const char *key, int64_t *value_out, 
 
 enum err db_meta_put(struct wiki_index *index, const char *key, int64_t value, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_META_PUT, &stmt, why);
     if (err) return err;
     db_bind(stmt, 1, str_of(key));

@@ -48,7 +48,7 @@ uint16_t words_of_chunk(struct wiki_terms *terms, uint32_t chunk, struct str pat
 static enum err put_block(struct wiki_index *index, struct str word,
                           const struct wiki_block_out *block, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_WORD_PUT, &stmt, why);
     if (err) return err;
     db_bind(stmt, 1, word);
@@ -62,7 +62,7 @@ static enum err put_block(struct wiki_index *index, struct str word,
 static enum err drop_block(struct wiki_index *index, struct str word, uint32_t first,
                            struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_WORD_DROP, &stmt, why);
     if (err) return err;
     db_bind(stmt, 1, word);
@@ -79,7 +79,7 @@ static enum err damaged(struct why *why)
 static enum err last_block(struct wiki_index *index, struct str word, struct wiki_block_out *block,
                            struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     bool row;
     block->len = 0;
     block->count = 0;
@@ -170,7 +170,7 @@ static enum err drop_term(struct wiki_index *index, const struct wiki_term *term
     uint32_t from = term->block.first;
     while (more) {
         /* One block at a time: the table must not change under a statement that reads it. */
-        sqlite3_stmt *stmt;
+        sqlite3_stmt *stmt = NULL;
         bool row;
         enum err err = db_prepare(index, WIKI_WORD_BETWEEN, &stmt, why);
         if (err) return err;
@@ -234,7 +234,7 @@ void lengths_set(struct wiki_index *index, uint32_t chunk, uint16_t length)
 
 static enum err load_parts(struct wiki_index *index, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(index, WIKI_LENGTHS_GET, &stmt, why);
     for (bool row = true; !err && row;) {
         err = db_row(index, stmt, &row, why);
@@ -277,7 +277,7 @@ enum err lengths_save(struct wiki_index *index, uint32_t first, uint32_t last, s
 {
     for (size_t part = first / LENGTHS_A_PART;
          part * LENGTHS_A_PART < MIN((size_t)last, index->length_count); part++) {
-        sqlite3_stmt *stmt;
+        sqlite3_stmt *stmt = NULL;
         enum err err = db_prepare(index, WIKI_LENGTHS_PUT, &stmt, why);
         if (err) return err;
         sqlite3_bind_int64(stmt, 1, (int64_t)part);

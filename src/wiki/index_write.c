@@ -4,15 +4,13 @@
  *
  * Both lists of files are in order of paths, so one walk along both tells what
  * is gone, what is new and what has other bytes. What is gone is taken out
- * first, then what is new is read, split and put in. Words are collected in
+ * first, then what is new is put in, read and split by a thread of its own. Words are collected in
  * memory and written in order when they get many.
  */
 #include "wiki/internal.h"
 
-#include "base/limits.h"
 #include "base/mem.h"
-#include "wiki/language.h"
-#include "wiki/split.h"
+#include "wiki/reading.h"
 
 enum { TERMS_MAX_BYTES = 96 << 20, PROGRESS_EVERY = 64 };
 
@@ -56,7 +54,7 @@ static void tell(const struct updating *u, uint64_t all)
 
 static enum err load_known(struct updating *u, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     size_t cap = 0;
     enum err err = db_prepare(u->index, WIKI_FILES_KNOWN, &stmt, why);
     for (bool row = true; !err && row;) {
@@ -128,7 +126,7 @@ static void touch(struct updating *u, uint32_t chunk, uint16_t length)
 
 static enum err drop_words_of(struct updating *u, const struct known *known, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(u->index, WIKI_CHUNKS_OF, &stmt, why);
     if (err) return err;
     sqlite3_bind_int64(stmt, 1, known->chunk_first);
@@ -149,7 +147,7 @@ static enum err drop_rows_of(struct updating *u, const struct known *known, stru
                                                 WIKI_CHUNKS_DROP};
     enum err err = OK;
     for (size_t i = 0; i < COUNT_OF(drops) && !err; i++) {
-        sqlite3_stmt *stmt;
+        sqlite3_stmt *stmt = NULL;
         err = db_prepare(u->index, drops[i], &stmt, why);
         if (err) return err;
         sqlite3_bind_int64(stmt, 1, drops[i] == WIKI_CHUNKS_DROP ? known->chunk_first : known->id);
@@ -191,20 +189,9 @@ static enum err drop_gone(struct updating *u, struct why *why)
 
 /* ---- in ---- */
 
-/* A file on its way into the index. */
-struct incoming {
-    struct str path, blob, language;
-    uint64_t bytes;
-    enum wiki_left_out named, left_out;
-    struct wiki_piece *pieces;
-    size_t piece_count;
-    const struct wiki_mark *marks;
-    size_t mark_count;
-};
-
-static enum err add_file_row(struct updating *u, const struct incoming *in, struct why *why)
+static enum err add_file_row(struct updating *u, const struct wiki_incoming *in, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(u->index, WIKI_FILE_ADD, &stmt, why);
     if (err) return err;
     sqlite3_bind_int64(stmt, 1, u->next_file);
@@ -220,10 +207,10 @@ static enum err add_file_row(struct updating *u, const struct incoming *in, stru
     return db_run(u->index, stmt, why);
 }
 
-static enum err add_chunk(struct updating *u, const struct incoming *in,
+static enum err add_chunk(struct updating *u, const struct wiki_incoming *in,
                           const struct wiki_piece *piece, struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(u->index, WIKI_CHUNK_ADD, &stmt, why);
     if (err) return err;
     uint32_t chunk = u->next_chunk++;
@@ -241,7 +228,7 @@ static enum err add_chunk(struct updating *u, const struct incoming *in,
 static enum err add_symbol(struct updating *u, size_t n, const struct wiki_mark *mark,
                            struct why *why)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     enum err err = db_prepare(u->index, WIKI_SYMBOL_ADD, &stmt, why);
     if (err) return err;
     sqlite3_bind_int64(stmt, 1, u->next_file);
@@ -254,7 +241,7 @@ static enum err add_symbol(struct updating *u, size_t n, const struct wiki_mark 
     return db_run(u->index, stmt, why);
 }
 
-static enum err add_incoming(struct updating *u, const struct incoming *in, struct why *why)
+static enum err add_incoming(struct updating *u, const struct wiki_incoming *in, struct why *why)
 {
     enum err err = add_file_row(u, in, why);
     for (size_t i = 0; i < in->piece_count && !err; i++) {
@@ -269,47 +256,26 @@ static enum err add_incoming(struct updating *u, const struct incoming *in, stru
     return err;
 }
 
-/* Reads and splits; all of `in` is in `arena`. */
-static enum err read_incoming(struct updating *u, size_t at, struct arena *arena, struct buf *text,
-                              struct incoming *in, struct why *why)
-{
-    enum wiki_left_out left_out;
-    const struct wiki_file *file = wiki_tree_file(u->update->tree, at, &left_out);
-    *in = (struct incoming){.path = file->path,
-                            .blob = file->blob,
-                            .language = wiki_language(file->path),
-                            .bytes = file->bytes,
-                            .named = left_out,
-                            .left_out = left_out};
-    if (left_out != WIKI_TAKEN) return OK;
-    enum err err = wiki_tree_read(u->update->tree, file, text, &in->left_out, why);
-    if (err || in->left_out != WIKI_TAKEN) return err;
-    wiki_split(arena, in->path, buf_str(text), NULL, 0, &in->pieces, &in->piece_count);
-    return OK;
-}
-
 static enum err add_new(struct updating *u, struct why *why)
 {
-    struct arena arena = {0};
-    struct buf text;
     size_t count = wiki_tree_count(u->update->tree);
+    u->done = count - u->changed;
+    if (u->changed == 0) tell(u, count);
+    struct wiki_reading *reading = wiki_reading_start(u->update->tree, u->wanted);
     enum err err = OK;
-    buf_init(&text, LIMIT_WIKI_TEXT_BYTES);
-    for (size_t i = 0; i < count && !err; i++) {
-        if (u->wanted[i]) {
-            struct incoming in;
-            err = stopped(u, why);
-            if (!err) err = read_incoming(u, i, &arena, &text, &in, why);
-            if (!err) err = add_incoming(u, &in, why);
-            arena_reset(&arena);
+    for (struct wiki_incoming *in; !err && (in = wiki_reading_next(reading));) {
+        err = stopped(u, why);
+        if (!err && in->err) {
+            *why = in->why;
+            err = in->err;
         }
+        if (!err) err = add_incoming(u, in, why);
+        wiki_incoming_free(in);
         u->done++;
-        tell(u, count);
+        if (!err) tell(u, count);
     }
-    if (!err) err = words_put(u->index, u->terms, why);
-    arena_release(&arena);
-    buf_release(&text);
-    return err;
+    wiki_reading_end(reading);
+    return err ? err : words_put(u->index, u->terms, why);
 }
 
 /* ---- all of it ---- */

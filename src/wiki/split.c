@@ -70,14 +70,11 @@ static bool kind_is_one_of(struct str kind, const char *const *kinds, size_t cou
     return false;
 }
 
-/* Kinds as ctags names them that never hold code of their own. */
-static bool is_detail(struct str kind)
+/* Kinds that span much of a file and are none of its parts. */
+static bool is_frame(struct str kind)
 {
-    static const char *const details[] = {
-        "variable", "member",    "field",     "local", "parameter", "property", "enumerator",
-        "constant", "externvar", "prototype", "label", "header",    "typedef",  "macro",
-        "alias",    "package",   "import",    "key",   "unknown",   "file"};
-    return kind_is_one_of(kind, details, COUNT_OF(details));
+    static const char *const frames[] = {"package", "file", "import", "header", "unknown"};
+    return kind_is_one_of(kind, frames, COUNT_OF(frames));
 }
 
 /* Kinds that have a body, even where ctags does not know where it ends. */
@@ -104,8 +101,8 @@ static size_t find_units(struct arena *arena, const struct wiki_lines *lines,
     size_t count = 0;
     for (size_t i = 0; i < mark_count; i++) {
         const struct wiki_mark *mark = &marks[i];
-        if (mark->first < 1 || mark->first > lines->count || is_detail(mark->kind)) continue;
-        if (mark->last < mark->first && !has_body(mark->kind)) continue;
+        if (mark->first < 1 || mark->first > lines->count || is_frame(mark->kind)) continue;
+        if (mark->last <= mark->first && !has_body(mark->kind)) continue;
         int last = mark->last < mark->first ? 0 : MIN(mark->last, lines->count);
         units[count++] = (struct unit){mark->first - 1, last, mark->label};
     }

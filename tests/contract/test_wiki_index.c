@@ -306,6 +306,45 @@ static void an_updated_index_is_like_a_new_one(void **state)
     arena_release(&again.arena);
 }
 
+static void symbols_and_edges(void **state)
+{
+    struct place *p = *state;
+    struct why why;
+    struct wiki_symbol *symbols;
+    struct wiki_edge *edges;
+    size_t count;
+    put_some(p);
+    put(p, "src/client.c",
+        STR("#include \"parser.h\"\n\nint ask(void)\n{\n"
+            "    return parse_header(\"GET\");\n}\n"));
+    assert_int_equal(update(p).symbols, 3);
+    must(wiki_index_symbols(p->index, &p->arena, STR("src/parser.c"), 10, &symbols, &count, &why),
+         &why);
+    assert_int_equal(count, 1);
+    assert_str_equal(symbols[0].name, "parse_header");
+    assert_str_equal(symbols[0].kind, "function");
+    assert_str_equal(symbols[0].path, "src/parser.c");
+    assert_int_equal(symbols[0].first, 2);
+    assert_int_equal(symbols[0].last, 5);
+    must(wiki_index_symbols(p->index, &p->arena, (struct str){0}, 10, &symbols, &count, &why),
+         &why);
+    assert_true(count >= 1);
+    assert_str_equal(symbols[0].name, "parse_header");
+
+    must(wiki_index_edges(p->index, &p->arena, 10, &edges, &count, &why), &why);
+    assert_int_equal(count, 2);
+    assert_str_equal(edges[0].from, "src/client.c");
+    assert_str_equal(edges[0].to, "src/parser.c");
+    assert_int_equal(edges[0].weight, 1);
+    assert_str_equal(edges[1].from, "src/server.c");
+
+    /* Who mentions a definition that is gone mentions nothing any more. */
+    take_away(p, "src/parser.c");
+    assert_int_equal(update(p).symbols, 2);
+    must(wiki_index_edges(p->index, &p->arena, 10, &edges, &count, &why), &why);
+    assert_int_equal(count, 0);
+}
+
 static void a_folder_narrows_what_is_found(void **state)
 {
     struct place *p = *state;
@@ -532,19 +571,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(what_is_written_is_found),
-        TEST(hits_have_true_lines),
-        TEST(files_are_read_as_they_were),
-        TEST(an_update_reads_what_has_changed),
-        TEST(an_updated_index_is_like_a_new_one),
-        TEST(a_folder_narrows_what_is_found),
-        TEST(one_file_does_not_fill_the_answer),
-        TEST(what_is_stopped_changes_nothing),
-        TEST(a_kill_in_the_middle_leaves_the_old_index),
-        TEST(readers_see_the_last_whole_index),
-        TEST(a_damaged_file_is_said_to_be),
-        TEST(damage_inside_never_crashes),
-        TEST(names_and_texts_of_strangers),
+        TEST(what_is_written_is_found),           TEST(hits_have_true_lines),
+        TEST(files_are_read_as_they_were),        TEST(an_update_reads_what_has_changed),
+        TEST(an_updated_index_is_like_a_new_one), TEST(symbols_and_edges),
+        TEST(a_folder_narrows_what_is_found),     TEST(one_file_does_not_fill_the_answer),
+        TEST(what_is_stopped_changes_nothing),    TEST(a_kill_in_the_middle_leaves_the_old_index),
+        TEST(readers_see_the_last_whole_index),   TEST(a_damaged_file_is_said_to_be),
+        TEST(damage_inside_never_crashes),        TEST(names_and_texts_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
