@@ -12,6 +12,7 @@
 #include "api/handlers.h"
 #include "api/input.h"
 #include "api/live_internal.h"
+#include "api/respond.h"
 #include "api/tokens.h"
 #include "api/wiki_access.h"
 #include "api/wiki_old.h"
@@ -66,10 +67,13 @@ static void growing_failed(void *ctx, enum err err, const struct why *why)
         http_stream_end(call->x, false);
         return;
     }
-    if (err != ERR_DENIED && err != ERR_BUSY) {
-        err = why_set(&said, ERR_IO, PREPARING "%s", why->text);
+    if (err == ERR_UNKNOWN_CALLER || err == ERR_BUSY) {
+        call_refuse(call, err, &said);
+        return;
     }
-    call_refuse(call, err, &said);
+    why_write(&said, PREPARING "%s", why->text);
+    respond_status(call->x, 500, said.text);
+    call_reply(call);
 }
 
 static void growing_begun(void *ctx, const struct wiki *wiki)
@@ -180,7 +184,7 @@ static void say_goodbye(struct old_socket *socket)
 static void socket_failed(void *ctx, enum err err, const struct why *why)
 {
     struct old_socket *socket = ctx;
-    say(socket, err == ERR_DENIED ? "Error: " : PREPARING, why->text);
+    say(socket, err == ERR_UNKNOWN_CALLER ? "Error: " : PREPARING, why->text);
     say_goodbye(socket);
 }
 

@@ -136,7 +136,7 @@ static enum err find_by_address(struct wiki_visit *visit, struct db *db)
     if (err == OK && (visit->wiki.indexed_us || visit->waited)) return OK;
     if (err && err != ERR_NOT_FOUND) return err;
     if (!want->may_add) {
-        return why_set(&visit->why, ERR_DENIED,
+        return why_set(&visit->why, ERR_UNKNOWN_CALLER,
                        "this repository is not here yet, and only members may add one (the "
                        "operator can change that: wiki-guests)");
     }

@@ -244,7 +244,6 @@ static void write_page(struct pen *pen)
     request.message_count = COUNT_OF(messages);
     request.class = LLM_PROGRAM;
     request.only_this = true;
-    request.whole = true;
     pen->call = llm_start(job->scribe->home, &request, &page_events, pen);
 }
 
