@@ -27,6 +27,8 @@ static enum err add_left_out(struct wiki_index *index, struct wiki_index_state *
         state->files = files;
         state->lines = (uint64_t)sqlite3_column_int64(stmt, 2);
         state->bytes = (uint64_t)sqlite3_column_int64(stmt, 3);
+        state->chunks = (uint64_t)sqlite3_column_int64(stmt, 4);
+        state->symbols = (uint64_t)sqlite3_column_int64(stmt, 5);
     }
     return err;
 }
@@ -34,18 +36,9 @@ static enum err add_left_out(struct wiki_index *index, struct wiki_index_state *
 enum err wiki_index_state(struct wiki_index *index, struct wiki_index_state *state_out,
                           struct why *why)
 {
-    sqlite3_stmt *stmt = NULL;
-    bool row;
     int64_t changed = 0;
     *state_out = (struct wiki_index_state){0};
     enum err err = db_do(index, WIKI_BEGIN, why);
-    if (!err) err = db_prepare(index, WIKI_COUNTS, &stmt, why);
-    if (!err) err = db_row(index, stmt, &row, why);
-    if (!err && row) {
-        state_out->symbols = (uint64_t)sqlite3_column_int64(stmt, 0);
-        state_out->chunks = (uint64_t)sqlite3_column_int64(stmt, 1);
-        sqlite3_reset(stmt);
-    }
     if (!err) err = add_left_out(index, state_out, why);
     if (!err) err = db_meta(index, "changed", &changed, why);
     state_out->changed = (uint64_t)changed;

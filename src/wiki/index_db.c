@@ -32,7 +32,7 @@ static const char schema[] =
     "CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, blob TEXT NOT NULL,"
     " named INTEGER NOT NULL, left_out INTEGER NOT NULL, bytes INTEGER NOT NULL,"
     " lines INTEGER NOT NULL, language TEXT NOT NULL, chunk_first INTEGER NOT NULL,"
-    " chunk_count INTEGER NOT NULL);"
+    " chunk_count INTEGER NOT NULL, symbol_count INTEGER NOT NULL);"
     "CREATE TABLE chunks (id INTEGER PRIMARY KEY, file INTEGER NOT NULL, first INTEGER NOT NULL,"
     " last INTEGER NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL);"
     /* Blocks of postings (wiki/postings.h). */

@@ -204,6 +204,7 @@ static enum err add_file_row(struct updating *u, const struct wiki_incoming *in,
     db_bind(stmt, 8, in->language);
     sqlite3_bind_int64(stmt, 9, u->next_chunk);
     sqlite3_bind_int64(stmt, 10, (int64_t)in->piece_count);
+    sqlite3_bind_int64(stmt, 11, (int64_t)in->mark_count);
     return db_run(u->index, stmt, why);
 }
 

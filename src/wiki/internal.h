@@ -34,7 +34,8 @@ enum { WIKI_INDEX_VERSION = 1 };
     X(FILES_BELOW, "SELECT chunk_first, chunk_count FROM files WHERE path >= ? AND path < ?")      \
     X(FILE_BY_ID, "SELECT path, chunk_first, chunk_count FROM files WHERE id = ?")                 \
     X(FILE_ADD, "INSERT INTO files (id, path, blob, named, left_out, bytes, lines, language, "     \
-                "chunk_first, chunk_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                 \
+                "chunk_first, chunk_count, symbol_count) "                                         \
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                        \
     X(FILE_DROP, "DELETE FROM files WHERE id = ?")                                                 \
     X(CHUNK_ADD, "INSERT INTO chunks (id, file, first, last, label, text) "                        \
                  "VALUES (?, ?, ?, ?, ?, ?)")                                                      \
@@ -71,9 +72,8 @@ enum { WIKI_INDEX_VERSION = 1 };
                     "ORDER BY id")                                                                 \
     X(SYMBOLS_NAMED, "SELECT file, kind, first, last, name FROM symbols "                          \
                      "WHERE name = ? COLLATE NOCASE LIMIT ?")                                      \
-    X(COUNTS, "SELECT (SELECT count(*) FROM symbols), (SELECT count(*) FROM chunks)")              \
-    X(COUNTS_LEFT, "SELECT left_out, count(*), sum(lines), sum(bytes) FROM files "                 \
-                   "GROUP BY left_out")
+    X(COUNTS_LEFT, "SELECT left_out, count(*), sum(lines), sum(bytes), sum(chunk_count), "         \
+                   "sum(symbol_count) FROM files GROUP BY left_out")
 
 enum wiki_statement {
 #define X(name, text) WIKI_##name,

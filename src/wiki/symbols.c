@@ -281,6 +281,13 @@ static void add_mark(struct marking *m, const struct json *tag)
     m->at[m->count++] = mark;
 }
 
+/* Most of what it calls errors are warnings: "ignoring null tag". */
+static bool is_fatal(const struct json *error)
+{
+    bool fatal;
+    return json_as_bool(json_get(error, "fatal"), &fatal) && fatal;
+}
+
 enum said { SAID_NOTHING, SAID_TAG, SAID_END, SAID_BROKEN };
 
 static enum said take_line(struct marking *m, struct str line)
@@ -295,7 +302,7 @@ static enum said take_line(struct marking *m, struct str line)
         said = SAID_END;
     else if (str_eq(type, STR("tag")))
         said = SAID_TAG;
-    else if (str_eq(type, STR("error")))
+    else if (str_eq(type, STR("error")) && is_fatal(tree))
         said = SAID_BROKEN;
     if (said == SAID_TAG && m->count < MARKS_MAX) add_mark(m, tree);
     json_free(tree);

@@ -30,14 +30,12 @@ static const struct wiki_mark *mark_named(const struct marks *marks, const char 
     return NULL;
 }
 
-static const struct str python = {
-    "class Store:\n    def get(self):\n        return 1\n\n\ndef free():\n"
-    "    pass\n",
-    75};
+static const char python[] =
+    "class Store:\n    def get(self):\n        return 1\n\n\ndef free():\n    pass\n";
 
 static void expect_python(struct wiki_tagger *tagger)
 {
-    struct marks marks = ask(tagger, "a/b.py", str_head(python, strlen(python.at)));
+    struct marks marks = ask(tagger, "a/b.py", str_of(python));
     const struct wiki_mark *get = mark_named(&marks, "get");
     assert_str_equal(get->label, "Store.get");
     assert_str_equal(get->scope, "Store");
@@ -116,7 +114,7 @@ static void programs_that_fail_cost_a_file(void **state)
         HELLO "exec sleep 1000\n",               /* hangs without reading */
         HELLO "read line\nexec cat /dev/zero\n", /* never ends a line */
         HELLO "read line\nexec yes nonsense\n",  /* never ends */
-        HELLO "read line\necho '{\"_type\":\"error\"}'\nexec sleep 1000\n",
+        HELLO "read line\necho '{\"_type\":\"error\",\"fatal\":true}'\nexec sleep 1000\n",
         "#!/bin/sh\necho Exuberant Ctags\n", /* is another program */
         "no program at all",
     };
@@ -155,20 +153,21 @@ static void what_it_says_is_checked(void **state)
 {
     (void)state;
     char path[64];
-    struct wiki_tagger *tagger =
-        tagger_of(HELLO "read line\n"
-                        "echo '" TAG "'\n"
-                        "echo 'no json'\n"
-                        "echo '[]'\n"
-                        "echo '{\"_type\":\"tag\",\"name\":7,\"line\":1}'\n"
-                        "echo '{\"_type\":\"tag\",\"name\":\"\",\"line\":1}'\n"
-                        "echo '{\"_type\":\"tag\",\"name\":\"minus\",\"line\":-4}'\n"
-                        "echo '{\"_type\":\"tag\",\"name\":\"huge\",\"line\":99999999999}'\n"
-                        "echo '{\"_type\":\"tag\",\"name\":\"text\",\"line\":\"1\"}'\n"
-                        "echo '{\"_type\":\"tag\",\"name\":\"late\",\"line\":9,\"end\":\"x\"}'\n"
-                        "echo '{\"_type\":\"completed\"}'\n"
-                        "exec sleep 1000\n",
-                  path, 5000);
+    struct wiki_tagger *tagger = tagger_of(
+        HELLO "read line\n"
+              "echo '" TAG "'\n"
+              "echo 'no json'\n"
+              "echo '[]'\n"
+              "echo '{\"_type\":\"error\",\"message\":\"ignoring null tag\",\"warning\":true}'\n"
+              "echo '{\"_type\":\"tag\",\"name\":7,\"line\":1}'\n"
+              "echo '{\"_type\":\"tag\",\"name\":\"\",\"line\":1}'\n"
+              "echo '{\"_type\":\"tag\",\"name\":\"minus\",\"line\":-4}'\n"
+              "echo '{\"_type\":\"tag\",\"name\":\"huge\",\"line\":99999999999}'\n"
+              "echo '{\"_type\":\"tag\",\"name\":\"text\",\"line\":\"1\"}'\n"
+              "echo '{\"_type\":\"tag\",\"name\":\"late\",\"line\":9,\"end\":\"x\"}'\n"
+              "echo '{\"_type\":\"completed\"}'\n"
+              "exec sleep 1000\n",
+        path, 5000);
     struct marks marks = ask(tagger, "a.c", STR("x\n"));
     assert_int_equal(marks.count, 2);
     assert_str_equal(marks.at[0].name, "x");
