@@ -78,4 +78,14 @@ enum {
     LIMIT_WIKI_IGNORE_BYTES = 256 * 1024,
     LIMIT_WIKI_PATTERNS = 2000,
     LIMIT_WIKI_PATTERN_BYTES = 1024,
+    /* A written wiki as older pages hand it in or want it as a file: twelve pages of 10 to 50 kB
+     * are usual. What is made of it has every page's head twice, or six bytes for each sign of
+     * three. */
+    LIMIT_BOOK_BYTES = 10 * 1024 * 1024,
+    LIMIT_BOOK_REPLY_BYTES = 48 * 1024 * 1024,
+    LIMIT_BOOK_PAGES = 500,
+    LIMIT_BOOK_LIST = 2000, /* files or pages that one page names */
+    /* Of strangers: books in all, and older versions of one that are kept. */
+    LIMIT_BOOKS_GUESTS = 1000,
+    LIMIT_BOOKS_GUESTS_VERSIONS = 3,
 };

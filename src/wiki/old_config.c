@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "wiki/old_config.h"
+
+#include <errno.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+enum { FILE_BYTES_MAX = 1024 * 1024, OFFERS_MAX = 50, MODELS_MAX = 500, NAME_MAX_CHARS = 200 };
+
+struct wiki_old_config {
+    struct arena arena;
+    const struct wiki_language *languages;
+    size_t language_count;
+    struct str language_standard;
+    struct wiki_offer *offers;
+    size_t offer_count;
+    struct str offer_standard;
+};
+
+/* As such pages have them; "kr" is theirs, too. */
+#define LANGUAGE(code, name)                                                                       \
+    {                                                                                              \
+        {code, sizeof(code) - 1},                                                                  \
+        {                                                                                          \
+            name, sizeof(name) - 1                                                                 \
+        }                                                                                          \
+    }
+static const struct wiki_language usual_languages[] = {
+    LANGUAGE("en", "English"),
+    LANGUAGE("ja", "Japanese (日本語)"),
+    LANGUAGE("zh", "Mandarin Chinese (中文)"),
+    LANGUAGE("zh-tw", "Traditional Chinese (繁體中文)"),
+    LANGUAGE("es", "Spanish (Español)"),
+    LANGUAGE("kr", "Korean (한국어)"),
+    LANGUAGE("vi", "Vietnamese (Tiếng Việt)"),
+    LANGUAGE("pt-br", "Brazilian Portuguese (Português Brasileiro)"),
+    LANGUAGE("fr", "Français (French)"),
+    LANGUAGE("ru", "Русский (Russian)"),
+};
+
+/* --- files --- */
+
+/* Where a file's words go. */
+struct reading {
+    struct arena *arena;
+    const char *file; /* its name, for the log */
+    char *const *env;
+};
+
+static bool is_name_byte(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static struct str environment(char *const *env, struct str name)
+{
+    for (; env && *env; env++) {
+        struct str entry = str_of(*env);
+        size_t equals = str_find_byte(entry, '=');
+        if (equals < entry.len && str_eq(str_head(entry, equals), name)) {
+            return str_from(entry, equals + 1);
+        }
+    }
+    return (struct str){0};
+}
+
+/* ${NAME}, where `text` begins; its length, or 0. */
+static size_t name_at(struct str text, struct str *name_out)
+{
+    if (!str_starts(text, STR("${"))) return 0;
+    size_t end = 2;
+    while (end < text.len && is_name_byte(text.at[end])) end++;
+    if (end == 2 || end == text.len || text.at[end] != '}') return 0;
+    *name_out = str_head(str_from(text, 2), end - 2);
+    return end + 1;
+}
+
+/* What has no value stays as it stands, as it did there. */
+static struct str replace(const struct reading *reading, struct str text)
+{
+    struct buf out;
+    buf_init(&out, 64 * 1024);
+    while (text.len > 0) {
+        struct str name, value = {0};
+        size_t len = name_at(text, &name);
+        if (len > 0) value = environment(reading->env, name);
+        if (len > 0 && value.at == NULL) {
+            log_warn("wiki.config", "file=%s unset=%.*s", reading->file, STR_ARGS(name));
+        }
+        buf_add_str(&out, value.at ? value : str_head(text, MAX(len, 1u)));
+        text = str_from(text, MAX(len, 1u));
+    }
+    struct str result = arena_copy(reading->arena, buf_str(&out));
+    buf_release(&out);
+    return result;
+}
+
+static bool read_file(struct str folder, const char *name, struct buf *text)
+{
+    char path[4096];
+    if (folder.len + strlen(name) + 2 > sizeof(path)) return false;
+    snprintf(path, sizeof(path), "%.*s/%s", STR_ARGS(folder), name);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        log_warn("wiki.config", "file=%s reason=\"%s\"", name, strerror(errno));
+        return false;
+    }
+    char piece[4096];
+    size_t len;
+    while ((len = fread(piece, 1, sizeof(piece), file)) > 0) buf_add(text, piece, len);
+    bool fine = !ferror(file) && !text->failed;
+    fclose(file);
+    if (!fine) log_warn("wiki.config", "file=%s reason=\"not readable, or too large\"", name);
+    return fine;
+}
+
+/* NULL: none, or none that makes sense, which the log has. */
+static struct json *load(struct str folder, const char *name)
+{
+    struct buf text;
+    struct json *tree = NULL;
+    struct why why;
+    buf_init(&text, FILE_BYTES_MAX);
+    if (read_file(folder, name, &text) && json_parse(buf_str(&text), &tree, NULL, &why)) {
+        log_warn("wiki.config", "file=%s reason=\"%s\"", name, why.text);
+    }
+    buf_release(&text);
+    return tree;
+}
+
+/* A text of the file that may be shown and asked for: one line. */
+static bool read_text(const struct reading *reading, struct str raw, size_t max,
+                      struct str *text_out)
+{
+    struct why why;
+    struct str text;
+    if (text_check("name", replace(reading, raw), 1, max, &text, &why)) return false;
+    *text_out = text;
+    return str_find_byte(text, '\n') == text.len && str_find_byte(text, '\t') == text.len;
+}
+
+/* --- languages --- */
+
+static void read_languages(struct wiki_old_config *config, const struct reading *reading,
+                           const struct json *tree)
+{
+    const struct json *map = json_get(tree, "supported_languages");
+    struct wiki_language *list =
+        ARENA_ARRAY(reading->arena, struct wiki_language, WIKI_LANGUAGES_MAX);
+    size_t count = 0;
+    struct str name, standard = {0};
+    for (const struct json *at = json_first(map); at && json_kind(map) == JSON_OBJECT;
+         at = json_after(at)) {
+        struct wiki_language *one = &list[count];
+        if (count < WIKI_LANGUAGES_MAX && json_as_str(at, &name) &&
+            read_text(reading, str_of(json_name(at)), WIKI_LANGUAGE_MAX, &one->code) &&
+            read_text(reading, name, NAME_MAX_CHARS, &one->name)) {
+            count++;
+        } else {
+            log_warn("wiki.config", "file=%s reason=\"a language that is left out\"",
+                     reading->file);
+        }
+    }
+    if (count == 0) {
+        if (tree) log_warn("wiki.config", "file=%s reason=\"no languages\"", reading->file);
+        return;
+    }
+    config->languages = list;
+    config->language_count = count;
+    bool known = json_as_str(json_get(tree, "default"), &standard) &&
+                 wiki_language_is_known(config, standard);
+    config->language_standard = known ? arena_copy(reading->arena, standard) : list[0].code;
+}
+
+/* --- models --- */
+
+/* Which of our sites speaks what a class of theirs spoke. */
+static struct str site_of_class(struct str name)
+{
+    static const struct {
+        const char *name, *site;
+    } classes[] = {
+        {"GoogleGenAIClient", "google"},    {"OpenAIClient", "openai"},
+        {"OpenRouterClient", "openrouter"}, {"OllamaClient", "ollama"},
+        {"BedrockClient", "bedrock"},       {"AzureAIClient", "azure"},
+        {"DashscopeClient", "dashscope"},
+    };
+    for (size_t i = 0; i < COUNT_OF(classes); i++) {
+        if (str_eq(name, str_of(classes[i].name))) return str_of(classes[i].site);
+    }
+    return STR("");
+}
+
+static void add_model(struct wiki_offer *offer, struct str name)
+{
+    for (size_t i = 0; i < offer->model_count; i++) {
+        if (str_eq(offer->models[i], name)) return;
+    }
+    if (offer->model_count < MODELS_MAX) offer->models[offer->model_count++] = name;
+}
+
+static bool read_offer(const struct reading *reading, const struct json *provider,
+                       struct wiki_offer *offer)
+{
+    struct str text, name;
+    if (json_kind(provider) != JSON_OBJECT) return false;
+    *offer = (struct wiki_offer){.models = ARENA_ARRAY(reading->arena, struct str, MODELS_MAX)};
+    if (!read_text(reading, str_of(json_name(provider)), NAME_MAX_CHARS, &offer->id)) return false;
+    offer->site = offer->id;
+    if (json_as_str(json_get(provider, "client_class"), &text) && site_of_class(text).len > 0) {
+        offer->site = site_of_class(text);
+    }
+    if (!json_as_bool(json_get(provider, "supportsCustomModel"), &offer->custom)) {
+        offer->custom = false;
+    }
+    if (json_as_str(json_get(provider, "default_model"), &text) &&
+        read_text(reading, text, NAME_MAX_CHARS, &name)) {
+        add_model(offer, name);
+    }
+    const struct json *models = json_get(provider, "models");
+    for (const struct json *at = json_first(models); at && json_kind(models) == JSON_OBJECT;
+         at = json_after(at)) {
+        if (read_text(reading, str_of(json_name(at)), NAME_MAX_CHARS, &name)) {
+            add_model(offer, name);
+        }
+    }
+    return offer->model_count > 0;
+}
+
+static void read_offers(struct wiki_old_config *config, const struct reading *reading,
+                        const struct json *tree)
+{
+    const struct json *map = json_get(tree, "providers");
+    struct str standard;
+    config->offers = ARENA_ARRAY(reading->arena, struct wiki_offer, OFFERS_MAX);
+    for (const struct json *at = json_first(map); at && json_kind(map) == JSON_OBJECT;
+         at = json_after(at)) {
+        if (config->offer_count < OFFERS_MAX &&
+            read_offer(reading, at, &config->offers[config->offer_count])) {
+            config->offer_count++;
+        } else {
+            log_warn("wiki.config", "file=%s reason=\"a provider that is left out\"",
+                     reading->file);
+        }
+    }
+    if (tree && config->offer_count == 0) {
+        log_warn("wiki.config", "file=%s reason=\"no providers\"", reading->file);
+    }
+    if (json_as_str(json_get(tree, "default_provider"), &standard)) {
+        config->offer_standard = replace(reading, standard);
+    }
+}
+
+/* --- life cycle --- */
+
+struct wiki_old_config *wiki_old_config_new(struct str folder, char *const *env)
+{
+    struct wiki_old_config *config = NEW(struct wiki_old_config);
+    config->languages = usual_languages;
+    config->language_count = COUNT_OF(usual_languages);
+    config->language_standard = usual_languages[0].code;
+    if (folder.len == 0) return config;
+    struct reading reading = {&config->arena, "lang.json", env};
+    struct json *tree = load(folder, reading.file);
+    read_languages(config, &reading, tree);
+    json_free(tree);
+    reading.file = "generator.json";
+    tree = load(folder, reading.file);
+    read_offers(config, &reading, tree);
+    json_free(tree);
+    return config;
+}
+
+void wiki_old_config_free(struct wiki_old_config *config)
+{
+    if (config == NULL) return;
+    arena_release(&config->arena);
+    mem_free(config);
+}
+
+/* --- asking --- */
+
+size_t wiki_languages(const struct wiki_old_config *config, const struct wiki_language **list_out)
+{
+    *list_out = config->languages;
+    return config->language_count;
+}
+
+struct str wiki_language_standard(const struct wiki_old_config *config)
+{
+    return config->language_standard;
+}
+
+bool wiki_language_is_known(const struct wiki_old_config *config, struct str code)
+{
+    for (size_t i = 0; i < config->language_count; i++) {
+        if (str_eq(config->languages[i].code, code)) return true;
+    }
+    return false;
+}
+
+size_t wiki_offers(const struct wiki_old_config *config, const struct wiki_offer **list_out)
+{
+    *list_out = config->offers;
+    return config->offer_count;
+}
+
+struct str wiki_offer_standard(const struct wiki_old_config *config)
+{
+    return config->offer_standard;
+}
+
+struct str wiki_offer_site(const struct wiki_old_config *config, struct str id)
+{
+    for (size_t i = 0; i < config->offer_count; i++) {
+        if (str_eq(config->offers[i].id, id)) return config->offers[i].site;
+    }
+    return id;
+}

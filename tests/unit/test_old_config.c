@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "wiki/old_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "unit.h"
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "/tmp/hutong-unit-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static void leave(const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    if (text == NULL) {
+        remove(path);
+        return;
+    }
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    leave("lang.json", NULL);
+    leave("generator.json", NULL);
+    return rmdir(folder);
+}
+
+static struct wiki_old_config *config_of(const char *languages, const char *models)
+{
+    static char model[] = "WIKI_MODEL=gpt-x", empty[] = "EMPTY=";
+    static char *const env[] = {model, empty, NULL};
+    leave("lang.json", languages);
+    leave("generator.json", models);
+    return wiki_old_config_new(str_of(folder), env);
+}
+
+static void without_a_folder_there_are_ten_languages_and_no_offers(void **state)
+{
+    (void)state;
+    const struct wiki_language *languages;
+    const struct wiki_offer *offers;
+    struct wiki_old_config *config = wiki_old_config_new(STR(""), NULL);
+    assert_int_equal(wiki_languages(config, &languages), 10);
+    assert_str_equal(languages[2].code, "zh");
+    assert_str_equal(languages[2].name, "Mandarin Chinese (中文)");
+    assert_str_equal(wiki_language_standard(config), "en");
+    assert_true(wiki_language_is_known(config, STR("kr")));
+    assert_false(wiki_language_is_known(config, STR("ko")));
+    assert_false(wiki_language_is_known(config, STR("")));
+    assert_int_equal(wiki_offers(config, &offers), 0);
+    assert_str_equal(wiki_offer_site(config, STR("openai")), "openai");
+    wiki_old_config_free(config);
+    wiki_old_config_free(NULL);
+}
+
+static void files_are_read_with_what_the_environment_says(void **state)
+{
+    (void)state;
+    const struct wiki_language *languages;
+    const struct wiki_offer *offers;
+    struct wiki_old_config *config = config_of(
+        "{\"supported_languages\":{\"de\":\"Deutsch\",\"zh\":\"中文\",\"toolongacode\":\"x\","
+        "\"it\":7},\"default\":\"zh\"}",
+        "{\"default_provider\":\"house\",\"providers\":{"
+        "\"house\":{\"client_class\":\"OpenAIClient\",\"default_model\":\"${WIKI_MODEL}\","
+        "\"supportsCustomModel\":true,\"models\":{\"first\":{},\"gpt-x\":{\"t\":1},"
+        "\"a${UNSET}b${EMPTY}c\":{}}},"
+        "\"ollama\":{\"default_model\":\"q\",\"models\":{}},"
+        "\"nothing\":{\"models\":{}},\"wrong\":5}}");
+    assert_int_equal(wiki_languages(config, &languages), 2);
+    assert_str_equal(languages[0].code, "de");
+    assert_str_equal(wiki_language_standard(config), "zh");
+    assert_int_equal(wiki_offers(config, &offers), 2);
+    assert_str_equal(wiki_offer_standard(config), "house");
+    assert_str_equal(offers[0].id, "house");
+    assert_str_equal(offers[0].site, "openai");
+    assert_true(offers[0].custom);
+    assert_int_equal(offers[0].model_count, 3);
+    assert_str_equal(offers[0].models[0], "gpt-x"); /* the default first, and once */
+    assert_str_equal(offers[0].models[1], "first");
+    assert_str_equal(offers[0].models[2], "a${UNSET}bc");
+    assert_str_equal(offers[1].site, "ollama");
+    assert_false(offers[1].custom);
+    assert_str_equal(wiki_offer_site(config, STR("house")), "openai");
+    assert_str_equal(wiki_offer_site(config, STR("google")), "google");
+    wiki_old_config_free(config);
+}
+
+static void what_makes_no_sense_is_as_none(void **state)
+{
+    (void)state;
+    const struct wiki_language *languages;
+    const struct wiki_offer *offers;
+    static const char *const bad[] = {
+        NULL,
+        "",
+        "{",
+        "[]",
+        "7",
+        "{\"supported_languages\":[\"en\"],\"providers\":[{\"id\":\"google\"}]}",
+        "{\"supported_languages\":{\"\":\"x\",\"e\\nn\":\"y\"},\"providers\":{\"\":{}}}",
+        "{\"default\":\"de\",\"default_provider\":\"x\"}",
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct wiki_old_config *config = config_of(bad[i], bad[i]);
+        assert_int_equal(wiki_languages(config, &languages), 10);
+        assert_str_equal(wiki_language_standard(config), "en");
+        assert_int_equal(wiki_offers(config, &offers), 0);
+        wiki_old_config_free(config);
+    }
+    struct wiki_old_config *config =
+        config_of("{\"supported_languages\":{\"de\":\"Deutsch\"},\"default\":\"xx\"}", NULL);
+    assert_str_equal(wiki_language_standard(config), "de");
+    wiki_old_config_free(config);
+}
+
+int main(void)
+{
+    struct why why;
+    if (log_open("/dev/null", LOG_ERROR, &why) != OK) return 1; /* it complains, as it should */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_folder_there_are_ten_languages_and_no_offers),
+        cmocka_unit_test(files_are_read_with_what_the_environment_says),
+        cmocka_unit_test(what_makes_no_sense_is_as_none),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
