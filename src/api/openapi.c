@@ -542,6 +542,7 @@ static const struct failure {
     {422, "Input", "A field is wrong; `errors` names each"},
     {426, "Upgrade", "This address speaks WebSocket"},
     {429, "TooMany", "Too many requests; Retry-After says how long to wait"},
+    {500, "Unprepared", "The repository could not be made ready to be asked"},
     {502, "Upstream", "The provider of the model failed"},
     {503, "Busy", "The server is busy; try again in a moment"},
     {504, "Late", "The provider of the model is silent"},

@@ -7,18 +7,24 @@
 // gets. A route without one fails the walk, so whoever adds a route has to
 // think about it here.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { assertOk, assertProblem } from '../support/checks.mjs';
 import { startServer } from '../support/server.mjs';
+import { until } from '../support/watch.mjs';
 
 const PASSWORD = 'correct horse';
 
 let server;
+let folder; // ada's repository
 const world = {}; // ada's and bob's, which eve should not have
 before(async () => {
-  server = await startServer({ env: { HUTONG_ACCESS_LOG: 'off' } });
+  folder = await mkdtemp(path.join(tmpdir(), 'hutong-walk-'));
+  await writeFile(path.join(folder, 'plan.md'), '# SECRET-heading\n\nSECRET-line\n');
+  server = await startServer({ env: { HUTONG_ACCESS_LOG: 'off', HUTONG_WIKI_ROOTS: folder, HUTONG_LLM_MODEL: 'offline' } });
   for (const name of ['ada', 'bob', 'eve', 'mod', 'root', 'gone', 'banned']) {
     world[name] = await server.register(`${name}_walk`, { nickname: `${name} walks` });
   }
@@ -37,6 +43,11 @@ before(async () => {
   world.chat = await make('/chat/conversations', { title: 'SECRET-chat' });
   await server.api('POST', `/chat/conversations/${world.chat.id}/messages`, { token: ada.token, json: { text: 'SECRET-question' } });
   world.turn = assertOk(await server.api('GET', `/chat/conversations/${world.chat.id}/messages`, { token: ada.token })).items[1];
+  world.wiki = await make('/wikis', { url: folder, name: 'ada-wiki', access: 'owner' });
+  const wiki = (to = '') => server.api('GET', `/wikis/${world.wiki.id}${to}`, { token: ada.token });
+  await until(() => wiki(), ({ body }) => body.state === 'ready', { what: 'the wiki' });
+  world.book = await make(`/wikis/${world.wiki.id}/books`, {});
+  await until(() => wiki(`/books/${world.book.id}`), ({ body }) => body.state === 'done', { what: 'the book' });
   await server.sql(`UPDATE sessions SET client = 'SECRET-phone' WHERE user_id = ${ada.id}`);
   [world.session] = await server.sql(`SELECT id FROM sessions WHERE user_id = ${ada.id}`);
   assertOk(await server.api('POST', '/auth/logout-all', { token: world.gone.token }), 204);
@@ -44,7 +55,10 @@ before(async () => {
     token: root.token, json: { banned: true },
   }), 204);
 });
-after(() => server.stop());
+after(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
 
 async function signIn(name) {
   const reply = await server.api('POST', '/auth/login', {
@@ -77,6 +91,9 @@ const ids = {
   picture_id: () => 1, // for administrators alone, whoever asks
   report_id: () => 1, // for moderators alone
   turn_id: () => world.turn.id,
+  wiki: () => world.wiki.id,
+  book_id: () => world.book.id,
+  slug: () => 'overview',
   filename: () => 'nothing.png',
   name: () => 'nothing.backup',
 };
@@ -200,6 +217,29 @@ const entries = {
   'GET /v1/models': { who: 'key', wrong: 401 },
   'GET /v1/models/{model}': { who: 'key', wrong: 401 },
   'GET /v1/models/{site}/{model}': { who: 'key', wrong: 401 },
+  'GET /wikis': { who: 'optional', wrong: 200 },
+  'POST /wikis': { who: 'optional', json: () => ({ url: folder, name: 'ada-wiki' }), wrong: 409, stranger: 401 },
+  'GET /wikis/{wiki}': { who: 'optional', wrong: 404 },
+  'PATCH /wikis/{wiki}': { who: 'member', json: { name: 'eve-wiki' }, wrong: 404 },
+  'DELETE /wikis/{wiki}': { who: 'member', wrong: 404 },
+  'POST /wikis/{wiki}/update': { who: 'member', json: {}, wrong: 404 },
+  'POST /wikis/{wiki}/stop': { who: 'member', wrong: 404 },
+  'GET /wikis/{wiki}/files': { who: 'optional', wrong: 404 },
+  'GET /wikis/{wiki}/file': { who: 'optional', query: '?path=plan.md', wrong: 404 },
+  'GET /wikis/{wiki}/symbols': { who: 'optional', wrong: 404 },
+  'GET /wikis/{wiki}/graph': { who: 'optional', wrong: 404 },
+  'GET /wikis/{wiki}/search': { who: 'optional', query: '?q=SECRET', wrong: 404 },
+  'POST /wikis/{wiki}/ask': { who: 'optional', json: { question: 'What is SECRET?' }, wrong: 404 },
+  'GET /wikis/{wiki}/books': { who: 'optional', wrong: 404 },
+  'POST /wikis/{wiki}/books': { who: 'optional', json: { language: 'zh' }, wrong: 404, stranger: 401 },
+  'GET /wikis/{wiki}/books/{book_id}': { who: 'optional', wrong: 404 },
+  'GET /wikis/{wiki}/books/{book_id}/pages/{slug}': { who: 'optional', wrong: 404 },
+  'POST /wikis/{wiki}/books/{book_id}/stop': { who: 'optional', wrong: 404 },
+  'POST /wikis/{wiki}/books/{book_id}/continue': { who: 'optional', wrong: 404 },
+  'DELETE /wikis/{wiki}/books/{book_id}': { who: 'optional', wrong: 404 },
+  'POST /chat/completions/stream': { who: 'optional', json: { repo_url: '/nowhere', messages: [{ role: 'user', content: 'x' }] }, wrong: 500, stranger: 401 },
+  'POST /api/chat/stream': { who: 'optional', json: { repo_url: '/nowhere', messages: [{ role: 'user', content: 'x' }] }, wrong: 500, stranger: 401 },
+  'GET /ws/chat': { who: 'live', wrong: [400, 403, 426] },
   'GET /chat': { who: 'live', wrong: [400, 403, 426] },
   'GET /chat/models': { who: 'member', wrong: 200 },
   'GET /chat/conversations': { who: 'member', wrong: 200 },
