@@ -29,6 +29,7 @@ struct exception {
 };
 static const struct exception exceptions[] = {
     {SQL_POSTS_PAGE, "SCAN p", "by its key from the newest; LIMIT ends it"},
+    {SQL_WIKIS_CUT_OFF, "SCAN wikis", "once, at start; wikis are few, thousands at most"},
     {SQL_WIKI_PROJECTS, "SCAN", "wikis are few, thousands at most; on a worker"},
     {SQL_WIKI_PROJECTS, "USE TEMP B-TREE FOR", "of what was found"},
     {SQL_SOCIETY_HOURS, "USE TEMP B-TREE FOR GROUP BY", "of thirty days, from an index"},
