@@ -71,6 +71,16 @@ void clock_iso(int64_t wall_us, char to[CLOCK_ISO_BYTES])
     snprintf(to + 19, CLOCK_ISO_BYTES - 19, ".%06uZ", (unsigned)fraction % 1000000u);
 }
 
+void clock_iso_local(int64_t wall_us, char to[CLOCK_ISO_BYTES])
+{
+    time_t seconds = (time_t)(wall_us / 1000000);
+    struct tm tm;
+    localtime_r(&seconds, &tm);
+    int64_t there_s = (int64_t)seconds + tm.tm_gmtoff;
+    clock_iso(there_s * 1000000 + wall_us % 1000000, to);
+    to[strlen(to) - 1] = '\0'; /* without the 'Z' */
+}
+
 static const char day_names[] = "SunMonTueWedThuFriSat";
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 

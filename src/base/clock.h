@@ -18,6 +18,8 @@ enum { CLOCK_ISO_BYTES = 28, CLOCK_HTTP_BYTES = 30 };
 void clock_iso_short(int64_t wall_us, char to[CLOCK_ISO_BYTES]);
 /* "2026-11-21T03:23:22.123456Z" (RFC 3339). */
 void clock_iso(int64_t wall_us, char to[CLOCK_ISO_BYTES]);
+/* "2026-11-21T11:23:22.123456": the same in the time of this machine, which it does not name. */
+void clock_iso_local(int64_t wall_us, char to[CLOCK_ISO_BYTES]);
 /* "Sat, 21 Nov 2026 03:23:22 GMT" (RFC 9110, 5.6.7). */
 void clock_http(int64_t wall_us, char to[CLOCK_HTTP_BYTES]);
 /* The IMF-fixdate form of clock_http back into seconds; false for anything else. */

@@ -406,6 +406,19 @@ enum err wiki_old_cache_posted(struct arena *arena, const struct json *tree, wik
     return why_set(why, ERR_INVALID, "this is no wiki as such pages write it");
 }
 
+enum err wiki_old_pages_check(struct arena *arena, const struct json *tree, wiki_old_fault *fault,
+                              void *ctx, struct why *why)
+{
+    struct reader reader = {arena, fault, ctx, 0};
+    const struct json *list = read_many(&reader, tree, "", "pages", JSON_ARRAY);
+    struct wiki_page page;
+    size_t number = 0;
+    for (const struct json *at = json_first(list); at; at = json_after(at), number++) {
+        read_page(&reader, at, below_number(&reader, "pages", number), &page);
+    }
+    return reader.faults == 0 ? OK : why_set(why, ERR_INVALID, "these are no pages of a wiki");
+}
+
 /* --- files --- */
 
 #define NAME_BEGIN "deepwiki_cache_"

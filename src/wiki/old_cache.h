@@ -51,6 +51,11 @@ MUST_USE enum err wiki_old_cache_posted(struct arena *arena, const struct json *
 MUST_USE enum err wiki_old_cache_file(struct arena *arena, struct str name, struct str text,
                                       struct wiki_old_cache *cache_out, struct why *why);
 
+/* `pages` of an object is a list of whole pages, as is wanted for an export; ERR_INVALID: at least
+ * one fault was told. */
+MUST_USE enum err wiki_old_pages_check(struct arena *arena, const struct json *tree,
+                                       wiki_old_fault *fault, void *ctx, struct why *why);
+
 /* "deepwiki_cache_github_OWNER_REPO_en.json": for readers, it names no file of ours. */
 struct str wiki_old_name(struct arena *arena, const struct wiki_key *key);
 /* Cut at each '_': the owner is taken to have none. False: no such name. */

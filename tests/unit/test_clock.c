@@ -129,6 +129,27 @@ static void clocks_tell_the_time(void **state)
     }
 }
 
+static void local_time_is_that_of_the_zone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *zone, *text;
+    } cases[] = {
+        {"UTC0", "2026-11-21T03:23:22.123456"},
+        {"CST-8", "2026-11-21T11:23:22.123456"},
+        {"EST5", "2026-11-20T22:23:22.123456"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char to[CLOCK_ISO_BYTES];
+        setenv("TZ", cases[i].zone, 1);
+        tzset();
+        clock_iso_local(INT64_C(1795231402123456), to);
+        assert_string_equal(to, cases[i].text);
+    }
+    unsetenv("TZ");
+    tzset();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +158,7 @@ int main(void)
         cmocka_unit_test(http_dates_go_there_and_back),
         cmocka_unit_test(other_dates_are_refused),
         cmocka_unit_test(clocks_tell_the_time),
+        cmocka_unit_test(local_time_is_that_of_the_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
