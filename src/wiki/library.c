@@ -203,7 +203,7 @@ static enum err bring_up_to_date(struct update *update, struct arena *arena, str
     if (!err) err = wiki_address_allow(arena, &address, &bounds, &pin, why);
     if (!err) err = make_folder(folder, why);
     if (err) return err;
-    if (address.host_kind == WIKI_FOLDER) {
+    if (address.scheme.len == 0) { /* a folder as it lies there; file:// is a repository */
         err = open_folder(&address, wiki, &tree, why);
     } else {
         err = fetch(update, arena, folder, &address, pin, wiki, &tree, why);
