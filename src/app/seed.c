@@ -7,6 +7,7 @@
 #include "community/letters.h"
 #include "community/talk.h"
 #include "store/records.h"
+#include "wiki/library.h"
 
 struct place_row {
     const char *name, *type;
@@ -206,6 +207,35 @@ enum err seed_demo(struct api *api, struct why *why)
     if (err) return err;
     printf("Demo community: log in as demo_lan or demo_tom, password %s\n", seed_demo_password);
     return OK;
+}
+
+enum err seed_wikis(struct api *api, struct why *why)
+{
+    struct str roots = api->settings->wiki_roots, root;
+    struct arena arena = {0};
+    struct db *db;
+    enum err err = store_connect(api->store, &db, why);
+    if (err) return err;
+    while (!err && str_split(&roots, ':', &root)) {
+        struct wiki_address address;
+        err = wiki_address_parse(&arena, root, STR("local"), &address, why);
+        if (err) break;
+        struct wiki wiki = {.name = STR(""),
+                            .kind = str_of(wiki_host_name(address.host_kind)),
+                            .url = address.url,
+                            .owner = address.owner,
+                            .repo = address.repo,
+                            .branch = STR(""),
+                            .include = STR(""),
+                            .exclude = STR(""),
+                            .embedder = STR(""),
+                            .access = WIKI_EVERYONE,
+                            .created_us = clock_wall_us()};
+        err = wiki_library_add(api->wikis, db, &arena, &wiki, STR(""), why);
+    }
+    db_close(db);
+    arena_release(&arena);
+    return err;
 }
 
 enum err prepare_admin_code(struct api *api, struct why *why)

@@ -409,6 +409,7 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
     /* Instances that share a database have indexes of their own; what another is at is not ours. */
     bool alone = s->redis.len == 0;
     if (!err) err = wiki_library_open(s, server->api.store, alone, &server->api.wikis, why);
+    if (!err && demo) err = seed_wikis(&server->api, why);
     struct wiki_scribe_links desk = {.settings = s,
                                      .store = server->api.store,
                                      .library = server->api.wikis,

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// `hutong wiki`: a bare repository over file:// is added, asked, brought up to date and deleted from the
+// terminal, and the demo's server has the allowed folder as its first wiki.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+import { assertOk } from '../support/checks.mjs';
+import { hutong, newFolder } from '../support/command.mjs';
+import { startProvider } from '../support/provider.mjs';
+import { startServer } from '../support/server.mjs';
+import { until } from '../support/watch.mjs';
+
+const run = promisify(execFile);
+const git = (at, ...args) => run('git', ['-C', at, '-c', 'user.name=Li', '-c', 'user.email=li@example.org',
+  '-c', 'commit.gpgsign=false', '-c', 'init.defaultBranch=main', ...args]);
+
+// A repository with a commit, and a bare clone of it.
+async function repository(t) {
+  const top = await newFolder(t);
+  const work = path.join(top, 'work');
+  await mkdir(path.join(work, 'src'), { recursive: true });
+  await writeFile(path.join(work, 'README.md'), '# Lantern\n\nLights the lane at night.\n');
+  await writeFile(path.join(work, 'src/lamp.c'), '/* Turns the lamp on at dusk. */\nint lamp_light(int hour)\n{\n    return hour >= 18;\n}\n');
+  await git(work, 'init', '-q');
+  await git(work, 'add', '-A');
+  await git(work, 'commit', '-qm', 'first');
+  await run('git', ['clone', '-q', '--bare', work, path.join(top, 'lantern.git')]);
+  return { top, work, bare: path.join(top, 'lantern.git') };
+}
+
+test('a bare repository is added, asked, updated and deleted', async (t) => {
+  const { top, work, bare } = await repository(t);
+  const data = await newFolder(t);
+  const provider = await startProvider();
+  t.after(() => provider.stop());
+  const env = { HUTONG_WIKI_ROOTS: top, HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/m', HUTONG_LLM_FALLBACK: '' };
+  const wiki = (...args) => hutong(['wiki', ...args, '--data', data], { env });
+
+  const added = await wiki('add', `file://${bare}`);
+  assert.equal(added.status, 0, added.err);
+  assert.match(added.out, /lantern +ready +2 files/);
+  provider.script([{ deltas: ['At dusk [src/lamp.c:2-5] [src/lamp.c:90].'] }]);
+  const asked = await wiki('ask', 'lantern', 'When is the lamp lit?', '--sources');
+  assert.deepEqual([asked.status, asked.out], [0, 'At dusk [src/lamp.c:2-5] .\n']);
+  assert.match(asked.err, /^src\/lamp\.c:1-5/m);
+  assert.match(asked.err, /1 citations, 1 more/);
+
+  await writeFile(path.join(work, 'src/bell.c'), 'int bell_ring(void)\n{\n    return 1;\n}\n');
+  await git(work, 'add', '-A');
+  await git(work, 'commit', '-qm', 'second');
+  await git(work, 'push', '-q', bare, 'HEAD');
+  const again = await wiki('index', 'lantern');
+  assert.match(again.out, /lantern +ready +3 files/);
+  const head = (await git(work, 'rev-parse', 'HEAD')).stdout.slice(0, 12);
+  assert.ok((await wiki('list')).out.includes(head));
+
+  assert.equal((await wiki('delete', 'lantern')).status, 0);
+  assert.equal((await wiki('list')).out, '');
+  await assert.rejects(access(path.join(data, 'wiki', '1')));
+  const none = await wiki('ask', 'lantern', 'x');
+  assert.equal(none.status, 1);
+  assert.match(none.err, /no wiki called lantern/);
+});
+
+test('the demo has the allowed folder as its first wiki, without any model', async (t) => {
+  const { work } = await repository(t);
+  const server = await startServer({ args: ['--demo'], env: { HUTONG_WIKI_ROOTS: work, HUTONG_LLM_MODEL: 'offline/' } });
+  t.after(() => server.stop());
+  const wiki = await until(() => server.api('GET', '/wikis/work'), ({ body }) => body.state === 'ready', { what: 'the first wiki' });
+  assert.equal(wiki.body.files, 2);
+  const { text } = await server.api('POST', '/wikis/work/ask', { json: { question: 'When is the lamp lit?' } });
+  assert.match(text, /\[src\/lamp\.c:1-5\]/);
+  assertOk(await server.api('GET', '/wikis/work/file?path=src/lamp.c'));
+});
