@@ -112,7 +112,7 @@ check_todo() {
         shell_scripts | grep -v '^tests/check_checks\.sh$' # it plants them
         find web/src migrations -type f 2>/dev/null; } |
         xargs -r grep -nHwE 'TO[D]O|FIX[M]E|XX[X]|HAC[K]' |
-        grep -vE 'TO[D]O\(#[0-9]+\): .' >"$work/out" || return 0
+        grep -vE 'TO[D]O\(#[0-9]+\): .|"TO[D]O"' >"$work/out" || return 0 # quoted: a file's name
     sed 's/$/   <- write TO''DO(#123): what, and when it may go/' "$work/out"
     return 1
 }

@@ -108,8 +108,8 @@ struct call {
     struct chat_run *run;    /* owned: an answer that was planned and has not begun (api/chats.c) */
     struct chat_run *joined; /* a reference, for `after` */
     struct wiki_visit_want *visit; /* in the arena: what is asked of a repository, for `after` */
-    struct upload *upload;   /* BODY_UPLOAD: what came; see api/files.c */
-    struct act act;          /* LANE_WRITE: ready to use */
+    struct upload *upload;         /* BODY_UPLOAD: what came; see api/files.c */
+    struct act act;                /* LANE_WRITE: ready to use */
 
     /* The dispatcher's own. */
     struct str token;      /* as shown */

@@ -438,10 +438,12 @@ const struct route routes_table[] = {
      "Repositories that can be asked, newest first (docs/wiki.md)", "",
      "before:id?, limit:int?:1-100", "WikiPage", 200},
     {HTTP_POST_, "/wikis", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE, BODY_JSON, wikis_post,
-     "Add a repository; it is fetched and indexed afterwards. The same again gives the one there is",
+     "Add a repository; it is fetched and indexed afterwards. The same again gives the one there "
+     "is",
      "url:text:1-1000, kind:github|gitlab|bitbucket|gitea|web|local?, name:text?:0-100,"
      " branch:text?:0-255, include:text?, exclude:text?, embedder:text?,"
-     " access:everyone|members|group|owner?, group_id:id?, token:text?", "", "Wiki 401 409 503", 201},
+     " access:everyone|members|group|owner?, group_id:id?, token:text?",
+     "", "Wiki 401 409 503", 201},
     {HTTP_GET_, "/wikis/{wiki}", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wikis_get_one,
      "One of them, by number or name (its slash as %2F)", "", "", "Wiki", 200},
     {HTTP_PATCH_, "/wikis/{wiki}", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, wikis_patch,
@@ -470,7 +472,8 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/wikis/{wiki}/ask", LANE_SLOW, ACCESS_OPTIONAL, RATE_CHAT, BODY_JSON, wikis_ask,
      "Ask it; the answer comes as server-sent events (docs/wiki.md)",
      "question:text:1-32000, history:[WikiTurn]?, model:text?:0-200, language:text?, file:text?,"
-     " research:bool?", "", "text/event-stream 401", 200},
+     " research:bool?",
+     "", "text/event-stream 401", 200},
     {HTTP_GET_, "/wikis/{wiki}/books", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
      wiki_books_get_list, "What was written about it, newest first", "",
      "before:id?, limit:int?:1-100", "WikiBooks", 200},
@@ -482,7 +485,8 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/wikis/{wiki}/books/{book_id}/pages/{slug}", LANE_READ, ACCESS_OPTIONAL, RATE_READ,
      BODY_NONE, wiki_books_get_page, "A page with its text", "", "", "WikiBookText", 200},
     {HTTP_POST_, "/wikis/{wiki}/books/{book_id}/stop", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE,
-     BODY_NONE, wiki_books_stop, "Stop writing; what is written stays", "", "", "WikiBook 409", 200},
+     BODY_NONE, wiki_books_stop, "Stop writing; what is written stays", "", "", "WikiBook 409",
+     200},
     {HTTP_POST_, "/wikis/{wiki}/books/{book_id}/continue", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE,
      BODY_NONE, wiki_books_go_on, "Go on writing what was stopped or failed", "", "",
      "WikiBook 409", 200},

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <pthread.h>
+#include "wiki/scribe.h"
 
-#include "wiki/scribe_internal.h"
+#include <pthread.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "llm/site.h"
 #include "wiki/outline.h"
+#include "wiki/scribe_internal.h"
 
 enum { BOOKS_AT_ONCE = 2, JSON_BYTES = 1024 * 1024 };
 
