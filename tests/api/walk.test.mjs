@@ -107,6 +107,9 @@ const entries = {
   'GET /auth/sessions': { who: 'member', wrong: 200 },
   'DELETE /auth/sessions/{session_id}': { who: 'member', wrong: 404 },
 
+  'GET /community': { who: 'anyone', wrong: 200 },
+  'PATCH /community': { who: 'admin', json: { name: "eve's own" }, wrong: 403 },
+
   'GET /users/': { who: 'anyone', wrong: 200 },
   'GET /search/users': { who: 'anyone', query: '?q=SECRET', wrong: 200 },
   'GET /users/{user_id}': { who: 'optional', wrong: 200 },

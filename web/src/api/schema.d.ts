@@ -290,6 +290,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/community": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it is called (null: no name was chosen, and it is called as the program is: Hutong, 胡同), a sentence about it, the language for browsers that ask for neither (null: English), whether strangers may register, whether its administrator has been through the first-run page, and how many are here */
+        get: operations["get_community"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Name it, say something about it, choose its language; what is absent stays, null takes away. needs_setup=false: the first-run page is done with */
+        patch: operations["patch_community"];
+        trace?: never;
+    };
     "/users/": {
         parameters: {
             query?: never;
@@ -1818,6 +1836,16 @@ export interface components {
             following_count: number;
             following: boolean;
         };
+        Community: {
+            name: string | null;
+            about: string | null;
+            /** @enum {string|null} */
+            language: "zh" | "en" | null;
+            registration_open: boolean;
+            needs_setup: boolean;
+            members: number;
+            residents: number;
+        };
         Follow: {
             followers_count: number;
             following_count: number;
@@ -3213,6 +3241,71 @@ export interface operations {
             401: components["responses"]["SignIn"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_community: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Community"];
+                };
+            };
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_community: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key within 24 hours gives the same answer and no second effect */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name?: string | null;
+                    about?: string | null;
+                    /** @enum {string|null} */
+                    language?: "zh" | "en" | null;
+                    needs_setup?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Community"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
