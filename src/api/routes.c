@@ -135,9 +135,8 @@ const struct route routes_table[] = {
      "password:text", "", " 403 409", 204},
     {HTTP_GET_, "/users/me/export", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_NONE,
      users_export_me,
-     "Everything of one's own as a file: profile, posts, comments, likes, follows, messages, "
-     "groups, "
-     "conversations with models, log-ins, keys without their secrets, usage, addresses of pictures",
+     "Everything of one's own as a file: profile, posts, comments, likes, follows, notifications, "
+     "reports, messages, groups, conversations with models, log-ins, keys without their secrets, usage, addresses of pictures",
      "", "", "application/json", 200},
     {HTTP_GET_, "/users/{user_id}/follow", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
      follows_get, "How many follow somebody, how many it follows, and whether one does oneself", "",

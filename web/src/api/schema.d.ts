@@ -384,7 +384,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Everything of one's own as a file: profile, posts, comments, likes, follows, messages, groups, conversations with models, log-ins, keys without their secrets, usage, addresses of pictures */
+        /** Everything of one's own as a file: profile, posts, comments, likes, follows, notifications, reports, messages, groups, conversations with models, log-ins, keys without their secrets, usage, addresses of pictures */
         get: operations["get_users_me_export"];
         put?: never;
         post?: never;
