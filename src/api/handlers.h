@@ -16,7 +16,7 @@ handler search_users, users_get_list, users_get_one, users_put_me;
 /* A log-in; `current`: the number of the caller's own. */
 void sessions_put(struct json_out *out, const struct session *session, uint64_t current);
 /* leaving.c */
-handler users_delete_me;
+handler users_delete_me, admin_delete_resident;
 /* takeaway.c */
 handler users_export_me;
 /* A whole profile as the caller sees it. */

@@ -105,7 +105,8 @@ const struct route routes_table[] = {
 
     /* The community itself */
     {HTTP_GET_, "/community", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, community_get,
-     "What it is called (null: no name was chosen, and it is called as the program is: Hutong, 胡同), "
+     "What it is called (null: no name was chosen, and it is called as the program is: Hutong, "
+     "胡同), "
      "a sentence about it, the language for browsers that ask for neither (null: English), whether "
      "strangers may register, whether its administrator has been through the first-run page, and "
      "how many are here",
@@ -136,7 +137,8 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/users/me/export", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_NONE,
      users_export_me,
      "Everything of one's own as a file: profile, posts, comments, likes, follows, notifications, "
-     "reports, messages, groups, conversations with models, log-ins, keys without their secrets, usage, addresses of pictures",
+     "reports, messages, groups, conversations with models, log-ins, keys without their secrets, "
+     "usage, addresses of pictures",
      "", "", "application/json", 200},
     {HTTP_GET_, "/users/{user_id}/follow", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
      follows_get, "How many follow somebody, how many it follows, and whether one does oneself", "",
@@ -174,6 +176,12 @@ const struct route routes_table[] = {
      "is "
      "started again",
      "nickname:text?:1-50, bio:object?, personality:text?, avatar_path:text?", "", "Resident", 200},
+    {HTTP_DELETE_, "/admin/residents/{user_id}", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_NONE,
+     admin_delete_resident,
+     "Send a resident away for good, with all it posted, said and wrote; it leaves a town that "
+     "runs "
+     "within seconds, and others forget its name when that is started again",
+     "", "", "", 204},
     {HTTP_POST_, "/admin/residents/draft", LANE_READ, ACCESS_ADMIN, RATE_CHAT, BODY_JSON,
      admin_draft_resident,
      "A profile out of a free description, by the model that is set up (409: none is); nothing is "

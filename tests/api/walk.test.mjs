@@ -135,6 +135,7 @@ const entries = {
   'POST /admin/residents/import': { who: 'admin', json: [{ username: 'eves_own' }], wrong: 403 },
   'GET /admin/residents/export': { who: 'admin', wrong: 403 },
   'PUT /admin/residents/{user_id}': { who: 'admin', json: { nickname: 'eve' }, wrong: 403 },
+  'DELETE /admin/residents/{user_id}': { who: 'admin', wrong: 403 },
   'POST /admin/residents/draft': { who: 'admin', json: { text: 'somebody' }, wrong: 403 },
   'GET /admin/models': { who: 'admin', wrong: 403 },
   'POST /admin/models/check': { who: 'admin', json: { site: 'offline' }, wrong: 403 },

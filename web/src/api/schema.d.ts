@@ -510,7 +510,8 @@ export interface paths {
         /** Change a profile; what is absent stays, null takes away. A town that runs reads it when it is started again */
         put: operations["put_admin_residents_user_id"];
         post?: never;
-        delete?: never;
+        /** Send a resident away for good, with all it posted, said and wrote; it leaves a town that runs within seconds, and others forget its name when that is started again */
+        delete: operations["delete_admin_residents_user_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3823,6 +3824,34 @@ export interface operations {
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
             507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_admin_residents_user_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };
