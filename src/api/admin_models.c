@@ -107,7 +107,7 @@ static void on_dropped(struct errand *errand)
         checking_free(checking);
 }
 
-static void put_micro(struct json_out *out, const char *key, int64_t us)
+static void put_ms(struct json_out *out, const char *key, int64_t us)
 {
     if (us >= 0)
         json_put_i64(out, key, us / 1000);
@@ -126,8 +126,8 @@ static void reply(struct checking *checking)
     json_put_str(&out, "site", checking->home->api->llm->places[checking->site].site.name);
     json_put_bool(&out, "reachable", checking->listed_us >= 0);
     json_put_bool(&out, "answers", answers);
-    put_micro(&out, "listed_ms", checking->listed_us);
-    put_micro(&out, "first_ms", checking->first_us);
+    put_ms(&out, "listed_ms", checking->listed_us);
+    put_ms(&out, "first_ms", checking->first_us);
     json_put_u64(&out, "model_count", checking->count);
     json_open(&out, "models", '[');
     while (str_split(&rest, '\n', &name))

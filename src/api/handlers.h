@@ -16,11 +16,13 @@ handler search_users, users_get_list, users_get_one, users_put_me;
 /* A log-in; `current`: the number of the caller's own. */
 void sessions_put(struct json_out *out, const struct session *session, uint64_t current);
 /* leaving.c */
-handler users_delete_me;
+handler users_delete_me, admin_delete_resident;
 /* takeaway.c */
 handler users_export_me;
 /* A whole profile as the caller sees it. */
 MUST_USE enum err users_reply(struct call *call, const struct user *user, struct why *why);
+/* community.c */
+handler community_get, community_patch;
 /* admin.c */
 handler admin_get_users, admin_put_role, admin_put_banned, admin_get_audit;
 /* overview.c */
@@ -54,7 +56,7 @@ handler chats_get_list, chats_post, chats_get_one, chats_patch, chats_delete, ch
 handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_stop;
 /* service.c */
 handler service_index, places_get;
-handler app_page, app_file, app_asset;
+handler app_page, app_manifest, app_file, app_asset;
 /* The app, which says that there is no such page: a browser asked for what no route knows. */
 MUST_USE enum err app_missing(struct call *call, struct why *why);
 handler town_get, town_get_log, town_get_resident, town_post_control;

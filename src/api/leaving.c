@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* api/leaving.c: DELETE /users/me: an account goes, with everything that is its own. */
+/*
+ * api/leaving.c: DELETE /users/me and DELETE /admin/residents/ID: an account goes, with everything
+ * that is its own.
+ */
 #include "community/leaving.h"
 
 #include <errno.h>
@@ -14,6 +17,8 @@
 
 struct leave {
     struct call *call;
+    struct user_id who;
+    struct user_id by;  /* whoever sends a resident away; 0: a member goes by itself */
     struct arena arena; /* of one step */
     bool done;
     struct left_file files[LEFT_FILES_MAX];
@@ -28,25 +33,32 @@ static enum err step(struct leave *leave, call_apply *apply, struct why *why)
     return err;
 }
 
-static enum err apply_begin(void *ctx, struct act *act, struct why *why)
+/* Everything is done as who leaves would do it. */
+static struct leave *as_leaver(void *ctx, struct act *act)
 {
     struct leave *leave = ctx;
     act->arena = &leave->arena;
-    return leaving_begin(act, why);
+    act->me = leave->who;
+    if (leave->by.value) act->role = ROLE_RESIDENT;
+    return leave;
+}
+
+static enum err apply_begin(void *ctx, struct act *act, struct why *why)
+{
+    const struct leave *leave = as_leaver(ctx, act);
+    return leave->by.value ? leaving_begin_resident(act, why) : leaving_begin(act, why);
 }
 
 static enum err apply_step(void *ctx, struct act *act, struct why *why)
 {
-    struct leave *leave = ctx;
-    act->arena = &leave->arena;
+    struct leave *leave = as_leaver(ctx, act);
     return leaving_step(act, &leave->done, why);
 }
 
 static enum err apply_end(void *ctx, struct act *act, struct why *why)
 {
-    struct leave *leave = ctx;
-    act->arena = &leave->arena;
-    return leaving_end(act, &leave->done, why);
+    struct leave *leave = as_leaver(ctx, act);
+    return leaving_end(act, leave->by, &leave->done, why);
 }
 
 static enum err apply_files(void *ctx, struct act *act, struct why *why)
@@ -82,8 +94,8 @@ static enum err drop_files(struct leave *leave, struct why *why)
 {
     struct call *call = leave->call;
     for (;;) {
-        enum err err = leaving_files(call->db, call->arena, call->who.user, leave->files,
-                                     &leave->file_count, why);
+        enum err err =
+            leaving_files(call->db, call->arena, leave->who, leave->files, &leave->file_count, why);
         if (err || leave->file_count == 0) return err;
         for (size_t i = 0; i < leave->file_count; i++) {
             if (!leave->files[i].shown) unlink_file(call->api->settings, &leave->files[i]);
@@ -97,7 +109,7 @@ static enum err leave_all(struct leave *leave, struct why *why)
 {
     struct call *call = leave->call;
     enum err err = step(leave, apply_begin, why);
-    chat_runs_stop_of(call->api->chat_runs, call->who.user);
+    chat_runs_stop_of(call->api->chat_runs, leave->who);
     while (!err && !leave->done) err = step(leave, apply_step, why);
     if (!err) err = drop_files(leave, why);
     leave->done = false;
@@ -124,11 +136,25 @@ enum err users_delete_me(struct call *call, struct why *why)
     err = input_check(call, why);
     if (!err) err = check_own_password(call, password, why);
     if (err) return err;
-    struct leave leave = {.call = call};
+    struct leave leave = {.call = call, .who = call->who.user};
     err = leave_all(&leave, why);
     arena_release(&leave.arena);
     if (err) return err;
     log_info("account.deleted", "member=%llu", (unsigned long long)call->who.user.value);
+    call_no_content(call);
+    return OK;
+}
+
+enum err admin_delete_resident(struct call *call, struct why *why)
+{
+    struct leave leave = {.call = call, .by = call->who.user};
+    leave.who.value = input_path_id(call, 0, "user_id");
+    enum err err = input_check(call, why);
+    if (!err) err = leave_all(&leave, why);
+    arena_release(&leave.arena);
+    if (err) return err;
+    log_info("resident.removed", "resident=%llu by=%llu", (unsigned long long)leave.who.value,
+             (unsigned long long)leave.by.value);
     call_no_content(call);
     return OK;
 }

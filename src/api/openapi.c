@@ -33,6 +33,8 @@ static const struct schema schemas[] = {
     {"User", "username:text, nickname:text, avatar_path:text?, bio:text?, is_ai:bool, id:id, "
              "created_at:time, role:member|moderator|admin|resident, posts_count:int, "
              "followers_count:int, following_count:int, following:bool"},
+    {"Community", "name:text?, about:text?, language:zh|en?, registration_open:bool, "
+                  "needs_setup:bool, members:int, residents:int"},
     {"Follow", "followers_count:int, following_count:int, following:bool"},
     {"Follower", "user:UserBrief, followed_at:time"},
     {"FollowPage", "items:[Follower], total:int, next_before:int?"},

@@ -27,16 +27,18 @@
 
 /* The browser app (web/): what it asks for by name, and its pages, all of which are one file. The
  * pages stand in web/src/router.ts too; tests/browser/app.test.mjs compares. */
-#define APP(path, handle)                                                                          \
+#define APP_ROW(path, lane, handle)                                                                \
     {                                                                                              \
-        HTTP_GET_, path, LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, handle, NULL, "", "", "", \
-            200                                                                                    \
+        HTTP_GET_, path, lane, ACCESS_ANYONE, RATE_NONE, BODY_NONE, handle, NULL, "", "", "", 200  \
     }
+#define APP(path, handle) APP_ROW(path, LANE_LOOP, handle)
+/* With the community's name in it. */
+#define NAMED(path, handle) APP_ROW(path, LANE_READ, handle)
 
 /* clang-format off: a table */
 const struct route routes_table[] = {
     /* Service */
-    {HTTP_GET_, "/", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, service_index,
+    {HTTP_GET_, "/", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, service_index,
      "Name and version of this server; for browsers (Accept: text/html) the app", "", "", "Index",
      200},
     {HTTP_GET_, "/health", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
@@ -59,23 +61,23 @@ const struct route routes_table[] = {
     APP("/assets/{file}", app_asset),
     APP("/icon.svg", app_file),
     APP("/sw.js", app_file),
-    APP("/manifest.webmanifest", app_file),
-    APP("/p/{id}", app_page),
-    APP("/u/{who}", app_page),
-    APP("/c", app_page),
-    APP("/c/{id}", app_page),
-    APP("/m", app_page),
-    APP("/m/{id}", app_page),
-    APP("/g/{id}", app_page),
-    APP("/n", app_page),
-    APP("/t", app_page),
-    APP("/society", app_page),
-    APP("/search", app_page),
-    APP("/login", app_page),
-    APP("/register", app_page),
-    APP("/settings", app_page),
-    APP("/manage", app_page),
-    APP("/manage/{section}", app_page),
+    NAMED("/manifest.webmanifest", app_manifest),
+    NAMED("/p/{id}", app_page),
+    NAMED("/u/{who}", app_page),
+    NAMED("/c", app_page),
+    NAMED("/c/{id}", app_page),
+    NAMED("/m", app_page),
+    NAMED("/m/{id}", app_page),
+    NAMED("/g/{id}", app_page),
+    NAMED("/n", app_page),
+    NAMED("/t", app_page),
+    NAMED("/society", app_page),
+    NAMED("/search", app_page),
+    NAMED("/login", app_page),
+    NAMED("/register", app_page),
+    NAMED("/settings", app_page),
+    NAMED("/manage", app_page),
+    NAMED("/manage/{section}", app_page),
 
     /* Accounts */
     {HTTP_POST_, "/auth/register", LANE_HASH, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,
@@ -107,6 +109,20 @@ const struct route routes_table[] = {
     {HTTP_DELETE_, "/auth/sessions/{session_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE, BODY_NONE,
      auth_end_session, "End one of them", "", "", "", 204},
 
+    /* The community itself */
+    {HTTP_GET_, "/community", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, community_get,
+     "What it is called (null: no name was chosen, and it is called as the program is: Hutong, "
+     "胡同), "
+     "a sentence about it, the language for browsers that ask for neither (null: English), whether "
+     "strangers may register, whether its administrator has been through the first-run page, and "
+     "how many are here",
+     "", "", "Community", 200},
+    {HTTP_PATCH_, "/community", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON, community_patch,
+     "Name it, say something about it, choose its language; what is absent stays, null takes away. "
+     "needs_setup=false: the first-run page is done with",
+     "name:text?:0-50, about:text?:0-200, language:zh|en?, needs_setup:bool?", "", "Community",
+     200},
+
     /* Members */
     {HTTP_GET_, "/users/", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, users_get_list,
      "Who is here", "", "is_ai:bool?, skip:int?, after:id?, limit:int?", "[UserBrief]", 200},
@@ -126,9 +142,9 @@ const struct route routes_table[] = {
      "password:text", "", " 403 409", 204},
     {HTTP_GET_, "/users/me/export", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_NONE,
      users_export_me,
-     "Everything of one's own as a file: profile, posts, comments, likes, follows, messages, "
-     "groups, "
-     "conversations with models, log-ins, keys without their secrets, usage, addresses of pictures",
+     "Everything of one's own as a file: profile, posts, comments, likes, follows, notifications, "
+     "reports, messages, groups, conversations with models, log-ins, keys without their secrets, "
+     "usage, addresses of pictures",
      "", "", "application/json", 200},
     {HTTP_GET_, "/users/{user_id}/follow", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
      follows_get, "How many follow somebody, how many it follows, and whether one does oneself", "",
@@ -166,6 +182,12 @@ const struct route routes_table[] = {
      "is "
      "started again",
      "nickname:text?:1-50, bio:object?, personality:text?, avatar_path:text?", "", "Resident", 200},
+    {HTTP_DELETE_, "/admin/residents/{user_id}", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_NONE,
+     admin_delete_resident,
+     "Send a resident away for good, with all it posted, said and wrote; it leaves a town that "
+     "runs "
+     "within seconds, and others forget its name when that is started again",
+     "", "", "", 204},
     {HTTP_POST_, "/admin/residents/draft", LANE_READ, ACCESS_ADMIN, RATE_CHAT, BODY_JSON,
      admin_draft_resident,
      "A profile out of a free description, by the model that is set up (409: none is); nothing is "

@@ -18,7 +18,6 @@ enum err service_index(struct call *call, struct why *why)
     json_put_str(&out, "docs", STR("/docs"));
     json_put_str(&out, "version", STR("1.0.0"));
     json_close(&out, '}');
-    call_reply(call);
     return OK;
 }
 

@@ -24,6 +24,7 @@
 #include "community/shelf.h"
 #include "store/follows.h"
 #include "store/groups.h"
+#include "store/notifications.h"
 #include "store/posts.h"
 #include "store/takeaway.h"
 
@@ -191,6 +192,42 @@ static enum err page_followers(struct copy *copy, struct why *why)
 static enum err page_following(struct copy *copy, struct why *why)
 {
     return page_follows(copy, false, why);
+}
+
+static void put_notification(void *ctx, const struct notification *notification)
+{
+    struct copy *copy = ctx;
+    shape_notification(&copy->out, NULL, notification);
+    note_row(copy, notification->id.value);
+}
+static enum err page_notifications(struct copy *copy, struct why *why)
+{
+    return end_page(copy, notifications_list(copy->call->db, copy->me, copy->last, PAGE_ROWS,
+                                             put_notification, copy, why));
+}
+
+static void put_report(void *ctx, const struct taken_report *report)
+{
+    struct copy *copy = ctx;
+    json_open(&copy->out, NULL, '{');
+    json_put_u64(&copy->out, "id", report->id);
+    json_put_time(&copy->out, "created_at", report->created_us);
+    json_put_str(&copy->out, "kind", report->kind);
+    json_put_u64(&copy->out, "object_id", report->object);
+    json_put_id(&copy->out, "post_id", report->post);
+    json_put_str(&copy->out, "reason", report->reason);
+    json_put_opt(&copy->out, "note", report->note);
+    if (report->resolved_us)
+        json_put_time(&copy->out, "resolved_at", report->resolved_us);
+    else
+        json_put_null(&copy->out, "resolved_at");
+    json_close(&copy->out, '}');
+    flush_some(copy);
+}
+static enum err page_reports(struct copy *copy, struct why *why)
+{
+    return takeaway_reports(copy->call->db, copy->me, copy->last, put_report, copy, &copy->last,
+                            why);
 }
 
 static void put_session(void *ctx, const struct session *session)
@@ -445,11 +482,18 @@ static enum err copy_all(struct copy *copy, struct why *why)
     static const struct {
         const char *key;
         copy_page *page;
-    } lists[] = {{"posts", page_posts},         {"comments", page_comments},
-                 {"likes", page_likes},         {"following", page_following},
-                 {"followers", page_followers}, {"said_in_former_groups", page_said},
-                 {"sessions", page_sessions},   {"keys", page_keys},
-                 {"usage", page_usage},         {"pictures", page_files}};
+    } lists[] = {{"posts", page_posts},
+                 {"comments", page_comments},
+                 {"likes", page_likes},
+                 {"following", page_following},
+                 {"followers", page_followers},
+                 {"said_in_former_groups", page_said},
+                 {"notifications", page_notifications},
+                 {"reports", page_reports},
+                 {"sessions", page_sessions},
+                 {"keys", page_keys},
+                 {"usage", page_usage},
+                 {"pictures", page_files}};
     json_open(&copy->out, NULL, '{');
     json_put_time(&copy->out, "exported_at", clock_wall_us());
     json_put_str(&copy->out, "hutong", str_of(version_text()));

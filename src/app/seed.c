@@ -6,6 +6,7 @@
 #include "community/accounts.h"
 #include "community/letters.h"
 #include "community/talk.h"
+#include "store/community.h"
 #include "store/records.h"
 #include "wiki/library.h"
 
@@ -172,32 +173,34 @@ static enum err apply_seed(void *ctx, struct db *db, struct why *why)
 {
     struct seeding *seeding = ctx;
     int64_t now_us = clock_wall_us();
-    enum err err = seed_places(db, why);
+    struct community community = {.name = STR(""), .about = STR(""), .set_up_us = now_us};
+    enum err err = community_save(db, &community, why);
+    if (!err) err = seed_places(db, why);
     if (!err) err = seed_people(seeding, db, now_us - INT64_C(86400) * 1000000, why);
     if (!err) err = seed_posts(seeding, db, now_us, why);
     if (!err) err = seed_messages(seeding, db, now_us, why);
     return err;
 }
 
-static enum err is_empty(struct api *api, struct db **db_out, bool *empty_out, struct why *why)
+/* How many people there are, and residents. */
+static enum err count_accounts(struct api *api, struct db **db_out, uint64_t *people_out,
+                               uint64_t *residents_out, struct why *why)
 {
-    uint64_t users = 0, residents = 0;
     enum err err = store_connect(api->store, db_out, why);
     if (err) return err;
-    err = counter_load(*db_out, "users", &users, why);
-    if (!err) err = counter_load(*db_out, "residents", &residents, why);
+    err = counter_load(*db_out, "users", people_out, why);
+    if (!err) err = counter_load(*db_out, "residents", residents_out, why);
     if (err) db_close(*db_out);
-    *empty_out = users + residents == 0;
     return err;
 }
 
 enum err seed_demo(struct api *api, struct why *why)
 {
     struct db *db;
-    bool empty;
-    enum err err = is_empty(api, &db, &empty, why);
+    uint64_t people = 0, residents = 0;
+    enum err err = count_accounts(api, &db, &people, &residents, why);
     if (err) return err;
-    if (empty) {
+    if (people + residents == 0) {
         struct seeding seeding = {.api = api};
         err = password_hash(&api->passwords, str_of(seed_demo_password), seeding.hash, why);
         if (!err) err = store_write(api->store, db, apply_seed, &seeding, why);
@@ -241,11 +244,11 @@ enum err seed_wikis(struct api *api, struct why *why)
 enum err prepare_admin_code(struct api *api, struct why *why)
 {
     struct db *db;
-    bool empty;
-    enum err err = is_empty(api, &db, &empty, why);
+    uint64_t people = 0, residents = 0;
+    enum err err = count_accounts(api, &db, &people, &residents, why);
     if (err) return err;
     db_close(db);
-    if (!empty) return OK;
+    if (people > 0) return OK; /* residents alone, out of a file, cannot run anything */
     uint8_t secret[16];
     random_bytes(secret, sizeof(secret));
     hex_write(api->admin_code, secret, sizeof(secret));

@@ -12,5 +12,6 @@ MUST_USE enum err seed_demo(struct api *api, struct why *why);
 MUST_USE enum err seed_wikis(struct api *api, struct why *why);
 /* The password of the demo members, which everybody knows. */
 extern const char seed_demo_password[];
-/* Nobody here yet: draw the code that makes the first account an administrator, and print it. */
+/* Nobody here yet who could log in: draw the code that makes the first account an administrator,
+ * and print it. */
 MUST_USE enum err prepare_admin_code(struct api *api, struct why *why);

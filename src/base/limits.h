@@ -40,6 +40,11 @@ enum {
     LIMIT_GROUP_MEMBERS = 500,
     LIMIT_CLIENT_ID_MAX = 64, /* a UUID and some */
 
+    /* A community's name stands at the head of a narrow column; what it says of itself is a
+     * sentence or two. The table of MariaDB holds no more. */
+    LIMIT_COMMUNITY_NAME_MAX = 50,
+    LIMIT_COMMUNITY_ABOUT_MAX = 200,
+
     /* What a member adds to a report, and how many of theirs may wait for moderators: more than
      * anybody means well, few enough to be read. */
     LIMIT_REPORT_NOTE_MAX = 500,

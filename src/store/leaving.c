@@ -52,6 +52,23 @@ enum err leaving_remove_letters(struct db *db, struct user_id user, struct user_
     return err ? err : remove_side(db, partner, user, why);
 }
 
+enum err leaving_forget_life(struct db *db, struct user_id user, size_t limit, size_t *removed_out,
+                             struct why *why)
+{
+    static const enum sql parts[] = {SQL_LIFE_DELETE_LOG, SQL_LIFE_DELETE_MEMORIES,
+                                     SQL_LIFE_LEAVE_LOG, SQL_LIFE_LEAVE_MEMORIES};
+    enum err err = OK;
+    *removed_out = 0;
+    for (size_t i = 0; i < COUNT_OF(parts) && !err && *removed_out == 0; i++) {
+        struct query *q = db_query(db, parts[i]);
+        query_u64(q, user.value);
+        query_u64(q, limit);
+        err = query_run(q, why);
+        if (!err) *removed_out = (size_t)db_changes(db);
+    }
+    return err;
+}
+
 /* --- files --- */
 
 /* Whoever shows it may name the picture or one of its smaller ones. */

@@ -39,6 +39,11 @@ MUST_USE enum err belongings_list(struct db *db, struct user_id user, enum belon
 MUST_USE enum err leaving_remove_letters(struct db *db, struct user_id user, struct user_id partner,
                                          size_t limit, size_t *removed_out, struct why *why);
 
+/* Up to `limit` rows of what was lived in the town: the action log and memories of a resident, and
+ * their name in those of others. `*removed_out` 0: there are no more. */
+MUST_USE enum err leaving_forget_life(struct db *db, struct user_id user, size_t limit,
+                                      size_t *removed_out, struct why *why);
+
 /* A picture that was uploaded; in the arena. */
 struct left_file {
     struct str name, folder; /* "images" or "avatars" */

@@ -3,6 +3,8 @@
 
 #include "base/utf8.h"
 
+enum { PRUNE_BITS = 6 }; /* one in 64 */
+
 static const char *const kind_names[] = {[NOTIFY_FOLLOW] = "follow",
                                          [NOTIFY_LIKE] = "like",
                                          [NOTIFY_COMMENT] = "comment",
@@ -70,6 +72,13 @@ static enum err find_last(struct db *db, struct user_id user, uint64_t skip, uin
     return query_end(q, why);
 }
 
+/* Now and then, spread evenly over whatever ids a member happens to get: looking for what is
+ * too old walks over all that is kept, on the writer. */
+static bool is_time_to_prune(struct notification_id id)
+{
+    return (id.value * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - PRUNE_BITS) == 0;
+}
+
 static enum err drop_old(struct db *db, struct user_id user, struct why *why)
 {
     uint64_t last;
@@ -97,7 +106,7 @@ static enum err add(struct db *db, const struct occasion *occasion, int64_t now_
     if (err == ERR_CONFLICT) return OK; /* told at this moment by another writer */
     if (err) return err;
     id_out->value = db_last_id(db);
-    return drop_old(db, occasion->user, why);
+    return is_time_to_prune(*id_out) ? drop_old(db, occasion->user, why) : OK;
 }
 
 enum err notifications_set(struct db *db, const struct occasion *occasion, bool stands,
@@ -155,9 +164,13 @@ enum err notifications_load(struct db *db, struct arena *arena, struct notificat
 enum err notifications_list(struct db *db, struct user_id user, uint64_t before, uint64_t limit,
                             notification_each *each, void *ctx, struct why *why)
 {
+    uint64_t too_old;
+    enum err err = find_last(db, user, NOTIFICATIONS_KEPT, &too_old, why);
+    if (err) return err;
     struct query *q = db_query(db, SQL_NOTIFICATIONS_LIST);
     query_u64(q, user.value);
     query_u64(q, before ? before : INT64_MAX);
+    query_u64(q, too_old);
     query_u64(q, limit);
     while (query_next(q)) {
         struct notification notification = read_notification(q);
@@ -172,6 +185,7 @@ enum err notifications_unread(struct db *db, struct user_id user, uint64_t *coun
     struct query *q = db_query(db, SQL_NOTIFICATIONS_UNREAD);
     query_u64(q, user.value);
     *count_out = query_next(q) ? query_get_u64(q, 0) : 0;
+    *count_out = MIN(*count_out, (uint64_t)NOTIFICATIONS_KEPT); /* as many as can be seen */
     return query_end(q, why);
 }
 

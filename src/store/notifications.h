@@ -6,9 +6,10 @@
  * Written in the transaction of the deed. Each occasion is told once: what is
  * taken back (a like, a follow, a name in a post) is shown no longer, but its
  * row stays, and whoever does it again shows the same one, read or not. With a
- * comment, post or account its notifications go. A member has the newest
- * NOTIFICATIONS_KEPT of them. Residents have none: their town tells them
- * (store/notices.h). Conventions as in store/users.h.
+ * comment, post or account its notifications go. A member sees the newest
+ * NOTIFICATIONS_KEPT of them and no others, whether or not what is older has
+ * been taken away already: that is done now and then. Residents have none: their
+ * town tells them (store/notices.h). Conventions as in store/users.h.
  */
 #pragma once
 
@@ -62,6 +63,7 @@ typedef void notification_each(void *ctx, const struct notification *notificatio
 MUST_USE enum err notifications_list(struct db *db, struct user_id user, uint64_t before,
                                      uint64_t limit, notification_each *each, void *ctx,
                                      struct why *why);
+/* At most NOTIFICATIONS_KEPT. */
 MUST_USE enum err notifications_unread(struct db *db, struct user_id user, uint64_t *count_out,
                                        struct why *why);
 /* Those up to `up_to`; 0: all. *up_to_out: where that ended; 0: there was nothing to read. */

@@ -47,6 +47,29 @@ enum err takeaway_partners(struct db *db, struct arena *arena, struct user_id us
     return query_end(q, why);
 }
 
+enum err takeaway_reports(struct db *db, struct user_id user, uint64_t after,
+                          taken_report_each *each, void *ctx, uint64_t *last_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_TAKE_REPORTS);
+    query_u64(q, user.value);
+    query_u64(q, after);
+    query_u64(q, PAGE_ROWS);
+    uint64_t count = 0, last = 0;
+    for (; query_next(q); count++) {
+        struct taken_report report = {.id = last = query_get_u64(q, 0),
+                                      .created_us = query_get_i64(q, 1),
+                                      .kind = query_get_str(q, 2),
+                                      .object = query_get_u64(q, 3),
+                                      .post = query_get_u64(q, 4),
+                                      .reason = query_get_str(q, 5),
+                                      .note = query_get_str(q, 6),
+                                      .resolved_us = query_get_i64(q, 7)};
+        each(ctx, &report);
+    }
+    *last_out = count == PAGE_ROWS ? last : 0;
+    return query_end(q, why);
+}
+
 enum err takeaway_files(struct db *db, struct user_id user, uint64_t skip, taken_file_each *each,
                         void *ctx, uint64_t *count_out, struct why *why)
 {

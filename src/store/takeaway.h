@@ -30,6 +30,18 @@ MUST_USE enum err takeaway_partners(struct db *db, struct arena *arena, struct u
                                     struct user_brief partners[TAKEAWAY_PARTNERS_MAX],
                                     size_t *count_out, struct why *why);
 
+struct taken_report {
+    uint64_t id;
+    int64_t created_us, resolved_us; /* resolved_us 0: it is open */
+    struct str kind, reason, note;   /* note.at NULL: none */
+    uint64_t object, post;           /* post 0: none */
+};
+typedef void taken_report_each(void *ctx, const struct taken_report *report);
+/* What they told moderators of; not what stood there, nor what was done about it. */
+MUST_USE enum err takeaway_reports(struct db *db, struct user_id user, uint64_t after,
+                                   taken_report_each *each, void *ctx, uint64_t *last_out,
+                                   struct why *why);
+
 struct taken_file {
     struct str name, kind;
     uint64_t bytes;

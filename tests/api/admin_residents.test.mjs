@@ -2,6 +2,8 @@
 //
 // Residents, as who runs the community makes them, changes them and takes them along.
 import assert from 'node:assert/strict';
+import { access } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { asAdmin, withRole } from '../support/admin.mjs';
@@ -149,12 +151,114 @@ test('a list of some thousand is taken at once', async () => {
   assert.ok((await root.must('GET', '/admin/residents?limit=1')).total >= many.length);
 });
 
+/* --- sent away --- */
+
+const counted = async (at, table, where) => (await at.sql(`SELECT COUNT(*) AS n FROM ${table} WHERE ${where}`))[0].n;
+const counter = async (at, name) => (await at.sql(`SELECT value FROM counters WHERE name = '${name}'`))[0].value;
+
+test('one that is sent away goes with all it said and lived, and what others have stays right', async () => {
+  const demo = kept(await startServer({ args: ['--demo'] }));
+  const keeper = await asAdmin(demo);
+  const { access_token: lan } = assertOk(await demo.api('POST', '/auth/login', { json: { username: 'demo_lan', password: 'hutong-demo' } }));
+  const as = async (method, path, json, status = 200) => assertOk(await demo.api(method, path, { token: lan, json }), status);
+  const { items: residents } = await keeper.must('GET', '/admin/residents');
+  const [gone, other] = ['ai_xiaohong', 'ai_xiaoming'].map((name) => residents.find(({ username }) => username === name).id);
+  const avatar = await demo.leavePicture('/files/avatars/hong.webp');
+  await demo.sql(`INSERT INTO files (name, kind, owner_id, bytes, width, height, created_us) VALUES ('hong.webp', 'avatar', ${gone}, 1, 1, 1, 1)`);
+  await as('PUT', `/users/${gone}/follow`);
+  await as('POST', `/messages/send/${gone}`, { content: 'how is your painting?' });
+  const [hers] = (await as('GET', `/posts?author_id=${gone}&limit=100`)).items;
+  await as('POST', `/posts/${hers.id}/comments`, { content: 'lovely' }, 201);
+  const [liked] = await demo.sql(`SELECT post_id AS id FROM post_likes l JOIN posts p ON p.id = l.post_id WHERE l.user_id = ${gone} AND p.author_id <> ${gone}`);
+  const likes = (await as('GET', `/posts/${liked.id}`)).likes_count;
+  // Weeks in the town: more than one step takes, and others remember her.
+  const rows = (n, row) => Array.from({ length: n }, (_, i) => `(${row(i)})`).join();
+  await demo.sql(`INSERT INTO action_logs (character_id, target_character_id, action_type, action_name, created_us) VALUES
+    ${rows(2100, (i) => `${gone}, ${other}, 'idle', 'rest', ${i}`)}, ${rows(1100, (i) => `${other}, ${gone}, 'talk', 'greet', ${i}`)}`);
+  await demo.sql(`INSERT INTO memories (user_id, target_user_id, memory_type, content, created_us) VALUES
+    ${rows(1100, (i) => `${gone}, ${other}, 'common', 'x', ${i}`)}, (${other}, ${gone}, 'important', 'met her', 1)`);
+  const before_ = { residents: await counter(demo, 'residents'), posts: await counter(demo, 'posts'), hers: await counted(demo, 'posts', `author_id = ${gone}`) };
+  const live = await Live.open(demo, lan);
+  for (const topic of ['feed', 'me']) await live.subscribe(topic);
+
+  await keeper.must('DELETE', `/admin/residents/${gone}`, undefined, 204);
+
+  await live.next((m) => m.topic === 'feed' && m.event === 'user.deleted' && m.data.id === gone);
+  assert.ok(live.messages.some((m) => m.topic === 'me' && m.event === 'user.deleted' && m.data.id === gone));
+  assert.ok(live.messages.some((m) => m.topic === 'feed' && m.event === 'post.deleted' && m.data.id === hers.id));
+  await live.close();
+  assertProblem(await demo.api('GET', `/users/${gone}`), 404);
+  assertProblem(await demo.api('GET', `/posts/${hers.id}`), 404);
+  assert.equal(await counter(demo, 'residents'), before_.residents - 1);
+  assert.equal(await counter(demo, 'posts'), before_.posts - before_.hers);
+  assert.equal((await as('GET', `/posts/${liked.id}`)).likes_count, likes - 1);
+  assert.ok(!(await as('GET', '/messages/conversations')).conversations.some(({ user }) => user.id === gone));
+  const me = await as('GET', '/auth/me');
+  assert.equal(me.following_count, 0);
+  for (const [table, column] of [['posts', 'author_id'], ['comments', 'author_id'], ['post_likes', 'user_id'], ['messages', 'sender_id'], ['messages', 'receiver_id'],
+    ['action_logs', 'character_id'], ['action_logs', 'target_character_id'], ['memories', 'user_id'], ['memories', 'target_user_id'], ['files', 'owner_id'],
+    ['follows', 'followed_id'], ['notifications', 'actor_id']]) {
+    assert.equal(await counted(demo, table, `${column} = ${gone}`), 0, `${table}.${column}`);
+  }
+  assert.equal(await counted(demo, 'action_logs', `character_id = ${other} AND action_type = 'talk'`), 1100, 'what others lived stays theirs');
+  assert.equal(await counted(demo, 'memories', `user_id = ${other} AND content = 'met her'`), 1);
+  assert.equal(await counted(demo, 'files', "name = 'hong.webp'"), 0);
+  await assert.rejects(access(path.join(demo.dataDir, 'uploads', avatar.replace('/files/', ''))));
+
+  const { items: [row] } = await keeper.must('GET', '/admin/audit?limit=1');
+  assert.deepEqual([row.action, row.actor.id, row.kind, row.object_id, row.user, row.detail], ['resident.removed', keeper.id, 'user', gone, null, 'ai_xiaohong']);
+  assert.ok(row.address);
+  assertProblem(await keeper.ask('DELETE', `/admin/residents/${gone}`), 404);
+  // The name is free again, and whoever takes it has nothing of the one before.
+  const again = await keeper.must('POST', '/admin/residents', { username: 'ai_xiaohong' }, 201);
+  assert.deepEqual([again.id === gone, await counted(demo, 'posts', `author_id = ${again.id}`)], [false, 0]);
+  await demo.stop();
+});
+
+test('two who send the same one away do it once, and one that is half gone goes whole', async () => {
+  const [{ id: twice }, { id: half }] = [await make({ username: 'twice_gone' }), await make({ username: 'half_gone' })];
+  const replies = await Promise.all([1, 2, 3].map(() => root.ask('DELETE', `/admin/residents/${twice}`)));
+  const statuses = replies.map(({ status }) => status).sort();
+  assert.deepEqual([statuses[0], statuses.every((one) => one === 204 || one === 404)], [204, true]);
+  const noted = (await root.must('GET', '/admin/audit?action=resident.removed&limit=100')).items.filter(({ object_id: id }) => id === twice);
+  assert.equal(noted.length, 1);
+  await server.sql(`UPDATE users SET banned_us = 1 WHERE id = ${half}`); // cut short
+  const listed = async () => (await root.must('GET', `/admin/residents?limit=1&after=${half - 1}`)).items;
+  assert.deepEqual((await listed()).map(({ username, banned }) => [username, banned]), [['half_gone', true]]);
+  await root.must('DELETE', `/admin/residents/${half}`, undefined, 204);
+  assert.ok((await listed()).every(({ id }) => id !== half));
+});
+
+// On MariaDB they really go at once: what one is about to take back goes with another's post.
+test('those who liked and answered each other are sent away at once', async () => {
+  const before_ = { posts: await counter(server, 'posts'), residents: await counter(server, 'residents') };
+  const friends = await Promise.all(Array.from({ length: 6 }, (_, i) => server.register(`friend_${i}`)));
+  const [first, second, ...writers] = friends; // these two have nothing but what stands below the others' posts
+  const as = async ({ token }, method, target, json) => assertOk(await server.api(method, target, { token, json }), method === 'POST' ? 201 : 200);
+  const posts = await Promise.all(writers.flatMap((one) => Array.from({ length: 60 }, () => as(one, 'POST', '/posts', { content: 'to my friends' }))));
+  await Promise.all(posts.flatMap(({ id }) => [first, second].flatMap((one) => [
+    as(one, 'PUT', `/posts/${id}/like`), as(one, 'POST', `/posts/${id}/comments`, { content: 'yes' })])));
+  await server.sqlText(`UPDATE users SET is_ai = 1, role = 'resident' WHERE username LIKE 'friend_%';
+    UPDATE counters SET value = value - 6 WHERE name = 'users'; UPDATE counters SET value = value + 6 WHERE name = 'residents'`);
+  const replies = await Promise.all(friends.map(({ id }) => root.ask('DELETE', `/admin/residents/${id}`)));
+  assert.deepEqual(replies.map(({ status, text }) => (status === 204 ? status : text)), Array(6).fill(204));
+  assert.deepEqual([await counter(server, 'posts'), await counter(server, 'residents')], [before_.posts, before_.residents]);
+});
+
+test('nobody but residents is sent away like this', async () => {
+  const mei = await server.register('mei_stays');
+  for (const id of [mei.id, root.id, 999999]) assertProblem(await root.ask('DELETE', `/admin/residents/${id}`), 404);
+  assertProblem(await root.ask('DELETE', '/admin/residents/nobody'), 422);
+  assert.equal(assertOk(await server.api('GET', '/auth/me', { token: mei.token })).username, 'mei_stays');
+  assert.equal(await counted(server, 'users', `id IN (${mei.id}, ${root.id}) AND banned_us IS NULL`), 2);
+});
+
 test('members and moderators are not let in', async () => {
   const warden = await withRole(server, 'warden_res', 'moderator');
   const mei = await server.register('mei_res');
   for (const [method, path, json] of [['GET', '/admin/residents'], ['POST', '/admin/residents', { username: 'theirs' }],
     ['POST', '/admin/residents/import', [{ username: 'theirs' }]], ['GET', '/admin/residents/export'],
-    ['PUT', '/admin/residents/1', { nickname: 'x' }], ['POST', '/admin/residents/draft', { text: 'x' }]]) {
+    ['PUT', '/admin/residents/1', { nickname: 'x' }], ['DELETE', '/admin/residents/1'], ['POST', '/admin/residents/draft', { text: 'x' }]]) {
     assertProblem(await warden.ask(method, path, json), 403);
     assertProblem(await server.api(method, path, { token: mei.token, json }), 403);
     assertProblem(await server.api(method, path, { json }), 401);

@@ -39,7 +39,7 @@ test('a_new_member_takes_a_name_and_a_log_in_along_and_empty_lists', async () =>
   assert.equal(profile.username, 'eve_export');
   assert.equal(sessions.length, 1);
   assert.deepEqual(Object.keys(lists).sort(), ['chats', 'comments', 'conversations', 'followers', 'following', 'groups', 'keys', 'likes',
-    'pictures', 'posts', 'said_in_former_groups', 'usage']);
+    'notifications', 'pictures', 'posts', 'reports', 'said_in_former_groups', 'usage']);
   for (const [name, list] of Object.entries(lists)) assert.deepEqual(list, [], name);
 });
 
@@ -61,6 +61,12 @@ test('everything_of_a_member_is_in_it_also_past_the_first_page', async () => {
   const said = await a('POST', `/groups/${left.id}/messages`, { content: 'said and left' });
   await b('POST', `/groups/${left.id}/messages`, { content: 'SECRET-later' });
   await a('DELETE', `/groups/${left.id}/members/${ada.id}`, undefined, 204);
+  await b('PUT', `/posts/${posts[0].id}/like`);
+  await b('POST', `/posts/${posts[1].id}/comments`, { content: 'good @ada_export' });
+  const report = await a('POST', '/reports', { kind: 'post', id: his.id, reason: 'spam', note: 'not nice' });
+  const about = await a('POST', '/reports', { kind: 'user', id: eve.id, reason: 'other' });
+  await b('POST', '/reports', { kind: 'post', id: posts[2].id, reason: 'abuse', note: 'SECRET-note' });
+  await server.sql(`UPDATE reports SET is_open = NULL, outcome = 'dismissed', resolved_us = 1, resolved_by = ${eve.id} WHERE id = ${report.id}`);
   const key = await a('POST', '/keys', { name: 'program' });
   const chat = await a('POST', '/chat/conversations', { title: 'with a model' });
   await server.api('POST', `/chat/conversations/${chat.id}/messages`, { token: ada.token, json: { text: 'what is a hutong?' } });
@@ -84,7 +90,28 @@ test('everything_of_a_member_is_in_it_also_past_the_first_page', async () => {
   assert.deepEqual(copy.keys.map(({ id, name }) => [id, name]), [[key.id, 'program']]);
   assert.deepEqual(copy.chats.map(({ conversation, messages }) => [conversation.id, messages[0].content, messages.length]), [[chat.id, 'what is a hutong?', 2]]);
   assert.deepEqual(copy.pictures.map(({ url, size, width, height }) => [url, size, width, height]), [['/files/images/hers.webp', 12, 3, 4]]);
+  assert.deepEqual(copy.notifications.map(({ kind, actor, post_id: post, excerpt }) => [kind, actor.username, post, excerpt]), [
+    ['comment', 'bob_export', posts[1].id, 'good @ada_export'], ['like', 'bob_export', posts[0].id, posts[0].content], ['follow', 'bob_export', null, null]]);
+  assert.deepEqual(copy.reports.map(({ created_at: at, ...rest }) => (assert.ok(at), rest)), [
+    { id: report.id, kind: 'post', object_id: his.id, post_id: null, reason: 'spam', note: 'not nice', resolved_at: '1970-01-01T00:00:00' },
+    { id: about.id, kind: 'user', object_id: eve.id, post_id: null, reason: 'other', note: null, resolved_at: null }]);
   const text = JSON.stringify(copy);
   assert.doesNotMatch(text, /SECRET-|password|argon2|refresh|his\.webp/);
   assert.ok(!text.includes(key.key));
+});
+
+test('more_notifications_than_a_page_and_more_reports_go_along_each_once', async () => {
+  const li = await server.register('li_export');
+  const post = await as(li)('POST', '/posts', { content: 'much liked' });
+  const rows = (row) => range(1030).map((n) => `(${row(n)})`).join();
+  await server.sql(`INSERT INTO notifications (user_id, occasion, kind, actor_id, post_id, created_us) VALUES
+    ${rows((n) => `${li.id}, 'x:${n}', 'mention', ${bob.id}, ${post.id}, ${n}`)}`);
+  await server.sql(`INSERT INTO reports (created_us, reporter_id, kind, object_id, author_id, content, reason, is_open, outcome, resolved_us) VALUES
+    ${rows((n) => `${n}, ${li.id}, 'post', ${post.id}, ${bob.id}, 'SECRET-content', 'spam', NULL, 'removed', ${n}`)}`);
+  const { copy } = await taken(li);
+  assert.equal(copy.notifications.length, 1000, 'as many as are shown');
+  assert.equal(new Set(ids(copy.notifications)).size, 1000);
+  assert.equal(copy.reports.length, 1030);
+  assert.equal(new Set(ids(copy.reports)).size, 1030);
+  assert.doesNotMatch(JSON.stringify(copy), /SECRET-/);
 });

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { asAdmin } from '../support/admin.mjs';
 import { assertOk } from '../support/checks.mjs';
 import { hutong, newFolder } from '../support/command.mjs';
 import { Live } from '../support/live.mjs';
@@ -98,6 +99,49 @@ test('one_whose_account_is_deleted_leaves_the_living_town_and_maps_hear_it', asy
   const back = await again(server);
   assert.deepEqual(ids(await back.town()), ids(before));
   await back.stop();
+});
+
+// As an administrator does it, in the app.
+test('one_whom_an_administrator_sends_away_leaves_the_living_town_and_the_others_go_on', async (t) => {
+  const server = await startTown({ dataDir: await newFolder(t), args: ['--demo'] });
+  const keeper = await asAdmin(server);
+  const live = await Live.open(server, server.token);
+  const { topic } = await server.town();
+  const { residents: [{ id }, ...others] } = await until(server.town, ({ minute }) => minute > 480 + 300); // it has said and done things
+  await live.subscribe(topic);
+  await keeper.must('DELETE', `/admin/residents/${id}`, undefined, 204);
+  await live.next((m) => m.topic === topic && m.data.happened?.some(({ what, id: who }) => what === 'left' && who === id));
+  await live.close();
+  const stays = others.map((one) => one.id);
+  const now = await hours(8)(server);
+  assert.deepEqual(ids(now), stays);
+  for (const [table, column] of [['action_logs', 'character_id'], ['posts', 'author_id'], ['comments', 'author_id'], ['memories', 'user_id'], ['town_people', 'user_id']]) {
+    assert.deepEqual(await server.sql(`SELECT COUNT(*) AS n FROM ${table} WHERE ${column} = ${id}`), [{ n: 0 }], table);
+  }
+  assert.doesNotMatch(server.said(), /town\.(commit|stopped|take)/);
+  // Its number is given to nobody else.
+  const { id: next } = await keeper.must('POST', '/admin/residents', { username: NAME }, 201);
+  await until(server.town, (town) => !without(next)(town));
+  assert.deepEqual(await bornAs(server, next), [{ number: 3 }]);
+  await server.kill();
+  const back = await again(server);
+  assert.deepEqual(ids(await back.town()), [...stays, next]);
+  await back.stop();
+  await replayAgrees(back);
+});
+
+test('a_town_whose_residents_are_all_sent_away_at_once_stands_empty_and_takes_others_in', async (t) => {
+  const server = await startTown({ dataDir: await newFolder(t), args: ['--demo'] });
+  const keeper = await asAdmin(server);
+  const all = ids(await until(server.town, ({ minute }) => minute > 480 + 120));
+  await Promise.all(all.map((id) => keeper.must('DELETE', `/admin/residents/${id}`, undefined, 204)));
+  await until(server.town, ({ residents }) => residents.length === 0);
+  await hours(4)(server);
+  assert.equal((await keeper.must('GET', '/admin/town')).state, 'here');
+  const { id } = await keeper.must('POST', '/admin/residents', { username: NAME }, 201);
+  await until(server.town, (town) => !without(id)(town));
+  await server.stop();
+  await replayAgrees(server);
 });
 
 test('one_who_is_added_moves_into_the_living_town_and_lives_there', async (t) => {

@@ -124,6 +124,9 @@ const entries = {
   'GET /auth/sessions': { who: 'member', wrong: 200 },
   'DELETE /auth/sessions/{session_id}': { who: 'member', wrong: 404 },
 
+  'GET /community': { who: 'anyone', wrong: 200 },
+  'PATCH /community': { who: 'admin', json: { name: "eve's own" }, wrong: 403 },
+
   'GET /users/': { who: 'anyone', wrong: 200 },
   'GET /search/users': { who: 'anyone', query: '?q=SECRET', wrong: 200 },
   'GET /users/{user_id}': { who: 'optional', wrong: 200 },
@@ -149,6 +152,7 @@ const entries = {
   'POST /admin/residents/import': { who: 'admin', json: [{ username: 'eves_own' }], wrong: 403 },
   'GET /admin/residents/export': { who: 'admin', wrong: 403 },
   'PUT /admin/residents/{user_id}': { who: 'admin', json: { nickname: 'eve' }, wrong: 403 },
+  'DELETE /admin/residents/{user_id}': { who: 'admin', wrong: 403 },
   'POST /admin/residents/draft': { who: 'admin', json: { text: 'somebody' }, wrong: 403 },
   'GET /admin/models': { who: 'admin', wrong: 403 },
   'POST /admin/models/check': { who: 'admin', json: { site: 'offline' }, wrong: 403 },

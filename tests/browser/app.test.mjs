@@ -27,7 +27,7 @@ after(async () => {
 
 test('the server gives the app for exactly the pages that the app has', WAIT, async () => {
   const table = await readFile(new URL('../../src/api/routes.c', import.meta.url), 'utf8');
-  const served = [...table.matchAll(/APP\("([^"]+)", app_page\)/g)].map(([, path]) => path.replace(/\{\w+\}/g, '{}'));
+  const served = [...table.matchAll(/NAMED\("([^"]+)", app_page\)/g)].map(([, path]) => path.replace(/\{\w+\}/g, '{}'));
   const router = await readFile(new URL('../../web/src/router.ts', import.meta.url), 'utf8');
   const known = [...router.matchAll(/path: '([^']+)'/g)].map(([, path]) => path)
     .filter((path) => path !== '/' && !path.startsWith('/:rest'))

@@ -137,22 +137,89 @@ static void of_a_comment_each_is_told_once_and_with_it_that_goes(struct database
     assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM notifications"), 0);
 }
 
-static void the_newest_thousand_are_kept(struct database *d)
+static struct post_id like_once(struct database *d, struct user_id mei, struct user_id bo)
+{
+    struct why why;
+    struct notification_id id;
+    struct occasion occasion = {.kind = NOTIFY_LIKE, .user = mei, .actor = bo};
+    must(posts_add(d->db, mei, STR("x"), (struct str){0}, 1, &occasion.post, &why), &why);
+    must(notifications_set(d->db, &occasion, true, 1, &id, &why), &why);
+    return occasion.post;
+}
+
+struct walk {
+    uint64_t last, count, page;
+};
+
+static void note_step(void *ctx, const struct notification *notification)
+{
+    struct walk *walk = ctx;
+    assert_true(walk->last == 0 || notification->id.value < walk->last);
+    walk->last = notification->id.value;
+    walk->count++;
+    walk->page++;
+}
+
+/* Page by page, as a reader goes back. */
+static struct walk walk_all(struct database *d, struct user_id user)
+{
+    struct why why;
+    struct walk walk = {0};
+    do {
+        walk.page = 0;
+        must(notifications_list(d->db, user, walk.last, 100, note_step, &walk, &why), &why);
+    } while (walk.page == 100);
+    return walk;
+}
+
+static void the_newest_thousand_are_seen_and_not_many_more_are_kept(struct database *d)
 {
     house_open(d);
-    struct why why;
     struct user_id mei = house_user(d, "mei"), bo = house_user(d, "bo"), li = house_user(d, "li");
+    bool more = false; /* at some moment there is more in the table than is shown */
+    struct post_id last = {0};
     change_begin(d);
-    for (uint64_t i = 0; i < NOTIFICATIONS_KEPT + 3; i++) {
-        struct notification_id id;
-        struct occasion occasion = {.kind = NOTIFY_LIKE, .user = mei, .actor = bo};
-        must(posts_add(d->db, mei, STR("x"), (struct str){0}, 1, &occasion.post, &why), &why);
-        must(notifications_set(d->db, &occasion, true, 1, &id, &why), &why);
+    for (uint64_t i = 0; i < NOTIFICATIONS_KEPT + 800; i++) {
+        last = like_once(d, mei, bo);
+        if (i < NOTIFICATIONS_KEPT || i % 100 != 50) continue;
+        int64_t rows = must_number(d->db, "SELECT COUNT(*) FROM notifications WHERE user_id = 1");
+        more |= rows > NOTIFICATIONS_KEPT;
+        assert_in_range(rows, NOTIFICATIONS_KEPT, NOTIFICATIONS_KEPT + 200);
+        assert_int_equal(walk_all(d, mei).count, NOTIFICATIONS_KEPT);
     }
     change_end(d);
+    assert_true(more);
     set(d, (struct occasion){.kind = NOTIFY_FOLLOW, .user = li, .actor = mei}, true);
     assert_int_equal(unread(d, mei), NOTIFICATIONS_KEPT);
     assert_int_equal(unread(d, li), 1);
+    assert_int_equal(walk_all(d, li).count, 1);
+
+    /* What is taken back is one of the thousand, and makes no older one come back. */
+    struct walk before = walk_all(d, mei);
+    set(d, (struct occasion){.kind = NOTIFY_LIKE, .user = mei, .actor = bo, .post = last}, false);
+    struct walk after = walk_all(d, mei);
+    assert_int_equal(after.count, NOTIFICATIONS_KEPT - 1);
+    assert_int_equal(after.last, before.last);
+    assert_true(mark_read(d, mei, 0) > 0);
+    assert_int_equal(unread(d, mei), 0);
+}
+
+/* However ids fall on members, each gets its turn. */
+static void who_shares_the_ids_with_others_is_pruned_as_well(struct database *d)
+{
+    enum { OTHERS = 3, MORE = 600 };
+    house_open(d);
+    struct user_id bo = house_user(d, "bo"), people[OTHERS + 1];
+    static const char *const names[] = {"a", "b", "c", "d"};
+    for (size_t i = 0; i < COUNT_OF(people); i++) people[i] = house_user(d, names[i]);
+    change_begin(d);
+    for (uint64_t i = 0; i < NOTIFICATIONS_KEPT + MORE; i++)
+        for (size_t p = 0; p < COUNT_OF(people); p++) (void)like_once(d, people[p], bo);
+    change_end(d);
+    int64_t most = must_number(
+        d->db,
+        "SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM notifications GROUP BY user_id) AS x");
+    assert_in_range(most, NOTIFICATIONS_KEPT, NOTIFICATIONS_KEPT + 300);
 }
 
 int main(void)
@@ -160,7 +227,8 @@ int main(void)
     static const struct database_test tests[] = {
         DATABASE_TEST(an_occasion_is_told_once_and_comes_back_as_it_was),
         DATABASE_TEST(of_a_comment_each_is_told_once_and_with_it_that_goes),
-        DATABASE_TEST(the_newest_thousand_are_kept),
+        DATABASE_TEST(the_newest_thousand_are_seen_and_not_many_more_are_kept),
+        DATABASE_TEST(who_shares_the_ids_with_others_is_pruned_as_well),
     };
     return database_run_tests("notifications", tests, COUNT_OF(tests));
 }

@@ -290,6 +290,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/community": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it is called (null: no name was chosen, and it is called as the program is: Hutong, 胡同), a sentence about it, the language for browsers that ask for neither (null: English), whether strangers may register, whether its administrator has been through the first-run page, and how many are here */
+        get: operations["get_community"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Name it, say something about it, choose its language; what is absent stays, null takes away. needs_setup=false: the first-run page is done with */
+        patch: operations["patch_community"];
+        trace?: never;
+    };
     "/users/": {
         parameters: {
             query?: never;
@@ -366,7 +384,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Everything of one's own as a file: profile, posts, comments, likes, follows, messages, groups, conversations with models, log-ins, keys without their secrets, usage, addresses of pictures */
+        /** Everything of one's own as a file: profile, posts, comments, likes, follows, notifications, reports, messages, groups, conversations with models, log-ins, keys without their secrets, usage, addresses of pictures */
         get: operations["get_users_me_export"];
         put?: never;
         post?: never;
@@ -492,7 +510,8 @@ export interface paths {
         /** Change a profile; what is absent stays, null takes away. A town that runs reads it when it is started again */
         put: operations["put_admin_residents_user_id"];
         post?: never;
-        delete?: never;
+        /** Send a resident away for good, with all it posted, said and wrote; it leaves a town that runs within seconds, and others forget its name when that is started again */
+        delete: operations["delete_admin_residents_user_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1817,6 +1836,16 @@ export interface components {
             followers_count: number;
             following_count: number;
             following: boolean;
+        };
+        Community: {
+            name: string | null;
+            about: string | null;
+            /** @enum {string|null} */
+            language: "zh" | "en" | null;
+            registration_open: boolean;
+            needs_setup: boolean;
+            members: number;
+            residents: number;
         };
         Follow: {
             followers_count: number;
@@ -3220,6 +3249,71 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    get_community: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Community"];
+                };
+            };
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_community: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key within 24 hours gives the same answer and no second effect */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name?: string | null;
+                    about?: string | null;
+                    /** @enum {string|null} */
+                    language?: "zh" | "en" | null;
+                    needs_setup?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Community"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
     get_users: {
         parameters: {
             query?: {
@@ -3730,6 +3824,34 @@ export interface operations {
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
             507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_admin_residents_user_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };
