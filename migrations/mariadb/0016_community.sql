@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: AGPL-3.0-or-later
--- The tables of migrations/sqlite/0015_community.sql in MariaDB's words.
+-- The tables of migrations/sqlite/0016_community.sql in MariaDB's words.
 CREATE TABLE community (
     id        BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
     name      VARCHAR(50) COLLATE utf8mb4_nopad_bin NOT NULL,
