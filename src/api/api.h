@@ -29,6 +29,7 @@ struct token_cache;
 struct feed_cache;
 struct chat_runs;
 struct conversation_cache;
+struct wiki_old_config;
 
 struct api {
     const struct settings *settings;
@@ -47,6 +48,7 @@ struct api {
     struct hall *hall;       /* the town; NULL: none runs here */
     struct metrics *metrics;
     struct chat_runs *chat_runs;
+    struct wiki_old_config *wiki_config; /* languages, and what older pages are offered */
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
     atomic_int uploads;     /* under way */

@@ -38,7 +38,13 @@ enum access {
     ACCESS_ADMIN
 };
 
-enum body_kind { BODY_NONE, BODY_JSON, BODY_FORM_OR_JSON, BODY_UPLOAD };
+enum body_kind {
+    BODY_NONE,
+    BODY_JSON,
+    BODY_FORM_OR_JSON,
+    BODY_UPLOAD,
+    BODY_WIKI /* JSON of a whole wiki, from who may read some */
+};
 
 struct call;
 typedef enum err handler(struct call *call, struct why *why);
@@ -109,6 +115,7 @@ struct call {
     bool confirmed;        /* `who` was looked up in the store */
     bool no_account;       /* … and is no member (any more) */
     bool allowed_origin;
+    bool shown_code;          /* the access code for wikis stood in it (api/wiki_access.h) */
     struct rate_verdict rate; /* the caller's room; with ERR_LIMIT: of the limit that was met */
     /* For programs (ACCESS_KEY): words of OpenAI's errors, NULL: by the error; and whether their
      * clients had better not try again by themselves. */
