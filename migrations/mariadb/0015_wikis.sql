@@ -55,7 +55,7 @@ CREATE TABLE wiki_books (
     state         VARCHAR(10) NOT NULL
         CHECK (state IN ('planning', 'writing', 'stopped', 'failed', 'done')),
     note          TEXT NOT NULL,
-    access        VARCHAR(10) NOT NULL CHECK (access IN ('everyone', 'members')),
+    access        VARCHAR(10) NOT NULL CHECK (access IN ('everyone', 'members', 'owner')),
     author_id     BIGINT,
     created_us    BIGINT NOT NULL,
     finished_us   BIGINT NOT NULL,

@@ -53,9 +53,9 @@ CREATE TABLE wiki_books (
     commit_id     TEXT NOT NULL,
     state         TEXT NOT NULL CHECK (state IN ('planning', 'writing', 'stopped', 'failed', 'done')),
     note          TEXT NOT NULL,              -- why it failed
-    -- Of a book without wiki_id: everyone, or members and who has shown the access code. Others are
-    -- for whom their wiki is for.
-    access        TEXT NOT NULL CHECK (access IN ('everyone', 'members')),
+    -- Of a book without wiki_id: for everyone, for members and who has shown the access code, or for
+    -- its author. Others are for whom their wiki is for.
+    access        TEXT NOT NULL CHECK (access IN ('everyone', 'members', 'owner')),
     author_id     INTEGER REFERENCES users (id) ON DELETE SET NULL,
     created_us    INTEGER NOT NULL,
     finished_us   INTEGER NOT NULL            -- 0: not yet

@@ -31,6 +31,7 @@ struct token_cache;
 struct feed_cache;
 struct chat_runs;
 struct conversation_cache;
+struct wiki_old_config;
 
 struct api {
     const struct settings *settings;
@@ -51,6 +52,7 @@ struct api {
     struct wiki_scribe *scribe; /* writes about them */
     struct metrics *metrics;
     struct chat_runs *chat_runs;
+    struct wiki_old_config *wiki_config; /* languages, and what older pages are offered */
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
     atomic_int uploads;     /* under way */

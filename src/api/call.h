@@ -41,9 +41,9 @@ enum access {
 enum body_kind {
     BODY_NONE,
     BODY_JSON,
-    BODY_LARGE, /* JSON of up to LIMIT_WIKI_BYTES: of members and strangers, who send whole wikis */
     BODY_FORM_OR_JSON,
-    BODY_UPLOAD
+    BODY_UPLOAD,
+    BODY_WIKI /* JSON of a whole wiki, from who may read some */
 };
 
 struct call;
@@ -117,6 +117,7 @@ struct call {
     bool confirmed;        /* `who` was looked up in the store */
     bool no_account;       /* … and is no member (any more) */
     bool allowed_origin;
+    bool shown_code;          /* the access code for wikis stood in it (api/wiki_access.h) */
     struct rate_verdict rate; /* the caller's room; with ERR_LIMIT: of the limit that was met */
     /* For programs (ACCESS_KEY): words of OpenAI's errors, NULL: by the error; and whether their
      * clients had better not try again by themselves. */

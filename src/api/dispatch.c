@@ -27,6 +27,7 @@
 #include "api/metrics.h"
 #include "api/respond.h"
 #include "api/tokens.h"
+#include "api/wiki_access.h"
 #include "api/wiki_visit.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -579,12 +580,13 @@ static void on_head(void *ctx, struct http_exchange *x)
     err = identify(call, &call->why);
     if (!err) err = take_rate(call, call->route->rate, caller_name(call), &call->why);
     if (!err && call->route->body == BODY_UPLOAD) err = admit_upload(call, &call->why);
+    if (!err && call->route->body == BODY_WIKI) err = wiki_allow(call, WIKI_READ, &call->why);
     if (err) {
         refuse_head(call, err);
         return;
     }
     x->body_max = call->route->body == BODY_NONE        ? STRAY_BODY_BYTES
-                  : call->route->body == BODY_LARGE     ? LIMIT_WIKI_BYTES
+                  : call->route->body == BODY_WIKI      ? LIMIT_BOOK_BYTES
                   : call->route->access == ACCESS_KEY   ? LIMIT_GATEWAY_BYTES
                   : call->route->access == ACCESS_ADMIN ? LIMIT_ADMIN_BYTES
                                                         : LIMIT_JSON_BYTES;

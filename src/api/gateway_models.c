@@ -34,6 +34,7 @@ struct waiter {
     struct call *call;
     struct str patterns; /* of its key */
     void (*reply)(const struct waiter *waiter, struct str names);
+    gateway_names *then; /* of reply_other */
 };
 
 struct models *models_new(void)
@@ -226,6 +227,20 @@ enum err chat_models(struct call *call, struct why *why)
     (void)why;
     call->after = begin_choice;
     return OK;
+}
+
+static void reply_other(const struct waiter *waiter, struct str names)
+{
+    waiter->then(waiter->call, names);
+}
+
+void gateway_with_names(struct call *call, gateway_names *then)
+{
+    struct waiter *waiter = ARENA_NEW(call->arena, struct waiter);
+    waiter->call = call;
+    waiter->reply = reply_other;
+    waiter->then = then;
+    wait_for_names(waiter);
 }
 
 void models_abort(struct models *models)

@@ -9,6 +9,21 @@
 enum err health_get(struct call *call, struct why *why)
 {
     (void)why;
+    char now[CLOCK_ISO_BYTES];
+    clock_iso_local(clock_wall_us(), now);
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "status", STR("healthy"));
+    json_put_str(&out, "timestamp", str_of(now));
+    json_put_str(&out, "service", STR("hutong"));
+    json_close(&out, '}');
+    call_reply(call);
+    return OK;
+}
+
+enum err health_live_get(struct call *call, struct why *why)
+{
+    (void)why;
     call->x->status = 200;
     call->x->content_type = "application/json";
     buf_add_str(&call->x->reply, STR("{\"status\":\"healthy\"}"));

@@ -2,8 +2,9 @@
 /*
  * api/health.h: is the server alive, and may a balancer send it members?
  *
- *   /health        a fixed answer on the loop: the process runs. The old clients' one
- *   /health/live   the same, under the name orchestrators look for
+ *   /health        an answer on the loop: the process runs. The old clients' one, with what the
+ *                  checks of an older wiki look for: this machine's time, and who answers
+ *   /health/live   a fixed answer, under the name orchestrators look for
  *   /health/ready  200 or 503, with a sentence for each thing it looked at:
  *                  database, writer, disk, draining
  */
@@ -33,5 +34,5 @@ struct health_disk {
 MUST_USE enum err health_disk(const struct settings *settings, struct health_disk *out,
                               struct why *why);
 
-handler health_get;       /* LANE_LOOP */
-handler health_ready_get; /* LANE_READ */
+handler health_get, health_live_get; /* LANE_LOOP */
+handler health_ready_get;            /* LANE_READ */

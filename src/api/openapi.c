@@ -20,7 +20,7 @@ struct schema {
 
 static const struct schema schemas[] = {
     {"Index", "message:text, docs:text, version:text"},
-    {"Health", "status:healthy"},
+    {"Health", "status:healthy, timestamp?:text, service?:text"},
     {"Readiness", "status:ready|not ready, checks:Checks"},
     {"Checks", "database:Check, writer:Check, disk:Check, serving:Check"},
     {"Check", "ok:bool, detail:text"},
@@ -211,6 +211,23 @@ static const struct schema schemas[] = {
     {"TownPictureCounts", "pending:int, processing:int, completed:int, failed:int"},
     {"WikiAuth", "auth_required:bool"},
     {"WikiAuthCode", "success:bool"},
+    {"WikiLanguages", "supported_languages:object, default:text"},
+    {"WikiModel", "id:text, name:text"},
+    {"WikiProvider", "id:text, name:text, supportsCustomModel:bool, models:[WikiModel]"},
+    {"WikiModels", "providers:[WikiProvider], defaultProvider:text"},
+    {"WikiPage", "id:text:1-200, title:text:0-500, content:text, filePaths:[Words], "
+                 "importance:text, relatedPages:[Words]"},
+    {"WikiSection", "id:text:1-200, title:text:0-500, pages:[Words], subsections?:[Words]?"},
+    {"WikiStructure", "id:text, title:text:0-500, description:text, pages:[WikiPage], "
+                      "sections?:[WikiSection]?, rootSections?:[Words]?"},
+    {"WikiRepo", "owner:text:1-255, repo:text:1-255, type:text:1-20, token?:text?, "
+                 "localPath?:text?, repoUrl?:text?"},
+    {"WikiCache", "wiki_structure:WikiStructure, generated_pages:object, repo_url:text?, "
+                  "repo:WikiRepo, provider:text?, model:text?"},
+    {"WikiMessage", "message:text"},
+    {"WikiProject", "id:text, owner:text, repo:text, name:text, repo_type:text, submittedAt:int, "
+                    "language:text"},
+    {"WikiFolder", "file_tree:text, readme:text"},
     {"InputError", "loc:[Words], msg:text, type:text"},
     {"Problem", "type:text, title:text, status:int, detail:text, errors?:[InputError], "
                 "request_id:text, error?:text"},
@@ -488,9 +505,10 @@ static enum err put_body(struct json_out *out, const struct route *route, struct
 {
     static const char *const media[][2] = {
         [BODY_JSON] = {"application/json"},
-        [BODY_LARGE] = {"application/json"},
+        [BODY_WIKI] = {"application/json"},
         [BODY_FORM_OR_JSON] = {"application/x-www-form-urlencoded", "application/json"},
         [BODY_UPLOAD] = {"multipart/form-data"},
+        [BODY_WIKI] = {"application/json"},
     };
     if (route->body == BODY_NONE) return OK;
     enum err err = OK;

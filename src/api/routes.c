@@ -17,6 +17,7 @@
 #include "api/metrics.h"
 #include "api/openapi.h"
 #include "api/wiki_access.h"
+#include "api/wiki_compat.h"
 
 #define PAGE "page:int?:1-2147483647, page_size:int?:1-100, before:id?, after:id?, limit:int?:1-100"
 
@@ -43,7 +44,7 @@ const struct route routes_table[] = {
      200},
     {HTTP_GET_, "/health", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
      "Whether the server answers", "", "", "Health", 200},
-    {HTTP_GET_, "/health/live", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_get,
+    {HTTP_GET_, "/health/live", LANE_LOOP, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_live_get,
      "Whether the process is alive", "", "", "Health", 200},
     {HTTP_GET_, "/health/ready", LANE_READ, ACCESS_ANYONE, RATE_NONE, BODY_NONE, health_ready_get,
      "Whether it can do its work: database, disk, writer; 503 when not", "", "", "Readiness 503",
@@ -514,10 +515,10 @@ const struct route routes_table[] = {
      "WikiBook 409", 200},
     {HTTP_DELETE_, "/wikis/{wiki}/books/{book_id}", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE,
      BODY_NONE, wiki_books_delete, "Delete it", "", "", "", 204},
-    {HTTP_POST_, "/chat/completions/stream", LANE_SLOW, ACCESS_OPTIONAL, RATE_CHAT, BODY_LARGE,
+    {HTTP_POST_, "/chat/completions/stream", LANE_SLOW, ACCESS_OPTIONAL, RATE_CHAT, BODY_WIKI,
      wiki_old_stream, "Ask a repository by its address, as older clients do (docs/wiki.md)",
      WIKI_OLD_ASK, "", "text/event-stream 400 401 500", 200},
-    {HTTP_POST_, "/api/chat/stream", LANE_SLOW, ACCESS_OPTIONAL, RATE_CHAT, BODY_LARGE,
+    {HTTP_POST_, "/api/chat/stream", LANE_SLOW, ACCESS_OPTIONAL, RATE_CHAT, BODY_WIKI,
      wiki_old_stream, "The same, where older pages looked for it", WIKI_OLD_ASK, "",
      "text/event-stream 400 401 500", 200},
     {HTTP_GET_, "/ws/chat", LANE_LOOP, ACCESS_LIVE, RATE_READ, BODY_NONE, wiki_old_ws,
@@ -572,6 +573,46 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/api/auth/validate", LANE_READ, ACCESS_ANYONE, RATE_LOGIN_ADDRESS, BODY_JSON,
      wiki_auth_validate, "The same under the name of an older page", "code:text", "",
      "WikiAuthCode", 200},
+    {HTTP_GET_, "/lang/config", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE, wiki_lang_config,
+     "The languages wikis are written in", "", "", "WikiLanguages", 200},
+    {HTTP_GET_, "/api/lang/config", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE,
+     wiki_lang_config, "The same under the name of an older page", "", "", "WikiLanguages", 200},
+    {HTTP_GET_, "/models/config", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wiki_models_config, "The models to choose from for wikis, the usual one of each site first; "
+     "empty for who may read none", "", "", "WikiModels", 200},
+    {HTTP_GET_, "/api/models/config", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wiki_models_config, "The same under the name of an older page", "", "", "WikiModels", 200},
+    {HTTP_GET_, "/api/wiki_cache", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wiki_cache_get, "The newest wiki written about a repository that one may see, or null", "",
+     "owner:text, repo:text, repo_type:text, language:text", "WikiCache 401", 200},
+    {HTTP_POST_, "/api/wiki_cache", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE, BODY_WIKI,
+     wiki_cache_post,
+     "Hand in a wiki that an older page has made; a token in it is dropped, and such a wiki is then "
+     "not for everyone",
+     "repo:WikiRepo, language:text, wiki_structure:WikiStructure, generated_pages:object, "
+     "provider:text:0-255, model:text:0-255, comprehensive:bool?",
+     "", "WikiMessage 401 403 409 507", 200},
+    {HTTP_DELETE_, "/api/wiki_cache", LANE_WRITE, ACCESS_OPTIONAL, RATE_WRITE, BODY_NONE,
+     wiki_cache_delete, "Delete what was written about a repository: what is nobody's or one's own",
+     "", "owner:text, repo:text, repo_type:text, language:text, authorization_code:text?",
+     "WikiMessage 401 403 404", 200},
+    {HTTP_GET_, "/api/processed_projects", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wiki_projects_get, "The repositories with a wiki that one may see, the newest first, 5000 at "
+     "most", "", "", "[WikiProject] 401", 200},
+    {HTTP_GET_, "/api/wiki/projects", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wiki_projects_get, "The same under the name of an older page", "", "", "[WikiProject] 401",
+     200},
+    {HTTP_DELETE_, "/api/wiki/projects", LANE_WRITE, ACCESS_OPTIONAL, RATE_WRITE, BODY_JSON,
+     wiki_projects_delete, "As DELETE /api/wiki_cache",
+     "owner:text, repo:text, repo_type:text, language:text, authorization_code:text?", "",
+     "WikiMessage 401 403 404", 200},
+    {HTTP_POST_, "/export/wiki", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE, BODY_WIKI, wiki_export,
+     "Pages as one file of Markdown or JSON",
+     "repo_url:text, pages:[WikiPage], format:markdown|json", "", "text/markdown 401 403", 200},
+    {HTTP_GET_, "/local_repo/structure", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
+     wiki_local_structure,
+     "The files and the README of a folder of this machine, if the operator allowed it", "",
+     "path:text", "WikiFolder 401 403 404", 200},
 };
 /* clang-format on */
 const size_t routes_count = COUNT_OF(routes_table);

@@ -36,7 +36,7 @@ static bool has_shown_code(const struct call *call)
 
 bool wiki_is_insider(const struct call *call)
 {
-    return call->who.user.value != 0 || has_shown_code(call);
+    return call->who.user.value != 0 || call->shown_code || has_shown_code(call);
 }
 
 static enum err refuse_page(struct why *why)
@@ -91,7 +91,8 @@ enum err wiki_allow_with(struct call *call, enum wiki_right right, struct str co
     if (!respond_origin_fits(call)) return refuse_page(why);
     enum err err = take_guess(call, why);
     if (err) return err;
-    if (is_code(call, code)) return OK;
+    call->shown_code = is_code(call, code);
+    if (call->shown_code) return OK;
     return why_set(why, ERR_UNKNOWN_CALLER, "访问码不正确 (the access code is wrong)");
 }
 

@@ -40,6 +40,7 @@
 #include "store/sessions.h"
 #include "townhall/hall.h"
 #include "wiki/library.h"
+#include "wiki/old_config.h"
 #include "wiki/scribe.h"
 
 enum { LOOPS_MAX = 256 };
@@ -182,6 +183,7 @@ static enum err open_api(struct server *server, struct why *why)
     if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;
     files_sweep(s);
+    api->wiki_config = wiki_old_config_new(s->wiki_config, environ);
     if (s->redis.len == 0) err = chat_runs_cut_off(api, true, why); /* else others may be writing */
     if (err) return err;
     api->chat_runs = chat_runs_new();
@@ -364,6 +366,7 @@ static void close_server(struct server *server)
     redis_free(server->redis);
     hub_free(api->hub);
     chat_runs_free(api->chat_runs);
+    wiki_old_config_free(api->wiki_config);
     keyring_free(api->keyring);
 }
 

@@ -37,6 +37,7 @@
     X(AUDIT_POST_REMOVED, "post.removed", true)                                                    \
     X(AUDIT_COMMENT_REMOVED, "comment.removed", true)                                              \
     X(AUDIT_MESSAGE_REMOVED, "message.removed", true)                                              \
+    X(AUDIT_WIKI_REMOVED, "wiki.removed", true)                                                    \
     X(AUDIT_REPORT_RESOLVED, "report.resolved", true)                                              \
     X(AUDIT_RESIDENT_ADDED, "resident.added", true)                                                \
     X(AUDIT_RESIDENT_CHANGED, "resident.changed", true)                                            \

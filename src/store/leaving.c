@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "store/leaving.h"
 
+#include "store/wiki_books.h"
+
 enum err leaving_lock(struct db *db, struct user_id user, struct why *why)
 {
     struct query *q = db_query(db, SQL_LEAVING_LOCK);
@@ -118,9 +120,11 @@ enum err leaving_drop_file(struct db *db, const struct left_file *file, struct w
 
 enum err users_remove(struct db *db, const struct user *user, struct why *why)
 {
+    enum err err = wiki_books_remove_private(db, user->brief.id, why);
+    if (err) return err;
     struct query *q = db_query(db, SQL_USER_DELETE);
     query_u64(q, user->brief.id.value);
-    enum err err = query_run(q, why);
+    err = query_run(q, why);
     if (err) return err;
     if (db_changes(db) == 0) return why_set(why, ERR_NOT_FOUND, "用户不存在 (no such user)");
     err = counter_add(db, user->brief.is_ai ? "residents" : "users", -1, why);

@@ -5,6 +5,7 @@
 
 static const char *const book_states[] = {"planning", "writing", "stopped", "failed", "done"};
 static const char *const page_states[] = {"waiting", "writing", "failed", "done"};
+static const char *const accesses[] = {"everyone", "members", "owner"};
 static_assert(COUNT_OF(book_states) == WIKI_BOOK_STATES, "each state has its word");
 static_assert(COUNT_OF(page_states) == WIKI_PAGE_STATES, "each state has its word");
 
@@ -46,7 +47,8 @@ static struct wiki_book read_brief(struct query *q)
         .state =
             (enum wiki_book_state)place_of(query_get_str(q, 12), book_states, WIKI_BOOK_STATES),
         .note = query_get_str(q, 13),
-        .insiders = str_eq(query_get_str(q, 14), STR("members")),
+        .access =
+            (enum wiki_book_access)place_of(query_get_str(q, 14), accesses, COUNT_OF(accesses)),
         .author = {query_get_u64(q, 15)},
         .created_us = query_get_i64(q, 16),
         .finished_us = query_get_i64(q, 17)};
@@ -95,7 +97,7 @@ static void bind_viewer(struct query *q, const struct wiki_viewer *viewer)
 {
     ASSERT(viewer->insider || viewer->user.value == 0);
     query_i64(q, viewer->insider);
-    for (int i = 0; i < 3; i++) query_u64(q, viewer->user.value);
+    for (int i = 0; i < 4; i++) query_u64(q, viewer->user.value);
 }
 
 /* Columns of texts are never NULL. */
@@ -151,7 +153,7 @@ enum err wiki_books_add(struct db *db, const struct wiki_book *book, const struc
     bind_text(q, book->commit);
     query_str(q, str_of(wiki_book_state_word(book->state)));
     bind_text(q, book->note);
-    query_str(q, book->insiders ? STR("members") : STR("everyone"));
+    query_str(q, str_of(accesses[book->access]));
     query_id(q, book->author.value);
     query_i64(q, book->created_us);
     query_i64(q, book->finished_us);
@@ -297,6 +299,13 @@ enum err wiki_books_remove_all(struct db *db, struct arena *arena, const struct 
     *removed_out = removed;
     *kept_out = kept;
     return OK;
+}
+
+enum err wiki_books_remove_private(struct db *db, struct user_id author, struct why *why)
+{
+    struct query *q = db_query(db, SQL_WIKI_BOOKS_REMOVE_PRIVATE);
+    query_u64(q, author.value);
+    return query_run(q, why);
 }
 
 enum err wiki_books_count_guests(struct db *db, uint64_t *count_out, struct why *why)

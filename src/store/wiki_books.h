@@ -35,6 +35,12 @@ enum wiki_page_state {
     WIKI_PAGE_DONE,
     WIKI_PAGE_STATES
 };
+/* For whom a book is that belongs to no wiki. */
+enum wiki_book_access {
+    WIKI_BOOK_EVERYONE,
+    WIKI_BOOK_MEMBERS, /* and who has shown the access code */
+    WIKI_BOOK_OWNER    /* its author alone */
+};
 const char *wiki_book_state_word(enum wiki_book_state state);
 const char *wiki_page_state_word(enum wiki_page_state state);
 
@@ -56,8 +62,8 @@ struct wiki_book {
     struct str provider, model; /* model empty: made without one */
     struct str commit;          /* empty: not known */
     enum wiki_book_state state;
-    struct str note;       /* why it failed */
-    bool insiders;         /* of none: for members and who has shown the access code alone */
+    struct str note; /* why it failed */
+    enum wiki_book_access access;
     struct user_id author; /* 0: nobody known */
     int64_t created_us, finished_us;
 };
@@ -125,6 +131,9 @@ MUST_USE enum err wiki_books_remove_all(struct db *db, struct arena *arena,
                                         const struct wiki_key *key,
                                         const struct wiki_viewer *viewer, uint64_t *removed_out,
                                         uint64_t *kept_out, struct why *why);
+
+/* What was for that member alone: their account goes. */
+MUST_USE enum err wiki_books_remove_private(struct db *db, struct user_id author, struct why *why);
 
 /* What strangers handed in: how many in all, and of a key all but the newest `keep` go. */
 MUST_USE enum err wiki_books_count_guests(struct db *db, uint64_t *count_out, struct why *why);

@@ -15,6 +15,7 @@ import { after, before, describe, test } from 'node:test';
 import { assertOk, assertProblem } from '../support/checks.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/watch.mjs';
+import { wiki } from '../support/wiki.mjs';
 
 const PASSWORD = 'correct horse';
 
@@ -44,10 +45,11 @@ before(async () => {
   await server.api('POST', `/chat/conversations/${world.chat.id}/messages`, { token: ada.token, json: { text: 'SECRET-question' } });
   world.turn = assertOk(await server.api('GET', `/chat/conversations/${world.chat.id}/messages`, { token: ada.token })).items[1];
   world.wiki = await make('/wikis', { url: folder, name: 'ada-wiki', access: 'owner' });
-  const wiki = (to = '') => server.api('GET', `/wikis/${world.wiki.id}${to}`, { token: ada.token });
-  await until(() => wiki(), ({ body }) => body.state === 'ready', { what: 'the wiki' });
+  const see = (to = '') => server.api('GET', `/wikis/${world.wiki.id}${to}`, { token: ada.token });
+  await until(() => see(), ({ body }) => body.state === 'ready', { what: 'the wiki' });
   world.book = await make(`/wikis/${world.wiki.id}/books`, {});
-  await until(() => wiki(`/books/${world.book.id}`), ({ body }) => body.state === 'done', { what: 'the book' });
+  await until(() => see(`/books/${world.book.id}`), ({ body }) => body.state === 'done', { what: 'the book' });
+  await make('/api/wiki_cache', wiki({ owner: 'ada', token: 'SECRET-token' }), 200);
   await server.sql(`UPDATE sessions SET client = 'SECRET-phone' WHERE user_id = ${ada.id}`);
   [world.session] = await server.sql(`SELECT id FROM sessions WHERE user_id = ${ada.id}`);
   assertOk(await server.api('POST', '/auth/logout-all', { token: world.gone.token }), 204);
@@ -97,6 +99,7 @@ const ids = {
   filename: () => 'nothing.png',
   name: () => 'nothing.backup',
 };
+const SECRET_WIKI = '?owner=ada&repo=r&repo_type=github&language=en';
 const proxied = { 'x-forwarded-for': '203.0.113.9' };
 const text = { content: 'eve was here' };
 function noPicture() {
@@ -273,6 +276,18 @@ const entries = {
   'GET /api/auth/status': { who: 'anyone', wrong: 200 },
   'POST /auth/validate': { who: 'anyone', json: { code: 'guessed' }, wrong: 200 },
   'POST /api/auth/validate': { who: 'anyone', json: { code: 'guessed' }, wrong: 200 },
+  'GET /lang/config': { who: 'anyone', wrong: 200 },
+  'GET /api/lang/config': { who: 'anyone', wrong: 200 },
+  'GET /models/config': { who: 'optional', wrong: 200 },
+  'GET /api/models/config': { who: 'optional', wrong: 200 },
+  'GET /api/wiki_cache': { who: 'optional', query: SECRET_WIKI, wrong: 200 },
+  'POST /api/wiki_cache': { who: 'optional', json: () => wiki({ owner: 'eve' }), wrong: 200, stranger: 401 },
+  'DELETE /api/wiki_cache': { who: 'optional', query: SECRET_WIKI, wrong: 404, stranger: 401 },
+  'GET /api/processed_projects': { who: 'optional', wrong: 200 },
+  'GET /api/wiki/projects': { who: 'optional', wrong: 200 },
+  'DELETE /api/wiki/projects': { who: 'optional', json: { owner: 'ada', repo: 'r', repo_type: 'github', language: 'en' }, wrong: 404, stranger: 401 },
+  'POST /export/wiki': { who: 'optional', json: { repo_url: 'u', pages: [], format: 'json' }, wrong: 200 },
+  'GET /local_repo/structure': { who: 'optional', query: '?path=/etc', wrong: 403, stranger: 401 },
 };
 
 // The rows of src/api/routes.c: method, path, who may.

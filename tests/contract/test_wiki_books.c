@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Wikis that were written: whole ones, those a job writes, who sees and who may remove them. */
 #include "store/groups.h"
+#include "store/leaving.h"
 #include "store/wiki_books.h"
 
 #include "house.h"
@@ -133,7 +134,7 @@ static void a_book_comes_out_as_it_went_in(struct database *d)
     struct user_id mei = house_user(d, "mei");
     struct wiki_book in = book_of(WIKI_BOOK_DONE), out;
     in.author = mei;
-    in.insiders = true;
+    in.access = WIKI_BOOK_OWNER;
     uint64_t id = must_add(d, &in);
     must(wiki_books_load(d->db, &d->arena, id, &out, &why), &why);
     assert_int_equal(out.id, id);
@@ -144,7 +145,7 @@ static void a_book_comes_out_as_it_went_in(struct database *d)
     assert_true(str_eq(out.description, in.description) && str_eq(out.sections, in.sections));
     assert_true(str_eq(out.roots, in.roots) && str_eq(out.provider, in.provider));
     assert_true(str_eq(out.model, in.model) && str_eq(out.commit, in.commit));
-    assert_true(out.comprehensive && out.insiders && out.note.len == 0);
+    assert_true(out.comprehensive && out.access == WIKI_BOOK_OWNER && out.note.len == 0);
     assert_int_equal(out.state, WIKI_BOOK_DONE);
     assert_int_equal(out.author.value, mei.value);
     assert_true(out.created_us == 5 && out.finished_us == 7);
@@ -200,7 +201,7 @@ static void the_newest_done_book_that_one_may_see_counts(struct database *d)
     other.owner = STR("MY_ORG");
     assert_int_equal(newest(d, &other, &stranger), 0);
 
-    book.insiders = true;
+    book.access = WIKI_BOOK_MEMBERS;
     uint64_t inside = must_add(d, &book);
     assert_int_equal(newest(d, &key, &stranger), second);
     assert_int_equal(newest(d, &key, &insider), inside);
@@ -214,6 +215,33 @@ static void the_newest_done_book_that_one_may_see_counts(struct database *d)
     must(wiki_books_remove(d->db, second, &why), &why);
     change_end(d);
     assert_int_equal(newest(d, &key, &stranger), first);
+}
+
+static void a_book_for_its_author_is_seen_and_kept_by_nobody_else(struct database *d)
+{
+    house_open(d);
+    struct why why;
+    struct user user;
+    struct user_id mei = house_user(d, "mei"), bo = house_user(d, "bo");
+    struct wiki_book book = book_of(WIKI_BOOK_DONE);
+    uint64_t open = must_add(d, &book);
+    book.author = mei;
+    uint64_t signed_by = must_add(d, &book);
+    book.access = WIKI_BOOK_OWNER;
+    uint64_t own = must_add(d, &book);
+    struct wiki_viewer as_mei = member(mei), as_bo = member(bo);
+    as_bo.moderates = true;
+    assert_int_equal(newest(d, &key, &as_mei), own);
+    assert_int_equal(newest(d, &key, &as_bo), signed_by);
+    assert_int_equal(newest(d, &key, &insider), signed_by);
+    assert_int_equal(newest(d, &key, &stranger), signed_by);
+    must(users_load(d->db, &d->arena, mei, &user, &why), &why);
+    change_begin(d);
+    must(users_remove(d->db, &user, &why), &why);
+    change_end(d);
+    assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM wiki_books"), 2);
+    assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM wiki_pages"), 4);
+    assert_true(open < signed_by && newest(d, &key, &as_bo) == signed_by);
 }
 
 static void books_of_a_wiki_are_for_whom_that_is_for(struct database *d)
@@ -332,7 +360,7 @@ static void everybody_takes_away_what_is_theirs_or_nobodys(struct database *d)
                      inside = nobodys, under_way = book_of(WIKI_BOOK_WRITING);
     meis.author = mei;
     of_wiki.wiki = wiki_for(d, "everyone", 0, bo.value);
-    inside.insiders = true;
+    inside.access = WIKI_BOOK_MEMBERS;
     must_add(d, &nobodys);
     must_add(d, &nobodys);
     must_add(d, &meis);
@@ -458,6 +486,7 @@ int main(void)
         DATABASE_TEST(a_book_comes_out_as_it_went_in),
         DATABASE_TEST(two_pages_cannot_have_one_id),
         DATABASE_TEST(the_newest_done_book_that_one_may_see_counts),
+        DATABASE_TEST(a_book_for_its_author_is_seen_and_kept_by_nobody_else),
         DATABASE_TEST(books_of_a_wiki_are_for_whom_that_is_for),
         DATABASE_TEST(the_list_has_the_newest_of_each_key),
         DATABASE_TEST(versions_of_a_wiki_are_listed_and_go_with_it),
