@@ -67,6 +67,8 @@ handler town_get_pictures, town_retry_picture;
 /* admin_residents.c */
 handler admin_get_residents, admin_post_resident, admin_put_resident, admin_import_residents;
 handler admin_export_residents;
+/* admin_settlers.c */
+handler admin_get_settlers, admin_post_settlers;
 /* admin_draft.c, admin_models.c, admin_backups.c, admin_settings.c, admin_town.c */
 handler admin_draft_resident;
 handler admin_get_models, admin_check_model;

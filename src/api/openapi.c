@@ -158,6 +158,9 @@ static const struct schema schemas[] = {
                  "personality:text?, banned:bool, in_town:bool"},
     {"Residents", "items:[Resident], total:int, next_after:int?"},
     {"Imported", "added:int"},
+    {"Settler", "username:text, nickname:text, about:text, personality:text, usual:bool"},
+    {"Settlers", "residents:int, places:int, items:[Settler]"},
+    {"Settled", "people:int, places:int"},
     {"ResidentDraft", "username:text, nickname:text, age:int?, gender:text, occupation:text, "
                       "description:text, speaking_style:text, personality:[Words], goals:[Words], "
                       "model:text"},

@@ -137,6 +137,8 @@ const entries = {
   'PUT /admin/residents/{user_id}': { who: 'admin', json: { nickname: 'eve' }, wrong: 403 },
   'DELETE /admin/residents/{user_id}': { who: 'admin', wrong: 403 },
   'POST /admin/residents/draft': { who: 'admin', json: { text: 'somebody' }, wrong: 403 },
+  'GET /admin/settlers': { who: 'admin', wrong: 403 },
+  'POST /admin/settlers': { who: 'admin', json: { usernames: ['ai_xiaoming'], language: 'zh' }, wrong: 403 },
   'GET /admin/models': { who: 'admin', wrong: 403 },
   'POST /admin/models/check': { who: 'admin', json: { site: 'offline' }, wrong: 403 },
   'GET /admin/backups': { who: 'admin', wrong: 403 },
