@@ -167,6 +167,8 @@ static const struct schema schemas[] = {
     {"Site", "site:text, address:text?, model:text?, keys:int, offline:bool, requests:int, "
              "failures:int, input_tokens:int, output_tokens:int"},
     {"Sites", "default:text, fallback:[Words], items:[Site]"},
+    {"LocalModel", "site:lmstudio|ollama, address:text, listens:bool, set_up:bool"},
+    {"LocalModels", "at_start:bool, items:[LocalModel]"},
     {"SiteCheck", "site:text, reachable:bool, answers:bool, listed_ms:int?, first_ms:int?, "
                   "model_count:int, models:[Words], model:text?, fault:text?, detail:text?"},
     {"Backup", "name:text, bytes:int, created_at:time, verified:bool, tables?:int, rows?:int"},

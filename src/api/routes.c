@@ -206,6 +206,13 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/admin/models", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE, admin_get_models,
      "The sites that are set up, without their keys, and what was asked of them since the start",
      "", "", "Sites", 200},
+    {HTTP_POST_, "/admin/models/look", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_NONE,
+     admin_look_for_models,
+     "Whether something listens on the server's machine where LM Studio and Ollama do, now; they "
+     "are used from the next start on, unless `at_start` (setting llm-probe) is off or another "
+     "site "
+     "is set up",
+     "", "", "LocalModels", 200},
     {HTTP_POST_, "/admin/models/check", LANE_READ, ACCESS_ADMIN, RATE_CHAT, BODY_JSON,
      admin_check_model,
      "Ask a site for its models and its model for a word, which costs some tokens: does it answer, "

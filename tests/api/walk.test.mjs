@@ -140,6 +140,7 @@ const entries = {
   'GET /admin/settlers': { who: 'admin', wrong: 403 },
   'POST /admin/settlers': { who: 'admin', json: { usernames: ['ai_xiaoming'], language: 'zh' }, wrong: 403 },
   'GET /admin/models': { who: 'admin', wrong: 403 },
+  'POST /admin/models/look': { who: 'admin', wrong: 403 },
   'POST /admin/models/check': { who: 'admin', json: { site: 'offline' }, wrong: 403 },
   'GET /admin/backups': { who: 'admin', wrong: 403 },
   'POST /admin/backups': { who: 'admin', wrong: 403 },

@@ -569,6 +569,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/models/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether something listens on the server's machine where LM Studio and Ollama do, now; they are used from the next start on, unless `at_start` (setting llm-probe) is off or another site is set up */
+        post: operations["post_admin_models_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/models/check": {
         parameters: {
             query?: never;
@@ -2563,6 +2580,17 @@ export interface components {
             fallback: string[];
             items: components["schemas"]["Site"][];
         };
+        LocalModel: {
+            /** @enum {string} */
+            site: "lmstudio" | "ollama";
+            address: string;
+            listens: boolean;
+            set_up: boolean;
+        };
+        LocalModels: {
+            at_start: boolean;
+            items: components["schemas"]["LocalModel"][];
+        };
         SiteCheck: {
             site: string;
             reachable: boolean;
@@ -4015,6 +4043,31 @@ export interface operations {
             401: components["responses"]["SignIn"];
             403: components["responses"]["Denied"];
             429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_admin_models_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalModels"];
+                };
+            };
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };
