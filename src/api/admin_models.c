@@ -2,9 +2,10 @@
 /*
  * api/admin_models.c: /admin/models: which sites are set up, and whether one answers now.
  *
- * A check asks a site for its models, as `hutong llm check` does, and then its
- * model for a word, which costs some tokens. All of it on the loop, which waits
- * for nobody. Keys are never shown, nor what stands in an address before its '@'.
+ * A look asks nobody anything: it tries whether something listens where LM Studio
+ * and Ollama do, as the start does when no site is set up. A check asks a site for its models, as
+ * `hutong llm check` does, and then its model for a word, which costs some tokens. All of it on the
+ * loop, which waits for nobody. Keys are never shown, nor what stands in an address before its '@'.
  */
 #include "api/errand.h"
 #include "api/handlers.h"
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "llm/models.h"
+#include "llm/probe.h"
 #include "llm/site.h"
 
 enum { NAMES_BYTES_MAX = 64 * 1024, NAMES_MAX = 200, WORD_TOKENS = 16 };
@@ -65,6 +67,30 @@ enum err admin_get_models(struct call *call, struct why *why)
     put_names(&out, llm);
     json_open(&out, "items", '[');
     for (size_t i = 0; i < llm->place_count; i++) put_site(&out, call, &llm->places[i]);
+    json_close(&out, ']');
+    json_close(&out, '}');
+    return OK;
+}
+
+/* --- a look around this machine --- */
+
+enum err admin_look_for_models(struct call *call, struct why *why)
+{
+    (void)why;
+    struct llm *llm = call->api->llm;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    json_put_bool(&out, "at_start", call->api->settings->llm_probe);
+    json_open(&out, "items", '[');
+    for (size_t i = 0; i < LLM_LOCALS; i++) {
+        struct str site = str_of(llm_locals[i].site);
+        json_open(&out, NULL, '{');
+        json_put_str(&out, "site", site);
+        json_put_str(&out, "address", str_of(llm_locals[i].base));
+        json_put_bool(&out, "listens", llm_probe_port(llm_locals[i].port));
+        json_put_bool(&out, "set_up", llm_find_place(llm, site) != NULL);
+        json_close(&out, '}');
+    }
     json_close(&out, ']');
     json_close(&out, '}');
     return OK;

@@ -76,8 +76,10 @@ handler town_get_pictures, town_retry_picture;
 /* admin_residents.c */
 handler admin_get_residents, admin_post_resident, admin_put_resident, admin_import_residents;
 handler admin_export_residents;
+/* admin_settlers.c */
+handler admin_get_settlers, admin_post_settlers;
 /* admin_draft.c, admin_models.c, admin_backups.c, admin_settings.c, admin_town.c */
 handler admin_draft_resident;
-handler admin_get_models, admin_check_model;
+handler admin_get_models, admin_look_for_models, admin_check_model;
 handler admin_get_backups, admin_post_backup, admin_get_backup, admin_delete_backup;
 handler admin_get_settings, admin_get_town;

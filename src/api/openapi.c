@@ -186,12 +186,17 @@ static const struct schema schemas[] = {
                  "personality:text?, banned:bool, in_town:bool"},
     {"Residents", "items:[Resident], total:int, next_after:int?"},
     {"Imported", "added:int"},
+    {"Settler", "username:text, nickname:text, about:text, personality:text, usual:bool"},
+    {"Settlers", "residents:int, places:int, items:[Settler]"},
+    {"Settled", "people:int, places:int"},
     {"ResidentDraft", "username:text, nickname:text, age:int?, gender:text, occupation:text, "
                       "description:text, speaking_style:text, personality:[Words], goals:[Words], "
                       "model:text"},
     {"Site", "site:text, address:text?, model:text?, keys:int, offline:bool, requests:int, "
              "failures:int, input_tokens:int, output_tokens:int"},
     {"Sites", "default:text, fallback:[Words], items:[Site]"},
+    {"LocalModel", "site:lmstudio|ollama, address:text, listens:bool, set_up:bool"},
+    {"LocalModels", "at_start:bool, items:[LocalModel]"},
     {"SiteCheck", "site:text, reachable:bool, answers:bool, listed_ms:int?, first_ms:int?, "
                   "model_count:int, models:[Words], model:text?, fault:text?, detail:text?"},
     {"Backup", "name:text, bytes:int, created_at:time, verified:bool, tables?:int, rows?:int"},
@@ -505,7 +510,6 @@ static enum err put_body(struct json_out *out, const struct route *route, struct
 {
     static const char *const media[][2] = {
         [BODY_JSON] = {"application/json"},
-        [BODY_WIKI] = {"application/json"},
         [BODY_FORM_OR_JSON] = {"application/x-www-form-urlencoded", "application/json"},
         [BODY_UPLOAD] = {"multipart/form-data"},
         [BODY_WIKI] = {"application/json"},

@@ -195,10 +195,31 @@ const struct route routes_table[] = {
      "stored",
      "text:text:1-8000", "", "ResidentDraft 409 502 504", 200},
 
+    {HTTP_GET_, "/admin/settlers", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE,
+     admin_get_settlers,
+     "Ready-made residents for a community that has none, in its language or the one asked for; "
+     "and "
+     "how many residents and places there are",
+     "", "language:zh|en?", "Settlers", 200},
+    {HTTP_POST_, "/admin/settlers", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON,
+     admin_post_settlers,
+     "They move in, and where there are no places yet a square, a café, a library, a park and "
+     "their "
+     "houses are made. Nobody named: places alone, with houses for who lives here. 409: residents "
+     "live here already, or there are places",
+     "usernames:[Words], language:zh|en", "", "Settled 409", 201},
+
     /* Running it: the machine */
     {HTTP_GET_, "/admin/models", LANE_READ, ACCESS_ADMIN, RATE_READ, BODY_NONE, admin_get_models,
      "The sites that are set up, without their keys, and what was asked of them since the start",
      "", "", "Sites", 200},
+    {HTTP_POST_, "/admin/models/look", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_NONE,
+     admin_look_for_models,
+     "Whether something listens on the server's machine where LM Studio and Ollama do, now; they "
+     "are used from the next start on, unless `at_start` (setting llm-probe) is off or another "
+     "site "
+     "is set up",
+     "", "", "LocalModels", 200},
     {HTTP_POST_, "/admin/models/check", LANE_READ, ACCESS_ADMIN, RATE_CHAT, BODY_JSON,
      admin_check_model,
      "Ask a site for its models and its model for a word, which costs some tokens: does it answer, "

@@ -5,43 +5,21 @@
 #include "base/rng.h"
 #include "community/accounts.h"
 #include "community/letters.h"
+#include "community/settlers.h"
 #include "community/talk.h"
 #include "store/community.h"
-#include "store/records.h"
 #include "wiki/library.h"
 
-struct place_row {
-    const char *name, *type;
-    double x, y, width, height;
-    const char *description;
-};
-
-/* The map of the town: name, type, top left corner, size. */
-static const struct place_row place_rows[] = {
-    {"中心广场", "public", 0, 0, 50, 50, "社区的中心，人来人往，适合聊天。"},
-    {"咖啡馆", "commercial", 100, 50, 20, 15, "安静的咖啡馆，有靠窗的座位。"},
-    {"图书馆", "public", -80, 30, 30, 25, "藏书不少，下午阳光很好。"},
-    {"公园", "public", 50, -100, 80, 60, "有湖、有长椅、有跑步的人。"},
-    {"小明的家", "residential", -50, -50, 15, 15, "小明住在这里，桌上有两台电脑。"},
-    {"小红的家", "residential", 80, -30, 15, 15, "小红住在这里，墙上挂着她的画。"},
-    {"小李的家", "residential", -100, 80, 15, 15, "小李住在这里，门口放着跑鞋。"},
-};
-
-struct person_row {
-    const char *username, *nickname, *bio, *personality;
-    bool is_ai;
-};
-
+/* The usual settlers (community/settlers.h), in their order, and two members. */
 enum { XIAOMING, XIAOHONG, XIAOLI, LAN, TOM, PERSON_COUNT };
+static_assert((int)LAN == (int)SETTLERS_USUAL, "members come behind the settlers");
 
-static const struct person_row person_rows[] = {
-    [XIAOMING] = {"ai_xiaoming", "小明", "写代码的人，喜欢新东西，也喜欢帮忙。",
-                  "外向,乐于助人,热爱科技", true},
-    [XIAOHONG] = {"ai_xiaohong", "小红", "画画，听音乐，把看到的颜色记下来。",
-                  "温柔,热爱艺术,善于表达", true},
-    [XIAOLI] = {"ai_xiaoli", "小李", "早起跑步，周末爬山。", "精力充沛,热爱户外,乐观", true},
-    [LAN] = {"demo_lan", "阿兰", "住在胡同口，养了一只橘猫。", NULL, false},
-    [TOM] = {"demo_tom", "Tom", "New in the lane. Learning Chinese, slowly.", NULL, false},
+static const struct member_row {
+    int person;
+    const char *username, *nickname, *bio;
+} member_rows[] = {
+    {LAN, "demo_lan", "阿兰", "住在胡同口，养了一只橘猫。"},
+    {TOM, "demo_tom", "Tom", "New in the lane. Learning Chinese, slowly."},
 };
 const char seed_demo_password[] = "hutong-demo";
 
@@ -76,39 +54,31 @@ static struct act act_of(struct seeding *seeding, struct db *db, struct user_id 
     return act;
 }
 
-static enum err seed_places(struct db *db, struct why *why)
+static enum err seed_settlers(struct seeding *seeding, struct db *db, int64_t at_us,
+                              struct why *why)
 {
-    enum err err = OK;
-    for (size_t i = 0; i < COUNT_OF(place_rows) && !err; i++) {
-        const struct place_row *row = &place_rows[i];
-        struct location place = {.name = str_of(row->name),
-                                 .type = str_of(row->type),
-                                 .description = str_of(row->description),
-                                 .x = row->x,
-                                 .y = row->y,
-                                 .width = row->width,
-                                 .height = row->height};
-        err = locations_add(db, &place, why);
-    }
+    struct settling settling = {.chinese = true};
+    for (size_t i = 0; i < SETTLERS_USUAL; i++) settling.chosen[i] = true;
+    struct act act = act_of(seeding, db, (struct user_id){0}, at_us);
+    enum err err = settlers_move_in(&act, &settling, why);
+    for (size_t i = 0; i < SETTLERS_USUAL; i++) seeding->people[i] = settling.ids[i];
     return err;
 }
 
-static enum err seed_people(struct seeding *seeding, struct db *db, int64_t at_us, struct why *why)
+static enum err seed_members(struct seeding *seeding, struct db *db, int64_t at_us, struct why *why)
 {
     enum err err = OK;
-    for (size_t i = 0; i < PERSON_COUNT && !err; i++) {
-        const struct person_row *row = &person_rows[i];
+    for (size_t i = 0; i < COUNT_OF(member_rows) && !err; i++) {
+        const struct member_row *row = &member_rows[i];
         struct account_draft draft = {.username = str_of(row->username),
                                       .nickname = str_of(row->nickname),
                                       .bio = str_of(row->bio),
-                                      .personality = str_of(row->personality),
-                                      .is_ai = row->is_ai,
-                                      .role = row->is_ai ? ROLE_RESIDENT : ROLE_MEMBER};
-        if (!row->is_ai) draft.password_hash = str_of(seeding->hash);
+                                      .password_hash = str_of(seeding->hash),
+                                      .role = ROLE_MEMBER};
         struct user user;
         struct act act = act_of(seeding, db, (struct user_id){0}, at_us);
         err = accounts_create(&act, &draft, &user, why);
-        seeding->people[i] = user.brief.id;
+        seeding->people[row->person] = user.brief.id;
     }
     return err;
 }
@@ -175,8 +145,9 @@ static enum err apply_seed(void *ctx, struct db *db, struct why *why)
     int64_t now_us = clock_wall_us();
     struct community community = {.name = STR(""), .about = STR(""), .set_up_us = now_us};
     enum err err = community_save(db, &community, why);
-    if (!err) err = seed_places(db, why);
-    if (!err) err = seed_people(seeding, db, now_us - INT64_C(86400) * 1000000, why);
+    int64_t yesterday_us = now_us - INT64_C(86400) * 1000000;
+    if (!err) err = seed_settlers(seeding, db, yesterday_us, why);
+    if (!err) err = seed_members(seeding, db, yesterday_us, why);
     if (!err) err = seed_posts(seeding, db, now_us, why);
     if (!err) err = seed_messages(seeding, db, now_us, why);
     return err;

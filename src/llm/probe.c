@@ -9,6 +9,11 @@
 
 enum { PROBE_MS = 300 };
 
+const struct llm_local_place llm_locals[LLM_LOCALS] = {
+    [LLM_LOCAL_LMSTUDIO] = {"lmstudio", "http://127.0.0.1:1234/v1", 1234},
+    [LLM_LOCAL_OLLAMA] = {"ollama", "http://127.0.0.1:11434", 11434},
+};
+
 bool llm_probe_port(int port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,

@@ -278,8 +278,10 @@ static enum err add_local(struct llm *llm, const struct settings *s, struct why 
     bool look = s->llm_probe && llm->place_count == 0 && s->ollama_base.len == 0 &&
                 s->lmstudio_base.len == 0;
     struct str lmstudio = s->lmstudio_base, ollama = s->ollama_base;
-    if (look && llm_probe_port(1234)) lmstudio = STR("http://127.0.0.1:1234/v1");
-    if (look && llm_probe_port(11434)) ollama = STR("http://127.0.0.1:11434");
+    if (look && llm_probe_port(llm_locals[LLM_LOCAL_LMSTUDIO].port))
+        lmstudio = str_of(llm_locals[LLM_LOCAL_LMSTUDIO].base);
+    if (look && llm_probe_port(llm_locals[LLM_LOCAL_OLLAMA].port))
+        ollama = str_of(llm_locals[LLM_LOCAL_OLLAMA].base);
     enum err err = OK;
     if (lmstudio.len > 0) {
         err = add_compatible(llm, "lmstudio", lmstudio, STR(""),

@@ -43,6 +43,7 @@
     X(AUDIT_RESIDENT_CHANGED, "resident.changed", true)                                            \
     X(AUDIT_RESIDENT_REMOVED, "resident.removed", true)                                            \
     X(AUDIT_COMMUNITY_CHANGED, "community.changed", true)                                          \
+    X(AUDIT_PLACES_ADDED, "places.added", true)                                                    \
     X(AUDIT_TOWN_CONTROLLED, "town.controlled", true)                                              \
     X(AUDIT_BACKUP_MADE, "backup.made", true)                                                      \
     X(AUDIT_BACKUP_TAKEN, "backup.taken", true)                                                    \

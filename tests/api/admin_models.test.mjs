@@ -2,6 +2,7 @@
 //
 // Which models are set up, and whether one answers now.
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 
 import { asAdmin } from '../support/admin.mjs';
@@ -29,6 +30,26 @@ before(async () => {
 after(async () => {
   await server.stop();
   await provider.stop();
+});
+
+// As anybody on this machine finds it.
+const listens = (address) => new Promise((found) => {
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(address).port) }, () => found(socket.destroy() && true));
+  socket.once('error', () => found(false));
+});
+
+test('a look says whether model servers listen here, and changes nothing', async () => {
+  const before_ = await root.must('GET', '/admin/models');
+  const { at_start: atStart, items } = await root.must('POST', '/admin/models/look');
+  assert.equal(atStart, false, 'the setting of this server');
+  assert.deepEqual(items.map(({ site, address, set_up: setUp }) => [site, address, setUp]), [
+    ['lmstudio', 'http://127.0.0.1:1234/v1', false], ['ollama', 'http://127.0.0.1:11434', false]]);
+  for (const one of items) assert.equal(one.listens, await listens(one.address), one.site);
+  assert.deepEqual(await root.must('GET', '/admin/models'), before_);
+  const other = kept(await startServer({ env: { HUTONG_LLM_PROBE: 'on', HUTONG_OLLAMA_BASE: provider.base('ollama') } }));
+  const told = await (await asAdmin(other)).must('POST', '/admin/models/look');
+  assert.deepEqual([told.at_start, told.items.map(({ set_up: setUp }) => setUp)], [true, [false, true]]);
+  await other.stop();
 });
 
 const check = (site) => root.must('POST', '/admin/models/check', { site });

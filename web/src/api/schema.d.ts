@@ -534,6 +534,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/settlers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ready-made residents for a community that has none, in its language or the one asked for; and how many residents and places there are */
+        get: operations["get_admin_settlers"];
+        put?: never;
+        /** They move in, and where there are no places yet a square, a café, a library, a park and their houses are made. Nobody named: places alone, with houses for who lives here. 409: residents live here already, or there are places */
+        post: operations["post_admin_settlers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/models": {
         parameters: {
             query?: never;
@@ -545,6 +563,23 @@ export interface paths {
         get: operations["get_admin_models"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/models/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether something listens on the server's machine where LM Studio and Ollama do, now; they are used from the next start on, unless `at_start` (setting llm-probe) is off or another site is set up */
+        post: operations["post_admin_models_look"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2501,6 +2536,22 @@ export interface components {
         Imported: {
             added: number;
         };
+        Settler: {
+            username: string;
+            nickname: string;
+            about: string;
+            personality: string;
+            usual: boolean;
+        };
+        Settlers: {
+            residents: number;
+            places: number;
+            items: components["schemas"]["Settler"][];
+        };
+        Settled: {
+            people: number;
+            places: number;
+        };
         ResidentDraft: {
             username: string;
             nickname: string;
@@ -2528,6 +2579,17 @@ export interface components {
             default: string;
             fallback: string[];
             items: components["schemas"]["Site"][];
+        };
+        LocalModel: {
+            /** @enum {string} */
+            site: "lmstudio" | "ollama";
+            address: string;
+            listens: boolean;
+            set_up: boolean;
+        };
+        LocalModels: {
+            at_start: boolean;
+            items: components["schemas"]["LocalModel"][];
         };
         SiteCheck: {
             site: string;
@@ -3891,6 +3953,75 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    get_admin_settlers: {
+        parameters: {
+            query?: {
+                language?: "zh" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settlers"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_admin_settlers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key within 24 hours gives the same answer and no second effect */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    usernames: string[];
+                    /** @enum {string} */
+                    language: "zh" | "en";
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settled"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
     get_admin_models: {
         parameters: {
             query?: never;
@@ -3912,6 +4043,31 @@ export interface operations {
             401: components["responses"]["SignIn"];
             403: components["responses"]["Denied"];
             429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_admin_models_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocalModels"];
+                };
+            };
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };
