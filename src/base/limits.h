@@ -70,6 +70,8 @@ enum {
     LIMIT_WIKI_DEPTH = 64,
     /* Where a repository is: browsers cut off at some 2,000. */
     LIMIT_WIKI_ADDRESS_BYTES = 2000,
+    /* Of git while it fetches; more than ours ever need, less than a bomb would take. */
+    LIMIT_WIKI_GIT_MEMORY = 2000 * 1000 * 1000,
     /* A .gitignore or .gitattributes, and the lines of one that count. */
     LIMIT_WIKI_IGNORE_BYTES = 256 * 1024,
     LIMIT_WIKI_PATTERNS = 2000,

@@ -153,7 +153,8 @@ static void name_owner_and_repo(struct wiki_address *address, const struct parts
 static enum err refuse_path(struct why *why)
 {
     return why_set(why, ERR_INVALID,
-                   "the path of the repository is empty, has . or .. in it, or is no text");
+                   "the path of the repository is empty, has . or .. in it, ends in a blank, or is "
+                   "no text");
 }
 
 /* Of a folder the names stay as they are: ".git" may be a part of one. */
@@ -162,6 +163,8 @@ static enum err parse_folder(struct arena *arena, struct str path, bool is_url,
 {
     struct parts parts = {.count = 0};
     if (!split_path(arena, path, is_url, &parts) || parts.count == 0) return refuse_path(why);
+    struct str last = parts.at[parts.count - 1];
+    if (!is_url && str_trim(last).len < last.len) return refuse_path(why); /* would be lost */
     address->host_kind = WIKI_FOLDER;
     address->path = arena_printf(arena, "/%.*s", STR_ARGS(join_parts(arena, &parts, false)));
     address->url = address->path;

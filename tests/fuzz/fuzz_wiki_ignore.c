@@ -32,6 +32,7 @@ static void check_literal(struct arena *arena, struct str path)
     struct buf line;
     if (path.len == 0 || path.len > LIMIT_WIKI_PATTERN_BYTES / 2) return;
     if (path.at[0] == '/' || path.at[path.len - 1] == '/') return;
+    if (path.at[path.len - 1] == '\r') return; /* no line can name it */
     buf_init(&line, LIMIT_WIKI_PATTERN_BYTES + 8);
     buf_add_byte(&line, '/');
     for (size_t i = 0; i < path.len; i++) {

@@ -174,6 +174,7 @@ static void what_is_no_address_is_refused(void **state)
         "/",
         "/srv/../etc",
         "/srv/\x01",
+        "/srv/r /",
         "https://github.com/o/\xFF",
     };
     struct arena arena = {0};
