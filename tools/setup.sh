@@ -19,13 +19,16 @@ set -eu
 packages() { # SET
     case $1 in
     build)
-        echo 'gcc make pkg-config git libc6-dev libuv1-dev libllhttp-dev|node-llhttp
+        echo 'gcc make pkg-config libc6-dev libuv1-dev libllhttp-dev|node-llhttp
             libsqlite3-dev libmariadb-dev libhiredis-dev libcurl4-openssl-dev libcjson-dev
             libjwt-dev libsodium-dev libargon2-dev
             libssl-dev libcrypt-dev libutf8proc-dev libwebp-dev libgif-dev libpng-dev
             libjpeg-dev zlib1g-dev libedit-dev'
         packages node # the browser app is built into the binary
+        packages run
         ;;
+    # What the program calls while it runs: repositories for wikis come by git, over https or ssh.
+    run) echo 'git ca-certificates openssh-client' ;;
     node) echo '!node:nodejs !npm:npm' ;;
     test)
         echo "libcmocka-dev mariadb-server redis-server nginx openssl sqlite3 procps

@@ -14,8 +14,8 @@
  * The lock is on the folder itself (flock), so it ends with this process.
  *
  * Partial: blobs past LIMIT_WIKI_FILE_BYTES stay at the host where it knows how.
- * The folder's configuration names a promisor but no address, so nothing can
- * fetch them later behind our back.
+ * Only a fetch is told of a host that promised them; whoever reads sees objects
+ * that are missing, and no git can fetch them later behind our back.
  */
 #include "wiki/git.h"
 
@@ -23,9 +23,8 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "http/url.h"
-#include "wiki/git_call.h"
 #include "wiki/git_place.h"
+#include "wiki/git_remote.h"
 
 #define NOW "refs/hutong/now"
 
@@ -33,106 +32,9 @@ enum {
     PACKS_MAX = 16, /* one for each update */
     SHA1_DIGITS = 40,
     SHA256_DIGITS = 64,
-    SILENCE_S = 60, /* of a host, until it is given up */
     BRANCH_BYTES_MAX = 250,
+    TOKEN_BYTES_MAX = 8192, /* signed ones have some 1,000 */
 };
-
-/* --- how to get there --- */
-
-/* How hosts want a token with basic authentication: the user that says that it is one. */
-static const char *const token_users[] = {
-    [WIKI_GITHUB] = "x-access-token", [WIKI_GITLAB] = "oauth2", [WIKI_BITBUCKET] = "x-token-auth",
-    [WIKI_GITEA] = "oauth2",          [WIKI_PLAIN] = "git",     [WIKI_FOLDER] = "git",
-};
-
-static bool has_scheme(const struct wiki_address *from, const char *scheme)
-{
-    return str_eq(from->scheme, str_of(scheme));
-}
-
-static struct str escaped_path(struct arena *arena, struct str path)
-{
-    struct buf buf;
-    struct str part;
-    buf_init(&buf, 4 * LIMIT_WIKI_ADDRESS_BYTES + 64);
-    while (str_split(&path, '/', &part)) {
-        if (buf.len > 0) buf_add_byte(&buf, '/');
-        url_add_escaped(&buf, part);
-    }
-    struct str kept = arena_copy(arena, buf_str(&buf));
-    buf_release(&buf);
-    return kept;
-}
-
-/* Known hosts know the name with ".git", and one of them (GitLab) answers the other with a
- * redirect, which we do not follow. Others are asked as it was written, then with it. */
-static struct str remote_url(struct arena *arena, const struct wiki_fetch *fetch, bool dot_git)
-{
-    const struct wiki_address *from = fetch->from;
-    if (has_scheme(from, "file")) {
-        struct str path = escaped_path(arena, str_from(fetch->pin, 1));
-        return arena_printf(arena, "file:///%.*s", STR_ARGS(path));
-    }
-    char port[16] = "";
-    if (from->port > 0) snprintf(port, sizeof(port), ":%d", from->port);
-    struct str path = escaped_path(arena, from->path);
-    return arena_printf(arena, "%.*s://%.*s%s%.*s%s/%.*s%s", STR_ARGS(from->scheme),
-                        STR_ARGS(from->user), from->user.len > 0 ? "@" : "", STR_ARGS(from->host),
-                        port, STR_ARGS(path), dot_git ? ".git" : "");
-}
-
-/* The token is in the environment of git as a header for this host alone. The other way, a program
- * that git asks for a password (GIT_ASKPASS), would have to be a file of ours that can be run, and
- * would need the token in its environment all the same. */
-static void give_token(struct wiki_git *git, const struct wiki_fetch *fetch)
-{
-    struct str token = fetch->token;
-    bool both = str_find_byte(token, ':') < token.len;
-    struct str plain = token;
-    if (!both) {
-        plain = arena_printf(git->arena, "%s:%.*s", token_users[fetch->from->host_kind],
-                             STR_ARGS(token));
-    }
-    struct str basic = wiki_basic(git->arena, plain);
-    struct str header = arena_printf(git->arena, "Authorization: %.*s", STR_ARGS(basic));
-    wiki_git_config(git, "http.extraHeader", header);
-    git->secret = token;
-}
-
-static bool is_v6(struct str numeric)
-{
-    return str_find_byte(numeric, ':') < numeric.len;
-}
-
-static void set_http(struct wiki_git *git, const struct wiki_fetch *fetch)
-{
-    const struct wiki_address *from = fetch->from;
-    int port = from->port > 0 ? from->port : has_scheme(from, "https") ? 443 : 80;
-    bool v6 = is_v6(fetch->pin);
-    wiki_git_config(git, "http.followRedirects", STR("false"));
-    wiki_git_config(git, "http.lowSpeedLimit", STR("1"));
-    wiki_git_config(git, "http.lowSpeedTime", arena_printf(git->arena, "%d", SILENCE_S));
-    if (from->host.at[0] != '[') {
-        struct str pin = arena_printf(git->arena, "%.*s:%d:%s%.*s%s", STR_ARGS(from->host), port,
-                                      v6 ? "[" : "", STR_ARGS(fetch->pin), v6 ? "]" : "");
-        wiki_git_config(git, "http.curloptResolve", pin);
-    }
-    if (fetch->token.len > 0) give_token(git, fetch);
-}
-
-/* The host is known by its name, whatever its address; a key that changed is refused. Host and pin
- * are made of letters, digits, '.', '-', '_', ':' and brackets: wiki/address.c saw to it. */
-static void set_ssh(struct wiki_git *git, const struct wiki_fetch *fetch)
-{
-    struct str command = arena_printf(
-        git->arena,
-        "GIT_SSH_COMMAND=ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o "
-        "UpdateHostKeys=no -o 'HostName=%.*s' -o 'HostKeyAlias=%.*s' -o ProxyCommand=none -o "
-        "ClearAllForwardings=yes -o ForwardAgent=no -o PermitLocalCommand=no -o ControlMaster=no "
-        "-o ControlPath=none -o ConnectTimeout=%d -o ServerAliveInterval=%d",
-        STR_ARGS(fetch->pin), STR_ARGS(fetch->from->host), SILENCE_S, SILENCE_S / 3);
-    wiki_git_variable(git, command.at);
-}
 
 /* --- the branch --- */
 
@@ -316,108 +218,133 @@ static enum err bring(struct wiki_git *git, const struct choice *choice, struct 
     return wiki_git_run(git, argv, why);
 }
 
-static void open_git(struct wiki_git *git, struct arena *arena, const struct wiki_fetch *fetch,
-                     const char *folder, bool dot_git, int64_t end_us)
+/* One address, tried until `end_us`. */
+struct attempt {
+    struct arena *arena;
+    const struct wiki_fetch *fetch;
+    struct str url;
+    int64_t end_us;
+    bool moved; /* the host says that it is elsewhere */
+    struct wiki_fetched fetched;
+};
+
+static void open_git(struct wiki_git *git, const struct attempt *attempt, const char *folder)
 {
-    const char *scheme = arena_copy(arena, fetch->from->scheme).at;
-    wiki_git_init(git, arena, folder, scheme);
-    git->end_us = end_us;
-    git->stop = fetch->stop;
+    const struct wiki_fetch *fetch = attempt->fetch;
+    wiki_git_init(git, attempt->arena, folder, arena_copy(attempt->arena, fetch->from->scheme).at);
+    git->end_us = attempt->end_us;
     git->bytes_max = fetch->bytes_max;
     git->progress = fetch->progress;
     git->ctx = fetch->ctx;
-    wiki_git_config(git, "remote.from.url", remote_url(arena, fetch, dot_git));
-    if (has_scheme(fetch->from, "ssh")) {
-        set_ssh(git, fetch);
-    } else if (has_scheme(fetch->from, "file")) {
-        wiki_git_variable(git,
-                          arena_printf(arena, "GIT_CONFIG_GLOBAL=%s/" WIKI_GIT_SERVE, folder).at);
-    } else {
-        set_http(git, fetch);
-    }
+    wiki_remote_set(git, fetch, attempt->url);
 }
 
-/* All three conversations, in a folder that is there and ours. `sha256_out`: the folder would have
- * to be made for longer ids; then nothing was fetched, which is ERR_CONFLICT. */
-static enum err fetch_into(struct wiki_git *git, const struct wiki_fetch *fetch, bool sha256,
-                           bool *sha256_out, struct wiki_fetched *fetched, struct why *why)
+/* All three conversations, in a folder that is there and ours. `sha256_out`: the length of its ids;
+ * where that is not the one of the folder, nothing is fetched, which is ERR_CONFLICT. */
+static enum err fetch_into(struct wiki_git *git, struct attempt *attempt, bool sha256,
+                           bool *sha256_out, struct why *why)
 {
     struct choice choice = {.sha256 = false};
-    tell(fetch, "connecting");
-    enum err err = choose(git, fetch->branch, &choice, why);
+    tell(attempt->fetch, "connecting");
+    enum err err = choose(git, attempt->fetch->branch, &choice, why);
+    attempt->moved = git->said.moved;
     if (err) return err;
     *sha256_out = choice.sha256;
     if (choice.sha256 != sha256) return why_set(why, ERR_CONFLICT, "its ids are of another length");
     if (!is_there(git, &choice)) err = bring(git, &choice, why);
     if (err) return err;
-    fetched->branch = choice.branch;
-    return read_commit(git, fetched, why);
+    attempt->fetched.branch = choice.branch;
+    return read_commit(git, &attempt->fetched, why);
 }
 
 /* --- the folder --- */
 
 /* Anew, beside the real one, which takes its place when it is whole. */
-static enum err fetch_beside(struct arena *arena, const struct wiki_fetch *fetch, bool dot_git,
-                             int64_t end_us, struct wiki_fetched *fetched, struct why *why)
+static enum err fetch_beside(struct attempt *attempt, struct why *why)
 {
     struct wiki_place place = {0};
+    const char *folder = attempt->fetch->folder;
     bool sha256 = false, wanted = false;
-    enum err err = wiki_place_beside(&place, arena, fetch->folder, why);
+    enum err err = wiki_place_beside(&place, attempt->arena, folder, why);
     if (err) return err;
     for (int turn = 0; turn < 2; turn++) {
         struct wiki_git git;
-        open_git(&git, arena, fetch, place.folder, dot_git, end_us);
+        open_git(&git, attempt, place.folder);
         err = wiki_place_init(&place, &git, sha256, why);
-        if (!err) err = fetch_into(&git, fetch, sha256, &wanted, fetched, why);
+        if (!err) err = fetch_into(&git, attempt, sha256, &wanted, why);
         wiki_git_release(&git);
-        if (err != ERR_CONFLICT || turn > 0) break;
+        if (err != ERR_CONFLICT) break;
         sha256 = wanted;
     }
-    if (!err) err = wiki_place_take(&place, fetch->folder, why);
+    if (!err) err = wiki_place_take(&place, folder, why);
     wiki_place_close(&place);
     return err;
 }
 
 /* Into the real one. `anew_out`: not possible or not worth it, so it is to be made anew. */
-static enum err fetch_update(struct arena *arena, const struct wiki_fetch *fetch, bool dot_git,
-                             int64_t end_us, bool *anew_out, struct wiki_fetched *fetched,
-                             struct why *why)
+static enum err fetch_update(struct attempt *attempt, bool *anew_out, struct why *why)
 {
     struct wiki_place place = {0};
-    enum err err = wiki_place_open(&place, arena, fetch->folder, why);
+    enum err err = wiki_place_open(&place, attempt->arena, attempt->fetch->folder, why);
     *anew_out = err == ERR_NOT_FOUND;
     if (err) return err;
     wiki_place_sweep(&place);
     struct wiki_git git;
     bool wanted = false;
-    open_git(&git, arena, fetch, place.folder, dot_git, end_us);
-    err = fetch_into(&git, fetch, wiki_place_is_sha256(&place, &git), &wanted, fetched, why);
+    open_git(&git, attempt, place.folder);
+    err = fetch_into(&git, attempt, wiki_place_is_sha256(&git), &wanted, why);
     *anew_out = err == ERR_CORRUPT || err == ERR_CONFLICT || err == ERR_LIMIT ||
                 (!err && wiki_place_packs(&place) > PACKS_MAX);
+    if (err) wiki_place_sweep(&place);
     wiki_git_release(&git);
     wiki_place_close(&place);
     return err;
 }
 
-static enum err fetch_once(struct arena *arena, const struct wiki_fetch *fetch, bool dot_git,
-                           int64_t end_us, struct wiki_fetched *fetched, struct why *why)
+static enum err fetch_at(struct attempt *attempt, struct str url, struct why *why)
 {
     bool anew = false;
-    enum err err = fetch_update(arena, fetch, dot_git, end_us, &anew, fetched, why);
+    attempt->url = url;
+    enum err err = fetch_update(attempt, &anew, why);
     if (!anew) return err;
     struct why again;
-    struct wiki_fetched other = {.committed_s = 0};
-    enum err failed = fetch_beside(arena, fetch, dot_git, end_us, &other, &again);
+    struct wiki_fetched before = attempt->fetched;
+    enum err failed = fetch_beside(attempt, &again);
     /* What was there is good: that it grew can wait until the next time. */
-    if (failed && !err) return OK;
-    *why = again;
-    *fetched = other;
+    if (failed && !err) {
+        attempt->fetched = before;
+        return OK;
+    }
+    if (failed) *why = again;
     return failed;
 }
 
+/* At the address, or at the one other that it can have. */
+static enum err fetch_anywhere(struct attempt *attempt, struct why *why)
+{
+    const struct wiki_fetch *fetch = attempt->fetch;
+    bool known = fetch->from->host_kind != WIKI_PLAIN;
+    struct str url = wiki_remote_url(attempt->arena, fetch, known), other = {NULL, 0};
+    enum err err = fetch_at(attempt, url, why);
+    if (err && attempt->moved) {
+        if (!wiki_remote_moved(attempt->arena, fetch, url, attempt->end_us, &other)) return err;
+    } else if (err == ERR_NOT_FOUND && !known) {
+        other = wiki_remote_url(attempt->arena, fetch, true);
+    }
+    if (other.len == 0) return err;
+    struct why again;
+    enum err second = fetch_at(attempt, other, &again);
+    /* That it is not there under the second name either says less than the first answer. */
+    if (second && second != ERR_NOT_FOUND) *why = again;
+    return second == ERR_NOT_FOUND ? err : second;
+}
+
+/* --- the whole of it --- */
+
 static enum err check_fetch(const struct wiki_fetch *fetch, struct why *why)
 {
-    bool http = has_scheme(fetch->from, "https") || has_scheme(fetch->from, "http");
+    bool http = str_starts(fetch->from->scheme, STR("http"));
+    if (fetch->token.len > TOKEN_BYTES_MAX) return why_set(why, ERR_INVALID, "no token is so long");
     if (fetch->token.len == 0 || http) return OK;
     return why_set(why, ERR_INVALID, "a token is of use with https:// only");
 }
@@ -448,21 +375,14 @@ enum err wiki_git_fetch(struct arena *arena, const struct wiki_fetch *fetch,
     ASSERT(fetch->from->scheme.len > 0); /* a folder is walked, not fetched */
     ASSERT(fetch->pin.len > 0 && fetch->time_ms > 0);
     struct arena scratch = {0};
-    struct wiki_fetched fetched = {.committed_s = 0};
-    int64_t end_us = clock_mono_us() + fetch->time_ms * 1000;
-    bool known = fetch->from->host_kind != WIKI_PLAIN && fetch->from->host.len > 0;
-    bool plain_web = fetch->from->host_kind == WIKI_PLAIN;
+    struct attempt attempt = {.arena = &scratch, .fetch = fetch};
+    attempt.end_us = clock_mono_us() + fetch->time_ms * 1000;
     enum err err = check_fetch(fetch, why);
     if (!err) err = check_version(&scratch, why);
-    if (!err) err = fetch_once(&scratch, fetch, known, end_us, &fetched, why);
-    struct why again;
-    if (err == ERR_NOT_FOUND && plain_web) {
-        bool better = fetch_once(&scratch, fetch, true, end_us, &fetched, &again) == OK;
-        if (better) err = OK;
-    }
+    if (!err) err = fetch_anywhere(&attempt, why);
     if (!err) {
-        fetched.branch = arena_copy(arena, fetched.branch);
-        *fetched_out = fetched;
+        *fetched_out = attempt.fetched;
+        fetched_out->branch = arena_copy(arena, attempt.fetched.branch);
     }
     arena_release(&scratch);
     return err;

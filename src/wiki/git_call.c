@@ -139,6 +139,12 @@ static const char *const *environment(struct wiki_git *git)
     return env;
 }
 
+/* Between two looks a file may grow fast. So much more that the next look sees it for sure. */
+static uint64_t file_bytes_max(const struct wiki_git *git)
+{
+    return git->bytes_max > 0 ? git->bytes_max + 1024 * (uint64_t)1024 : 0;
+}
+
 enum err wiki_git_start(struct wiki_git *git, const char *const *argv, bool write_to,
                         struct wiki_child *child_out, struct why *why)
 {
@@ -146,7 +152,7 @@ enum err wiki_git_start(struct wiki_git *git, const char *const *argv, bool writ
                                      .env = environment(git),
                                      .write_to = write_to,
                                      .hear_errors = !write_to,
-                                     .file_bytes_max = git->bytes_max,
+                                     .file_bytes_max = file_bytes_max(git),
                                      .memory_max = LIMIT_WIKI_GIT_MEMORY};
     return wiki_child_start(&setup, child_out, why);
 }
@@ -171,6 +177,17 @@ static bool read_some(int fd, struct wiki_git *git, bool errors)
     }
 }
 
+static bool is_too_large(const struct wiki_git *git)
+{
+    return git->bytes_max > 0 && wiki_dir_bytes(git->folder) > git->bytes_max;
+}
+
+static enum err refuse_size(const struct wiki_git *git, struct why *why)
+{
+    return why_set(why, ERR_LIMIT, "the repository is larger than the %llu MB that it may have",
+                   (unsigned long long)(git->bytes_max >> 20));
+}
+
 static enum err check_bounds(struct wiki_git *git, int64_t *looked_us, struct why *why)
 {
     int64_t now_us = clock_mono_us();
@@ -180,9 +197,7 @@ static enum err check_bounds(struct wiki_git *git, int64_t *looked_us, struct wh
     }
     if (git->bytes_max == 0 || now_us - *looked_us < LOOK_US) return OK;
     *looked_us = now_us;
-    if (wiki_dir_bytes(git->folder) <= git->bytes_max) return OK;
-    return why_set(why, ERR_LIMIT, "the repository is larger than the %llu MB that it may have",
-                   (unsigned long long)(git->bytes_max >> 20));
+    return is_too_large(git) ? refuse_size(git, why) : OK;
 }
 
 /* Until it has ended. Its helpers may hold the pipes longer; nobody waits for them. */
@@ -216,5 +231,6 @@ enum err wiki_git_run(struct wiki_git *git, const char *const *argv, struct why 
     if (err) return err;
     if (git->out.failed) return why_set(why, ERR_LIMIT, "git says more than anybody would read");
     if (WIFEXITED(child.status) && WEXITSTATUS(child.status) == 0) return OK;
+    if (is_too_large(git)) return refuse_size(git, why);
     return wiki_said_judge(&git->said, git->secret, why);
 }

@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "base/rng.h"
 #include "io/file.h"
 #include "wiki/dir.h"
+#include "wiki/git_remote.h"
 
 #define BESIDE ".new-"
 
@@ -121,11 +121,10 @@ enum err wiki_place_beside(struct wiki_place *place, struct arena *arena, const 
 
 /* ---- a repository ---- */
 
-static bool write_file(struct arena *arena, const char *folder, const char *name, const char *text,
-                       int flags)
+static bool write_file(struct arena *arena, const char *folder, const char *name, const char *text)
 {
     const char *path = arena_printf(arena, "%s/%s", folder, name).at;
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return false;
     bool fine = file_write(fd, str_of(text));
     return close(fd) == 0 && fine;
@@ -156,12 +155,7 @@ enum err wiki_place_init(struct wiki_place *place, struct wiki_git *git, bool sh
         NULL};
     enum err err = wiki_git_run(git, argv, why);
     if (err) return err;
-    struct str promise = arena_printf(git->arena,
-                                      "[remote \"from\"]\n\tpromisor = true\n"
-                                      "\tpartialCloneFilter = blob:limit=%d\n",
-                                      LIMIT_WIKI_FILE_BYTES + 1);
-    if (!write_file(git->arena, place->folder, "config", promise.at, O_APPEND) ||
-        !write_file(git->arena, place->folder, WIKI_GIT_SERVE, serve, O_TRUNC)) {
+    if (!write_file(git->arena, place->folder, WIKI_GIT_SERVE, serve)) {
         return io_error(why, "a file of the repository cannot be written");
     }
     return OK;
@@ -218,10 +212,9 @@ void wiki_place_sweep(const struct wiki_place *place)
     arena_release(&arena);
 }
 
-bool wiki_place_is_sha256(const struct wiki_place *place, struct wiki_git *git)
+bool wiki_place_is_sha256(struct wiki_git *git)
 {
     struct why unused;
-    (void)place;
     const char *const argv[] = {"git", "rev-parse", "--show-object-format", NULL};
     return wiki_git_run(git, argv, &unused) == OK &&
            str_eq(str_trim(buf_str(&git->out)), STR("sha256"));

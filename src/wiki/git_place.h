@@ -10,10 +10,6 @@
 
 #include "wiki/git_call.h"
 
-/* A file of it with the settings for git's other end when that is on this machine (file://): which
- * does not get ours, and would refuse what belongs to another user. */
-#define WIKI_GIT_SERVE "hutong-serve.config"
-
 struct wiki_place {
     const char *folder; /* in the arena */
     int lock;           /* of the folder; 0: none */
@@ -35,5 +31,5 @@ void wiki_place_close(struct wiki_place *place);
 
 /* Away with what a killed git left: its locks, half a pack. */
 void wiki_place_sweep(const struct wiki_place *place);
-bool wiki_place_is_sha256(const struct wiki_place *place, struct wiki_git *git);
+bool wiki_place_is_sha256(struct wiki_git *git);
 size_t wiki_place_packs(const struct wiki_place *place);

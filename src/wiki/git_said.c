@@ -15,6 +15,8 @@ void wiki_said_init(struct wiki_said *said)
 void wiki_said_reset(struct wiki_said *said)
 {
     said->len = 0;
+    said->moved = false;
+    said->location[0] = '\0';
     buf_reset(&said->complaints, COMPLAINTS_MAX);
 }
 
@@ -58,13 +60,26 @@ static bool take_progress(struct wiki_said *said, struct str line, bool *moved)
     return false;
 }
 
+/* "… http.c:684 <= Recv header: Location: URL" */
+static bool take_trace(struct wiki_said *said, struct str line)
+{
+    struct str marker = STR("<= Recv header: "), name = STR("location:");
+    size_t at = str_find(line, marker);
+    if (at == line.len) return false;
+    struct str field = str_from(line, at + marker.len);
+    if (str_eq_nocase(str_head(field, name.len), name)) {
+        str_copy(said->location, sizeof(said->location), str_trim(str_from(field, name.len)));
+    }
+    return true;
+}
+
 static bool take_line(struct wiki_said *said)
 {
     struct str line = str_trim((struct str){said->line, said->len});
     bool moved = false;
     said->len = 0;
     if (line.len == 0 || take_progress(said, line, &moved)) return moved;
-    if (str_starts(line, STR("remote:"))) return false;
+    if (str_starts(line, STR("remote:")) || take_trace(said, line)) return false;
     /* The first that do not fit are those that matter: what follows follows from them. */
     if (said->complaints.len + line.len + 1 > COMPLAINTS_MAX) return false;
     buf_add_str(&said->complaints, line);
@@ -176,6 +191,7 @@ struct str wiki_strike(struct arena *arena, struct str line, struct str secret)
 
 /* --- verdicts --- */
 
+#define MOVED "returned error: 30"
 static const char wants_token[] = "the host does not show it without a token: it is private, or "
                                   "there is no such repository";
 static const char bad_token[] = "the host does not accept this token, or it does not open this "
@@ -223,8 +239,7 @@ static const struct {
     {"too slow", ERR_TIMEOUT, "the host has stopped sending", NULL},
     {"ertificate", ERR_UPSTREAM, "the certificate of the host cannot be trusted", NULL},
     {"returned error: 429", ERR_BUSY, "the host asks us to come back later", NULL},
-    {"returned error: 30", ERR_UPSTREAM,
-     "the repository has moved: give the address at which it is now", NULL},
+    {MOVED, ERR_UPSTREAM, "the repository has moved: give the address at which it is now", NULL},
     {"returned error: 5", ERR_UPSTREAM, "the host has trouble of its own", NULL},
     {"dumb http transport", ERR_UPSTREAM, "the host speaks only the old protocol of plain files",
      NULL},
@@ -277,6 +292,7 @@ enum err wiki_said_judge(struct wiki_said *said, struct str secret, struct why *
     for (size_t i = 0; i < COUNT_OF(verdicts); i++) {
         if (all.len == 0 || str_find(all, str_of(verdicts[i].has)) == all.len) continue;
         bool token = secret.len > 0 && verdicts[i].with_token;
+        said->moved = str_eq(str_of(verdicts[i].has), STR(MOVED));
         return why_set(why, verdicts[i].err, "%s",
                        token ? verdicts[i].with_token : verdicts[i].sentence);
     }

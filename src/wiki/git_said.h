@@ -19,6 +19,8 @@ struct wiki_said {
     const char *stage;     /* "preparing", "receiving", "resolving"; NULL: none yet */
     int percent;           /* -1: it does not say */
     struct buf complaints; /* owned; lines */
+    bool moved;            /* judged: the host says that it is elsewhere */
+    char location[512];    /* where to, when it was asked to trace what the host says */
 };
 
 void wiki_said_init(struct wiki_said *said);

@@ -89,9 +89,11 @@ static bool is_control(unsigned char byte)
     return byte < ' ' || byte == 0x7F;
 }
 
+/* ".git" is in no tree that git made. */
 static bool name_is_fine(struct str name)
 {
     if (name.len == 0 || str_eq(name, STR(".")) || str_eq(name, STR(".."))) return false;
+    if (str_eq_nocase(name, STR(".git"))) return false;
     for (size_t i = 0; i < name.len; i++) {
         if (is_control((unsigned char)name.at[i]) || name.at[i] == '/') return false;
     }

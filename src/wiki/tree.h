@@ -60,7 +60,7 @@ MUST_USE enum err wiki_filters_check(const struct wiki_filters *filters, struct 
 MUST_USE enum err wiki_tree_open_commit(const char *folder, struct str commit,
                                         const struct wiki_filters *filters,
                                         struct wiki_tree **tree_out, struct why *why);
-/* `folder`: any, already allowed by wiki_address_allow(). */
+/* `folder`: a path without links: the `pin` of wiki_address_allow(). */
 MUST_USE enum err wiki_tree_open_folder(const char *folder, const struct wiki_filters *filters,
                                         struct wiki_tree **tree_out, struct why *why);
 void wiki_tree_close(struct wiki_tree *tree); /* NULL is fine */

@@ -194,15 +194,17 @@ static void wait_for_tick(int64_t newest_us)
 
 /* --- reading --- */
 
-/* Part by part, so that no link on the way is followed. -1 with errno. */
+/* Part by part, so that no link on the way is followed. -1 with errno; also of no part at all. */
 static int open_below(int top, struct str path)
 {
     int at = -1;
     struct str part;
+    errno = ENOENT;
     while (str_split(&path, '/', &part)) {
         char name[NAME_MAX + 1];
+        if (part.len == 0) continue;
         str_copy(name, sizeof(name), part);
-        int next = open_in(at < 0 ? top : at, name, O_DIRECTORY);
+        int next = open_in(at < 0 ? top : at, name, O_DIRECTORY | O_PATH);
         int error = errno;
         if (at >= 0) close(at);
         errno = error;
@@ -276,10 +278,27 @@ static void folder_close(void *ctx)
 
 /* --- opening --- */
 
+/* The path was resolved when it was allowed (wiki_address_allow()): a link anywhere in it is new.
+ */
+static int open_resolved(const char *folder)
+{
+    struct str path = str_of(folder);
+    while (path.len > 1 && str_ends(path, STR("/"))) path.len--;
+    int root =
+        open_in(AT_FDCWD, path.len > 0 && path.at[0] == '/' ? "/" : ".", O_DIRECTORY | O_PATH);
+    int last = root < 0 ? -1 : open_below(root, path);
+    int from = last < 0 && path.len == 1 ? root : last;
+    int top = from < 0 ? -1 : open_in(from, ".", O_DIRECTORY);
+    int error = errno;
+    if (last >= 0) close(last);
+    if (root >= 0) close(root);
+    errno = error;
+    return top;
+}
+
 static enum err open_top(const char *folder, int *top_out, struct why *why)
 {
-    /* The folder itself was resolved by wiki_address_allow(): a link in its place is new. */
-    *top_out = open_in(AT_FDCWD, folder, O_DIRECTORY);
+    *top_out = open_resolved(folder);
     if (*top_out >= 0) return OK;
     if (is_absent(errno)) return why_set(why, ERR_NOT_FOUND, "there is no such folder");
     if (errno == EACCES) return why_set(why, ERR_DENIED, "this server may not read the folder");

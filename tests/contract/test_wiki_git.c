@@ -452,7 +452,7 @@ static void failures_have_reasons(void **state)
     assert_int_equal(fetch(place), ERR_NOT_FOUND);
     aim(place, "http://127.0.0.1:1/team/repo");
     assert_int_equal(fetch(place), ERR_UPSTREAM);
-    assert_contains(place->why.text, "connections");
+    assert_contains(place->why.text, "cannot be reached");
     aim(place, "https://127.0.0.1:1/team/repo");
     assert_int_equal(fetch(place), ERR_UPSTREAM);
     assert_alone(place, 0);
@@ -472,6 +472,24 @@ static void nobody_is_sent_elsewhere(void **state)
     assert_contains(place->why.text, "moved");
     assert_int_equal(atomic_load(&other.requests), 0);
     git_server_close(&other);
+}
+
+static void a_repository_with_a_new_name_is_found_on_its_own_host(void **state)
+{
+    struct place *place = *state;
+    char to[64];
+    snprintf(to, sizeof(to), "http://127.0.0.1:%d", place->server.port);
+    place->server.moved_to = to;
+    place->server.moved_from = "/old/name";
+    place->server.moved_path = "/team/repo.git";
+    aim_at_server(place, "old/name");
+    must_fetch(place);
+    fetched_is_good(place, "# One\n");
+    /* for ever in a ring is no new name */
+    place->server.moved_from = NULL;
+    place->server.moved_path = "/old/name.git";
+    assert_int_equal(fetch(place), ERR_UPSTREAM);
+    assert_contains(place->why.text, "moved");
 }
 
 /* --- secrets --- */
@@ -501,6 +519,10 @@ static void a_token_opens_what_is_private(void **state)
     place->address.host_kind = WIKI_GITLAB;
     must_fetch(place);
 
+    char *long_one = arena_alloc(&place->arena, 100001);
+    memset(long_one, 'x', 100000);
+    place->fetch.token = (struct str){long_one, 100000};
+    assert_int_equal(fetch(place), ERR_INVALID);
     aim_at_folder(place);
     place->fetch.token = STR(TOKEN);
     assert_int_equal(fetch(place), ERR_INVALID);
@@ -709,6 +731,32 @@ static void of_two_at_once_one_is_told_to_wait(void **state)
     assert_int_equal(end_fetch(&running), ERR_CANCELLED);
 }
 
+/* kill -9 of the whole server: its git goes on for a while and knows nothing of it. */
+static void a_process_that_is_killed_leaves_the_older_commit(void **state)
+{
+    struct place *place = *state;
+    aim_at_server(place, "team/repo");
+    must_fetch(place);
+    put_and_commit(place, "README.md", "# Two\n");
+    atomic_store(&place->server.stall_at_bytes, 60);
+    int before = atomic_load(&place->server.requests);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)fetch(place);
+        _exit(0);
+    }
+    wait_for_requests(place, before + 1);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    str_copy(place->fetched.commit, sizeof(place->fetched.commit), head_of(place, "HEAD~1"));
+    fetched_is_good(place, "# One\n");
+    aim_at_folder(place);
+    must_fetch(place);
+    fetched_is_good(place, "# Two\n");
+    assert_alone(place, 1);
+}
+
 static void what_is_too_large_is_not_kept(void **state)
 {
     struct place *place = *state;
@@ -733,6 +781,46 @@ static void what_is_too_large_is_not_kept(void **state)
     assert_true(wiki_dir_bytes(place->here) < 1024 * 1024);
     place->fetch.bytes_max = 64 * 1024 * 1024;
     must_fetch(place);
+}
+
+/* --- ssh --- */
+
+/* In place of ssh: notes how it was called, and runs here what it was to run there. */
+static void ssh_goes_to_the_pinned_address_and_asks_nobody(void **state)
+{
+    struct place *place = *state;
+    char path[400], text[256];
+    git_put(place->root, "bin/ssh",
+            STR("#!/bin/sh\n[ \"$1\" = -G ] && exit 1\nfor last; do :; done\n"
+                "printf '%s\\n' \"$@\" >\"${0%/bin/ssh}/called\"\nexec sh -c \"$last\"\n"));
+    snprintf(path, sizeof(path), "%s/bin/ssh", place->root);
+    assert_int_equal(chmod(path, 0700), 0);
+    struct str before = arena_copy(&place->arena, str_of(getenv("PATH")));
+    snprintf(path, sizeof(path), "%s/bin:%.*s", place->root, STR_ARGS(before));
+    setenv("PATH", path, 1);
+    snprintf(text, sizeof(text), "ssh://git@git.nowhere.invalid:2222%s", place->bare);
+    assert_int_equal(
+        wiki_address_parse(&place->arena, str_of(text), STR(""), &place->address, &place->why), OK);
+    place->fetch = (struct wiki_fetch){
+        .from = &place->address, .folder = place->here, .time_ms = 60000, .pin = STR("127.0.0.9")};
+    enum err err = fetch(place);
+    setenv("PATH", before.at, 1);
+    if (err) fail_msg("%s: %s", err_name(err), place->why.text);
+    fetched_is_good(place, "# One\n");
+
+    char called[4096] = "";
+    snprintf(path, sizeof(path), "%s/called", place->root);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    called[fread(called, 1, sizeof(called) - 1, file)] = '\0';
+    fclose(file);
+    static const char *const options[] = {
+        "HostName=127.0.0.9\n", "HostKeyAlias=git.nowhere.invalid\n",
+        "BatchMode=yes\n",      "StrictHostKeyChecking=accept-new\n",
+        "-p\n2222\n",           "git@git.nowhere.invalid\n"};
+    for (size_t i = 0; i < COUNT_OF(options); i++) assert_contains(called, options[i]);
+    place->fetch.token = STR(TOKEN);
+    assert_int_equal(fetch(place), ERR_INVALID);
 }
 
 /* --- hostile repositories --- */
@@ -904,7 +992,9 @@ static void trees_that_climb_are_refused_and_would_do_nothing(void **state)
     for (size_t i = 0; i < wiki_tree_count(place->tree); i++) {
         enum wiki_left_out why;
         const struct wiki_file *file = wiki_tree_file(place->tree, i, &why);
-        bool fine = str_eq(file->path, STR("sub/fine.c")) || str_eq(file->path, STR("sub/%s%n"));
+        /* A slash inside of a name is one between names, which does no harm. */
+        bool fine = str_eq(file->path, STR("sub/fine.c")) || str_eq(file->path, STR("sub/%s%n")) ||
+                    str_eq(file->path, STR("sub/a/b"));
         if (why == WIKI_TAKEN && !fine) fail_msg("%.*s is taken", STR_ARGS(file->path));
     }
 }
@@ -926,12 +1016,11 @@ static void a_tree_without_end_has_one(void **state)
         make_tree(place, entries, 10, below);
     }
     make_commit(place, below);
+    RUN(place->bare, "git", "repack", "-q", "-a", "-d"); /* or git opens a file for each */
     struct why why;
-    int64_t begin_us = clock_mono_us();
     assert_int_equal(
         wiki_tree_open_commit(place->bare, str_of(place->fetched.commit), NULL, &place->tree, &why),
         ERR_LIMIT);
-    assert_true(clock_mono_us() - begin_us < 60 * 1000 * 1000);
 }
 
 /* --- trees of commits --- */
@@ -1010,12 +1099,15 @@ int main(void)
         CASE(progress_is_told),
         CASE(failures_have_reasons),
         CASE(nobody_is_sent_elsewhere),
+        CASE(a_repository_with_a_new_name_is_found_on_its_own_host),
         CASE(a_token_opens_what_is_private),
         CASE(a_token_is_nowhere_but_with_the_host),
         CASE(a_stop_in_the_middle_leaves_the_older_commit),
         CASE(time_that_is_up_leaves_the_older_commit),
         CASE(of_two_at_once_one_is_told_to_wait),
+        CASE(a_process_that_is_killed_leaves_the_older_commit),
         CASE(what_is_too_large_is_not_kept),
+        CASE(ssh_goes_to_the_pinned_address_and_asks_nobody),
         CASE(nothing_of_a_repository_runs_or_leads_out),
         CASE(huge_files_stay_where_they_are),
         CASE(strange_names_are_names),

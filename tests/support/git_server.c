@@ -188,6 +188,7 @@ static pid_t start_backend(const struct git_server *server, const struct request
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(input[0], STDIN_FILENO);
         dup2(answer[1], STDOUT_FILENO);
+        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
         set_git_environment();
         setenv("GIT_CONFIG_COUNT", "1", 1);
         setenv("GIT_CONFIG_KEY_0", "uploadpack.allowFilter", 1);
@@ -286,9 +287,13 @@ static void answer(struct git_server *server, int fd, struct request *request)
     int status = atomic_load(&server->status);
     atomic_fetch_add(&server->requests, 1);
     atomic_fetch_add(&server->with_token, request->authorization.len > 0);
-    if (server->moved_to) {
+    if (server->moved_to && str_starts(request->path, str_of(server->moved_from))) {
+        struct str path = request->path;
+        if (server->moved_path) {
+            path = arena_printf(&request->arena, "%s/info/refs", server->moved_path);
+        }
         buf_printf(&head, "HTTP/1.1 301 Moved\r\nLocation: %s%.*s?%.*s\r\n", server->moved_to,
-                   STR_ARGS(request->path), STR_ARGS(request->query));
+                   STR_ARGS(path), STR_ARGS(request->query));
     } else if (status > 0) {
         buf_printf(&head, "HTTP/1.1 %d So\r\n", status);
     } else if (!may(server, request)) {

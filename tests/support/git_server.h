@@ -19,7 +19,9 @@ struct git_server {
     const char *root; /* of the repositories */
     /* May be changed between two requests. */
     const char *user, *password;      /* of basic authentication; NULL: open to all */
-    const char *moved_to;             /* every request is sent there */
+    const char *moved_to;             /* every request is sent to this origin … */
+    const char *moved_from;           /* … every one that begins so; NULL: all */
+    const char *moved_path;           /* … to this path in its place; NULL: the same */
     _Atomic int status;               /* what every request gets; 0: an answer */
     _Atomic int64_t stall_at_bytes;   /* of an answer: so many, then silence; -1: never */
     _Atomic int requests, with_token; /* that came, and how many of them had Authorization */

@@ -393,6 +393,17 @@ static void folders_that_are_not_there_are_told(void **state)
     assert_int_equal(symlink("/etc", path), 0);
     assert_int_equal(wiki_tree_open_folder(path, NULL, &place->tree, &why), ERR_NOT_FOUND);
     assert_null(place->tree);
+    /* nor is a link followed on the way, and a slash at the end is no name */
+    put(place, "real/sub/a.c", "x");
+    snprintf(path, sizeof(path), "%s/real", place->root);
+    char other[160];
+    snprintf(other, sizeof(other), "%s/alias", place->root);
+    assert_int_equal(symlink(path, other), 0);
+    snprintf(path, sizeof(path), "%s/alias/sub", place->root);
+    assert_int_equal(wiki_tree_open_folder(path, NULL, &place->tree, &why), ERR_NOT_FOUND);
+    snprintf(path, sizeof(path), "%s//real/sub/", place->root);
+    assert_int_equal(wiki_tree_open_folder(path, NULL, &place->tree, &why), OK);
+    assert_int_equal(wiki_tree_count(place->tree), 1);
 }
 
 #define BYTES(literal)                                                                             \
