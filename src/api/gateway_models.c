@@ -16,12 +16,13 @@
 
 enum { LIST_BYTES_MAX = 4 * 1024 * 1024 };
 
-static const int64_t KEEP_US = INT64_C(60) * 1000000;
+static const int64_t KEEP_US = INT64_C(60) * 1000000, KEEP_FAILED_US = INT64_C(10) * 1000000;
 
 /* Names of a loop's models, "SITE/MODEL" one a line. Lives with the loop. */
 struct models {
     struct buf names;
     int64_t until_us; /* monotonic; 0: not known */
+    int64_t told_us;  /* when they came, of all sites or some; 0: never */
     struct buf coming;
     size_t missing; /* sites that have not answered; 0: nobody asks */
     bool failed;    /* one could not be asked: ask again soon */
@@ -158,7 +159,8 @@ static void all_known(struct models *models)
     struct buf old = models->names;
     models->names = models->coming;
     models->coming = old;
-    models->until_us = models->failed ? 0 : clock_mono_us() + KEEP_US;
+    models->told_us = clock_mono_us();
+    models->until_us = models->failed ? 0 : models->told_us + KEEP_US;
     while (!list_is_empty(&models->waiting)) {
         struct list *first = list_take_first(&models->waiting);
         struct waiter *waiter = CONTAINER_OF(first, struct waiter, link);
@@ -236,6 +238,12 @@ static void reply_other(const struct waiter *waiter, struct str names)
 
 void gateway_with_names(struct call *call, gateway_names *then)
 {
+    const struct models *models = call->home->gateway->models;
+    /* Anybody may ask this: a site that is down must not be asked each time. */
+    if (models->told_us && models->told_us + KEEP_FAILED_US > clock_mono_us()) {
+        then(call, names_of(models));
+        return;
+    }
     struct waiter *waiter = ARENA_NEW(call->arena, struct waiter);
     waiter->call = call;
     waiter->reply = reply_other;

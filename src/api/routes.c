@@ -599,16 +599,19 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/api/lang/config", LANE_READ, ACCESS_ANYONE, RATE_READ, BODY_NONE,
      wiki_lang_config, "The same under the name of an older page", "", "", "WikiLanguages", 200},
     {HTTP_GET_, "/models/config", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
-     wiki_models_config, "The models to choose from for wikis, the usual one of each site first; "
-     "empty for who may read none", "", "", "WikiModels", 200},
+     wiki_models_config,
+     "The models to choose from for wikis, the usual one of each site first; "
+     "empty for who may read none",
+     "", "", "WikiModels", 200},
     {HTTP_GET_, "/api/models/config", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
      wiki_models_config, "The same under the name of an older page", "", "", "WikiModels", 200},
-    {HTTP_GET_, "/api/wiki_cache", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
-     wiki_cache_get, "The newest wiki written about a repository that one may see, or null", "",
+    {HTTP_GET_, "/api/wiki_cache", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wiki_cache_get,
+     "The newest wiki written about a repository that one may see, or null", "",
      "owner:text, repo:text, repo_type:text, language:text", "WikiCache 401", 200},
     {HTTP_POST_, "/api/wiki_cache", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE, BODY_WIKI,
      wiki_cache_post,
-     "Hand in a wiki that an older page has made; a token in it is dropped, and such a wiki is then "
+     "Hand in a wiki that an older page has made; a token in it is dropped, and such a wiki is "
+     "then "
      "not for everyone",
      "repo:WikiRepo, language:text, wiki_structure:WikiStructure, generated_pages:object, "
      "provider:text:0-255, model:text:0-255, comprehensive:bool?",
@@ -618,8 +621,10 @@ const struct route routes_table[] = {
      "", "owner:text, repo:text, repo_type:text, language:text, authorization_code:text?",
      "WikiMessage 401 403 404", 200},
     {HTTP_GET_, "/api/processed_projects", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
-     wiki_projects_get, "The repositories with a wiki that one may see, the newest first, 5000 at "
-     "most", "", "", "[WikiProject] 401", 200},
+     wiki_projects_get,
+     "The repositories with a wiki that one may see, the newest first, 5000 at "
+     "most",
+     "", "", "[WikiProject] 401", 200},
     {HTTP_GET_, "/api/wiki/projects", LANE_SLOW, ACCESS_OPTIONAL, RATE_READ, BODY_NONE,
      wiki_projects_get, "The same under the name of an older page", "", "", "[WikiProject] 401",
      200},

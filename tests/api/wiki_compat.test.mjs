@@ -486,8 +486,13 @@ describe('what is offered', () => {
 
   test('a site that does not answer still has its usual model', async () => {
     provider.always({ kind: 'models', status: 500 });
-    const server = await startServer({ env: sites() });
+    const server = await startServer({ env: { ...sites(), HUTONG_LOOPS: '1' } });
+    const before = provider.requests.length;
     const reply = await server.api('GET', '/api/models/config');
+    const asked = provider.requests.length;
+    assert.ok(asked > before);
+    for (let i = 0; i < 5; i += 1) assertOk(await server.api('GET', '/api/models/config'));
+    assert.equal(provider.requests.length, asked); // not for every stranger anew
     const { providers, defaultProvider } = assertOk(reply);
     assert.equal(defaultProvider, 'openai');
     assert.deepEqual(providers.find(({ id }) => id === 'openai').models, [{ id: 'second', name: 'second' }]);
