@@ -8,7 +8,7 @@
  *     wiki find --file FILE < QUESTIONS          what is found, to be looked at
  *     wiki ask --file FILE --plain FILE < QUESTIONS        how well they are answered
  *
- * Each prints one line of JSON. `bench/wiki.mjs` makes the folders and questions and calls these.
+ * Each prints one line of JSON. bench/wiki_questions.mjs makes questions out of real repositories.
  */
 #include "base/base.h"
 

@@ -28,7 +28,8 @@ packages() { # SET
         packages run
         ;;
     # What the program calls while it runs: repositories for wikis come by git, over https or ssh.
-    run) echo 'git ca-certificates openssh-client' ;;
+    # Symbols of their files come from ctags; without it they are split by lines.
+    run) echo 'git ca-certificates openssh-client universal-ctags' ;;
     node) echo '!node:nodejs !npm:npm' ;;
     test)
         echo "libcmocka-dev mariadb-server redis-server nginx openssl sqlite3 procps

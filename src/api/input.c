@@ -110,6 +110,9 @@ enum err input_json(struct call *call, struct why *why)
     }
     size_t at;
     struct str text = buf_str(&call->x->body);
+    if (call->route->body == BODY_WIKI && json_count(text) > LIMIT_BOOK_VALUES) {
+        return why_set(why, ERR_INVALID, "the body has more than %d values", LIMIT_BOOK_VALUES);
+    }
     enum err err = json_parse(text, &call->body, &at, why);
     if (err) {
         why->field = "body";

@@ -63,7 +63,7 @@ static const struct schema schemas[] = {
              "access:everyone|members|group|owner, group_id:id?, owner_id:id?, created_at:time, "
              "state:new|working|ready|failed, fault:text, note:text, indexed_at:time?, files:int, "
              "chunks:int, lines:int, may_change:bool, progress:WikiProgress?"},
-    {"WikiPage", "items:[Wiki], next_before?:int?"},
+    {"WikiList", "items:[Wiki], next_before?:int?"},
     {"WikiTurn", "role:user|assistant, content:text"},
     {"WikiFile", "path:text, bytes:int, lines:int, language:text, left_out:text?"},
     {"WikiFiles", "commit:text, items:[WikiFile]"},
@@ -79,11 +79,12 @@ static const struct schema schemas[] = {
                      "state:waiting|writing|failed|done, note:text"},
     {"WikiBookText", "id:text, title:text, importance:text, files:[Words], related:[Words], "
                      "state:waiting|writing|failed|done, note:text, content:text"},
-    {"WikiSection", "id:text, title:text, pages:[Words]"},
-    {"WikiBook", "id:id, language:text, comprehensive:bool, title:text, description:text, "
-                 "state:planning|writing|stopped|failed|done, note:text, provider:text, "
-                 "model:text, commit:text, created_at:time, finished_at:time?, pages_done:int, "
-                 "pages_all:int, may_change:bool, sections?:[WikiSection], pages?:[WikiBookPage]"},
+    {"WikiBookSection", "id:text, title:text, pages:[Words]"},
+    {"WikiBook",
+     "id:id, language:text, comprehensive:bool, title:text, description:text, "
+     "state:planning|writing|stopped|failed|done, note:text, provider:text, "
+     "model:text, commit:text, created_at:time, finished_at:time?, pages_done:int, "
+     "pages_all:int, may_change:bool, sections?:[WikiBookSection], pages?:[WikiBookPage]"},
     {"WikiBooks", "items:[WikiBook], next_before?:int?"},
     {"Post", "content:text, image_path:text?, id:id, author_id:id, likes_count:int, "
              "created_at:time, author:UserBrief, is_liked:bool, comments_count:int, "

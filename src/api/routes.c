@@ -480,7 +480,7 @@ const struct route routes_table[] = {
     /* Wikis */
     {HTTP_GET_, "/wikis", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wikis_get_list,
      "Repositories that can be asked, newest first (docs/wiki.md)", "",
-     "before:id?, limit:int?:1-100", "WikiPage", 200},
+     "before:id?, limit:int?:1-100", "WikiList", 200},
     {HTTP_POST_, "/wikis", LANE_SLOW, ACCESS_OPTIONAL, RATE_WRITE, BODY_JSON, wikis_post,
      "Add a repository; it is fetched and indexed afterwards. The same again gives the one there "
      "is",

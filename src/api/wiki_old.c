@@ -4,6 +4,7 @@
 #include "http/url.h"
 #include "llm/site.h"
 #include "wiki/locale.h"
+#include "wiki/old_config.h"
 
 enum { MESSAGES_MAX = 1000, LIST_BYTES = 64 * 1024 };
 
@@ -148,7 +149,7 @@ static void see_research(struct arena *arena, struct wiki_asking *asking)
     last->text = without_tag(arena, last->text);
 }
 
-enum err wiki_old_read(struct arena *arena, struct llm *llm, const struct json *body,
+enum err wiki_old_read(struct arena *arena, const struct api *api, const struct json *body,
                        struct wiki_visit_want *want, struct why *why)
 {
     struct str provider, model;
@@ -170,7 +171,8 @@ enum err wiki_old_read(struct arena *arena, struct llm *llm, const struct json *
     if (!err) err = read_text(body, "language", &want->asking.language, why);
     if (!err) err = read_filters(arena, body, want, why);
     if (err) return err;
-    want->asking.model = model_name(arena, llm, provider, model);
+    want->asking.model =
+        model_name(arena, api->llm, wiki_offer_site(api->wiki_config, provider), model);
     if (want->asking.language.len == 0 || !wiki_locale_find(want->asking.language))
         want->asking.language = STR("en");
     see_research(arena, &want->asking);

@@ -17,7 +17,7 @@
  * with a field: not of that form (422); without: no messages, or the last is not a member's (400),
  * in the words that older clients know.
  */
-MUST_USE enum err wiki_old_read(struct arena *arena, struct llm *llm, const struct json *body,
+MUST_USE enum err wiki_old_read(struct arena *arena, const struct api *api, const struct json *body,
                                 struct wiki_visit_want *want, struct why *why);
 /* What went wrong in the middle of an answer, as it stands in the text. In `arena`; empty: nothing
  * did. */

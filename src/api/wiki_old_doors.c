@@ -145,7 +145,7 @@ enum err wiki_old_stream(struct call *call, struct why *why)
     struct wiki_visit_want *want = ARENA_NEW(call->arena, struct wiki_visit_want);
     enum err err = wiki_allow(call, WIKI_ASK, why);
     if (!err) err = input_json(call, why);
-    if (!err) err = wiki_old_read(call->arena, call->api->llm, call->body, want, why);
+    if (!err) err = wiki_old_read(call->arena, call->api, call->body, want, why);
     if (err) return err;
     want->who = call->who;
     want->may_add = may(call, WIKI_ADD);
@@ -232,8 +232,11 @@ static enum err take_request(struct old_socket *socket, struct arena *arena, str
 {
     struct wiki_visit_want want = {.who = socket->who, .may_add = socket->may_add};
     struct json *body = NULL;
-    enum err err = json_parse(text, &body, NULL, why);
-    if (!err) err = wiki_old_read(arena, socket->home->api->llm, body, &want, why);
+    enum err err = OK;
+    if (json_count(text) > LIMIT_BOOK_VALUES)
+        err = why_set(why, ERR_LIMIT, "the request has more than %d values", LIMIT_BOOK_VALUES);
+    if (!err) err = json_parse(text, &body, NULL, why);
+    if (!err) err = wiki_old_read(arena, socket->home->api, body, &want, why);
     if (!err && socket->home->llm == NULL) err = why_set(why, ERR_BUSY, "the server is stopping");
     if (!err) socket->visit = wiki_visit_start(socket->home, &want, &socket_events, socket);
     json_free(body);

@@ -192,6 +192,7 @@ enum err seed_wikis(struct api *api, struct why *why)
     if (err) return err;
     while (!err && str_split(&roots, ':', &root)) {
         struct wiki_address address;
+        if (str_trim(root).len == 0) continue;
         err = wiki_address_parse(&arena, root, STR("local"), &address, why);
         if (err) break;
         struct wiki wiki = {.name = STR(""),

@@ -29,6 +29,12 @@ struct json; /* one value of a parsed tree */
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
+/*
+ * About how many values a text has, without reading it: its commas and opening brackets outside of
+ * strings. A value takes some 64 bytes of memory, whatever it takes in the text, so a large text
+ * from strangers is counted before it is parsed.
+ */
+size_t json_count(struct str text);
 /* `error_at_out` (may be NULL): byte offset of the first thing that is wrong, give or take one. */
 MUST_USE enum err json_parse(struct str text, struct json **tree_out, size_t *error_at_out,
                              struct why *why);

@@ -90,6 +90,9 @@ enum {
      * three. */
     LIMIT_BOOK_BYTES = 10 * 1024 * 1024,
     LIMIT_BOOK_REPLY_BYTES = 48 * 1024 * 1024,
+    /* Values in the JSON of such a thing, and of an older client's question: five hundred pages
+     * with all that they have are some 100,000. In memory each takes some 64 bytes. */
+    LIMIT_BOOK_VALUES = 200 * 1000,
     LIMIT_BOOK_PAGES = 500,
     LIMIT_BOOK_LIST = 2000, /* files or pages that one page names */
     /* Of strangers: books in all, and older versions of one that are kept. */

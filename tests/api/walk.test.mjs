@@ -481,3 +481,10 @@ describe('with the token of the wrong member', () => {
     }
   });
 });
+
+test('no two shapes of the description have one name', async () => {
+  const source = await readFile(new URL('../../src/api/openapi.c', import.meta.url), 'utf8');
+  const names = [...source.matchAll(/^ {4}\{"(\w+)",\s+"[\w?]+:/gm)].map(([, name]) => name);
+  assert.ok(names.length > 50);
+  assert.deepEqual(names.filter((name, i) => names.indexOf(name) !== i), []);
+});

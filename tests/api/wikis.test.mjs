@@ -296,6 +296,14 @@ test('an_older_client_meets_its_errors_in_the_words_it_knows', async () => {
   assert.match((await overSocket(JSON.stringify(question({ repo_url: '/etc' })))).frames.join(''), /^Error preparing retriever: /);
 });
 
+test('a_request_of_millions_of_tiny_values_is_refused_before_it_is_read', async () => {
+  const values = `[${'0,'.repeat(1_000_000)}0]`;
+  const http = await overHttp(`{"repo_url":"x","messages":${values}}`);
+  assert.equal(http.status, 400);
+  assert.match(JSON.parse(http.text).detail, /more than 200000 values/);
+  assert.match((await overSocket(`{"repo_url":"x","messages":${values}}`)).frames.join(''), /^Error: .*200000 values/);
+});
+
 test('a_provider_that_fails_stands_in_the_text_as_it_did', async () => {
   const broken = { status: 401, error: { message: 'bad key' } };
   provider.script([broken]);

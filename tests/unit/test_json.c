@@ -247,6 +247,23 @@ static void numbers_of_the_rfc_are_taken(void **state)
     }
 }
 
+static void values_are_counted_without_reading_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t count;
+    } rows[] = {{"", 0},
+                {"7", 0},
+                {"[]", 1},
+                {"[1,2,3]", 3},
+                {"{\"a\":[{},{}],\"b\":1}", 6},
+                {"[\",,,[[[\",\"\\\",[\"]", 2},
+                {"[1,2", 2}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(json_count(str_of(rows[i].text)), rows[i].count);
+}
+
 static void nesting_ends_at_the_limit(void **state)
 {
     (void)state;
@@ -420,6 +437,7 @@ int main(void)
         cmocka_unit_test(escapes_become_utf8),
         cmocka_unit_test(what_is_no_json_is_refused_with_its_place),
         cmocka_unit_test(numbers_of_the_rfc_are_taken),
+        cmocka_unit_test(values_are_counted_without_reading_them),
         cmocka_unit_test(nesting_ends_at_the_limit),
         cmocka_unit_test(writing_puts_commas_and_keys),
         cmocka_unit_test(every_character_survives_writing_and_reading),

@@ -1640,6 +1640,317 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/wikis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Repositories that can be asked, newest first (docs/wiki.md) */
+        get: operations["get_wikis"];
+        put?: never;
+        /** Add a repository; it is fetched and indexed afterwards. The same again gives the one there is */
+        post: operations["post_wikis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them, by number or name (its slash as %2F) */
+        get: operations["get_wikis_wiki"];
+        put?: never;
+        post?: never;
+        /** Delete it with its repository, index and books */
+        delete: operations["delete_wikis_wiki"];
+        options?: never;
+        head?: never;
+        /** Rename it, let others see it */
+        patch: operations["patch_wikis_wiki"];
+        trace?: never;
+    };
+    "/wikis/{wiki}/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetch what is new and index it */
+        post: operations["post_wikis_wiki_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End the update that is under way */
+        post: operations["post_wikis_wiki_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its files, and which were left out and why */
+        get: operations["get_wikis_wiki_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lines of a file, as they were indexed */
+        get: operations["get_wikis_wiki_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/symbols": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a file defines; without path what is mentioned most */
+        get: operations["get_wikis_wiki_symbols"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which file mentions what which other defines, most first */
+        get: operations["get_wikis_wiki_graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The lines that say most about a question */
+        get: operations["get_wikis_wiki_search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask it; the answer comes as server-sent events (docs/wiki.md) */
+        post: operations["post_wikis_wiki_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/books": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was written about it, newest first */
+        get: operations["get_wikis_wiki_books"];
+        put?: never;
+        /** Have a wiki written; ask again to see how it goes */
+        post: operations["post_wikis_wiki_books"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/books/{book_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them, its pages without their texts */
+        get: operations["get_wikis_wiki_books_book_id"];
+        put?: never;
+        post?: never;
+        /** Delete it */
+        delete: operations["delete_wikis_wiki_books_book_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/books/{book_id}/pages/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page with its text */
+        get: operations["get_wikis_wiki_books_book_id_pages_slug"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/books/{book_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop writing; what is written stays */
+        post: operations["post_wikis_wiki_books_book_id_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wikis/{wiki}/books/{book_id}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on writing what was stopped or failed */
+        post: operations["post_wikis_wiki_books_book_id_continue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/chat/completions/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask a repository by its address, as older clients do (docs/wiki.md) */
+        post: operations["post_chat_completions_stream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same, where older pages looked for it */
+        post: operations["post_api_chat_stream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ws/chat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as a WebSocket: one JSON frame in, the words out, close 1000 */
+        get: operations["get_ws_chat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/places": {
         parameters: {
             query?: never;
@@ -2221,6 +2532,162 @@ export interface components {
             database: "sqlite" | "mariadb";
             disk_free_bytes: number;
             disk_bytes: number;
+        };
+        WikiProgress: {
+            stage: string;
+            percent: number | null;
+            files_done: number;
+            files_all: number;
+        };
+        Wiki: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+            kind: string;
+            url: string | null;
+            owner: string;
+            repo: string;
+            branch: string;
+            commit: string;
+            /** Format: date-time-local */
+            committed_at: string | null;
+            include: string;
+            exclude: string;
+            embedder: string;
+            /** @enum {string} */
+            access: "everyone" | "members" | "group" | "owner";
+            /** Format: int64 */
+            group_id: number | null;
+            /** Format: int64 */
+            owner_id: number | null;
+            /** Format: date-time-local */
+            created_at: string;
+            /** @enum {string} */
+            state: "new" | "working" | "ready" | "failed";
+            fault: string;
+            note: string;
+            /** Format: date-time-local */
+            indexed_at: string | null;
+            files: number;
+            chunks: number;
+            lines: number;
+            may_change: boolean;
+            progress: components["schemas"]["WikiProgress"] | null;
+        };
+        WikiList: {
+            items: components["schemas"]["Wiki"][];
+            next_before?: number | null;
+        };
+        WikiTurn: {
+            /** @enum {string} */
+            role: "user" | "assistant";
+            content: string;
+        };
+        WikiFile: {
+            path: string;
+            bytes: number;
+            lines: number;
+            language: string;
+            left_out: string | null;
+        };
+        WikiFiles: {
+            commit: string;
+            items: components["schemas"]["WikiFile"][];
+        };
+        WikiText: {
+            commit: string;
+            path: string;
+            first: number;
+            lines: number;
+            text: string;
+            page: string;
+        };
+        WikiSymbol: {
+            name: string;
+            kind: string;
+            scope: string;
+            path: string;
+            first: number;
+            last: number;
+        };
+        WikiSymbols: {
+            commit: string;
+            items: components["schemas"]["WikiSymbol"][];
+        };
+        WikiEdge: {
+            from: string;
+            to: string;
+            symbols: number;
+        };
+        WikiGraph: {
+            commit: string;
+            items: components["schemas"]["WikiEdge"][];
+        };
+        WikiHit: {
+            path: string;
+            first: number;
+            last: number;
+            symbol: string;
+            text: string;
+            score: number;
+            found_by: string[];
+        };
+        WikiHits: {
+            commit: string;
+            items: components["schemas"]["WikiHit"][];
+        };
+        WikiBookPage: {
+            id: string;
+            title: string;
+            importance: string;
+            files: string[];
+            related: string[];
+            /** @enum {string} */
+            state: "waiting" | "writing" | "failed" | "done";
+            note: string;
+        };
+        WikiBookText: {
+            id: string;
+            title: string;
+            importance: string;
+            files: string[];
+            related: string[];
+            /** @enum {string} */
+            state: "waiting" | "writing" | "failed" | "done";
+            note: string;
+            content: string;
+        };
+        WikiBookSection: {
+            id: string;
+            title: string;
+            pages: string[];
+        };
+        WikiBook: {
+            /** Format: int64 */
+            id: number;
+            language: string;
+            comprehensive: boolean;
+            title: string;
+            description: string;
+            /** @enum {string} */
+            state: "planning" | "writing" | "stopped" | "failed" | "done";
+            note: string;
+            provider: string;
+            model: string;
+            commit: string;
+            /** Format: date-time-local */
+            created_at: string;
+            /** Format: date-time-local */
+            finished_at: string | null;
+            pages_done: number;
+            pages_all: number;
+            may_change: boolean;
+            sections?: components["schemas"]["WikiBookSection"][];
+            pages?: components["schemas"]["WikiBookPage"][];
+        };
+        WikiBooks: {
+            items: components["schemas"]["WikiBook"][];
+            next_before?: number | null;
         };
         Post: {
             content: string;
@@ -3093,6 +3560,15 @@ export interface components {
                 "RateLimit-Limit"?: number;
                 "RateLimit-Remaining"?: number;
                 "RateLimit-Reset"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The repository could not be made ready to be asked */
+        Unprepared: {
+            headers: {
                 [name: string]: unknown;
             };
             content: {
@@ -6916,6 +7392,765 @@ export interface operations {
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
             507: components["responses"]["Full"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis: {
+        parameters: {
+            query?: {
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_wikis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    url: string;
+                    /** @enum {string|null} */
+                    kind?: "github" | "gitlab" | "bitbucket" | "gitea" | "web" | "local" | null;
+                    name?: string | null;
+                    branch?: string | null;
+                    include?: string | null;
+                    exclude?: string | null;
+                    embedder?: string | null;
+                    /** @enum {string|null} */
+                    access?: "everyone" | "members" | "group" | "owner" | null;
+                    /** Format: int64 */
+                    group_id?: number | null;
+                    token?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Wiki"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Wiki"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_wikis_wiki: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    patch_wikis_wiki: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name?: string | null;
+                    /** @enum {string|null} */
+                    access?: "everyone" | "members" | "group" | "owner" | null;
+                    /** Format: int64 */
+                    group_id?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Wiki"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_wikis_wiki_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    token?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Wiki"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_wikis_wiki_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiFiles"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_file: {
+        parameters: {
+            query: {
+                path: string;
+                first?: number;
+                last?: number;
+            };
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiText"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_symbols: {
+        parameters: {
+            query?: {
+                path?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiSymbols"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_graph: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiGraph"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_search: {
+        parameters: {
+            query: {
+                q: string;
+                path?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiHits"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_wikis_wiki_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    question: string;
+                    history?: components["schemas"]["WikiTurn"][] | null;
+                    model?: string | null;
+                    language?: string | null;
+                    file?: string | null;
+                    research?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_books: {
+        parameters: {
+            query?: {
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiBooks"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_wikis_wiki_books: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    language?: string | null;
+                    comprehensive?: boolean | null;
+                    model?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiBook"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_books_book_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+                book_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiBook"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_wikis_wiki_books_book_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+                book_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_books_book_id_pages_slug: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+                book_id: number;
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiBookText"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_wikis_wiki_books_book_id_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+                book_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiBook"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_wikis_wiki_books_book_id_continue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                wiki: string;
+                book_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WikiBook"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_chat_completions_stream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    repo_url: string;
+                    messages: components["schemas"]["WikiTurn"][];
+                    filePath?: string | null;
+                    token?: string | null;
+                    type?: string | null;
+                    provider?: string | null;
+                    model?: string | null;
+                    language?: string | null;
+                    excluded_dirs?: string | null;
+                    excluded_files?: string | null;
+                    included_dirs?: string | null;
+                    included_files?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Unprepared"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    post_api_chat_stream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    repo_url: string;
+                    messages: components["schemas"]["WikiTurn"][];
+                    filePath?: string | null;
+                    token?: string | null;
+                    type?: string | null;
+                    provider?: string | null;
+                    model?: string | null;
+                    language?: string | null;
+                    excluded_dirs?: string | null;
+                    excluded_files?: string | null;
+                    included_dirs?: string | null;
+                    included_files?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Unprepared"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_ws_chat: {
+        parameters: {
+            query?: {
+                ticket?: string;
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching Protocols */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["Denied"];
+            422: components["responses"]["Input"];
+            426: components["responses"]["Upgrade"];
+            429: components["responses"]["TooMany"];
             default: components["responses"]["Problem"];
         };
     };
