@@ -135,7 +135,7 @@ static enum err find_by_address(struct wiki_visit *visit, struct db *db)
     err = wikis_find_identity(db, &visit->arena, identity, &visit->wiki, &visit->why);
     if (err == OK && (visit->wiki.indexed_us || visit->waited)) return OK;
     if (err && err != ERR_NOT_FOUND) return err;
-    if (!want->may_add) {
+    if (!want->may_add || (wiki_address_is_trusted(&address) && want->who.role != ROLE_ADMIN)) {
         return why_set(&visit->why, ERR_UNKNOWN_CALLER,
                        "this repository is not here yet, and only members may add one (the "
                        "operator can change that: wiki-guests)");

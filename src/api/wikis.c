@@ -104,6 +104,11 @@ static enum err read_draft(struct call *call, struct wiki *wiki, struct str *tok
     *token_out = input_str(call, "token", false);
     err = input_check(call, why);
     if (!err) err = wiki_address_parse(call->arena, url, kind, &address, why);
+    if (!err && wiki_address_is_trusted(&address) && call->who.role != ROLE_ADMIN) {
+        err = why_set(why, ERR_DENIED,
+                      "over ssh this server shows its own key, so administrators alone may add "
+                      "such a repository; https takes a token");
+    }
     if (err) return err;
     *wiki = (struct wiki){.name = name.at ? name : STR(""),
                           .kind = str_of(wiki_host_name(address.host_kind)),

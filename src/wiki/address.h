@@ -46,6 +46,13 @@ MUST_USE enum err wiki_address_parse(struct arena *arena, struct str text, struc
                                      struct wiki_address *address_out, struct why *why);
 const char *wiki_host_name(enum wiki_host kind); /* "github" …, "web" for plain, "local" */
 
+/* ssh shows the server's own key, so whoever may name such an address reads what that key reads:
+ * administrators alone, and the operator in a terminal. */
+static inline bool wiki_address_is_trusted(const struct wiki_address *address)
+{
+    return str_eq(address->scheme, STR("ssh"));
+}
+
 /* What the operator allows; from the settings. */
 struct wiki_bounds {
     struct str roots; /* folders whose insides may be read, separated by ':'; empty: none */

@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "wiki/git_place.h"
 #include "wiki/git_remote.h"
 
@@ -66,6 +67,7 @@ static bool branch_is_fine(struct str branch)
 {
     static const char *const never[] = {"..", "//", "@{", "/.", ".lock/"};
     if (branch.len == 0 || branch.len > BRANCH_BYTES_MAX || str_eq(branch, STR("@"))) return false;
+    if (!utf8_valid(branch)) return false;
     if (branch.at[0] == '-' || branch.at[0] == '.' || branch.at[0] == '/') return false;
     if (str_ends(branch, STR("/")) || str_ends(branch, STR(".")) ||
         str_ends(branch, STR(".lock"))) {
@@ -128,12 +130,15 @@ static enum err choose_head(struct wiki_git *git, struct choice *choice, struct 
     return OK;
 }
 
-static enum err choose_named(struct wiki_git *git, struct str branch, struct choice *choice,
+/* A branch comes before a tag of the same name, unless `full` says which is meant. */
+static enum err choose_named(struct wiki_git *git, struct str full, struct choice *choice,
                              struct why *why)
 {
     static const char *const kinds[] = {"refs/heads/", "refs/tags/"};
+    struct str branch = without_prefix(full);
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         snprintf(choice->spec, sizeof(choice->spec), "%s%.*s", kinds[i], STR_ARGS(branch));
+        if (branch.len < full.len && !str_eq(str_of(choice->spec), full)) continue;
         read_refs(git, choice->spec, choice);
         choice->branch = branch;
         if (choice->id[0] != '\0') return OK;
@@ -149,7 +154,8 @@ static enum err choose_named(struct wiki_git *git, struct str branch, struct cho
 static enum err choose(struct wiki_git *git, struct str wanted, struct choice *choice,
                        struct why *why)
 {
-    wanted = without_prefix(str_trim(wanted));
+    struct str full = arena_copy(git->arena, str_trim(wanted));
+    wanted = without_prefix(full);
     bool commit = is_commit(wanted), named = wanted.len > 0 && !commit;
     if (named && !branch_is_fine(wanted)) {
         return why_set(why, ERR_INVALID, "no branch can be called so");
@@ -162,7 +168,7 @@ static enum err choose(struct wiki_git *git, struct str wanted, struct choice *c
     enum err err = wiki_git_run(
         git, (const char *[]){"git", "ls-remote", "--symref", "from", heads, tags, NULL}, why);
     if (err) return err;
-    if (named) return choose_named(git, arena_copy(git->arena, wanted), choice, why);
+    if (named) return choose_named(git, full, choice, why);
     if (!commit) return choose_head(git, choice, why);
     choice->sha256 = wanted.len == SHA256_DIGITS;
     str_copy(choice->id, sizeof(choice->id), wanted);

@@ -12,7 +12,6 @@
 #include "wiki/library.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <sys/stat.h>
@@ -22,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/workers.h"
+#include "wiki/dir.h"
 #include "wiki/git.h"
 
 enum { QUEUE_MAX = 1000, THREADS = 2, OPEN_MAX = 16 };
@@ -39,6 +39,7 @@ struct wiki_library {
     struct str folder;       /* in `arena` */
     struct arena arena;
     pthread_mutex_t lock; /* over all below, and over what of an update others read */
+    pthread_cond_t left;  /* an update has ended */
     struct list updates;  /* of struct update */
     struct kept kept[OPEN_MAX];
     size_t kept_next; /* whose turn it is to make room */
@@ -52,6 +53,7 @@ struct update {
     uint64_t id;
     struct buf token; /* wiped at the end */
     atomic_bool stop;
+    bool begun; /* a thread is at it; one that still waits will find no row, and touch nothing */
     struct list waiters; /* of struct wiki_waiter */
     struct wiki_progress progress;
 };
@@ -76,24 +78,6 @@ static enum err make_folder(const char *path, struct why *why)
     log_error("wiki.folder", "path=%s reason=\"%s\"", path, strerror(errno));
     if (errno == ENOSPC || errno == EDQUOT) return why_set(why, ERR_FULL, "the disk is full");
     return why_set(why, ERR_IO, "cannot make a folder for the wiki: %s", strerror(errno));
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
-{
-    (void)info;
-    (void)kind;
-    (void)at;
-    return remove(path) != 0 && errno != ENOENT;
-}
-
-/* With all that is in it; what a link points to is not ours. */
-static enum err remove_folder(const char *path, struct why *why)
-{
-    struct stat info;
-    if (lstat(path, &info) != 0 && errno == ENOENT) return OK;
-    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0) return OK;
-    log_error("wiki.remove", "path=%s reason=\"%s\"", path, strerror(errno));
-    return why_set(why, ERR_IO, "the wiki's folder cannot be deleted: %s", strerror(errno));
 }
 
 /* --- updates under way --- */
@@ -154,14 +138,15 @@ static enum err fetch(struct update *update, struct arena *arena, const char *fo
     return wiki_tree_open_commit(repository, wiki->commit, &filters, tree_out, why);
 }
 
-static enum err open_folder(const struct wiki_address *address, struct wiki *wiki,
-                            struct wiki_tree **tree_out, struct why *why)
+/* `pin`: where the folder really is; no link is followed on the way there. */
+static enum err open_folder(struct str pin, struct wiki *wiki, struct wiki_tree **tree_out,
+                            struct why *why)
 {
     struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
     wiki->commit = STR("");
     wiki->branch_name = STR("");
     wiki->committed_s = 0;
-    return wiki_tree_open_folder(address->path.at, &filters, tree_out, why);
+    return wiki_tree_open_folder(pin.at, &filters, tree_out, why);
 }
 
 static enum err make_index(struct update *update, struct arena *arena, struct wiki_tree *tree,
@@ -204,7 +189,7 @@ static enum err bring_up_to_date(struct update *update, struct arena *arena, str
     if (!err) err = make_folder(folder, why);
     if (err) return err;
     if (address.scheme.len == 0) { /* a folder as it lies there; file:// is a repository */
-        err = open_folder(&address, wiki, &tree, why);
+        err = open_folder(pin, wiki, &tree, why);
     } else {
         err = fetch(update, arena, folder, &address, pin, wiki, &tree, why);
     }
@@ -262,6 +247,7 @@ static void leave(struct update *update)
         list_remove(&waiter->link);
         loop_post(waiter->loop, &waiter->task); /* theirs from here on */
     }
+    pthread_cond_broadcast(&library->left);
     pthread_mutex_unlock(&library->lock);
     free_update(update);
 }
@@ -274,6 +260,9 @@ static void run_update(struct job *job, void *own)
     struct wiki_reader everything = {.admin = true};
     struct wiki wiki;
     struct why why;
+    pthread_mutex_lock(&update->library->lock);
+    update->begun = true;
+    pthread_mutex_unlock(&update->library->lock);
     enum err err = wikis_load(db, &arena, &everything, update->id, &wiki, &why);
     if (!err) {
         err = set_state(update, db, &wiki, WIKI_WORKING, &why);
@@ -398,11 +387,19 @@ static void forget_kept(struct wiki_library *library, uint64_t id)
 enum err wiki_library_remove(struct wiki_library *library, uint64_t id, struct why *why)
 {
     struct arena arena = {0};
-    wiki_library_stop(library, id);
+    const char *folder = folder_of(&arena, library, id);
+    /* An update still writes there until it has seen that it is stopped, which is soon. */
+    pthread_mutex_lock(&library->lock);
+    for (struct update *update; (update = find_update(library, id)) != NULL && update->begun;) {
+        atomic_store(&update->stop, true);
+        pthread_cond_wait(&library->left, &library->lock);
+    }
+    pthread_mutex_unlock(&library->lock);
     forget_kept(library, id);
-    enum err err = remove_folder(folder_of(&arena, library, id), why);
+    bool gone = wiki_dir_remove(folder);
+    if (!gone) log_error("wiki.remove", "path=%s", folder);
     arena_release(&arena);
-    return err;
+    return gone ? OK : why_set(why, ERR_IO, "the wiki's folder cannot be deleted");
 }
 
 /* --- life --- */
@@ -450,6 +447,7 @@ enum err wiki_library_open(const struct settings *settings, struct store *store,
     library->settings = settings;
     library->store = store;
     pthread_mutex_init(&library->lock, NULL);
+    pthread_cond_init(&library->left, NULL);
     list_init(&library->updates);
     library->folder = arena_printf(&library->arena, "%.*s/wiki", (int)settings->data_dir.len,
                                    settings->data_dir.at);
@@ -475,6 +473,7 @@ void wiki_library_close(struct wiki_library *library)
     pthread_mutex_unlock(&library->lock);
     workers_close(library->workers);
     forget_kept(library, 0);
+    pthread_cond_destroy(&library->left);
     pthread_mutex_destroy(&library->lock);
     arena_release(&library->arena);
     mem_free(library);

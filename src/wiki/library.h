@@ -87,5 +87,5 @@ MUST_USE enum err wiki_library_borrow(struct wiki_library *library, uint64_t id,
                                       struct wiki_index **index_out, struct why *why);
 void wiki_library_return(struct wiki_library *library, uint64_t id, struct wiki_index *index);
 
-/* Stop its update and delete its folder; after the row is gone. May wait for seconds. */
+/* Stop its update, wait until that has ended, and delete its folder; after the row is gone. */
 MUST_USE enum err wiki_library_remove(struct wiki_library *library, uint64_t id, struct why *why);

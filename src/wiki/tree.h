@@ -56,7 +56,8 @@ struct wiki_filters {
 /* ERR_INVALID: a pattern that makes no sense, which one. */
 MUST_USE enum err wiki_filters_check(const struct wiki_filters *filters, struct why *why);
 
-/* `folder`: a bare repository. */
+/* `folder`: of wiki_git_fetch(), or any bare repository. ERR_NOT_FOUND: no such commit there.
+ * ERR_LIMIT: more than LIMIT_WIKI_FILES files. */
 MUST_USE enum err wiki_tree_open_commit(const char *folder, struct str commit,
                                         const struct wiki_filters *filters,
                                         struct wiki_tree **tree_out, struct why *why);

@@ -314,7 +314,7 @@ describe('files to take along', () => {
     await fails({ pages: [7] }, ['body.pages.0 model_attributes_type']);
     await fails({ pages: Array.from({ length: 501 }, () => pages[1]) }, ['body.pages too_long']);
     const title = 't'.repeat(500);
-    const related = Array.from({ length: 2000 }, () => 'p');
+    const related = Array.from({ length: 1900 }, () => 'p');
     const many = Array.from({ length: 100 }, () => page('p', '', { title, relatedPages: related }));
     const reply = await take('markdown', { pages: many });
     assert.equal(reply.status, 400);

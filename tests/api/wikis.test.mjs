@@ -137,6 +137,13 @@ test('the_same_again_is_the_same_wiki_and_another_filter_is_another', async () =
   assertProblem(await server.api('POST', '/wikis', { token: li.token, json: { url: 'https://u:p@example.org/a/b' } }), 400);
 });
 
+test('an_address_that_shows_the_servers_key_is_for_administrators', async () => {
+  for (const url of ['ssh://git@example.org/a/b.git', 'git@example.org:a/b.git']) {
+    assertProblem(await server.api('POST', '/wikis', { token: li.token, json: { url } }), 403);
+    assert.equal((await overHttp(question({ repo_url: url, type: 'github' }))).status, 401);
+  }
+});
+
 test('an_update_reads_what_changed', async () => {
   const at = await makeRepository('changing', { 'a.md': '# First\n\nalpha words\n', 'b.md': '# Second\n\nbeta words\n' });
   const wiki = await add(server, at, li.token);

@@ -231,8 +231,8 @@ static void branches_tags_and_commits_can_be_named(void **state)
     RUN(place->work, "git", "tag", "-a", "-m", "x", "v1");
     RUN(place->work, "git", "tag", "light");
     RUN(place->work, "git", "branch", "feature/x");
-    RUN(place->work, "git", "branch", "v1"); /* a branch called as a tag comes first */
     put_and_commit(place, "README.md", "# Two\n");
+    RUN(place->work, "git", "branch", "v1"); /* a branch called as a tag comes first */
     RUN(place->work, "git", "checkout", "-q", "feature/x");
     put_and_commit(place, "README.md", "# Feature\n");
     aim_at_folder(place);
@@ -244,7 +244,8 @@ static void branches_tags_and_commits_can_be_named(void **state)
         {"refs/heads/feature/x", "feature/x", "# Feature\n"},
         {"light", "light", "# One\n"},
         {"refs/tags/v1", "v1", "# One\n"},
-        {"v1", "v1", "# One\n"},
+        {"v1", "v1", "# Two\n"},
+        {"refs/heads/v1", "v1", "# Two\n"},
         {" main ", "main", "# Two\n"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
