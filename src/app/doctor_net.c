@@ -82,9 +82,9 @@ static bool is_hutong(int fd)
     struct str answer = ask(fd,
                             STR("GET /health HTTP/1.1\r\nHost: localhost\r\n"
                                 "Connection: close\r\n\r\n"),
-                            STR("\"healthy\"}"), bytes, sizeof(bytes));
+                            STR("\"hutong\"}"), bytes, sizeof(bytes));
     return str_starts(answer, STR("HTTP/1.1 200")) &&
-           str_find(answer, STR("{\"status\":\"healthy\"}")) < answer.len;
+           str_find(answer, STR("\"service\":\"hutong\"")) < answer.len;
 }
 
 /* Can we have it? 0, or the errno of trying. Bound only, never listening. */
