@@ -186,6 +186,7 @@ static enum err bring_up_to_date(struct update *update, struct arena *arena, str
     set_progress(update, "looking", -1, 0, 0);
     enum err err = wiki_address_parse(arena, wiki->url, wiki->kind, &address, why);
     if (!err) err = wiki_address_allow(arena, &address, &bounds, &pin, why);
+    if (!err) err = make_folder(library->folder.at, why); /* the first wiki makes it */
     if (!err) err = make_folder(folder, why);
     if (err) return err;
     if (address.scheme.len == 0) { /* a folder as it lies there; file:// is a repository */
@@ -451,8 +452,7 @@ enum err wiki_library_open(const struct settings *settings, struct store *store,
     list_init(&library->updates);
     library->folder = arena_printf(&library->arena, "%.*s/wiki", (int)settings->data_dir.len,
                                    settings->data_dir.at);
-    enum err err = make_folder(library->folder.at, why);
-    if (!err && alone) err = mark_cut_off(library, why);
+    enum err err = alone ? mark_cut_off(library, why) : OK;
     struct workers_hooks hooks = {
         .begin = worker_begin, .end = worker_end, .ctx = library, .niceness = 10};
     if (!err) err = workers_open(THREADS, QUEUE_MAX, hooks, &library->workers, why);
