@@ -4,7 +4,7 @@
  *
  *     wiki index --tree FOLDER --file FILE       index a folder, or bring the index up to date
  *     wiki plain --file FILE --into FILE         the same texts into FTS5, with its unicode61 words
- *     wiki time --file FILE [--plain FILE] [--vectors N]   questions, how long each takes
+ *     wiki time --file FILE [--plain FILE]   questions, how long each takes
  *     wiki find --file FILE < QUESTIONS          what is found, to be looked at
  *     wiki ask --file FILE --plain FILE < QUESTIONS        how well they are answered
  *

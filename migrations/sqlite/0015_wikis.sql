@@ -5,7 +5,7 @@ CREATE TABLE wikis (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     name        TEXT NOT NULL,                -- how people call it, one word
     name_key    TEXT NOT NULL UNIQUE,         -- … compared without case
-    identity    TEXT NOT NULL UNIQUE,         -- digest of address, branch, filters and embedder
+    identity    TEXT NOT NULL UNIQUE,         -- digest of address, branch, filters and whose it is
     kind        TEXT NOT NULL,                -- github, gitlab …, local
     url         TEXT NOT NULL,                -- without any secret; of a folder its path
     owner       TEXT NOT NULL,
@@ -13,7 +13,6 @@ CREATE TABLE wikis (
     branch      TEXT NOT NULL,                -- as asked for; empty: the repository's own
     include     TEXT NOT NULL,                -- filters, lines in the syntax of gitignore(5)
     exclude     TEXT NOT NULL,
-    embedder    TEXT NOT NULL,                -- SITE/MODEL; empty: words alone
     access      TEXT NOT NULL CHECK (access IN ('everyone', 'members', 'group', 'owner')),
     group_id    INTEGER REFERENCES chat_groups (id) ON DELETE SET NULL,
     owner_id    INTEGER REFERENCES users (id) ON DELETE SET NULL, -- who added it
@@ -73,6 +72,7 @@ CREATE TABLE wiki_pages (
     importance TEXT NOT NULL,                 -- high, medium, low
     files      TEXT NOT NULL,                 -- JSON: paths
     related    TEXT NOT NULL,                 -- JSON: slugs
+    brief      TEXT NOT NULL,                 -- what it is to say, for who writes it
     content    TEXT NOT NULL,                 -- Markdown
     state      TEXT NOT NULL CHECK (state IN ('waiting', 'writing', 'failed', 'done')),
     note       TEXT NOT NULL,

@@ -45,7 +45,7 @@ void chat_frame_piece(struct buf *buf, const char *type, struct str text)
 }
 
 /* Never silently zero: what nobody said is null, and a guess says that it is one. */
-static void put_usage(struct json_out *out, const struct llm_usage *usage)
+void chat_frame_usage(struct json_out *out, const struct llm_usage *usage)
 {
     json_open(out, "usage", '{');
     chat_put_tokens(out, "input", usage->input);
@@ -68,14 +68,14 @@ void chat_frame_end(struct buf *buf, const struct llm_result *result)
     if (result->end != LLM_COMPLETE) json_put_str(&out, "detail", str_of(result->why.text));
     if (result->site.len > 0)
         put_who(&out, result->site, result->model); /* no start may have come */
-    put_usage(&out, &result->usage);
+    chat_frame_usage(&out, &result->usage);
     json_close(&out, '}');
 }
 
 void chat_frame_interrupted(struct buf *buf, const struct llm_usage *usage)
 {
     struct json_out out = begin(buf, "interrupted");
-    put_usage(&out, usage);
+    chat_frame_usage(&out, usage);
     json_close(&out, '}');
 }
 

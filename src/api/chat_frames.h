@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "llm/llm.h"
 
+/* The member `usage` of an object under way. */
+void chat_frame_usage(struct json_out *out, const struct llm_usage *usage);
 /* Each empties the buffer and writes one object. */
 void chat_frame_start(struct buf *buf, struct str site, struct str model);
 /* `type`: "delta" or "reasoning". */

@@ -108,17 +108,6 @@ static void take_said(struct run_reader *reader, struct pieces *to)
 
 /* --- streams --- */
 
-static void write_event(struct run_reader *reader, struct str json)
-{
-    struct buf event;
-    buf_init(&event, NEWS_BYTES);
-    buf_add_str(&event, STR("data: "));
-    buf_add_str(&event, json);
-    buf_add_str(&event, STR("\n\n"));
-    http_stream_write(reader->x, buf_str(&event));
-    buf_release(&event);
-}
-
 static void stream_news(struct listener *listener)
 {
     struct run_reader *reader = CONTAINER_OF(listener, struct run_reader, listener);
@@ -129,12 +118,13 @@ static void stream_news(struct listener *listener)
     bool ended = run->ended;
     take_said(reader, &pieces);
     pthread_mutex_unlock(&run->audience.lock);
-    if (!reader->has_first) write_event(reader, run->first);
+    if (!reader->has_first) http_stream_event(reader->x, run->first);
     reader->has_first = true;
-    for (size_t i = 0; i < pieces.count; i++) write_event(reader, buf_str(&pieces.json[i]));
+    for (size_t i = 0; i < pieces.count; i++)
+        http_stream_event(reader->x, buf_str(&pieces.json[i]));
     release_pieces(&pieces);
     if (!ended) return;
-    if (run->last.len > 0) write_event(reader, buf_str(&run->last));
+    if (run->last.len > 0) http_stream_event(reader->x, buf_str(&run->last));
     http_stream_end(reader->x, true);
     leave(reader);
 }

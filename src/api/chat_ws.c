@@ -269,21 +269,6 @@ static void start_answer(struct chat_socket *socket, struct str model)
     socket->call = llm_start(socket->home->llm, &request, &answer_events, socket);
 }
 
-/* Every question is one call upstream, so each is counted, and not each connection. */
-static bool over_rate(struct chat_socket *socket, char *detail, size_t detail_bytes)
-{
-    char name[64];
-    snprintf(name, sizeof(name), "u%llu", (unsigned long long)socket->who.user.value);
-    struct str caller = str_of(socket->who.user.value ? name : socket->address);
-    struct rate_verdict verdict =
-        rate_take(socket->home->api->rate, RATE_CHAT, caller, clock_mono_us());
-    if (verdict.limit == 0 || verdict.allowed) return false;
-    snprintf(detail, detail_bytes,
-             "提问过于频繁，请 %u 秒后再试 (too many questions: try again in %u s)",
-             verdict.retry_after_s, verdict.retry_after_s);
-    return true;
-}
-
 static void ask(struct chat_socket *socket, struct str text, struct str model)
 {
     remember(socket, LLM_USER, text);
@@ -324,14 +309,13 @@ static bool token_is_over(struct chat_socket *socket)
 
 static void take_question(struct chat_socket *socket, struct str raw, struct str model, bool wait)
 {
-    char detail[160];
     struct why why;
     struct str text;
     if (token_is_over(socket)) return;
     if (text_check("text", raw, 1, QUESTION_MAX, &text, &why) != OK) {
         send_error(socket, "bad_request", why.text);
-    } else if (over_rate(socket, detail, sizeof(detail))) {
-        send_error(socket, "rate_limited", detail);
+    } else if (live_take_chat_rate(socket->home, &socket->who, socket->address, &why) != OK) {
+        send_error(socket, "rate_limited", why.text);
     } else if (wait) {
         queue_up(socket, text, model);
     } else {

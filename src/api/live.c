@@ -542,6 +542,19 @@ void live_confirm(struct call *call, void (*after)(struct call *call))
     }
 }
 
+enum err live_take_chat_rate(struct api_loop *home, const struct caller *who, const char *address,
+                             struct why *why)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "u%llu", (unsigned long long)who->user.value);
+    struct str caller = str_of(who->user.value ? name : address);
+    struct rate_verdict verdict = rate_take(home->api->rate, RATE_CHAT, caller, clock_mono_us());
+    if (verdict.limit == 0 || verdict.allowed) return OK;
+    return why_set(why, ERR_LIMIT,
+                   "提问过于频繁，请 %u 秒后再试 (too many questions: try again in %u s)",
+                   verdict.retry_after_s, verdict.retry_after_s);
+}
+
 void live_ask_for_upgrade(struct call *call, const struct why *why)
 {
     respond_status(call->x, 426, why->text);

@@ -84,6 +84,10 @@ MUST_USE bool live_claim(struct call *call, unsigned ways, unsigned *code_out,
 struct str live_choose_protocol(const struct http_exchange *x, struct str ours);
 /* Look the claim up, here or on a worker; then `after` on the loop, with call->err. */
 void live_confirm(struct call *call, void (*after)(struct call *call));
+/* Every question over a socket is a call upstream, so each is counted, and not each connection.
+ * ERR_LIMIT: too many; when to try again. */
+MUST_USE enum err live_take_chat_rate(struct api_loop *home, const struct caller *who,
+                                      const char *address, struct why *why);
 /* 426. RFC 9110, 15.5.22: say which protocol, and RFC 6455, 4.4: which version of it. */
 void live_ask_for_upgrade(struct call *call, const struct why *why);
 /* The notice ends this log-in. */

@@ -59,7 +59,7 @@ static const struct schema schemas[] = {
      "database_bytes:int, database:sqlite|mariadb, disk_free_bytes:int, disk_bytes:int"},
     {"WikiProgress", "stage:text, percent:int?, files_done:int, files_all:int"},
     {"Wiki", "id:id, name:text, kind:text, url:text?, owner:text, repo:text, branch:text, "
-             "commit:text, committed_at:time?, include:text, exclude:text, embedder:text, "
+             "commit:text, committed_at:time?, include:text, exclude:text, "
              "access:everyone|members|group|owner, group_id:id?, owner_id:id?, created_at:time, "
              "state:new|working|ready|failed, fault:text, note:text, indexed_at:time?, files:int, "
              "chunks:int, lines:int, may_change:bool, progress:WikiProgress?"},

@@ -485,7 +485,7 @@ const struct route routes_table[] = {
      "Add a repository; it is fetched and indexed afterwards. The same again gives the one there "
      "is",
      "url:text:1-1000, kind:github|gitlab|bitbucket|gitea|web|local?, name:text?:0-100,"
-     " branch:text?:0-255, include:text?, exclude:text?, embedder:text?,"
+     " branch:text?:0-255, include:text?, exclude:text?,"
      " access:everyone|members|group|owner?, group_id:id?, token:text?",
      "", "Wiki 401 409 503", 201},
     {HTTP_GET_, "/wikis/{wiki}", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wikis_get_one,

@@ -6,6 +6,7 @@
  * The reader who goes ends it, look-up and model both. A slow one stops the
  * reading from the provider.
  */
+#include "api/chat_frames.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "api/wiki_access.h"
@@ -30,13 +31,7 @@ struct reading {
 
 static void send_frame(struct reading *reading)
 {
-    struct buf event;
-    buf_init(&event, WIKI_FRAME_BYTES + 16);
-    buf_add_str(&event, STR("data: "));
-    buf_add_str(&event, buf_str(&reading->frame));
-    buf_add_str(&event, STR("\n\n"));
-    http_stream_write(reading->x, buf_str(&event));
-    buf_release(&event);
+    http_stream_event(reading->x, buf_str(&reading->frame));
     if (reading->paused || http_stream_queued(reading->x) <= QUEUE_HIGH_BYTES) return;
     http_stream_flush(reading->x);
     if (http_stream_queued(reading->x) <= QUEUE_HIGH_BYTES) return;
@@ -78,7 +73,7 @@ static void on_waiting(void *ctx, const struct wiki_progress *progress)
 static void on_failed(void *ctx, enum err err, const struct why *why)
 {
     struct reading *reading = ctx;
-    wiki_frame_failed(&reading->frame, err_name(err), why->text);
+    chat_frame_error(&reading->frame, err_name(err), why->text);
     send_frame(reading);
     finish(reading);
 }
@@ -121,7 +116,7 @@ static void on_open(void *ctx, struct str site, struct str model)
 static void on_text(void *ctx, struct str piece)
 {
     struct reading *reading = ctx;
-    wiki_frame_delta(&reading->frame, piece);
+    chat_frame_piece(&reading->frame, "delta", piece);
     send_frame(reading);
 }
 
@@ -240,7 +235,7 @@ enum err wikis_ask(struct call *call, struct why *why)
     if (err) return err;
     want->who = call->who;
     want->wiki = wiki.id;
-    want->url = want->kind = want->token = want->branch = want->include = want->exclude = STR("");
+    want->url = want->kind = want->token = want->include = want->exclude = STR("");
     call->visit = want;
     call->after = begin;
     return OK;

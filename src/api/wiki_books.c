@@ -29,23 +29,12 @@ static bool may_change(const struct call *call, const struct wiki *wiki,
     return ordered || wiki_may_change(call, wiki);
 }
 
-struct counts {
-    uint64_t all, done;
-};
-
-static void count_page(void *ctx, const struct wiki_page *page)
-{
-    struct counts *counts = ctx;
-    counts->all++;
-    counts->done += page->state == WIKI_PAGE_DONE;
-}
-
 /* The object stays open, for who has more to say. */
 static enum err put_book(struct call *call, struct json_out *out, const struct wiki *wiki,
                          const struct wiki_book *book, struct why *why)
 {
-    struct counts counts = {0};
-    enum err err = wiki_pages_list(call->db, book->id, count_page, &counts, why);
+    uint64_t all, done;
+    enum err err = wiki_pages_count(call->db, book->id, &all, &done, why);
     json_open(out, NULL, '{');
     json_put_u64(out, "id", book->id);
     json_put_str(out, "language", book->key.language);
@@ -62,13 +51,12 @@ static enum err put_book(struct call *call, struct json_out *out, const struct w
         json_put_time(out, "finished_at", book->finished_us);
     else
         json_put_null(out, "finished_at");
-    json_put_u64(out, "pages_done", counts.done);
-    json_put_u64(out, "pages_all", counts.all);
+    json_put_u64(out, "pages_done", done);
+    json_put_u64(out, "pages_all", all);
     json_put_bool(out, "may_change", may_change(call, wiki, book));
     return err;
 }
 
-/* What a page is to say stands in its note until it is written; readers need only failures. */
 static void put_page(struct json_out *out, const struct wiki_page *page, bool content)
 {
     json_open(out, NULL, '{');
@@ -78,7 +66,7 @@ static void put_page(struct json_out *out, const struct wiki_page *page, bool co
     json_put_raw(out, "files", page->files);
     json_put_raw(out, "related", page->related);
     json_put_str(out, "state", str_of(wiki_page_state_word(page->state)));
-    json_put_str(out, "note", page->state == WIKI_PAGE_FAILED ? page->note : STR(""));
+    json_put_str(out, "note", page->note);
     if (content) json_put_str(out, "content", page->content);
     json_close(out, '}');
 }
@@ -95,7 +83,7 @@ static enum err answer(struct call *call, const struct wiki *wiki, const struct 
     enum err err = put_book(call, &out, wiki, book, why);
     json_put_raw(&out, "sections", book->sections.len ? book->sections : STR("[]"));
     json_open(&out, "pages", '[');
-    if (!err) err = wiki_pages_list(call->db, book->id, put_brief_page, &out, why);
+    if (!err) err = wiki_pages_list_brief(call->db, book->id, put_brief_page, &out, why);
     json_close(&out, ']');
     json_close(&out, '}');
     return err;
@@ -183,33 +171,19 @@ enum err wiki_books_get_one(struct call *call, struct why *why)
     return err ? err : answer(call, &wiki, &book, why);
 }
 
-struct wanted_page {
-    struct str slug;
-    struct json_out *out;
-    bool found;
-};
-
-static void put_if_wanted(void *ctx, const struct wiki_page *page)
-{
-    struct wanted_page *wanted = ctx;
-    if (!str_eq(page->slug, wanted->slug)) return;
-    wanted->found = true;
-    put_page(wanted->out, page, true);
-}
-
 enum err wiki_books_get_page(struct call *call, struct why *why)
 {
     struct wiki wiki;
     struct wiki_book book;
-    struct wanted_page wanted = {0};
+    struct wiki_page page;
+    struct str slug;
     enum err err = of_path(call, &wiki, &book, why);
-    if (!err) err = url_segment_decode(call->arena, call->params[2], &wanted.slug, why);
+    if (!err) err = url_segment_decode(call->arena, call->params[2], &slug, why);
+    if (!err) err = wiki_pages_load(call->db, call->arena, book.id, slug, &page, why);
     if (err) return err;
     struct json_out out = call_json(call);
-    wanted.out = &out;
-    err = wiki_pages_list(call->db, book.id, put_if_wanted, &wanted, why);
-    if (err || wanted.found) return err;
-    return why_set(why, ERR_NOT_FOUND, "this book has no such page");
+    put_page(&out, &page, true);
+    return OK;
 }
 
 /* --- ordering --- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "api/wiki_frames.h"
 
-#include "wiki/find.h"
+#include "api/chat_frames.h"
 
 static struct json_out begin(struct buf *buf, const char *type)
 {
@@ -20,14 +20,6 @@ void wiki_frame_waiting(struct buf *buf, const struct wiki_progress *progress)
         json_put_i64(&out, "percent", progress->percent);
     else
         json_put_null(&out, "percent");
-    json_close(&out, '}');
-}
-
-void wiki_frame_failed(struct buf *buf, const char *fault, const char *detail)
-{
-    struct json_out out = begin(buf, "error");
-    json_put_str(&out, "fault", str_of(fault));
-    json_put_str(&out, "detail", str_of(detail));
     json_close(&out, '}');
 }
 
@@ -84,22 +76,6 @@ void wiki_frame_open(struct buf *buf, struct str site, struct str model)
     json_close(&out, '}');
 }
 
-void wiki_frame_delta(struct buf *buf, struct str piece)
-{
-    struct json_out out = begin(buf, "delta");
-    json_put_str(&out, "text", piece);
-    json_close(&out, '}');
-}
-
-static void put_usage(struct json_out *out, const struct llm_usage *usage)
-{
-    json_open(out, "usage", '{');
-    json_put_i64(out, "input", usage->input);
-    json_put_i64(out, "output", usage->output);
-    json_put_bool(out, "estimated", usage->estimated);
-    json_close(out, '}');
-}
-
 void wiki_frame_end(struct buf *buf, const struct wiki_ask_end *end)
 {
     const struct llm_result *result = end->result;
@@ -119,6 +95,6 @@ void wiki_frame_end(struct buf *buf, const struct wiki_ask_end *end)
     json_put_u64(&out, "cited", end->cited);
     json_put_u64(&out, "removed", end->removed);
     json_put_i64(&out, "rounds", end->rounds);
-    if (result) put_usage(&out, &result->usage);
+    if (result) chat_frame_usage(&out, &result->usage);
     json_close(&out, '}');
 }

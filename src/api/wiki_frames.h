@@ -8,14 +8,13 @@
 
 enum { WIKI_FRAME_BYTES = 8 * 1024 * 1024 };
 
-/* Each empties the buffer and writes one object. */
+/* Each empties the buffer and writes one object. Pieces, and errors before an answer, are those of
+ * chat_frames.h. */
 void wiki_frame_waiting(struct buf *buf, const struct wiki_progress *progress);
-void wiki_frame_failed(struct buf *buf, const char *fault, const char *detail);
 void wiki_frame_start(struct buf *buf, const struct wiki *wiki);
 void wiki_frame_round(struct buf *buf, int round, bool last);
 void wiki_frame_context(struct buf *buf, const struct wiki_source *sources, size_t count);
 void wiki_frame_notice(struct buf *buf, enum wiki_cause cause, struct str sentence);
 void wiki_frame_open(struct buf *buf, struct str site, struct str model);
-void wiki_frame_delta(struct buf *buf, struct str piece);
 /* `done` or `error`; both say how many citations there were. */
 void wiki_frame_end(struct buf *buf, const struct wiki_ask_end *end);

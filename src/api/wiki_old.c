@@ -161,7 +161,6 @@ enum err wiki_old_read(struct arena *arena, const struct api *api, const struct 
     }
     want->asking = (struct wiki_asking){0};
     want->wiki = 0;
-    want->branch = STR("");
     enum err err = read_messages(arena, body, &want->asking, why);
     if (!err) err = read_text(body, "type", &want->kind, why);
     if (!err) err = read_text(body, "token", &want->token, why);

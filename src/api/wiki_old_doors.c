@@ -212,21 +212,6 @@ static void socket_answered(void *ctx, const struct wiki_ask_end *end)
 static const struct wiki_visit_events socket_events = {
     .failed = socket_failed, .answer = {.text = socket_said, .end = socket_answered}};
 
-/* Every question is a call upstream. */
-static bool over_rate(struct old_socket *socket)
-{
-    char name[64], sentence[160];
-    snprintf(name, sizeof(name), "u%llu", (unsigned long long)socket->who.user.value);
-    struct str caller = str_of(socket->who.user.value ? name : socket->address);
-    struct rate_verdict verdict =
-        rate_take(socket->home->api->rate, RATE_CHAT, caller, clock_mono_us());
-    if (verdict.limit == 0 || verdict.allowed) return false;
-    snprintf(sentence, sizeof(sentence), "too many questions: try again in %u s",
-             verdict.retry_after_s);
-    say(socket, "Error: ", sentence);
-    return true;
-}
-
 static enum err take_request(struct old_socket *socket, struct arena *arena, struct str text,
                              struct why *why)
 {
@@ -251,13 +236,10 @@ static void socket_text(void *ctx, struct str text)
     struct why why = socket->why;
     if (socket->asked) return;
     socket->asked = true;
-    if (!socket->may_ask) {
-        say(socket, "Error: ", why.text);
-    } else if (over_rate(socket)) {
-        /* said */
-    } else if (take_request(socket, &arena, text, &why) != OK) {
-        say(socket, "Error: ", why.text);
-    }
+    enum err err = socket->may_ask ? OK : ERR_DENIED;
+    if (!err) err = live_take_chat_rate(socket->home, &socket->who, socket->address, &why);
+    if (!err) err = take_request(socket, &arena, text, &why);
+    if (err) say(socket, "Error: ", why.text);
     if (socket->visit == NULL) say_goodbye(socket);
     arena_release(&arena);
 }

@@ -174,7 +174,6 @@ static void put_hit(struct json_out *out, const struct wiki_hit *hit)
     json_open(out, "found_by", '[');
     if (hit->signals & WIKI_WORDS) json_put_str(out, NULL, STR("words"));
     if (hit->signals & WIKI_GRAPH) json_put_str(out, NULL, STR("graph"));
-    if (hit->signals & WIKI_VECTORS) json_put_str(out, NULL, STR("vectors"));
     json_close(out, ']');
     json_close(out, '}');
 }

@@ -57,7 +57,6 @@ void wiki_put(struct call *call, struct json_out *out, const char *key, const st
     put_time(out, "committed_at", sizeof("committed_at") - 1, wiki->committed_s * 1000000);
     json_put_str(out, "include", wiki->include);
     json_put_str(out, "exclude", wiki->exclude);
-    json_put_str(out, "embedder", wiki->embedder);
     json_put_str(out, "access", str_of(wiki_access_name(wiki->access)));
     json_put_id(out, "group_id", wiki->group.value);
     json_put_id(out, "owner_id", wiki->owner_id.value);

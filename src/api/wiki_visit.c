@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "api/wiki_visit.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 
 enum { TELL_MS = 1000 };
@@ -105,22 +104,6 @@ static void ask(struct wiki_visit *visit)
 
 /* --- finding --- */
 
-static struct wiki drafted(const struct wiki_visit_want *want, const struct wiki_address *address)
-{
-    return (struct wiki){.name = STR(""),
-                         .kind = str_of(wiki_host_name(address->host_kind)),
-                         .url = address->url,
-                         .owner = address->owner,
-                         .repo = address->repo,
-                         .branch = want->branch,
-                         .include = want->include,
-                         .exclude = want->exclude,
-                         .embedder = STR(""),
-                         .access = want->token.len ? WIKI_OWNER : WIKI_EVERYONE,
-                         .owner_id = want->who.user,
-                         .created_us = clock_wall_us()};
-}
-
 /* By its address. What a token opened is found by that token alone. */
 static enum err find_by_address(struct wiki_visit *visit, struct db *db)
 {
@@ -128,7 +111,11 @@ static enum err find_by_address(struct wiki_visit *visit, struct db *db)
     struct wiki_address address;
     enum err err = wiki_address_parse(&visit->arena, want->url, want->kind, &address, &visit->why);
     if (err) return err;
-    struct wiki draft = drafted(want, &address);
+    struct wiki draft = wiki_draft(&address);
+    draft.include = want->include;
+    draft.exclude = want->exclude;
+    draft.access = want->token.len ? WIKI_OWNER : WIKI_EVERYONE;
+    draft.owner_id = want->who.user;
     struct str scope = STR("");
     if (want->token.len) scope = arena_printf(&visit->arena, "token %.*s", STR_ARGS(want->token));
     struct str identity = wiki_identity(&visit->arena, &draft, scope);
@@ -239,9 +226,8 @@ static void copy_want(struct wiki_visit *visit, const struct wiki_visit_want *fr
     struct wiki_visit_want *want = &visit->want;
     *want = *from;
     struct str *const texts[] = {
-        &want->url,        &want->kind,    &want->token,        &want->branch,
-        &want->include,    &want->exclude, &want->asking.model, &want->asking.language,
-        &want->asking.file};
+        &want->url,     &want->kind,         &want->token,           &want->include,
+        &want->exclude, &want->asking.model, &want->asking.language, &want->asking.file};
     for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_copy(&visit->arena, *texts[i]);
     struct llm_message *turns =
         ARENA_ARRAY(&visit->arena, struct llm_message, from->asking.turn_count);

@@ -23,7 +23,7 @@ struct wiki_visit_want {
     struct caller who;
     bool may_add;  /* a repository that is not here yet */
     uint64_t wiki; /* the one meant; 0: the one of the address */
-    struct str url, kind, token, branch, include, exclude;
+    struct str url, kind, token, include, exclude;
     struct wiki_asking asking; /* wiki, name and url are filled in here */
 };
 

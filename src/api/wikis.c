@@ -10,7 +10,6 @@
 #include "api/input.h"
 #include "api/wiki_access.h"
 #include "api/wiki_shapes.h"
-#include "base/clock.h"
 #include "base/limits.h"
 #include "community/shapes.h"
 #include "store/groups.h"
@@ -100,7 +99,6 @@ static enum err read_draft(struct call *call, struct wiki *wiki, struct str *tok
     struct str name = input_str(call, "name", false), branch = input_str(call, "branch", false);
     struct str include = input_str(call, "include", false);
     struct str exclude = input_str(call, "exclude", false);
-    struct str embedder = input_str(call, "embedder", false);
     *token_out = input_str(call, "token", false);
     err = input_check(call, why);
     if (!err) err = wiki_address_parse(call->arena, url, kind, &address, why);
@@ -110,18 +108,13 @@ static enum err read_draft(struct call *call, struct wiki *wiki, struct str *tok
                       "such a repository; https takes a token");
     }
     if (err) return err;
-    *wiki = (struct wiki){.name = name.at ? name : STR(""),
-                          .kind = str_of(wiki_host_name(address.host_kind)),
-                          .url = address.url,
-                          .owner = address.owner,
-                          .repo = address.repo,
-                          .branch = branch.at ? str_trim(branch) : STR(""),
-                          .include = include.at ? include : STR(""),
-                          .exclude = exclude.at ? exclude : STR(""),
-                          .embedder = embedder.at ? embedder : STR(""),
-                          .access = token_out->len ? WIKI_OWNER : WIKI_EVERYONE,
-                          .owner_id = call->who.user,
-                          .created_us = clock_wall_us()};
+    *wiki = wiki_draft(&address);
+    if (name.at) wiki->name = name;
+    if (branch.at) wiki->branch = str_trim(branch);
+    if (include.at) wiki->include = include;
+    if (exclude.at) wiki->exclude = exclude;
+    if (token_out->len) wiki->access = WIKI_OWNER;
+    wiki->owner_id = call->who.user;
     if (token_out->len > TOKEN_MAX || wiki->include.len + wiki->exclude.len > FILTER_MAX) {
         return why_set(why, ERR_LIMIT, "a token has at most %d bytes, filters together %d",
                        TOKEN_MAX, FILTER_MAX);

@@ -195,17 +195,7 @@ enum err seed_wikis(struct api *api, struct why *why)
         if (str_trim(root).len == 0) continue;
         err = wiki_address_parse(&arena, root, STR("local"), &address, why);
         if (err) break;
-        struct wiki wiki = {.name = STR(""),
-                            .kind = str_of(wiki_host_name(address.host_kind)),
-                            .url = address.url,
-                            .owner = address.owner,
-                            .repo = address.repo,
-                            .branch = STR(""),
-                            .include = STR(""),
-                            .exclude = STR(""),
-                            .embedder = STR(""),
-                            .access = WIKI_EVERYONE,
-                            .created_us = clock_wall_us()};
+        struct wiki wiki = wiki_draft(&address);
         err = wiki_library_add(api->wikis, db, &arena, &wiki, STR(""), why);
     }
     db_close(db);

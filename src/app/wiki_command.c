@@ -12,7 +12,6 @@
 
 #include "app/command.h"
 #include "app/open.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -136,17 +135,11 @@ static enum err read_draft(struct session *session, struct wiki *wiki, struct wh
     }
     enum err err = wiki_address_parse(&args->arena, str_of(args->words[1]), STR(""), &address, why);
     if (err) return err;
-    *wiki = (struct wiki){.name = str_of(option(session, "name")),
-                          .kind = str_of(wiki_host_name(address.host_kind)),
-                          .url = address.url,
-                          .owner = address.owner,
-                          .repo = address.repo,
-                          .branch = str_of(option(session, "branch")),
-                          .include = str_of(option(session, "include")),
-                          .exclude = str_of(option(session, "exclude")),
-                          .embedder = STR(""),
-                          .access = WIKI_EVERYONE,
-                          .created_us = clock_wall_us()};
+    *wiki = wiki_draft(&address);
+    wiki->name = str_of(option(session, "name"));
+    wiki->branch = str_of(option(session, "branch"));
+    wiki->include = str_of(option(session, "include"));
+    wiki->exclude = str_of(option(session, "exclude"));
     struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
     const char *access = args_option(args, "access");
     if (access && (!wiki_access_of(str_of(access), &wiki->access) || wiki->access > WIKI_MEMBERS)) {

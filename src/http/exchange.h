@@ -125,6 +125,8 @@ void http_body_resume(struct http_exchange *x);
 void http_stream_begin(struct http_exchange *x, struct http_stream_events events);
 /* One piece of the body; takes a reference of its own. Nothing when the peer has gone. */
 void http_stream_write(struct http_exchange *x, struct str bytes);
+/* The same as a server-sent event: data without line ends, and no name. */
+void http_stream_event(struct http_exchange *x, struct str data);
 void http_stream_write_blob(struct http_exchange *x, struct blob *chunked_bytes);
 /* Bytes that wait for the peer, or for the end of the turn: http_stream_flush() does not wait for
  * that. */

@@ -337,6 +337,17 @@ void http_stream_write(struct http_exchange *x, struct str bytes)
     socket_queue_give(x->connection->socket, x->chunked ? http_chunk(bytes) : blob_copy(bytes));
 }
 
+void http_stream_event(struct http_exchange *x, struct str data)
+{
+    struct buf event;
+    buf_init(&event, data.len + 16);
+    buf_add_str(&event, STR("data: "));
+    buf_add_str(&event, data);
+    buf_add_str(&event, STR("\n\n"));
+    http_stream_write(x, buf_str(&event));
+    buf_release(&event);
+}
+
 void http_stream_write_blob(struct http_exchange *x, struct blob *chunked_bytes)
 {
     if (x->connection == NULL) return;

@@ -121,6 +121,7 @@ static enum err add_pages(struct db *db, uint64_t book, const struct wiki_page *
         bind_text(q, page->importance);
         bind_text(q, page->files);
         bind_text(q, page->related);
+        bind_text(q, page->brief);
         bind_text(q, page->content);
         query_str(q, str_of(wiki_page_state_word(page->state)));
         bind_text(q, page->note);
@@ -173,24 +174,81 @@ enum err wiki_books_load(struct db *db, struct arena *arena, uint64_t id,
     return load_one(q, arena, book_out, why);
 }
 
+/* A row of PAGE_BRIEF, and of its contents when they were asked for; texts are the row's. */
+static struct wiki_page read_page(struct query *q, bool contents)
+{
+    return (struct wiki_page){
+        .position = query_get_u64(q, 0),
+        .slug = query_get_str(q, 1),
+        .title = query_get_str(q, 2),
+        .importance = query_get_str(q, 3),
+        .files = query_get_str(q, 4),
+        .related = query_get_str(q, 5),
+        .brief = query_get_str(q, 6),
+        .state = (enum wiki_page_state)place_of(query_get_str(q, 7), page_states, WIKI_PAGE_STATES),
+        .note = query_get_str(q, 8),
+        .content = contents ? query_get_str(q, 9) : STR(""),
+        .sources = contents ? query_get_str(q, 10) : STR("")};
+}
+
+static enum err each_page(struct query *q, bool contents, wiki_page_each *each, void *ctx,
+                          struct why *why)
+{
+    while (query_next(q)) {
+        struct wiki_page page = read_page(q, contents);
+        each(ctx, &page);
+    }
+    return query_end(q, why);
+}
+
 enum err wiki_pages_list(struct db *db, uint64_t book, wiki_page_each *each, void *ctx,
                          struct why *why)
 {
     struct query *q = db_query(db, SQL_WIKI_PAGES);
     query_u64(q, book);
-    while (query_next(q)) {
-        struct wiki_page page = {.position = query_get_u64(q, 0),
-                                 .slug = query_get_str(q, 1),
-                                 .title = query_get_str(q, 2),
-                                 .importance = query_get_str(q, 3),
-                                 .files = query_get_str(q, 4),
-                                 .related = query_get_str(q, 5),
-                                 .content = query_get_str(q, 6),
-                                 .state = (enum wiki_page_state)place_of(
-                                     query_get_str(q, 7), page_states, WIKI_PAGE_STATES),
-                                 .note = query_get_str(q, 8),
-                                 .sources = query_get_str(q, 9)};
-        each(ctx, &page);
+    return each_page(q, true, each, ctx, why);
+}
+
+enum err wiki_pages_list_brief(struct db *db, uint64_t book, wiki_page_each *each, void *ctx,
+                               struct why *why)
+{
+    struct query *q = db_query(db, SQL_WIKI_PAGES_BRIEF);
+    query_u64(q, book);
+    return each_page(q, false, each, ctx, why);
+}
+
+void wiki_page_keep(struct arena *arena, struct wiki_page *page)
+{
+    struct str *const texts[] = {&page->slug,    &page->title,   &page->importance,
+                                 &page->files,   &page->related, &page->brief,
+                                 &page->content, &page->note,    &page->sources};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_copy(arena, *texts[i]);
+}
+
+enum err wiki_pages_load(struct db *db, struct arena *arena, uint64_t book, struct str slug,
+                         struct wiki_page *page_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_WIKI_PAGE_LOAD);
+    query_u64(q, book);
+    query_str(q, slug);
+    bool found = query_next(q);
+    if (found) {
+        *page_out = read_page(q, true);
+        wiki_page_keep(arena, page_out);
+    }
+    enum err err = query_end(q, why);
+    return err || found ? err : why_set(why, ERR_NOT_FOUND, "this book has no such page");
+}
+
+enum err wiki_pages_count(struct db *db, uint64_t book, uint64_t *all_out, uint64_t *done_out,
+                          struct why *why)
+{
+    struct query *q = db_query(db, SQL_WIKI_PAGES_COUNT);
+    query_u64(q, book);
+    *all_out = *done_out = 0;
+    if (query_next(q)) {
+        *all_out = query_get_u64(q, 0);
+        *done_out = query_get_u64(q, 1);
     }
     return query_end(q, why);
 }

@@ -75,6 +75,7 @@ struct wiki_page {
     struct str importance; /* high, medium, low */
     struct str files;      /* JSON: paths */
     struct str related;    /* JSON: slugs */
+    struct str brief;      /* what it is to say, for who writes it; empty: written already */
     struct str content;    /* Markdown */
     enum wiki_page_state state;
     struct str note;
@@ -87,6 +88,9 @@ struct wiki_viewer {
     bool insider;        /* a member, or has shown the access code */
     bool moderates;      /* may also take away what is not theirs */
 };
+
+/* All its texts are in `arena` afterwards. */
+void wiki_page_keep(struct arena *arena, struct wiki_page *page);
 
 typedef void wiki_book_each(void *ctx, const struct wiki_book *book);
 typedef void wiki_page_each(void *ctx, const struct wiki_page *page);
@@ -103,6 +107,14 @@ MUST_USE enum err wiki_books_load(struct db *db, struct arena *arena, uint64_t i
 /* In order. Nothing of a book that is not there. */
 MUST_USE enum err wiki_pages_list(struct db *db, uint64_t book, wiki_page_each *each, void *ctx,
                                   struct why *why);
+/* … without contents and sources, which may be long. */
+MUST_USE enum err wiki_pages_list_brief(struct db *db, uint64_t book, wiki_page_each *each,
+                                        void *ctx, struct why *why);
+/* ERR_NOT_FOUND. */
+MUST_USE enum err wiki_pages_load(struct db *db, struct arena *arena, uint64_t book,
+                                  struct str slug, struct wiki_page *page_out, struct why *why);
+MUST_USE enum err wiki_pages_count(struct db *db, uint64_t book, uint64_t *all_out,
+                                   uint64_t *done_out, struct why *why);
 /* The newest that is done. ERR_NOT_FOUND. */
 MUST_USE enum err wiki_books_newest(struct db *db, struct arena *arena, const struct wiki_key *key,
                                     const struct wiki_viewer *viewer, struct wiki_book *book_out,

@@ -63,7 +63,6 @@ enum err wikis_add(struct db *db, const struct wiki *wiki, uint64_t *id_out, str
     query_str(q, wiki->branch);
     query_str(q, wiki->include);
     query_str(q, wiki->exclude);
-    query_str(q, wiki->embedder);
     query_str(q, str_of(wiki_access_name(wiki->access)));
     query_id(q, wiki->group.value);
     query_id(q, wiki->owner_id.value);
@@ -77,8 +76,8 @@ enum err wikis_add(struct db *db, const struct wiki *wiki, uint64_t *id_out, str
 static struct wiki read_row(struct query *q)
 {
     size_t state = WIKI_FAILED, access = WIKI_OWNER;
-    name_index(accesses, COUNT_OF(accesses), query_get_str(q, 11), &access);
-    name_index(states, COUNT_OF(states), query_get_str(q, 15), &state);
+    name_index(accesses, COUNT_OF(accesses), query_get_str(q, 10), &access);
+    name_index(states, COUNT_OF(states), query_get_str(q, 14), &state);
     return (struct wiki){.id = query_get_u64(q, 0),
                          .name = query_get_str(q, 1),
                          .identity = query_get_str(q, 2),
@@ -89,29 +88,28 @@ static struct wiki read_row(struct query *q)
                          .branch = query_get_str(q, 7),
                          .include = query_get_str(q, 8),
                          .exclude = query_get_str(q, 9),
-                         .embedder = query_get_str(q, 10),
                          .access = (enum wiki_access)access,
-                         .group = {query_get_u64(q, 12)},
-                         .owner_id = {query_get_u64(q, 13)},
-                         .created_us = query_get_i64(q, 14),
+                         .group = {query_get_u64(q, 11)},
+                         .owner_id = {query_get_u64(q, 12)},
+                         .created_us = query_get_i64(q, 13),
                          .state = (enum wiki_state)state,
-                         .fault = query_get_str(q, 16),
-                         .note = query_get_str(q, 17),
-                         .commit = query_get_str(q, 18),
-                         .branch_name = query_get_str(q, 19),
-                         .committed_s = query_get_i64(q, 20),
-                         .indexed_us = query_get_i64(q, 21),
-                         .files = query_get_u64(q, 22),
-                         .chunks = query_get_u64(q, 23),
-                         .lines = query_get_u64(q, 24)};
+                         .fault = query_get_str(q, 15),
+                         .note = query_get_str(q, 16),
+                         .commit = query_get_str(q, 17),
+                         .branch_name = query_get_str(q, 18),
+                         .committed_s = query_get_i64(q, 19),
+                         .indexed_us = query_get_i64(q, 20),
+                         .files = query_get_u64(q, 21),
+                         .chunks = query_get_u64(q, 22),
+                         .lines = query_get_u64(q, 23)};
 }
 
 static void keep(struct arena *arena, struct wiki *wiki)
 {
-    struct str *const texts[] = {&wiki->name,    &wiki->identity,   &wiki->kind,   &wiki->url,
-                                 &wiki->owner,   &wiki->repo,       &wiki->branch, &wiki->include,
-                                 &wiki->exclude, &wiki->embedder,   &wiki->fault,  &wiki->note,
-                                 &wiki->commit,  &wiki->branch_name};
+    struct str *const texts[] = {&wiki->name,       &wiki->identity, &wiki->kind,   &wiki->url,
+                                 &wiki->owner,      &wiki->repo,     &wiki->branch, &wiki->include,
+                                 &wiki->exclude,    &wiki->fault,    &wiki->note,   &wiki->commit,
+                                 &wiki->branch_name};
     for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_keep(arena, *texts[i]);
 }
 

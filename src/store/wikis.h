@@ -4,8 +4,8 @@
  *
  * A row says what the repository is, who may see it, and how its index stands;
  * the index itself lies beside the database (wiki/library.h) and can be made
- * again. `identity` tells two of them apart: the same repository, branch,
- * filters and embedder is the same wiki. Conventions as in store/users.h.
+ * again. `identity` tells two of them apart: the same repository, branch
+ * and filters, for the same people, are the same wiki. Conventions as in store/users.h.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ bool wiki_access_of(struct str name, enum wiki_access *access_out);
 struct wiki {
     uint64_t id;
     struct str name, identity;
-    struct str kind, url, owner, repo, branch, include, exclude, embedder;
+    struct str kind, url, owner, repo, branch, include, exclude;
     enum wiki_access access;
     struct group_id group;   /* WIKI_GROUP; 0: that group is gone, only the owner is left */
     struct user_id owner_id; /* 0: nobody (any more) */

@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* wiki/add.c: another wiki for the library, or the one that is the same. */
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "wiki/library.h"
 
 enum { NAMES_TRIED = 100 };
+
+struct wiki wiki_draft(const struct wiki_address *address)
+{
+    return (struct wiki){.name = STR(""),
+                         .kind = str_of(wiki_host_name(address->host_kind)),
+                         .url = address->url,
+                         .owner = address->owner,
+                         .repo = address->repo,
+                         .branch = STR(""),
+                         .include = STR(""),
+                         .exclude = STR(""),
+                         .access = WIKI_EVERYONE,
+                         .created_us = clock_wall_us()};
+}
 
 enum err wiki_name_check(struct str name, struct why *why)
 {

@@ -42,6 +42,7 @@ struct wiki_ask {
     int round;
     enum step step;
     bool away, cancelled, paused, spoke;
+    bool blind; /* nothing is looked up: the question alone fills the model */
 
     struct job job;
     struct task back;
@@ -194,7 +195,7 @@ static void speak(struct wiki_ask *ask)
                                  .turn_count = ask->turn_count,
                                  .context = &ask->given,
                                  .file = ask->asking.file,
-                                 .cut = ask->step == NOTHING || ask->asking.blind};
+                                 .cut = ask->step == NOTHING || ask->blind};
     struct llm_request request = llm_request_plain();
     request.model = ask->asking.model;
     request.messages = wiki_prompt_write(&ask->found, &prompt, &request.message_count);
@@ -211,8 +212,9 @@ static void gather(struct job *job, void *own)
     struct wiki_ask *ask = CONTAINER_OF(job, struct wiki_ask, job);
     struct wiki_index *index;
     struct str last = ask->turns[ask->turn_count - 1].text;
-    struct wiki_context_want want = {
-        .question = last, .file = ask->asking.file, .tokens_max = ask->asking.tokens_max};
+    struct wiki_context_want want = {.question = last,
+                                     .file = ask->asking.file,
+                                     .tokens_max = (size_t)ask->desk.settings->wiki_context_tokens};
     for (size_t i = ask->turn_count - 1; i > 0 && want.earlier.len == 0; i--) {
         if (ask->turns[i - 1].role == LLM_USER) want.earlier = ask->turns[i - 1].text;
     }
@@ -230,7 +232,7 @@ static void tell_context(struct wiki_ask *ask)
     if (ask->events->context) {
         ask->events->context(ask->ctx, ask->given.sources, ask->given.source_count);
     }
-    if (ask->asking.blind) {
+    if (ask->blind) {
         tell_notice(ask, WIKI_TOO_LONG,
                     "the question is so long that nothing was looked up in the repository");
     } else if (ask->given.source_count == 0) {
@@ -266,7 +268,7 @@ static void begin_round(struct wiki_ask *ask)
     if (ask->events->round && ask->round > 0) {
         ask->events->round(ask->ctx, ask->round, ask->round == WIKI_ROUNDS);
     }
-    if (ask->asking.blind) {
+    if (ask->blind) {
         loop_post(ask->desk.loop, &ask->back);
     } else if (!workers_submit(ask->desk.workers, &ask->job)) {
         ask->err =
@@ -337,13 +339,8 @@ struct wiki_ask *wiki_ask_start(const struct wiki_desk *desk, const struct wiki_
     ask->asking.model = arena_copy(&ask->arena, asking->model);
     ask->asking.language = arena_copy(&ask->arena, asking->language);
     ask->asking.file = arena_copy(&ask->arena, asking->file);
-    if (asking->tokens_max == 0) {
-        ask->asking.tokens_max = (size_t)desk->settings->wiki_context_tokens;
-    }
     copy_turns(ask, asking);
-    if (tokens_estimate(ask->turns[ask->turn_count - 1].text) > QUESTION_TOKENS) {
-        ask->asking.blind = true;
-    }
+    ask->blind = tokens_estimate(ask->turns[ask->turn_count - 1].text) > QUESTION_TOKENS;
     buf_init(&ask->piece, ANSWER_BYTES);
     buf_init(&ask->answer, ANSWER_BYTES);
     wiki_cite_init(&ask->cite, NULL, 0);

@@ -39,8 +39,6 @@ struct wiki_asking {
     struct str file;     /* a file whose whole text is wanted; empty: none */
     int round;           /* 1 to WIKI_ROUNDS: one round of a research; 0: none */
     bool research;       /* all rounds, one after the other */
-    bool blind;          /* look nothing up */
-    size_t tokens_max;   /* of what is put before the model; 0: what the settings say */
 };
 
 enum wiki_cause { WIKI_LESS = 1, WIKI_NOTHING, WIKI_TOO_LONG, WIKI_UNFOUND };

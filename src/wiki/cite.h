@@ -20,7 +20,6 @@ struct wiki_source {
     struct str path;
     int first, last;
     struct str symbol; /* empty: none */
-    unsigned signals;  /* of enum wiki_signal: what found it */
     bool cited;        /* set by the filter */
 };
 

@@ -28,7 +28,6 @@ enum {
 struct run {
     struct str path, symbol;
     int first, last;
-    unsigned signals;
     size_t rank; /* of its best chunk; 0 is the best */
     size_t file_rank;
 };
@@ -156,7 +155,6 @@ static void merge_near(struct runs *runs)
             if (last->symbol.len == 0) last->symbol = next->symbol;
             last->last = MAX(last->last, next->last);
             last->rank = MIN(last->rank, next->rank);
-            last->signals |= next->signals;
         } else {
             runs->at[kept++] = *next;
         }
@@ -215,18 +213,12 @@ static enum err write_runs(struct wiki_index *index, struct arena *arena, const 
         err = put_run(index, arena, run, &one, why);
         size_t tokens = (size_t)tokens_estimate(buf_str(&one));
         if (one.len == 0) continue;
-        if (one.failed || context->tokens + tokens > tokens_max) {
-            context->left_out++;
-            continue; /* a shorter one may fit */
-        }
+        if (one.failed || context->tokens + tokens > tokens_max) continue; /* a shorter may fit */
         buf_add_str(&all, buf_str(&one));
         context->tokens += tokens;
         context->ends[context->source_count] = all.len;
-        context->sources[context->source_count++] = (struct wiki_source){.path = run->path,
-                                                                         .first = run->first,
-                                                                         .last = run->last,
-                                                                         .symbol = run->symbol,
-                                                                         .signals = run->signals};
+        context->sources[context->source_count++] = (struct wiki_source){
+            .path = run->path, .first = run->first, .last = run->last, .symbol = run->symbol};
     }
     context->text = arena_copy(arena, buf_str(&all));
     buf_release(&all);
@@ -252,8 +244,6 @@ static enum err read_file(struct wiki_index *index, struct arena *arena, struct 
         context->ends[context->source_count] = 0;
         context->sources[context->source_count++] =
             (struct wiki_source){.path = path, .first = 1, .last = lines};
-    } else {
-        context->left_out++;
     }
     buf_release(&numbered);
     return OK;
@@ -274,11 +264,8 @@ enum err wiki_context_gather(struct wiki_index *index, struct arena *arena,
     if (!err && want->file.len) {
         err = read_file(index, arena, want->file, want->tokens_max / 2, context_out, why);
     }
-    struct wiki_question question = {.text = search_text(arena, want),
-                                     .limit = CHUNKS,
-                                     .signals = WIKI_ALL,
-                                     .vector = want->vector,
-                                     .dimensions = want->dimensions};
+    struct wiki_question question = {
+        .text = search_text(arena, want), .limit = CHUNKS, .signals = WIKI_ALL};
     if (!err) err = wiki_find(index, arena, &question, &hits, &count, why);
     if (err) return err;
     for (size_t i = 0, before = runs.count; i < count; i++) {
@@ -287,7 +274,6 @@ enum err wiki_context_gather(struct wiki_index *index, struct arena *arena,
                                     .symbol = chunk->symbol,
                                     .first = chunk->first,
                                     .last = chunk->last,
-                                    .signals = hits[i].signals,
                                     .rank = before + i});
     }
     merge_near(&runs);
@@ -316,6 +302,5 @@ struct wiki_context wiki_context_shorter(const struct wiki_context *context, siz
     }
     shorter.text = str_head(context->text, end);
     shorter.tokens = tokens;
-    shorter.left_out += context->source_count - shorter.source_count;
     return shorter;
 }

@@ -20,8 +20,6 @@ struct wiki_context_want {
     struct str earlier;  /* what was asked before, for "and where is that called?"; may be empty */
     struct str file;     /* a file whose whole text is wanted too; empty: none */
     size_t tokens_max;   /* of everything together */
-    const float *vector; /* as in struct wiki_question */
-    size_t dimensions;
 };
 
 struct wiki_context {
@@ -32,7 +30,6 @@ struct wiki_context {
     struct str text;      /* the runs, each below its "[path:first-last]"; empty: nothing found */
     struct str file_text; /* of `file`, numbered; empty: none wanted, or not there */
     size_t tokens;        /* about, of both texts */
-    size_t left_out;      /* runs that were found and had no room */
 };
 
 /* Everything in `arena`. Nothing found is OK, with an empty text. */

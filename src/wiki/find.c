@@ -19,7 +19,7 @@ enum { CANDIDATES = 200, RANK_K = 60, QUOTA_MIN = 3 };
 static const struct {
     enum wiki_signal signal;
     double weight;
-} signals[] = {{WIKI_WORDS, 1.0}, {WIKI_GRAPH, 0.5}, {WIKI_VECTORS, 1.0}};
+} signals[] = {{WIKI_WORDS, 1.0}, {WIKI_GRAPH, 0.5}};
 
 /* ---- orders ---- */
 

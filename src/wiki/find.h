@@ -2,9 +2,9 @@
 /*
  * wiki/find.h: the chunks of a repository that say most about a question.
  *
- * Three signals: words (BM25 over code-aware tokens), the graph of symbols
- * (what the best hits define and mention), and vectors where there are some.
- * Each gives an order; the orders are fused by reciprocal rank
+ * Two signals: words (BM25 over code-aware tokens) and the graph of symbols
+ * (what the best hits define and mention). Each gives an order; the orders are
+ * fused by reciprocal rank
  * (Cormack, Clarke, Büttcher: Reciprocal rank fusion outperforms Condorcet,
  * SIGIR 2009; k = 60).
  */
@@ -12,15 +12,13 @@
 
 #include "wiki/index.h"
 
-enum wiki_signal { WIKI_WORDS = 1, WIKI_GRAPH = 2, WIKI_VECTORS = 4, WIKI_ALL = 7 };
+enum wiki_signal { WIKI_WORDS = 1, WIKI_GRAPH = 2, WIKI_ALL = 3 };
 
 struct wiki_question {
     struct str text;
-    size_t limit;        /* chunks wanted, at most 200 */
-    unsigned signals;    /* of enum wiki_signal; WIKI_ALL but in tests and measurements */
-    const float *vector; /* of the question; NULL: no vectors */
-    size_t dimensions;
-    struct str path; /* only files below it; empty: all */
+    size_t limit;     /* chunks wanted, at most 200 */
+    unsigned signals; /* of enum wiki_signal; WIKI_ALL but in tests and measurements */
+    struct str path;  /* only files below it; empty: all */
 };
 
 struct wiki_hit {

@@ -6,8 +6,7 @@
  * it, and it is made again. Files are split into chunks along their structure
  * (wiki/split.h); a chunk knows its path, its lines and its symbol. Words made
  * for code (wiki/words.h) lead to chunks by postings (wiki/postings.h), symbols
- * and who mentions them make a graph, vectors (where there is an embedder) are
- * beside.
+ * and who mentions them make a graph.
  *
  * An update compares blob ids: what is the same stays, what is gone goes, what
  * is new is read and split. It is one transaction; readers see the old or the

@@ -483,8 +483,7 @@ void wiki_library_close(struct wiki_library *library)
 
 struct str wiki_identity(struct arena *arena, const struct wiki *wiki, struct str scope)
 {
-    const struct str parts[] = {wiki->url,     wiki->branch,   wiki->include,
-                                wiki->exclude, wiki->embedder, scope};
+    const struct str parts[] = {wiki->url, wiki->branch, wiki->include, wiki->exclude, scope};
     unsigned char digest[crypto_hash_sha256_BYTES];
     char hex[2 * sizeof(digest) + 1];
     crypto_hash_sha256_state state;

@@ -31,12 +31,15 @@ void wiki_library_close(struct wiki_library *library);
 struct store *wiki_library_store(struct wiki_library *library);
 
 /*
- * What makes two wikis the same: SHA-256 over address, branch, filters, embedder and `scope`, in
- * hex. `scope`: empty for a wiki that anyone may share; else whose it is, so that what was fetched
- * with one person's token is never another's. In `arena`.
+ * What makes two wikis the same: SHA-256 over address, branch, filters and `scope`, in hex.
+ * `scope`: empty for a wiki that anyone may share; else whose it is, so that what was fetched with
+ * one person's token is never another's. In `arena`.
  */
 struct str wiki_identity(struct arena *arena, const struct wiki *wiki, struct str scope);
 
+/* The repository as a wiki to be added: for everyone, of nobody, without filters, under the name
+ * that wiki_library_add() finds; added now. Texts are those of `address`. */
+struct wiki wiki_draft(const struct wiki_address *address);
 /* A name of letters, digits, '-', '_', '.' and '/' between them, and no number. */
 MUST_USE enum err wiki_name_check(struct str name, struct why *why);
 

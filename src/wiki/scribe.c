@@ -147,9 +147,8 @@ static void put_pages(struct writing *job, const struct book *book)
             .related = json_list(arena, page->related, page->related_count),
             .content = page->content.at ? page->content : STR(""),
             .state = written ? WIKI_PAGE_DONE : WIKI_PAGE_WAITING,
-            /* What a page is to say is kept where a failure's sentence would be: it is nothing for
-             * readers, and needed again after a restart. */
-            .note = page->description.at && !written ? page->description : STR(""),
+            .brief = page->description.at && !written ? page->description : STR(""),
+            .note = STR(""),
             .sources = STR("[]")};
     }
 }
@@ -196,13 +195,10 @@ static struct str model_of(struct writing *job)
 static void keep_page(void *ctx, const struct wiki_page *page)
 {
     struct writing *job = ctx;
-    struct arena *arena = &job->arena;
     if (job->page_count == BOOK_PAGES_MAX) return;
     struct wiki_page *kept = &job->pages[job->page_count++];
     *kept = *page;
-    struct str *const texts[] = {&kept->slug,    &kept->title,   &kept->importance, &kept->files,
-                                 &kept->related, &kept->content, &kept->note,       &kept->sources};
-    for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_keep(arena, *texts[i]);
+    wiki_page_keep(&job->arena, kept);
 }
 
 static enum err load(struct writing *job, struct why *why)
@@ -214,7 +210,7 @@ static enum err load(struct writing *job, struct why *why)
     if (err) return err;
     job->model = model_of(job);
     job->pages = ARENA_ARRAY(&job->arena, struct wiki_page, BOOK_PAGES_MAX);
-    return wiki_pages_list(db, job->id, keep_page, job, why);
+    return wiki_pages_list_brief(db, job->id, keep_page, job, why);
 }
 
 static void begin(struct writing *job)

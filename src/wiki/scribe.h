@@ -10,7 +10,7 @@
  * With a model: it is asked for a plan of a given shape (llm/ask.h), which is
  * held against the files there are; when it gives none that makes sense, the
  * plan is the outline's. Each page gets what is looked up for it, its citations
- * are held against that (wiki/cite.h), its diagrams are parsed (wiki/mermaid.h).
+ * are held against that (wiki/cite.h). Its diagrams are not looked at yet.
  * Without a model the book is the outline (wiki/outline.h), and says so.
  *
  * A thread with a loop of its own: what it waits for keeps nobody.

@@ -97,7 +97,7 @@ static struct str question_text(struct pen *pen)
                         "The repository is %.*s. Write the page \"%.*s\" in %s.\n%.*s\n\n"
                         "Excerpts, each line with its number:\n<excerpts>\n%.*s</excerpts>\n",
                         STR_ARGS(job->wiki.name), STR_ARGS(page->title),
-                        locale ? locale->name : "English", STR_ARGS(page->note),
+                        locale ? locale->name : "English", STR_ARGS(page->brief),
                         STR_ARGS(pen->context.text));
 }
 
@@ -109,7 +109,7 @@ static enum err gather(struct pen *pen, struct why *why)
     struct wiki_context_want want = {
         .question =
             arena_printf(&pen->arena, "%.*s\n%.*s\n%.*s", STR_ARGS(page->title),
-                         STR_ARGS(page->note), STR_ARGS(list_lines(&pen->arena, page->files))),
+                         STR_ARGS(page->brief), STR_ARGS(list_lines(&pen->arena, page->files))),
         .earlier = STR(""),
         .file = STR(""),
         .tokens_max = (size_t)job->scribe->links.settings->wiki_context_tokens};
@@ -252,12 +252,11 @@ static void write_page(struct pen *pen)
 static bool begin_page(struct writing *job, struct pen *pen, size_t at)
 {
     struct wiki_page *page = &job->pages[at];
-    struct str says = page->note; /* what it is to say: the state's note is for failures */
     struct why why;
     page->state = WIKI_PAGE_WRITING;
+    page->note = STR("");
     enum err err = writing_store(job, store_state, page, &why);
     if (!stored(job, err, &why)) return false;
-    page->note = says;
     *pen = (struct pen){.job = job, .page = at};
     buf_init(&pen->text, PAGE_BYTES);
     write_page(pen);
