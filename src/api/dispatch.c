@@ -668,6 +668,8 @@ static void on_notice(void *ctx, const struct hub_notice *notice)
     live_notice(home, notice);
     gateway_notice(home, notice);
     chat_notice(home, notice);
+    wiki_visits_notice(home, notice);
+    wiki_old_notice(home, notice);
 }
 
 enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop, int index,
@@ -701,6 +703,7 @@ void api_loop_drain(struct api_loop *home)
     metrics_leave(home->api->metrics, home->index); /* its server may be gone any moment now */
     live_drain(home);
     chat_drain(home);
+    wiki_old_drain(home);
     chat_run_drain(home);
     chat_title_drain(home);
 }

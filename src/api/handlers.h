@@ -67,7 +67,10 @@ handler wiki_old_stream, wiki_old_ws;
 /* wiki_books.c */
 handler wiki_books_get_list, wiki_books_post, wiki_books_get_one, wiki_books_get_page;
 handler wiki_books_stop, wiki_books_go_on, wiki_books_delete;
-/* Cut off the sockets of /ws/chat. On the loop. */
+/* The sockets of /ws/chat. On the loop: those of who has logged out or was banned close; those that
+ * ask nothing close, as the server stops; all are cut off. */
+void wiki_old_notice(struct api_loop *home, const struct hub_notice *notice);
+void wiki_old_drain(struct api_loop *home);
 void wiki_old_abort(struct api_loop *home);
 /* society.c */
 handler society_get, society_get_ties;

@@ -321,6 +321,26 @@ enum err wiki_old_ws(struct call *call, struct why *why)
     return OK;
 }
 
+/* Questions under way end by themselves (wiki_visits_notice()), and their sockets with them. */
+void wiki_old_notice(struct api_loop *home, const struct hub_notice *notice)
+{
+    for (struct list *at = home->asking.next, *next; at != &home->asking; at = next) {
+        next = at->next;
+        struct old_socket *socket = CONTAINER_OF(at, struct old_socket, link);
+        if (socket->visit == NULL && live_is_meant(&socket->who, notice)) say_goodbye(socket);
+    }
+}
+
+void wiki_old_drain(struct api_loop *home)
+{
+    for (struct list *at = home->asking.next, *next; at != &home->asking; at = next) {
+        next = at->next;
+        struct old_socket *socket = CONTAINER_OF(at, struct old_socket, link);
+        if (socket->visit == NULL)
+            ws_close(socket->ws, WS_CODE_RESTART, STR("the server restarts"));
+    }
+}
+
 void wiki_old_abort(struct api_loop *home)
 {
     for (struct list *at = home->asking.next, *next; at != &home->asking; at = next) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "api/wiki_visit.h"
 
+#include "api/live_internal.h"
 #include "base/mem.h"
 
 enum { TELL_MS = 1000 };
@@ -283,15 +284,30 @@ void wiki_visit_resume(struct wiki_visit *visit)
     if (visit->ask) wiki_ask_resume(visit->ask);
 }
 
+/* From outside: told, and gone. */
+static void end_visit(struct wiki_visit *visit, enum err err, const char *sentence)
+{
+    struct why why;
+    why_write(&why, "%s", sentence);
+    visit->events->failed(visit->ctx, err, &why);
+    wiki_visit_cancel(visit);
+}
+
+void wiki_visits_notice(struct api_loop *home, const struct hub_notice *notice)
+{
+    for (struct list *at = home->visits.next, *next; at != &home->visits; at = next) {
+        next = at->next;
+        struct wiki_visit *visit = CONTAINER_OF(at, struct wiki_visit, link);
+        if (!visit->cancelled && live_is_meant(&visit->want.who, notice))
+            end_visit(visit, ERR_UNKNOWN_CALLER, "signed out");
+    }
+}
+
 void wiki_visits_abort(struct api_loop *home)
 {
     for (struct list *at = home->visits.next, *next; at != &home->visits; at = next) {
         next = at->next;
         struct wiki_visit *visit = CONTAINER_OF(at, struct wiki_visit, link);
-        if (visit->cancelled) continue;
-        struct why why;
-        enum err err = why_set(&why, ERR_BUSY, "the server is stopping");
-        visit->events->failed(visit->ctx, err, &why);
-        wiki_visit_cancel(visit);
+        if (!visit->cancelled) end_visit(visit, ERR_BUSY, "the server is stopping");
     }
 }

@@ -44,5 +44,7 @@ struct wiki_visit *wiki_visit_start(struct api_loop *home, const struct wiki_vis
 void wiki_visit_cancel(struct wiki_visit *visit);
 void wiki_visit_pause(struct wiki_visit *visit); /* a slow reader */
 void wiki_visit_resume(struct wiki_visit *visit);
+/* Somebody logged out or was banned: their visits end, with ERR_UNKNOWN_CALLER. On the loop. */
+void wiki_visits_notice(struct api_loop *home, const struct hub_notice *notice);
 /* The server stops: each visit ends with ERR_BUSY or an answer that failed. On the loop. */
 void wiki_visits_abort(struct api_loop *home);

@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 
 import WebSocket from 'ws';
 
+import { asAdmin } from '../support/admin.mjs';
 import { assertOk, assertProblem } from '../support/checks.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
@@ -245,6 +246,21 @@ test('who_goes_ends_the_look_up_and_the_model', async () => {
   await provider.until(() => asked.closedAt !== undefined);
 });
 
+test('who_is_banned_hears_no_more_of_it_and_their_questions_are_given_up', async () => {
+  const gone = await server.register('gone_wikis');
+  provider.script([{ deltas: ['one', 'two'], stallAfter: 1 }, { deltas: ['one', 'two'], stallAfter: 1 }]);
+  const before = provider.requests.length;
+  const events = ask('teahouse', { question: 'How is a cup poured?' }, gone.token);
+  const http = await provider.request(before);
+  const socket = overSocket(JSON.stringify(question()), `?token=${gone.token}`);
+  const ws = await provider.request(before + 1);
+  const root = await asAdmin(server, 'root_wikis');
+  assertOk(await server.api('PUT', `/admin/users/${gone.id}/banned`, { token: root.token, json: { banned: true } }), 204);
+  for (const asked of [http, ws]) await provider.until(() => asked.closedAt !== undefined);
+  assert.deepEqual(last(await events), { type: 'error', fault: 'unknown_caller', detail: 'signed out' });
+  assert.equal((await socket).code, 1000);
+});
+
 // --- older clients ---
 
 const question = (more = {}) => ({
@@ -260,9 +276,9 @@ async function overHttp(body, to = '/chat/completions/stream') {
   return { status: reply.status, type: reply.headers.get('content-type'), text: await reply.text() };
 }
 
-function overSocket(first) {
+function overSocket(first, query = '') {
   return new Promise((done, fail) => {
-    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws/chat`);
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws/chat${query}`);
     const frames = [];
     socket.on('open', () => socket.send(first));
     socket.on('message', (data, binary) => frames.push(binary ? data : String(data)));
