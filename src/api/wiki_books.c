@@ -17,7 +17,7 @@
 #include "community/shapes.h"
 #include "llm/site.h"
 #include "store/wiki_books.h"
-#include "wiki/locale.h"
+#include "wiki/old_config.h"
 #include "wiki/scribe.h"
 
 /* --- shapes --- */
@@ -219,7 +219,8 @@ static enum err read_order(struct call *call, const struct wiki *wiki, struct wi
                     "comprehensive must be true or false");
     err = input_check(call, why);
     if (err) return err;
-    if (language.at && !wiki_locale_find(language)) {
+    const struct wiki_locales *locales = wiki_old_locales(call->api->wiki_config);
+    if (language.at && wiki_locale_name(locales, language).len == 0) {
         return why_field(why, "language", "enum",
                          "language must be one of the codes of "
                          "/lang/config");
@@ -228,7 +229,7 @@ static enum err read_order(struct call *call, const struct wiki *wiki, struct wi
                                .key = {.kind = wiki->kind,
                                        .owner = wiki->owner,
                                        .repo = wiki->repo,
-                                       .language = language.at ? language : STR("en")},
+                                       .language = language.at ? language : locales->standard},
                                .url = wiki->url,
                                .comprehensive = comprehensive,
                                .title = wiki->name,

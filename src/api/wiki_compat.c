@@ -16,20 +16,19 @@ enum { PROJECTS_MAX = 5000 };
 enum err wiki_lang_config(struct call *call, struct why *why)
 {
     (void)why;
-    const struct wiki_language *list;
-    size_t count = wiki_languages(call->api->wiki_config, &list);
+    const struct wiki_locales *locales = wiki_old_locales(call->api->wiki_config);
     struct json_out out = call_json(call);
     json_open(&out, NULL, '{');
     json_open(&out, "supported_languages", '{');
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < locales->count; i++) {
         /* Codes may be the operator's, and unlike our own keys need their escapes. */
-        json_put_str(&out, NULL, list[i].code);
+        json_put_str(&out, NULL, locales->at[i].code);
         buf_add_byte(out.buf, ':');
         out.comma = false;
-        json_put_str(&out, NULL, list[i].name);
+        json_put_str(&out, NULL, locales->at[i].name);
     }
     json_close(&out, '}');
-    json_put_str(&out, "default", wiki_language_standard(call->api->wiki_config));
+    json_put_str(&out, "default", locales->standard);
     json_close(&out, '}');
     return OK;
 }
@@ -37,8 +36,8 @@ enum err wiki_lang_config(struct call *call, struct why *why)
 /* One that nobody knows is as none. */
 static struct str known_language(const struct call *call, struct str code)
 {
-    const struct wiki_old_config *config = call->api->wiki_config;
-    return wiki_language_is_known(config, code) ? code : wiki_language_standard(config);
+    const struct wiki_locales *locales = wiki_old_locales(call->api->wiki_config);
+    return wiki_locale_name(locales, code).len ? code : locales->standard;
 }
 
 /* --- who and which --- */
@@ -207,7 +206,7 @@ enum err wiki_cache_delete(struct call *call, struct why *why)
     struct wiki_key key;
     enum err err = read_key(call, &key, why);
     if (err) return err;
-    if (!wiki_language_is_known(call->api->wiki_config, key.language)) {
+    if (wiki_locale_name(wiki_old_locales(call->api->wiki_config), key.language).len == 0) {
         return why_set(why, ERR_INVALID, "Language is not supported");
     }
     err = wiki_allow_with(call, WIKI_ADD, input_query_str(call, "authorization_code"), why);
@@ -266,7 +265,7 @@ enum err wiki_projects_delete(struct call *call, struct why *why)
         return why_set(why, ERR_INVALID,
                        "owner, repo, repo_type and language must be texts that are not empty");
     }
-    if (!wiki_language_is_known(call->api->wiki_config, key.language)) {
+    if (wiki_locale_name(wiki_old_locales(call->api->wiki_config), key.language).len == 0) {
         return why_set(why, ERR_INVALID, "Language is not supported");
     }
     struct str code = {0};

@@ -3,7 +3,6 @@
 
 #include "http/url.h"
 #include "llm/site.h"
-#include "wiki/locale.h"
 #include "wiki/old_config.h"
 
 enum { MESSAGES_MAX = 1000, LIST_BYTES = 64 * 1024 };
@@ -172,8 +171,10 @@ enum err wiki_old_read(struct arena *arena, const struct api *api, const struct 
     if (err) return err;
     want->asking.model =
         model_name(arena, api->llm, wiki_offer_site(api->wiki_config, provider), model);
-    if (want->asking.language.len == 0 || !wiki_locale_find(want->asking.language))
-        want->asking.language = STR("en");
+    const struct wiki_locales *locales = wiki_old_locales(api->wiki_config);
+    if (want->asking.language.len == 0) want->asking.language = locales->standard;
+    want->asking.language = wiki_locale_name(locales, want->asking.language);
+    if (want->asking.language.len == 0) want->asking.language = STR("English");
     see_research(arena, &want->asking);
     return OK;
 }

@@ -416,7 +416,8 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
     struct wiki_scribe_links desk = {.settings = s,
                                      .store = server->api.store,
                                      .library = server->api.wikis,
-                                     .llm = server->api.llm};
+                                     .llm = server->api.llm,
+                                     .locales = wiki_old_locales(server->api.wiki_config)};
     if (!err) err = wiki_scribe_open(&desk, &server->api.scribe, why);
     return err ? err : open_loops(server, why);
 }

@@ -278,18 +278,19 @@ static int run_ask(struct session *session)
     struct wiki wiki;
     struct str question;
     struct why why;
-    const char *language = option(session, "language");
+    const char *code = option(session, "language");
+    struct str language = wiki_locale_name(&wiki_locales_usual, str_of(code));
     enum err err = find(session, &wiki, &why);
     if (!err && wiki.indexed_us == 0) {
         err = why_set(&why, ERR_CONFLICT, "this wiki has no index yet: hutong wiki index %s",
                       session->args->words[1]);
     }
     if (!err) err = read_question(session, &question, &why);
-    if (!err && *language && !wiki_locale_find(str_of(language))) {
+    if (!err && *code && language.len == 0) {
         err = why_set(&why, ERR_INVALID,
                       "--language \"%s\": en, ja, zh, zh-tw, es, kr, vi, pt-br, "
                       "fr or ru",
-                      language);
+                      code);
     }
     if (!err) err = open_models(session, &why);
     if (err) return fail(&why);
@@ -306,7 +307,7 @@ static int run_ask(struct session *session)
                                  .turns = &turn,
                                  .turn_count = 1,
                                  .model = str_of(option(session, "model")),
-                                 .language = str_of(language),
+                                 .language = language,
                                  .file = str_of(option(session, "file")),
                                  .research = args_option(session->args, "research") != NULL};
     wiki_ask_start(&desk, &asking, &asking_events, session);

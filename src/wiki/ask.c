@@ -17,7 +17,6 @@
 #include "llm/site.h"
 #include "llm/tokens.h"
 #include "wiki/context.h"
-#include "wiki/locale.h"
 #include "wiki/prompt.h"
 
 enum {
@@ -185,10 +184,9 @@ static void point_out(struct wiki_ask *ask)
 
 static void speak(struct wiki_ask *ask)
 {
-    const struct wiki_locale *language = wiki_locale_find(ask->asking.language);
     struct wiki_prompt prompt = {.name = ask->asking.name,
                                  .url = ask->asking.url,
-                                 .language = language ? str_of(language->name) : STR(""),
+                                 .language = ask->asking.language,
                                  .round = ask->round,
                                  .last = ask->round == WIKI_ROUNDS,
                                  .turns = ask->turns,

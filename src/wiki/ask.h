@@ -35,7 +35,7 @@ struct wiki_asking {
     const struct llm_message *turns;
     size_t turn_count;
     struct str model;    /* as in struct llm_request */
-    struct str language; /* of the answer, a code (wiki/locale.h); empty: that of the question */
+    struct str language; /* of the answer, its name for a model; empty: that of the question */
     struct str file;     /* a file whose whole text is wanted; empty: none */
     int round;           /* 1 to WIKI_ROUNDS: one round of a research; 0: none */
     bool research;       /* all rounds, one after the other */

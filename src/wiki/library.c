@@ -80,6 +80,19 @@ static enum err make_folder(const char *path, struct why *why)
     return why_set(why, ERR_IO, "cannot make a folder for the wiki: %s", strerror(errno));
 }
 
+/* Of that wiki; 0: all. */
+static void forget_kept(struct wiki_library *library, uint64_t id)
+{
+    pthread_mutex_lock(&library->lock);
+    for (size_t i = 0; i < OPEN_MAX; i++) {
+        struct kept *kept = &library->kept[i];
+        if (kept->index == NULL || (id && kept->id != id)) continue;
+        wiki_index_close(kept->index);
+        kept->index = NULL;
+    }
+    pthread_mutex_unlock(&library->lock);
+}
+
 /* --- updates under way --- */
 
 /* Under the lock. */
@@ -159,6 +172,7 @@ static enum err make_index(struct update *update, struct arena *arena, struct wi
     if (err == ERR_CORRUPT && unlink(file) == 0) { /* it can be made again, so it is */
         log_warn("wiki.index", "wiki=%llu reason=\"%s\" what=\"made anew\"",
                  (unsigned long long)wiki->id, why->text);
+        forget_kept(update->library, wiki->id);
         err = wiki_index_open(file, &index, why);
     }
     struct wiki_update wanted = {
@@ -365,24 +379,16 @@ enum err wiki_library_borrow(struct wiki_library *library, uint64_t id,
 void wiki_library_return(struct wiki_library *library, uint64_t id, struct wiki_index *index)
 {
     pthread_mutex_lock(&library->lock);
-    struct kept *kept = &library->kept[library->kept_next];
-    library->kept_next = (library->kept_next + 1) % OPEN_MAX;
-    struct wiki_index *old = kept->index;
-    *kept = (struct kept){id, index};
+    size_t place = 0;
+    while (place < OPEN_MAX && library->kept[place].index) place++;
+    if (place == OPEN_MAX) { /* no room: one makes some, in turn */
+        place = library->kept_next;
+        library->kept_next = (place + 1) % OPEN_MAX;
+    }
+    struct wiki_index *old = library->kept[place].index;
+    library->kept[place] = (struct kept){id, index};
     pthread_mutex_unlock(&library->lock);
     wiki_index_close(old);
-}
-
-static void forget_kept(struct wiki_library *library, uint64_t id)
-{
-    pthread_mutex_lock(&library->lock);
-    for (size_t i = 0; i < OPEN_MAX; i++) {
-        struct kept *kept = &library->kept[i];
-        if (kept->index == NULL || (id && kept->id != id)) continue;
-        wiki_index_close(kept->index);
-        kept->index = NULL;
-    }
-    pthread_mutex_unlock(&library->lock);
 }
 
 enum err wiki_library_remove(struct wiki_library *library, uint64_t id, struct why *why)

@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "wiki/locale.h"
 
-const struct wiki_locale wiki_locales[WIKI_LOCALES] = {
-    {"en", "English"},
-    {"ja", "Japanese (日本語)"},
-    {"zh", "Mandarin Chinese (中文)"},
-    {"zh-tw", "Traditional Chinese (繁體中文)"},
-    {"es", "Spanish (Español)"},
-    {"kr", "Korean (한국어)"},
-    {"vi", "Vietnamese (Tiếng Việt)"},
-    {"pt-br", "Brazilian Portuguese (Português Brasileiro)"},
-    {"fr", "Français (French)"},
-    {"ru", "Русский (Russian)"},
-};
-
-const struct wiki_locale *wiki_locale_find(struct str code)
-{
-    for (size_t i = 0; i < WIKI_LOCALES; i++) {
-        if (str_eq(code, str_of(wiki_locales[i].code))) return &wiki_locales[i];
+/* clang-format off: a table */
+#define LOCALE(code, name)                                                                         \
+    {                                                                                              \
+        {code, sizeof(code) - 1},                                                                  \
+        {                                                                                          \
+            name, sizeof(name) - 1                                                                 \
+        }                                                                                          \
     }
-    return NULL;
+static const struct wiki_locale usual[] = {
+    LOCALE("en", "English"),
+    LOCALE("ja", "Japanese (日本語)"),
+    LOCALE("zh", "Mandarin Chinese (中文)"),
+    LOCALE("zh-tw", "Traditional Chinese (繁體中文)"),
+    LOCALE("es", "Spanish (Español)"),
+    LOCALE("kr", "Korean (한국어)"),
+    LOCALE("vi", "Vietnamese (Tiếng Việt)"),
+    LOCALE("pt-br", "Brazilian Portuguese (Português Brasileiro)"),
+    LOCALE("fr", "Français (French)"),
+    LOCALE("ru", "Русский (Russian)"),
+};
+/* clang-format on */
+
+const struct wiki_locales wiki_locales_usual = {
+    .at = usual, .count = COUNT_OF(usual), .standard = {"en", 2}};
+
+struct str wiki_locale_name(const struct wiki_locales *locales, struct str code)
+{
+    for (size_t i = 0; i < locales->count; i++) {
+        if (str_eq(code, locales->at[i].code)) return locales->at[i].name;
+    }
+    return STR("");
 }

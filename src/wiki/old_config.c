@@ -13,33 +13,10 @@ enum { FILE_BYTES_MAX = 1024 * 1024, OFFERS_MAX = 50, MODELS_MAX = 500, NAME_MAX
 
 struct wiki_old_config {
     struct arena arena;
-    const struct wiki_language *languages;
-    size_t language_count;
-    struct str language_standard;
+    struct wiki_locales locales;
     struct wiki_offer *offers;
     size_t offer_count;
     struct str offer_standard;
-};
-
-/* As such pages have them; "kr" is theirs, too. */
-#define LANGUAGE(code, name)                                                                       \
-    {                                                                                              \
-        {code, sizeof(code) - 1},                                                                  \
-        {                                                                                          \
-            name, sizeof(name) - 1                                                                 \
-        }                                                                                          \
-    }
-static const struct wiki_language usual_languages[] = {
-    LANGUAGE("en", "English"),
-    LANGUAGE("ja", "Japanese (日本語)"),
-    LANGUAGE("zh", "Mandarin Chinese (中文)"),
-    LANGUAGE("zh-tw", "Traditional Chinese (繁體中文)"),
-    LANGUAGE("es", "Spanish (Español)"),
-    LANGUAGE("kr", "Korean (한국어)"),
-    LANGUAGE("vi", "Vietnamese (Tiếng Việt)"),
-    LANGUAGE("pt-br", "Brazilian Portuguese (Português Brasileiro)"),
-    LANGUAGE("fr", "Français (French)"),
-    LANGUAGE("ru", "Русский (Russian)"),
 };
 
 /* --- files --- */
@@ -149,15 +126,14 @@ static void read_languages(struct wiki_old_config *config, const struct reading 
                            const struct json *tree)
 {
     const struct json *map = json_get(tree, "supported_languages");
-    struct wiki_language *list =
-        ARENA_ARRAY(reading->arena, struct wiki_language, WIKI_LANGUAGES_MAX);
+    struct wiki_locale *list = ARENA_ARRAY(reading->arena, struct wiki_locale, WIKI_LOCALES_MAX);
     size_t count = 0;
     struct str name, standard = {0};
     for (const struct json *at = json_first(map); at && json_kind(map) == JSON_OBJECT;
          at = json_after(at)) {
-        struct wiki_language *one = &list[count];
-        if (count < WIKI_LANGUAGES_MAX && json_as_str(at, &name) &&
-            read_text(reading, str_of(json_name(at)), WIKI_LANGUAGE_MAX, &one->code) &&
+        struct wiki_locale *one = &list[count];
+        if (count < WIKI_LOCALES_MAX && json_as_str(at, &name) &&
+            read_text(reading, str_of(json_name(at)), WIKI_LOCALE_MAX, &one->code) &&
             read_text(reading, name, NAME_MAX_CHARS, &one->name)) {
             count++;
         } else {
@@ -169,11 +145,10 @@ static void read_languages(struct wiki_old_config *config, const struct reading 
         if (tree) log_warn("wiki.config", "file=%s reason=\"no languages\"", reading->file);
         return;
     }
-    config->languages = list;
-    config->language_count = count;
+    config->locales = (struct wiki_locales){.at = list, .count = count, .standard = list[0].code};
     bool known = json_as_str(json_get(tree, "default"), &standard) &&
-                 wiki_language_is_known(config, standard);
-    config->language_standard = known ? arena_copy(reading->arena, standard) : list[0].code;
+                 wiki_locale_name(&config->locales, standard).len > 0;
+    if (known) config->locales.standard = arena_copy(reading->arena, standard);
 }
 
 /* --- models --- */
@@ -260,9 +235,7 @@ static void read_offers(struct wiki_old_config *config, const struct reading *re
 struct wiki_old_config *wiki_old_config_new(struct str folder, char *const *env)
 {
     struct wiki_old_config *config = NEW(struct wiki_old_config);
-    config->languages = usual_languages;
-    config->language_count = COUNT_OF(usual_languages);
-    config->language_standard = usual_languages[0].code;
+    config->locales = wiki_locales_usual;
     if (folder.len == 0) return config;
     struct reading reading = {&config->arena, "lang.json", env};
     struct json *tree = load(folder, reading.file);
@@ -284,23 +257,9 @@ void wiki_old_config_free(struct wiki_old_config *config)
 
 /* --- asking --- */
 
-size_t wiki_languages(const struct wiki_old_config *config, const struct wiki_language **list_out)
+const struct wiki_locales *wiki_old_locales(const struct wiki_old_config *config)
 {
-    *list_out = config->languages;
-    return config->language_count;
-}
-
-struct str wiki_language_standard(const struct wiki_old_config *config)
-{
-    return config->language_standard;
-}
-
-bool wiki_language_is_known(const struct wiki_old_config *config, struct str code)
-{
-    for (size_t i = 0; i < config->language_count; i++) {
-        if (str_eq(config->languages[i].code, code)) return true;
-    }
-    return false;
+    return &config->locales;
 }
 
 size_t wiki_offers(const struct wiki_old_config *config, const struct wiki_offer **list_out)

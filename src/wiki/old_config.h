@@ -16,11 +16,7 @@
  */
 #pragma once
 
-#include "base/str.h"
-
-struct wiki_language {
-    struct str code, name; /* "kr": codes are the pages' own */
-};
+#include "wiki/locale.h"
 
 /* A provider as pages know it. */
 struct wiki_offer {
@@ -31,7 +27,7 @@ struct wiki_offer {
     size_t model_count;
 };
 
-enum { WIKI_LANGUAGES_MAX = 100, WIKI_LANGUAGE_MAX = 10 /* characters of a code */ };
+enum { WIKI_LOCALES_MAX = 100, WIKI_LOCALE_MAX = 10 /* characters of a code */ };
 
 struct wiki_old_config;
 
@@ -40,10 +36,7 @@ struct wiki_old_config *wiki_old_config_new(struct str folder, char *const *env)
 void wiki_old_config_free(struct wiki_old_config *config); /* NULL is fine */
 
 /* At least one. */
-size_t wiki_languages(const struct wiki_old_config *config, const struct wiki_language **list_out);
-/* The code of the language that is meant when none is named. */
-struct str wiki_language_standard(const struct wiki_old_config *config);
-bool wiki_language_is_known(const struct wiki_old_config *config, struct str code);
+const struct wiki_locales *wiki_old_locales(const struct wiki_old_config *config);
 
 /* In the order of the file; 0: the file says nothing, so whatever there is may be offered. */
 size_t wiki_offers(const struct wiki_old_config *config, const struct wiki_offer **list_out);

@@ -45,12 +45,36 @@ const struct module *outline_module_of(const struct outline_facts *facts, struct
     return best;
 }
 
-static bool is_readme(struct str path)
+struct str outline_base_name(struct str path)
 {
     size_t slash = path.len;
     while (slash > 0 && path.at[slash - 1] != '/') slash--;
-    struct str name = str_from(path, slash);
+    return str_from(path, slash);
+}
+
+static bool is_readme(struct str path)
+{
+    struct str name = outline_base_name(path);
     return name.len >= 6 && str_eq_nocase(str_head(name, 6), STR("readme"));
+}
+
+static bool is_at_top(struct str path)
+{
+    return str_find_byte(path, '/') == path.len;
+}
+
+struct str wiki_readme(const struct wiki_index_file *files, size_t count)
+{
+    struct str best = STR("");
+    for (size_t i = 0; i < count; i++) {
+        struct str path = files[i].path;
+        if (files[i].left_out || !is_readme(path)) continue;
+        /* README.md comes before README.zh.md. */
+        bool better = best.len == 0 || (is_at_top(path) && !is_at_top(best)) ||
+                      (is_at_top(path) && path.len < best.len);
+        if (better) best = path;
+    }
+    return best;
 }
 
 static struct module *add_folder(struct module *all, size_t *count, size_t max, struct str folder)
@@ -140,19 +164,6 @@ static void find_modules(struct outline_facts *facts)
 
 /* --- the book --- */
 
-static void find_readme(struct outline_facts *facts)
-{
-    for (size_t i = 0; i < facts->file_count; i++) {
-        struct str path = facts->files[i].path;
-        if (facts->files[i].left_out || !is_readme(path)) continue;
-        bool top = str_find_byte(path, '/') == path.len;
-        bool better = top && (facts->readme.len == 0 ||
-                              str_find_byte(facts->readme, '/') < facts->readme.len ||
-                              path.len < facts->readme.len); /* README.md before README.zh.md */
-        if (better || facts->readme.len == 0) facts->readme = path;
-    }
-}
-
 static enum err gather(struct outline_facts *facts, struct why *why)
 {
     enum err err =
@@ -166,7 +177,7 @@ static enum err gather(struct outline_facts *facts, struct why *why)
                                  &facts->symbol_count, why);
     }
     if (err) return err;
-    find_readme(facts);
+    facts->readme = wiki_readme(facts->files, facts->file_count);
     find_modules(facts);
     return OK;
 }

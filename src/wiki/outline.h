@@ -13,6 +13,10 @@
 #include "wiki/book.h"
 #include "wiki/index.h"
 
+/* The README of the whole: the one at the top with the shortest name, else one below; empty: there
+ * is none. */
+struct str wiki_readme(const struct wiki_index_file *files, size_t count);
+
 struct wiki_outline {
     struct str name;    /* of the repository */
     struct str commit;  /* empty: a folder */

@@ -36,6 +36,8 @@ const struct module *outline_module_of(const struct outline_facts *facts, struct
 /* One of two sentences, by the language that is wanted; a macro, so that compilers see formats. */
 #define OUTLINE_SAY(about, english, other) ((about)->wanted->chinese ? (other) : (english))
 
+struct str outline_base_name(struct str path);
+
 /* Pages; each appends its Markdown. */
 enum err outline_overview(const struct outline_facts *facts, struct buf *to, struct why *why);
 void outline_layout(const struct outline_facts *facts, struct buf *to);

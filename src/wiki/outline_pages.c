@@ -263,13 +263,6 @@ void outline_connections(const struct outline_facts *facts, struct buf *to)
 
 /* --- entries --- */
 
-static struct str base_name(struct str path)
-{
-    size_t slash = path.len;
-    while (slash > 0 && path.at[slash - 1] != '/') slash--;
-    return str_from(path, slash);
-}
-
 /* Where a program, a package or a build begins, by the names that people give. */
 static bool is_entry(struct str path)
 {
@@ -279,7 +272,7 @@ static bool is_entry(struct str path)
         "__main__.",  "setup.py",        "package.json", "pyproject.toml",
         "Cargo.toml", "go.mod",          "Makefile",     "CMakeLists.txt",
         "Dockerfile", "docker-compose.", "pom.xml",      "build.gradle"};
-    struct str name = base_name(path);
+    struct str name = outline_base_name(path);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         struct str wanted = str_of(names[i]);
         bool start = wanted.at[wanted.len - 1] == '.';

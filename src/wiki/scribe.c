@@ -90,6 +90,12 @@ void writing_end(struct writing *job, enum wiki_book_state state, const char *no
     bury_soon(job);
 }
 
+struct str writing_language(const struct writing *job)
+{
+    struct str name = wiki_locale_name(job->scribe->links.locales, job->book.key.language);
+    return name.len ? name : STR("English"); /* the operator has taken it out since */
+}
+
 /* --- a plan becomes rows --- */
 
 static struct str json_list(struct arena *arena, const struct str *items, size_t count)

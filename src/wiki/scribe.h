@@ -19,6 +19,7 @@
 
 #include "llm/llm.h"
 #include "wiki/library.h"
+#include "wiki/locale.h"
 
 struct wiki_scribe;
 
@@ -27,6 +28,7 @@ struct wiki_scribe_links {
     struct store *store;
     struct wiki_library *library;
     struct llm *llm;
+    const struct wiki_locales *locales; /* what the codes of books mean */
 };
 
 /* Takes up what is planned or half written. All of `links` must outlive it. */

@@ -55,6 +55,9 @@ struct writing {
 
 /* --- scribe.c --- */
 
+/* The language of the book, by its name. */
+struct str writing_language(const struct writing *job);
+
 /* The book is over; the job is freed at the end of the turn. */
 void writing_end(struct writing *job, enum wiki_book_state state, const char *note);
 /* Its plan is made: store it and go on. `contents`: the pages are written already. */

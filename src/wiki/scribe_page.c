@@ -13,7 +13,6 @@
 
 #include "base/log.h"
 #include "llm/site.h"
-#include "wiki/locale.h"
 
 enum { PAGE_BYTES = 2 * 1024 * 1024, NOTE_BYTES = 300 };
 
@@ -92,12 +91,11 @@ static struct str question_text(struct pen *pen)
 {
     const struct writing *job = pen->job;
     const struct wiki_page *page = &job->pages[pen->page];
-    const struct wiki_locale *locale = wiki_locale_find(job->book.key.language);
     return arena_printf(&pen->arena,
-                        "The repository is %.*s. Write the page \"%.*s\" in %s.\n%.*s\n\n"
+                        "The repository is %.*s. Write the page \"%.*s\" in %.*s.\n%.*s\n\n"
                         "Excerpts, each line with its number:\n<excerpts>\n%.*s</excerpts>\n",
                         STR_ARGS(job->wiki.name), STR_ARGS(page->title),
-                        locale ? locale->name : "English", STR_ARGS(page->brief),
+                        STR_ARGS(writing_language(job)), STR_ARGS(page->brief),
                         STR_ARGS(pen->context.text));
 }
 

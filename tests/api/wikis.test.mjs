@@ -362,6 +362,23 @@ test('a_repository_that_is_not_here_is_added_for_who_may', async () => {
   assert.equal((await state(server, 'fresh', li.token)).state, 'ready');
 });
 
+test('a_language_of_the_operators_is_one_to_answer_in', async () => {
+  const config = await mkdtemp(path.join(tmpdir(), 'hutong-wikis-lang-'));
+  await writeFile(path.join(config, 'lang.json'), '{"supported_languages":{"de":"German (Deutsch)"},"default":"de"}');
+  const german = await startServer({ env: { ...env(), DEEPWIKI_CONFIG_DIR: config } });
+  const me = await german.register('li_german');
+  await add(german, folder, me.token);
+  for (const json of [{ question: 'How is a cup poured?', language: 'de' }, question({ language: 'de' })]) {
+    const before = provider.requests.length;
+    provider.script([{ deltas: ['so'] }]);
+    const to = json.repo_url ? '/chat/completions/stream' : '/wikis/teahouse/ask';
+    assert.equal((await german.api('POST', to, { token: me.token, json })).status, 200);
+    assert.match((await provider.request(before)).body.messages[0].content, /Answer in German \(Deutsch\)/);
+  }
+  await german.stop();
+  await rm(config, { recursive: true, force: true });
+});
+
 // --- books ---
 
 const book = async (name, id) => assertOk(await server.api('GET', `/wikis/${name}/books/${id}`, { token: li.token }));

@@ -50,16 +50,15 @@ static struct wiki_old_config *config_of(const char *languages, const char *mode
 static void without_a_folder_there_are_ten_languages_and_no_offers(void **state)
 {
     (void)state;
-    const struct wiki_language *languages;
     const struct wiki_offer *offers;
     struct wiki_old_config *config = wiki_old_config_new(STR(""), NULL);
-    assert_int_equal(wiki_languages(config, &languages), 10);
-    assert_str_equal(languages[2].code, "zh");
-    assert_str_equal(languages[2].name, "Mandarin Chinese (中文)");
-    assert_str_equal(wiki_language_standard(config), "en");
-    assert_true(wiki_language_is_known(config, STR("kr")));
-    assert_false(wiki_language_is_known(config, STR("ko")));
-    assert_false(wiki_language_is_known(config, STR("")));
+    assert_int_equal(wiki_old_locales(config)->count, 10);
+    assert_str_equal(wiki_old_locales(config)->at[2].code, "zh");
+    assert_str_equal(wiki_old_locales(config)->at[2].name, "Mandarin Chinese (中文)");
+    assert_str_equal(wiki_old_locales(config)->standard, "en");
+    assert_true(wiki_locale_name(wiki_old_locales(config), STR("kr")).len > 0);
+    assert_int_equal(wiki_locale_name(wiki_old_locales(config), STR("ko")).len, 0);
+    assert_int_equal(wiki_locale_name(wiki_old_locales(config), STR("")).len, 0);
     assert_int_equal(wiki_offers(config, &offers), 0);
     assert_str_equal(wiki_offer_site(config, STR("openai")), "openai");
     wiki_old_config_free(config);
@@ -69,7 +68,6 @@ static void without_a_folder_there_are_ten_languages_and_no_offers(void **state)
 static void files_are_read_with_what_the_environment_says(void **state)
 {
     (void)state;
-    const struct wiki_language *languages;
     const struct wiki_offer *offers;
     struct wiki_old_config *config = config_of(
         "{\"supported_languages\":{\"de\":\"Deutsch\",\"zh\":\"中文\",\"toolongacode\":\"x\","
@@ -80,9 +78,9 @@ static void files_are_read_with_what_the_environment_says(void **state)
         "\"a${UNSET}b${EMPTY}c\":{}}},"
         "\"ollama\":{\"default_model\":\"q\",\"models\":{}},"
         "\"nothing\":{\"models\":{}},\"wrong\":5}}");
-    assert_int_equal(wiki_languages(config, &languages), 2);
-    assert_str_equal(languages[0].code, "de");
-    assert_str_equal(wiki_language_standard(config), "zh");
+    assert_int_equal(wiki_old_locales(config)->count, 2);
+    assert_str_equal(wiki_old_locales(config)->at[0].code, "de");
+    assert_str_equal(wiki_old_locales(config)->standard, "zh");
     assert_int_equal(wiki_offers(config, &offers), 2);
     assert_str_equal(wiki_offer_standard(config), "house");
     assert_str_equal(offers[0].id, "house");
@@ -102,7 +100,6 @@ static void files_are_read_with_what_the_environment_says(void **state)
 static void what_makes_no_sense_is_as_none(void **state)
 {
     (void)state;
-    const struct wiki_language *languages;
     const struct wiki_offer *offers;
     static const char *const bad[] = {
         NULL,
@@ -116,14 +113,14 @@ static void what_makes_no_sense_is_as_none(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct wiki_old_config *config = config_of(bad[i], bad[i]);
-        assert_int_equal(wiki_languages(config, &languages), 10);
-        assert_str_equal(wiki_language_standard(config), "en");
+        assert_int_equal(wiki_old_locales(config)->count, 10);
+        assert_str_equal(wiki_old_locales(config)->standard, "en");
         assert_int_equal(wiki_offers(config, &offers), 0);
         wiki_old_config_free(config);
     }
     struct wiki_old_config *config =
         config_of("{\"supported_languages\":{\"de\":\"Deutsch\"},\"default\":\"xx\"}", NULL);
-    assert_str_equal(wiki_language_standard(config), "de");
+    assert_str_equal(wiki_old_locales(config)->standard, "de");
     wiki_old_config_free(config);
 }
 
