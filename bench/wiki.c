@@ -91,7 +91,8 @@ static void run_index(const struct options *o)
     struct wiki_index_state state;
     int64_t began_us = clock_mono_us();
     must(wiki_index_open(path_of(&arena, o->file, "file"), &index, &why), &why);
-    must(wiki_tree_open_folder(path_of(&arena, o->tree, "tree"), &filters, &tree, &why), &why);
+    must(wiki_tree_open_folder(path_of(&arena, o->tree, "tree"), NULL, &filters, &tree, &why),
+         &why);
     struct wiki_update update = {.tree = tree};
     must(wiki_index_update(index, &update, &state, &why), &why);
     wiki_index_close(index);

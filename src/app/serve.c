@@ -339,11 +339,12 @@ static void close_server(struct server *server)
      * run; then the loops. */
     on_each_loop(server, close_loop, NULL);
     hall_close(api->hall);
-    wiki_scribe_close(api->scribe);
-    wiki_library_close(api->wikis);
     if (api->gateway) gateway_flush(api->gateway);
     workers_close(api->workers);
     workers_close(api->hashers);
+    /* What the workers still had in hand may have been about wikis. */
+    wiki_scribe_close(api->scribe);
+    wiki_library_close(api->wikis);
     store_close(api->store);
     redis_close(server->redis);
     for (size_t i = 0; i < server->loop_count; i++) loop_stop(server->loops[i].loop);

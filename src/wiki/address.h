@@ -55,8 +55,9 @@ static inline bool wiki_address_is_trusted(const struct wiki_address *address)
 
 /* What the operator allows; from the settings. */
 struct wiki_bounds {
-    struct str roots; /* folders whose insides may be read, separated by ':'; empty: none */
-    struct str hosts; /* hosts of own networks that may be called, separated by ',' */
+    struct str roots;  /* folders whose insides may be read, separated by ':'; empty: none */
+    struct str hosts;  /* hosts of own networks that may be called, separated by ',' */
+    struct str closed; /* a folder that nothing in a root opens: the server's own data */
 };
 
 /*

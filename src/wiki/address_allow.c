@@ -233,12 +233,15 @@ static bool inside_roots(struct arena *arena, struct str path, struct str roots,
 }
 
 static enum err allow_folder(struct arena *arena, const struct wiki_address *address,
-                             struct str roots, struct str *pin_out, struct why *why)
+                             const struct wiki_bounds *bounds, struct str *pin_out, struct why *why)
 {
+    struct str roots = bounds->roots;
     struct stat is;
     char *resolved = realpath(arena_copy(arena, address->path).at, NULL);
     bool inside = resolved ? inside_roots(arena, str_of(resolved), roots, false)
                            : inside_roots(arena, address->path, roots, true);
+    if (inside && resolved && bounds->closed.len)
+        inside = !inside_roots(arena, str_of(resolved), bounds->closed, false);
     enum err err = OK;
     if (!inside) {
         err = why_set(why, ERR_DENIED,
@@ -258,5 +261,5 @@ enum err wiki_address_allow(struct arena *arena, const struct wiki_address *addr
 {
     ASSERT(address->path.len > 0);
     if (address->host.len > 0) return allow_host(arena, address, bounds->hosts, pin_out, why);
-    return allow_folder(arena, address, bounds->roots, pin_out, why);
+    return allow_folder(arena, address, bounds, pin_out, why);
 }

@@ -124,6 +124,15 @@ static const char *const generated[] = {
 static const char *const minified[] = {
     "*.min.js", "*.min.css", "*.min.mjs", "*.min.cjs", "*.min.html",
 };
+/* What people keep passwords and keys in. Examples of such files are for reading. */
+static const char *const secret[] = {
+    ".env", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".htpasswd",
+    ".git-credentials", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519",
+    "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk",
+};
+static const char *const examples[] = {
+    ".env.example", ".env.sample", ".env.template", ".env.dist", ".env.defaults",
+};
 /* Endings of what is no text. Read as bytes they would be found out as well; so they need
  * not be read. */
 static const char *const binary[] = {
@@ -170,9 +179,17 @@ static bool written_as(const char *const *rules, size_t count, struct str name,
     return false;
 }
 
+static bool is_secret(struct str name)
+{
+    struct str unused;
+    if (written_as(secret, COUNT_OF(secret), name, &unused)) return true;
+    return str_starts(name, STR(".env.")) && !one_of(examples, COUNT_OF(examples), name);
+}
+
 enum wiki_left_out wiki_leave_file(struct str name, uint64_t bytes, struct str *written_as_out)
 {
     *written_as_out = name;
+    if (is_secret(name)) return WIKI_LEFT_SECRET;
     if (written_as(generated, COUNT_OF(generated), name, written_as_out))
         return WIKI_LEFT_GENERATED;
     if (written_as(minified, COUNT_OF(minified), name, written_as_out)) return WIKI_LEFT_MINIFIED;

@@ -17,8 +17,8 @@ unsigned wiki_leave_marks(struct str name);
 
 /* `marks`: of the folder that `name` lies in. `top`: that is the repository's own. */
 enum wiki_left_out wiki_leave_folder(struct str name, unsigned marks, bool top);
-/* Generated, minified or binary by its name, or too large. `written_as_out`: how the rule is
- * written ("*.min.js"), for filters that name it. */
+/* Secret, generated, minified or binary by its name, or too large. `written_as_out`: how the rule
+ * is written ("*.min.js"), for filters that name it. */
 enum wiki_left_out wiki_leave_file(struct str name, uint64_t bytes, struct str *written_as_out);
 /* `bytes`: as they lie there. A NUL that no encoding explains makes them binary. */
 enum wiki_left_out wiki_leave_bytes(struct str bytes);

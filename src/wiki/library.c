@@ -152,14 +152,14 @@ static enum err fetch(struct update *update, struct arena *arena, const char *fo
 }
 
 /* `pin`: where the folder really is; no link is followed on the way there. */
-static enum err open_folder(struct str pin, struct wiki *wiki, struct wiki_tree **tree_out,
-                            struct why *why)
+static enum err open_folder(struct str pin, const char *closed, struct wiki *wiki,
+                            struct wiki_tree **tree_out, struct why *why)
 {
     struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
     wiki->commit = STR("");
     wiki->branch_name = STR("");
     wiki->committed_s = 0;
-    return wiki_tree_open_folder(pin.at, &filters, tree_out, why);
+    return wiki_tree_open_folder(pin.at, closed, &filters, tree_out, why);
 }
 
 static enum err make_index(struct update *update, struct arena *arena, struct wiki_tree *tree,
@@ -193,7 +193,8 @@ static enum err bring_up_to_date(struct update *update, struct arena *arena, str
     struct wiki_library *library = update->library;
     const char *folder = folder_of(arena, library, wiki->id);
     struct wiki_bounds bounds = {.roots = library->settings->wiki_roots,
-                                 .hosts = library->settings->wiki_hosts};
+                                 .hosts = library->settings->wiki_hosts,
+                                 .closed = library->settings->data_dir};
     struct wiki_address address;
     struct str pin;
     struct wiki_tree *tree = NULL;
@@ -204,7 +205,7 @@ static enum err bring_up_to_date(struct update *update, struct arena *arena, str
     if (!err) err = make_folder(folder, why);
     if (err) return err;
     if (address.scheme.len == 0) { /* a folder as it lies there; file:// is a repository */
-        err = open_folder(pin, wiki, &tree, why);
+        err = open_folder(pin, library->settings->data_dir.at, wiki, &tree, why);
     } else {
         err = fetch(update, arena, folder, &address, pin, wiki, &tree, why);
     }

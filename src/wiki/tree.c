@@ -30,6 +30,7 @@ const char *wiki_left_out_name(enum wiki_left_out why)
         [WIKI_LEFT_LINK] = "link",
         [WIKI_LEFT_NAME] = "name",
         [WIKI_LEFT_ENCODING] = "encoding",
+        [WIKI_LEFT_SECRET] = "secret",
         [WIKI_LEFT_UNREADABLE] = "unreadable",
     };
     ASSERT((unsigned)why < WIKI_LEFT_COUNT);

@@ -29,6 +29,7 @@ enum wiki_left_out {
     WIKI_LEFT_NAME,       /* a name that is no UTF-8, too long, too deep, or climbs */
     WIKI_LEFT_ENCODING,   /* no text that we can read */
     WIKI_LEFT_UNREADABLE, /* this process may not read it, or it went away since it was seen */
+    WIKI_LEFT_SECRET,     /* .env, private keys …: by name, and no filter can ask for them */
     WIKI_LEFT_COUNT
 };
 
@@ -61,8 +62,10 @@ MUST_USE enum err wiki_filters_check(const struct wiki_filters *filters, struct 
 MUST_USE enum err wiki_tree_open_commit(const char *folder, struct str commit,
                                         const struct wiki_filters *filters,
                                         struct wiki_tree **tree_out, struct why *why);
-/* `folder`: a path without links: the `pin` of wiki_address_allow(). */
-MUST_USE enum err wiki_tree_open_folder(const char *folder, const struct wiki_filters *filters,
+/* `folder`: a path without links: the `pin` of wiki_address_allow(). `closed`: a folder that is
+ * left out wherever in it it lies; NULL: none. */
+MUST_USE enum err wiki_tree_open_folder(const char *folder, const char *closed,
+                                        const struct wiki_filters *filters,
                                         struct wiki_tree **tree_out, struct why *why);
 void wiki_tree_close(struct wiki_tree *tree); /* NULL is fine */
 

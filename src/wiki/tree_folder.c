@@ -56,6 +56,7 @@ struct walk {
     struct wiki_tree *tree;
     struct arena scratch; /* names of the folders we are in */
     int64_t newest_us;    /* the last change of a file we saw */
+    struct stat closed;   /* a folder that nobody looks into; st_ino 0: none */
     struct buf bytes;
 };
 
@@ -149,6 +150,14 @@ static bool is_folder(int folder, const struct name *name)
     return fstatat(folder, name->text, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(is.st_mode);
 }
 
+static bool is_closed(const struct walk *walk, int folder)
+{
+    struct stat is;
+    if (walk->closed.st_ino == 0) return false;
+    return fstat(folder, &is) != 0 ||
+           (is.st_dev == walk->closed.st_dev && is.st_ino == walk->closed.st_ino);
+}
+
 static void walk_folder(struct walk *walk, DIR *dir, struct wiki_level *level);
 
 static void walk_below(struct walk *walk, int folder, const struct wiki_level *level,
@@ -157,7 +166,7 @@ static void walk_below(struct walk *walk, int folder, const struct wiki_level *l
     struct str text = str_of(name);
     if (!wiki_tree_enter(walk->tree, level, text)) return;
     int fd = open_in(folder, name, O_DIRECTORY);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = fd < 0 || is_closed(walk, fd) ? NULL : fdopendir(fd);
     if (!dir) {
         if (fd >= 0) close(fd);
         wiki_tree_leave_out(walk->tree, level, text, WIKI_LEFT_UNREADABLE);
@@ -305,8 +314,9 @@ static enum err open_top(const char *folder, int *top_out, struct why *why)
     return why_set(why, ERR_IO, "the folder cannot be opened: %s", strerror(errno));
 }
 
-enum err wiki_tree_open_folder(const char *folder, const struct wiki_filters *filters,
-                               struct wiki_tree **tree_out, struct why *why)
+enum err wiki_tree_open_folder(const char *folder, const char *closed,
+                               const struct wiki_filters *filters, struct wiki_tree **tree_out,
+                               struct why *why)
 {
     struct wiki_tree *tree = NULL;
     enum err err = wiki_tree_new(filters, &tree, why);
@@ -318,6 +328,7 @@ enum err wiki_tree_open_folder(const char *folder, const struct wiki_filters *fi
     tree->close = folder_close;
 
     struct walk walk = {.tree = tree};
+    if (closed && stat(closed, &walk.closed) != 0) walk.closed.st_ino = 0;
     buf_init(&walk.bytes, LIMIT_WIKI_IGNORE_BYTES);
     DIR *dir = NULL;
     err = open_top(folder, &source->top, why);

@@ -127,6 +127,27 @@ test('nothing_outside_of_the_allowed_folders_is_ever_read', async () => {
   }
 });
 
+test('the_servers_own_data_and_secrets_are_read_by_nobody', async () => {
+  const top = await makeRepository('home', { 'a.md': '# A\n\nplain words\n', '.env': 'OPENAI_API_KEY=sk-hush\n', 'deep/.env.production': 'x', '.env.example': 'KEY=yours\n', 'server.key': 'hush' });
+  await mkdir(path.join(top, 'data'));
+  const home = await startServer({ env: { ...env(), HUTONG_WIKI_ROOTS: top }, dataDir: path.join(top, 'data') });
+  const me = await home.register('li_home');
+  const wiki = await add(home, top, me.token, { include: '*\n.env\nserver.key\n' });
+  assert.equal(wiki.state, 'ready', wiki.note);
+  const { items } = assertOk(await home.api('GET', `/wikis/${wiki.id}/files`, { token: me.token }));
+  assert.deepEqual(Object.fromEntries(items.map((file) => [file.path, file.left_out])), {
+    '.env': 'secret', '.env.example': null, 'a.md': null, 'data/': 'unreadable', 'deep/.env.production': 'secret', 'server.key': 'secret' });
+  for (const file of ['.env', 'data/keys.json', 'server.key']) {
+    assertProblem(await home.api('GET', `/wikis/${wiki.id}/file?path=${file}`, { token: me.token }), 404);
+  }
+  for (const url of [path.join(top, 'data'), path.join(top, 'data/wiki'), `file://${path.join(top, 'data/wiki')}`]) {
+    const out = assertOk(await home.api('POST', '/wikis', { token: me.token, json: { url, name: `n-${url.length}` } }), 201);
+    const end = await ready(home, out.name, me.token);
+    assert.deepEqual([end.state, end.fault], ['failed', 'denied'], url);
+  }
+  await home.stop({ keepData: false });
+});
+
 test('the_same_again_is_the_same_wiki_and_another_filter_is_another', async () => {
   const again = assertOk(await server.api('POST', '/wikis', { token: wu.token, json: { url: `${folder}/` } }), 201);
   assert.equal(again.name, 'teahouse');

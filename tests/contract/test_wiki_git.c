@@ -82,7 +82,7 @@ static void aim(struct place *place, const char *text)
     if (wiki_address_parse(&place->arena, str_of(text), STR(""), &place->address, &why) != OK) {
         fail_msg("%s: %s", text, why.text);
     }
-    struct wiki_bounds bounds = {str_of(place->root), place->address.host};
+    struct wiki_bounds bounds = {.roots = str_of(place->root), .hosts = place->address.host};
     place->fetch = (struct wiki_fetch){.from = &place->address,
                                        .folder = place->here,
                                        .time_ms = 60000,
@@ -1043,7 +1043,7 @@ static void a_commit_and_its_folder_give_the_same(void **state)
     look(place);
     struct wiki_tree *folder = NULL;
     struct why why;
-    assert_int_equal(wiki_tree_open_folder(place->work, NULL, &folder, &why), OK);
+    assert_int_equal(wiki_tree_open_folder(place->work, NULL, NULL, &folder, &why), OK);
     assert_int_equal(wiki_tree_count(folder), wiki_tree_count(place->tree));
     for (size_t i = 0; i < wiki_tree_count(folder); i++) {
         enum wiki_left_out one, other;

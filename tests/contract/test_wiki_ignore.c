@@ -259,7 +259,7 @@ static void git_agrees_about_every_path(void **state)
         struct why why;
         char path[128];
         snprintf(path, sizeof(path), "%s/%d", place->root, folder);
-        assert_int_equal(wiki_tree_open_folder(path, NULL, &place->tree, &why), OK);
+        assert_int_equal(wiki_tree_open_folder(path, NULL, NULL, &place->tree, &why), OK);
         for (size_t i = 0; i < COUNT_OF(files); i++) {
             snprintf(path, sizeof(path), "%d/%s", folder, files[i]);
             bool git_says = map_find(&place->ignored, str_of(path)) != NULL;

@@ -89,7 +89,7 @@ static enum err update_with(struct place *p, const atomic_bool *stop,
 {
     struct wiki_filters filters = {0};
     struct wiki_tree *tree;
-    must(wiki_tree_open_folder(p->repo, &filters, &tree, why), why);
+    must(wiki_tree_open_folder(p->repo, NULL, &filters, &tree, why), why);
     struct wiki_update update = {.tree = tree, .stop = stop};
     enum err err = wiki_index_update(p->index, &update, state_out, why);
     wiki_tree_close(tree);
@@ -440,7 +440,7 @@ static void a_kill_in_the_middle_leaves_the_old_index(void **state)
         struct wiki_index_state unused;
         struct killing killing = {ends[1]};
         if (wiki_index_open(p->file, &p->index, &why) ||
-            wiki_tree_open_folder(p->repo, &filters, &tree, &why)) {
+            wiki_tree_open_folder(p->repo, NULL, &filters, &tree, &why)) {
             _exit(1);
         }
         struct wiki_update doing = {.tree = tree, .progress = tell_progress, .ctx = &killing};

@@ -80,7 +80,7 @@ static void look(struct place *place, const char *include, const char *exclude)
     struct why why;
     wiki_tree_close(place->tree);
     place->tree = NULL;
-    enum err err = wiki_tree_open_folder(place->root, &filters, &place->tree, &why);
+    enum err err = wiki_tree_open_folder(place->root, NULL, &filters, &place->tree, &why);
     if (err) fail_msg("%s: %s", err_name(err), why.text);
 }
 
@@ -388,10 +388,10 @@ static void folders_that_are_not_there_are_told(void **state)
     char path[128];
     struct why why;
     snprintf(path, sizeof(path), "%s/none", place->root);
-    assert_int_equal(wiki_tree_open_folder(path, NULL, &place->tree, &why), ERR_NOT_FOUND);
+    assert_int_equal(wiki_tree_open_folder(path, NULL, NULL, &place->tree, &why), ERR_NOT_FOUND);
     snprintf(path, sizeof(path), "%s/link", place->root);
     assert_int_equal(symlink("/etc", path), 0);
-    assert_int_equal(wiki_tree_open_folder(path, NULL, &place->tree, &why), ERR_NOT_FOUND);
+    assert_int_equal(wiki_tree_open_folder(path, NULL, NULL, &place->tree, &why), ERR_NOT_FOUND);
     assert_null(place->tree);
     /* nor is a link followed on the way, and a slash at the end is no name */
     put(place, "real/sub/a.c", "x");
@@ -400,9 +400,9 @@ static void folders_that_are_not_there_are_told(void **state)
     snprintf(other, sizeof(other), "%s/alias", place->root);
     assert_int_equal(symlink(path, other), 0);
     snprintf(path, sizeof(path), "%s/alias/sub", place->root);
-    assert_int_equal(wiki_tree_open_folder(path, NULL, &place->tree, &why), ERR_NOT_FOUND);
+    assert_int_equal(wiki_tree_open_folder(path, NULL, NULL, &place->tree, &why), ERR_NOT_FOUND);
     snprintf(path, sizeof(path), "%s//real/sub/", place->root);
-    assert_int_equal(wiki_tree_open_folder(path, NULL, &place->tree, &why), OK);
+    assert_int_equal(wiki_tree_open_folder(path, NULL, NULL, &place->tree, &why), OK);
     assert_int_equal(wiki_tree_count(place->tree), 1);
 }
 
