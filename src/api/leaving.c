@@ -14,12 +14,15 @@
 #include "api/input.h"
 #include "base/log.h"
 #include "store/leaving.h"
+#include "store/wikis.h"
+#include "wiki/library.h"
 
 struct leave {
     struct call *call;
     struct user_id who;
     struct user_id by;  /* whoever sends a resident away; 0: a member goes by itself */
     struct arena arena; /* of one step */
+    uint64_t wiki;      /* that goes now */
     bool done;
     struct left_file files[LEFT_FILES_MAX];
     size_t file_count;
@@ -105,11 +108,31 @@ static enum err drop_files(struct leave *leave, struct why *why)
     }
 }
 
+static enum err apply_wiki(void *ctx, struct act *act, struct why *why)
+{
+    const struct leave *leave = ctx;
+    return wikis_remove(act->db, leave->wiki, why);
+}
+
+/* Those for themselves alone; what others may see stays, of nobody. */
+static enum err drop_wikis(struct leave *leave, struct why *why)
+{
+    struct call *call = leave->call;
+    for (;;) {
+        enum err err = wikis_private_of(call->db, leave->who, &leave->wiki, why);
+        if (err || leave->wiki == 0) return err;
+        err = call_write(call, apply_wiki, leave, why);
+        if (!err) err = wiki_library_remove(call->api->wikis, leave->wiki, why);
+        if (err) return err;
+    }
+}
+
 static enum err leave_all(struct leave *leave, struct why *why)
 {
     struct call *call = leave->call;
     enum err err = step(leave, apply_begin, why);
-    chat_runs_stop_of(call->api->chat_runs, leave->who);
+    if (!err) chat_runs_stop_of(call->api->chat_runs, leave->who);
+    if (!err) err = drop_wikis(leave, why);
     while (!err && !leave->done) err = step(leave, apply_step, why);
     if (!err) err = drop_files(leave, why);
     leave->done = false;

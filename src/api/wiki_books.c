@@ -280,7 +280,9 @@ static enum err continue_book(void *ctx, struct act *act, struct why *why)
 static enum err drop_book(void *ctx, struct act *act, struct why *why)
 {
     const struct wiki_book *book = ctx;
-    return wiki_books_remove(act->db, book->id, why);
+    enum err err = wiki_books_remove(act->db, book->id, why);
+    if (err || act->me.value == book->author.value) return err;
+    return act_audit(act, AUDIT_WIKI_REMOVED, NULL, 0, book->title, why);
 }
 
 /* As it is after the change. */

@@ -66,6 +66,13 @@ struct wish {
     bool markdown;
 };
 
+/* Of an address that is none of the web: what stands before its '@' may be a secret. */
+static struct str without_user(struct str url)
+{
+    size_t at = str_find_byte(url, '@');
+    return at < url.len ? str_from(url, at + 1) : url;
+}
+
 static enum err read_wish(struct call *call, struct wish *wish, struct why *why)
 {
     enum err err = input_json(call, why);
@@ -83,7 +90,7 @@ static enum err read_wish(struct call *call, struct wish *wish, struct why *why)
     if (err || call->fault_count > 0) return input_check(call, why);
     /* What is taken along is passed on: without a token that stands in the address. */
     struct str clean = wiki_old_clean_url(call->arena, url);
-    wish->url = clean.len > 0 ? clean : url;
+    wish->url = clean.len > 0 ? clean : without_user(url);
     return OK;
 }
 

@@ -190,7 +190,9 @@ enum err wikis_stop(struct call *call, struct why *why)
 static enum err drop(void *ctx, struct act *act, struct why *why)
 {
     const struct wiki *wiki = ctx;
-    return wikis_remove(act->db, wiki->id, why);
+    enum err err = wikis_remove(act->db, wiki->id, why);
+    if (err || act->me.value == wiki->owner_id.value) return err;
+    return act_audit(act, AUDIT_WIKI_REMOVED, NULL, 0, wiki->name, why);
 }
 
 enum err wikis_delete(struct call *call, struct why *why)

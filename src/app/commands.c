@@ -193,7 +193,8 @@ const struct command commands[] = {
               "index NAME\n"
               "list\n"
               "ask NAME QUESTION|- [--model SITE/MODEL] [options]\n"
-              "delete NAME",
+              "delete NAME\n"
+              "import FOLDER --as MEMBER",
      .summary = "Repositories that can be asked",
      .manual = "Fetches a repository, splits and indexes what is in it, and answers questions\n"
                "about it with citations. Works beside a server that runs on the same data.\n"
@@ -204,6 +205,8 @@ const struct command commands[] = {
                "ask        the answer goes to standard output, what is about it to standard\n"
                "           error; without a model it shows where to look\n"
                "delete     with its repository, its index and what was written about it\n"
+               "import     wikis that deepwiki-open wrote, out of its folder wikicache; what was\n"
+               "           fetched with a token is for that member alone\n"
                "\n"
                "  --name NAME         what to call it; else the repository's name\n"
                "  --branch BRANCH     a branch, tag or commit; else the repository's own\n"
@@ -224,7 +227,7 @@ const struct command commands[] = {
                "  hutong wiki add https://github.com/git/git --branch v2.47.0\n"
                "  hutong wiki ask git \"Where are packs written?\"\n",
      .flags = "research sources",
-     .values = "name branch include exclude access model language file",
+     .values = "name branch include exclude access model language file as",
      .run = run_wiki},
     {.name = "town",
      .usage = "[--step N] [--as USERNAME]\n"

@@ -338,11 +338,11 @@ static void close_server(struct server *server)
     /* Nothing new comes in; then those that still work on something bring it back to loops that
      * run; then the loops. */
     on_each_loop(server, close_loop, NULL);
-    hall_close(api->hall);
     if (api->gateway) gateway_flush(api->gateway);
     workers_close(api->workers);
     workers_close(api->hashers);
-    /* What the workers still had in hand may have been about wikis. */
+    /* What the workers still had in hand may have been about these. */
+    hall_close(api->hall);
     wiki_scribe_close(api->scribe);
     wiki_library_close(api->wikis);
     store_close(api->store);
@@ -395,6 +395,22 @@ static void greet(struct server *server)
              store_kind(server->api.store) == DB_SQLITE ? "sqlite" : "mariadb");
 }
 
+static enum err open_wikis(struct server *server, bool demo, struct why *why)
+{
+    struct api *api = &server->api;
+    /* Instances that share a database have indexes of their own; what another is at is not ours. */
+    bool alone = api->settings->redis.len == 0;
+    enum err err = wiki_library_open(api->settings, api->store, alone, &api->wikis, why);
+    if (!err && demo) err = seed_wikis(api, why);
+    if (err) return err;
+    struct wiki_scribe_links desk = {.settings = api->settings,
+                                     .store = api->store,
+                                     .library = api->wikis,
+                                     .llm = api->llm,
+                                     .locales = wiki_old_locales(api->wiki_config)};
+    return wiki_scribe_open(&desk, &api->scribe, why);
+}
+
 /* In this order: what cannot be had is found out before anything is made. */
 static enum err open_server(struct server *server, bool demo, struct why *why)
 {
@@ -410,16 +426,7 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
                               .hub = server->api.hub,
                               .llm = server->api.llm};
     if (!err) err = hall_open(&town, &server->api.hall, why);
-    /* Instances that share a database have indexes of their own; what another is at is not ours. */
-    bool alone = s->redis.len == 0;
-    if (!err) err = wiki_library_open(s, server->api.store, alone, &server->api.wikis, why);
-    if (!err && demo) err = seed_wikis(&server->api, why);
-    struct wiki_scribe_links desk = {.settings = s,
-                                     .store = server->api.store,
-                                     .library = server->api.wikis,
-                                     .llm = server->api.llm,
-                                     .locales = wiki_old_locales(server->api.wiki_config)};
-    if (!err) err = wiki_scribe_open(&desk, &server->api.scribe, why);
+    if (!err) err = open_wikis(server, demo, why);
     return err ? err : open_loops(server, why);
 }
 

@@ -6,12 +6,16 @@
  * goes to standard output as it comes and nothing else does; progress, notices
  * and what the answer cost go to standard error.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "app/command.h"
 #include "app/open.h"
+#include "auth/username.h"
+#include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -19,6 +23,7 @@
 #include "wiki/ask.h"
 #include "wiki/library.h"
 #include "wiki/locale.h"
+#include "wiki/old_cache.h"
 
 enum { QUESTION_BYTES_MAX = 1024 * 1024, TELL_MS = 500 };
 
@@ -195,6 +200,79 @@ static int run_delete(struct session *session)
     return 0;
 }
 
+/* --- import --- */
+
+struct import {
+    struct user_id owner;
+    struct wiki_old_cache cache;
+};
+
+static enum err add_book(void *ctx, struct db *db, struct why *why)
+{
+    struct import *import = ctx;
+    struct wiki_book *book = &import->cache.book;
+    uint64_t id;
+    book->author = import->owner;
+    book->access = import->cache.with_token ? WIKI_BOOK_OWNER : WIKI_BOOK_EVERYONE;
+    book->created_us = book->finished_us = clock_wall_us();
+    return wiki_books_add(db, book, import->cache.pages, import->cache.count, &id, why);
+}
+
+static enum err read_cache(struct arena *arena, const char *folder, const char *name,
+                           struct wiki_old_cache *cache, struct why *why)
+{
+    FILE *file = fopen(arena_printf(arena, "%s/%s", folder, name).at, "re");
+    if (file == NULL) return why_set(why, ERR_IO, "%s", strerror(errno));
+    char *text = arena_alloc(arena, LIMIT_BOOK_BYTES + 1);
+    size_t len = fread(text, 1, LIMIT_BOOK_BYTES + 1, file);
+    fclose(file);
+    if (len > LIMIT_BOOK_BYTES) return why_set(why, ERR_LIMIT, "it has more than 10 MB");
+    return wiki_old_cache_file(arena, str_of(name), (struct str){text, len}, cache, why);
+}
+
+/* One that makes no sense does not keep the others. */
+static bool import_file(struct session *session, struct user_id owner, const char *folder,
+                        const char *name)
+{
+    struct import import = {.owner = owner};
+    struct arena arena = {0};
+    struct why why;
+    enum err err = read_cache(&arena, folder, name, &import.cache, &why);
+    if (!err) err = store_write(session->store, session->db, add_book, &import, &why);
+    printf("%s  %s\n", err ? "no " : "yes", name);
+    if (err) printf("     %s\n", why.text);
+    arena_release(&arena);
+    return err == OK;
+}
+
+static int run_import(struct session *session)
+{
+    struct args *args = session->args;
+    struct user user;
+    struct str hash;
+    struct why why;
+    size_t imported = 0, files = 0;
+    const char *as = args_option(args, "as");
+    if (args->word_count < 2 || as == NULL)
+        return usage_error("wiki import needs a folder, and --as MEMBER: whose they will be");
+    struct str key = username_key(&args->arena, str_of(as));
+    if (users_load_login(session->db, &args->arena, key, &user, &hash, &why) != OK)
+        return fail(&why);
+    DIR *dir = opendir(args->words[1]);
+    if (dir == NULL) {
+        why_write(&why, "%s: %s", args->words[1], strerror(errno));
+        return fail(&why);
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (!str_starts(str_of(entry->d_name), STR("deepwiki_cache_"))) continue;
+        files++;
+        imported += import_file(session, user.brief.id, args->words[1], entry->d_name);
+    }
+    closedir(dir);
+    printf("%zu of %zu files imported\n", imported, files);
+    return imported == files ? 0 : 1;
+}
+
 /* --- ask --- */
 
 static void on_context(void *ctx, const struct wiki_source *sources, size_t count)
@@ -322,16 +400,14 @@ static int run_open(struct session *session)
     static const struct {
         const char *name;
         int (*run)(struct session *session);
-    } verbs[] = {{"add", run_add},
-                 {"index", run_index},
-                 {"list", run_list},
-                 {"ask", run_ask},
-                 {"delete", run_delete}};
+    } verbs[] = {{"add", run_add}, {"index", run_index},   {"list", run_list},
+                 {"ask", run_ask}, {"delete", run_delete}, {"import", run_import}};
     const char *what = session->args->words[0];
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         if (strcmp(what, verbs[i].name) == 0) return verbs[i].run(session);
     }
-    return usage_error("wiki has no \"%s\"; there are add, index, list, ask and delete", what);
+    return usage_error("wiki has no \"%s\"; there are add, index, list, ask, delete and import",
+                       what);
 }
 
 static void close_session(struct session *session)
@@ -350,7 +426,7 @@ int run_wiki(struct args *args)
     struct session session = {.args = args};
     struct why why;
     if (args->word_count == 0)
-        return usage_error("wiki needs one of add, index, list, ask and delete");
+        return usage_error("wiki needs one of add, index, list, ask, delete and import");
     enum err err = log_open(NULL, LOG_ERROR, &why); /* what is printed says the rest */
     if (!err) err = open_store(&args->settings, &session.store, &session.db, &why);
     if (!err) err = loop_open(&session.loop, &why);

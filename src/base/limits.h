@@ -59,8 +59,8 @@ enum {
 
     LIMIT_PAGE_SIZE = 100,
 
-    /* A question of an older client, which sends the whole talk and a list of all files with it, or
-     * a wiki that it hands in: its own server took 16 MiB in a frame. */
+    /* A question of an older client over /ws/chat, which sends the whole talk and a list of all
+     * files with it: its own server took 16 MiB in a frame. Over HTTP LIMIT_BOOK_BYTES. */
     LIMIT_WIKI_BYTES = 16 * 1024 * 1024,
 
     /* One WebSocket message from a member; ours are all small JSON. */

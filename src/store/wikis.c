@@ -215,6 +215,14 @@ enum err wikis_cut_off(struct db *db, struct str note, struct why *why)
     return query_run(q, why);
 }
 
+enum err wikis_private_of(struct db *db, struct user_id owner, uint64_t *id_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_WIKI_PRIVATE_OF);
+    query_u64(q, owner.value);
+    *id_out = query_next(q) ? query_get_u64(q, 0) : 0;
+    return query_end(q, why);
+}
+
 enum err wikis_remove(struct db *db, uint64_t id, struct why *why)
 {
     struct query *q = db_query(db, SQL_WIKI_REMOVE);

@@ -386,7 +386,7 @@ static void read_common(struct reader *reader, const struct json *tree, enum nee
     if (!json_as_bool(json_get(tree, "comprehensive"), &book->comprehensive)) {
         book->comprehensive = !str_eq(book->sections, STR("[]"));
     }
-    for (size_t i = 0; i < cache->count; i++) cache->pages[i].sources = STR("{}");
+    for (size_t i = 0; i < cache->count; i++) cache->pages[i].sources = STR("[]");
 }
 
 enum err wiki_old_cache_posted(struct arena *arena, const struct json *tree, wiki_old_fault *fault,

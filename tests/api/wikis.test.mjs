@@ -192,6 +192,17 @@ test('a_private_wiki_is_nowhere_for_others', async () => {
   assertProblem(await server.api('DELETE', '/wikis/dragon', { token: wu.token }), 403);
 });
 
+test('who_leaves_takes_along_what_was_for_them_alone', async () => {
+  const gone = await server.register('gone_owner');
+  const mine = await add(server, await makeRepository('mine', { 'a.md': '# A\n\nmine\n' }), gone.token, { access: 'owner' });
+  const ours = await add(server, await makeRepository('ours', { 'a.md': '# A\n\nours\n' }), gone.token);
+  assertOk(await server.api('DELETE', '/users/me', { token: gone.token, json: { password: gone.password } }), 204);
+  const root = await asAdmin(server, 'root_leaving');
+  assertProblem(await server.api('GET', `/wikis/${mine.id}`, { token: root.token }), 404);
+  await assert.rejects(access(path.join(server.dataDir, 'wiki', String(mine.id))));
+  assert.equal((await state(server, ours.name, li.token)).owner_id, null);
+});
+
 test('what_is_deleted_is_gone_from_the_disk_too', async () => {
   const at = await makeRepository('gone', { 'a.md': '# A\n\nfleeting\n' });
   const wiki = await add(server, at, li.token);

@@ -77,3 +77,25 @@ test('the demo has the allowed folder as its first wiki, without any model', asy
   assert.match(text, /\[src\/lamp\.c:1-5\]/);
   assertOk(await server.api('GET', '/wikis/work/file?path=src/lamp.c'));
 });
+
+test('what deepwiki-open wrote is imported, private wikis for one member alone', async (t) => {
+  const server = await startServer({ env: { HUTONG_LLM_MODEL: 'offline/' } });
+  t.after(() => server.stop());
+  const li = await server.register('li_import');
+  const folder = await newFolder(t);
+  const page = { id: 'p', title: 'One', content: '# One', filePaths: ['a.c'], importance: 'high', relatedPages: [] };
+  const wiki = (more) => JSON.stringify({
+    wiki_structure: { id: 'wiki', title: 'T', description: '', pages: [{ ...page, content: '' }] }, generated_pages: { p: page }, ...more });
+  await writeFile(path.join(folder, 'deepwiki_cache_github_ann_tea_en.json'), wiki());
+  await writeFile(path.join(folder, 'deepwiki_cache_github_ann_own_en.json'), wiki({ repo: { owner: 'ann', repo: 'own', type: 'github', token: 'hush', repoUrl: 'https://github.com/ann/own' } }));
+  await writeFile(path.join(folder, 'deepwiki_cache_github_ann_bad_en.json'), '{"wiki_structure":7}');
+  const { status, out } = await hutong(['wiki', 'import', folder, '--as', 'li_import', '--data', server.dataDir], {});
+  assert.equal(status, 1);
+  assert.match(out, /no {3}deepwiki_cache_github_ann_bad_en\.json\n {5}\S/);
+  assert.match(out, /2 of 3 files imported/);
+  const load = (repo, token) => server.api('GET', `/api/wiki_cache?owner=ann&repo=${repo}&repo_type=github&language=en`, { token });
+  assert.equal((await load('tea')).body.generated_pages.p.content, '# One');
+  assert.equal((await load('own')).body, null);
+  assert.equal((await load('own', li.token)).body.repo.token, null);
+  assert.equal((await hutong(['wiki', 'import', folder, '--data', server.dataDir], {})).status, 2);
+});
