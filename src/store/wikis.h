@@ -64,7 +64,8 @@ MUST_USE enum err wikis_list(struct db *db, const struct wiki_reader *reader, ui
 MUST_USE enum err wikis_change(struct db *db, const struct wiki *wiki, struct why *why);
 /* State, fault and note, and with WIKI_READY what the index holds. Nothing when it is gone. */
 MUST_USE enum err wikis_set_state(struct db *db, const struct wiki *wiki, struct why *why);
-/* Those that a dead process left WIKI_NEW or WIKI_WORKING: ready when they have an index, else failed. */
+/* Those that a dead process left WIKI_NEW or WIKI_WORKING: ready when they have an index, else
+ * failed. */
 MUST_USE enum err wikis_cut_off(struct db *db, struct str note, struct why *why);
 /* Of those for their owner alone, the newest; 0: there is none. */
 MUST_USE enum err wikis_private_of(struct db *db, struct user_id owner, uint64_t *id_out,

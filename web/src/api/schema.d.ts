@@ -2553,7 +2553,6 @@ export interface components {
             committed_at: string | null;
             include: string;
             exclude: string;
-            embedder: string;
             /** @enum {string} */
             access: "everyone" | "members" | "group" | "owner";
             /** Format: int64 */
@@ -7439,7 +7438,6 @@ export interface operations {
                     branch?: string | null;
                     include?: string | null;
                     exclude?: string | null;
-                    embedder?: string | null;
                     /** @enum {string|null} */
                     access?: "everyone" | "members" | "group" | "owner" | null;
                     /** Format: int64 */
