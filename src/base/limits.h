@@ -75,6 +75,8 @@ enum {
     /* The largest repositories known have half as many. Each takes some 200 bytes. */
     LIMIT_WIKI_FILES = 1000 * 1000,
     LIMIT_WIKI_PATH_BYTES = 1024,
+    /* What git says of all of them: a line of 160 bytes is usual. */
+    LIMIT_WIKI_LISTING_BYTES = 256 * 1024 * 1024,
     /* Folders within folders: each holds a descriptor while we are below it. */
     LIMIT_WIKI_DEPTH = 64,
     /* Where a repository is: browsers cut off at some 2,000. */
@@ -83,6 +85,8 @@ enum {
     LIMIT_WIKI_GIT_MEMORY = 2000 * 1000 * 1000,
     /* A .gitignore or .gitattributes, and the lines of one that count. */
     LIMIT_WIKI_IGNORE_BYTES = 256 * 1024,
+    /* All of them in one repository: each is kept while it is walked. */
+    LIMIT_WIKI_RULES_BYTES = 8 * 1024 * 1024,
     LIMIT_WIKI_PATTERNS = 2000,
     LIMIT_WIKI_PATTERN_BYTES = 1024,
     /* A written wiki as older pages hand it in or want it as a file: twelve pages of 10 to 50 kB

@@ -191,7 +191,7 @@ static bool user_is_fine(struct str user)
     return true;
 }
 
-static int usual_port(struct str scheme)
+int wiki_usual_port(struct str scheme)
 {
     if (str_eq(scheme, STR("https"))) return 443;
     return str_eq(scheme, STR("http")) ? 80 : 22;
@@ -215,7 +215,7 @@ static enum err take_host(struct arena *arena, struct str text, struct wiki_addr
     if (address->host.len == 0 || str_ends(address->host, STR("."))) {
         return why_set(why, ERR_INVALID, "the address names no host that could be");
     }
-    address->port = host.port == usual_port(address->scheme) ? 0 : host.port;
+    address->port = host.port == wiki_usual_port(address->scheme) ? 0 : host.port;
     return OK;
 }
 

@@ -72,6 +72,9 @@ MUST_USE enum err wiki_address_allow(struct arena *arena, const struct wiki_addr
                                      const struct wiki_bounds *bounds, struct str *pin_out,
                                      struct why *why);
 
+/* Of "https", "http" and "ssh". */
+int wiki_usual_port(struct str scheme);
+
 /* Is it an address of the internet, as text ("192.0.2.1", "::1")? Not of this machine, a network of
  * its own or one set apart, nor any of these in the clothes of IPv6 (mapped, 6to4, NAT64). */
 bool wiki_address_is_public(struct str numeric);

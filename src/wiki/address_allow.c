@@ -149,12 +149,13 @@ static bool host_is_listed(const struct wiki_address *address, struct str list)
 {
     struct str item;
     char port[16];
-    snprintf(port, sizeof(port), ":%d", address->port);
+    snprintf(port, sizeof(port), ":%d",
+             address->port > 0 ? address->port : wiki_usual_port(address->scheme));
     while (str_split(&list, ',', &item)) {
         item = str_trim(item);
         if (str_eq_nocase(item, address->host)) return true;
-        bool with_port = address->port > 0 && str_ends(item, str_of(port));
-        if (with_port && str_eq_nocase(str_head(item, item.len - strlen(port)), address->host)) {
+        if (str_ends(item, str_of(port)) &&
+            str_eq_nocase(str_head(item, item.len - strlen(port)), address->host)) {
             return true;
         }
     }

@@ -12,7 +12,13 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-enum { DEFINED_MAX = 3, NAME_MIN = 3, COMMON_FILES_MIN = 12, COMMON_SHARE = 5 };
+enum {
+    DEFINED_MAX = 3,
+    NAME_MIN = 3,
+    COMMON_FILES_MIN = 12,
+    COMMON_FILES_MAX = 500,
+    COMMON_SHARE = 5
+};
 
 /* ---- names as words ---- */
 
@@ -291,7 +297,8 @@ static enum err collect_edges(struct edging *e, struct why *why)
 {
     sqlite3_stmt *stmt = NULL;
     enum err err = load_places(e, why);
-    e->mentioned_max = MAX((size_t)COMMON_FILES_MIN, e->place_count / COMMON_SHARE);
+    e->mentioned_max =
+        MIN(MAX((size_t)COMMON_FILES_MIN, e->place_count / COMMON_SHARE), (size_t)COMMON_FILES_MAX);
     e->mentioned = ARENA_ARRAY(&e->arena, uint32_t, e->mentioned_max + 1);
     if (!err) err = db_prepare(e->index, WIKI_SYMBOL_NAMES, &stmt, why);
     if (err) return err;

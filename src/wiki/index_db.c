@@ -45,6 +45,11 @@ static const char schema[] =
 
 /* ---- failures ---- */
 
+enum err db_damaged(struct why *why)
+{
+    return why_set(why, ERR_CORRUPT, "the index of this wiki is damaged; it has to be made again");
+}
+
 enum err db_fail(struct wiki_index *index, struct why *why)
 {
     int code = index->db ? sqlite3_extended_errcode(index->db) : SQLITE_NOMEM;
@@ -53,9 +58,7 @@ enum err db_fail(struct wiki_index *index, struct why *why)
     switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_ERROR: /* a table that is not there */
-        return why_set(why, ERR_CORRUPT,
-                       "the index of this wiki is damaged; it has to be made again");
+    case SQLITE_ERROR: return db_damaged(why); /* a table that is not there */
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return why_set(why, ERR_BUSY, "the index of this wiki is being written");
     case SQLITE_FULL: return why_set(why, ERR_FULL, "there is no room left on the server's disk");

@@ -70,11 +70,6 @@ static enum err drop_block(struct wiki_index *index, struct str word, uint32_t f
     return db_run(index, stmt, why);
 }
 
-static enum err damaged(struct why *why)
-{
-    return why_set(why, ERR_CORRUPT, "the index of this wiki is damaged; it has to be made again");
-}
-
 /* The last block of a word, to be gone on with; empty when there is none or it is full. */
 static enum err last_block(struct wiki_index *index, struct str word, struct wiki_block_out *block,
                            struct why *why)
@@ -107,7 +102,7 @@ static enum err put_term(struct wiki_index *index, const struct wiki_term *term,
     struct wiki_block_out block = {.len = 0};
     enum err err = fresh ? OK : last_block(index, term->word, &block, why);
     if (err) return err;
-    if (block.count > 0 && block.last >= term->block.first) return damaged(why);
+    if (block.count > 0 && block.last >= term->block.first) return db_damaged(why);
     struct str rest = term->block.bytes;
     uint32_t chunk = term->block.first;
     struct wiki_posting posting;
@@ -197,6 +192,8 @@ static enum err drop_term(struct wiki_index *index, const struct wiki_term *term
             if (!err && out.count > 0) err = put_block(index, term->word, &out, why);
             if (err) return err;
         }
+        if (last < from || last == UINT32_MAX)
+            return db_damaged(why); /* it ends before it begins */
         from = last + 1;
         while (more && next.chunk < from) more = wiki_posting_next(&gone, &gone_chunk, &next);
     }
@@ -243,7 +240,7 @@ static enum err load_parts(struct wiki_index *index, struct why *why)
         struct str bytes = db_blob(stmt, 1);
         if (bytes.len != LENGTHS_A_PART * sizeof(uint16_t) || part > UINT32_MAX / LENGTHS_A_PART) {
             sqlite3_reset(stmt);
-            return damaged(why);
+            return db_damaged(why);
         }
         for (size_t i = 0; i < LENGTHS_A_PART; i++) {
             uint16_t length;

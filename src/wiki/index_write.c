@@ -10,6 +10,7 @@
 #include "wiki/internal.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "wiki/reading.h"
 
 enum { TERMS_MAX_BYTES = 96 << 20, PROGRESS_EVERY = 64 };
@@ -34,6 +35,7 @@ struct updating {
     uint64_t changed, done;
     int64_t next_file;
     uint32_t next_chunk;
+    int64_t next_gone;                    /* the least chunk that may be taken out next */
     uint32_t touched_first, touched_last; /* chunks whose lengths have changed */
 };
 
@@ -134,10 +136,19 @@ static enum err drop_words_of(struct updating *u, const struct known *known, str
     for (bool row = true; !err && row;) {
         err = db_row(u->index, stmt, &row, why);
         if (err || !row) break;
-        uint32_t chunk = (uint32_t)sqlite3_column_int64(stmt, 0);
-        words_of_chunk(u->terms, chunk, known->path, db_text(stmt, 3), db_text(stmt, 4));
-        touch(u, chunk, 0);
+        int64_t chunk = sqlite3_column_int64(stmt, 0);
+        struct str label = db_text(stmt, 3), text = db_text(stmt, 4);
+        /* Postings are collected in order of chunks. */
+        if (chunk < u->next_gone || chunk >= u->next_chunk || !utf8_valid(label) ||
+            !utf8_valid(text)) {
+            err = db_damaged(why);
+            break;
+        }
+        u->next_gone = chunk + 1;
+        words_of_chunk(u->terms, (uint32_t)chunk, known->path, label, text);
+        touch(u, (uint32_t)chunk, 0);
     }
+    if (err) sqlite3_reset(stmt);
     return err;
 }
 
@@ -168,7 +179,6 @@ static int compare_chunks(const void *a, const void *b)
 static enum err drop_gone(struct updating *u, struct why *why)
 {
     enum err err = OK;
-    /* Postings are collected in order of chunks. */
     if (u->known_count > 0) {
         qsort(u->known, u->known_count, sizeof(*u->known), compare_chunks);
     }
@@ -288,6 +298,8 @@ static enum err load_counters(struct updating *u, struct why *why)
     if (!err) err = db_meta(u->index, "next_chunk", &next_chunk, why);
     if (!err) err = db_meta(u->index, "next_file", &u->next_file, why);
     if (err) return err;
+    /* Numbers are not used twice: when they run out, the index is made again. */
+    if (next_chunk > INT32_MAX) return db_damaged(why);
     u->next_chunk = (uint32_t)MAX(next_chunk, 1);
     u->next_file = MAX(u->next_file, 1);
     u->touched_first = UINT32_MAX;

@@ -103,6 +103,8 @@ struct wiki_index {
 /* Ready to be bound and stepped; never NULL but after a failure to prepare, which is in `err`. */
 MUST_USE enum err db_prepare(struct wiki_index *index, enum wiki_statement which,
                              sqlite3_stmt **stmt_out, struct why *why);
+/* ERR_CORRUPT: what was read makes no sense. The index can be made again, see wiki/library.c. */
+MUST_USE enum err db_damaged(struct why *why);
 MUST_USE enum err db_fail(struct wiki_index *index, struct why *why);
 /* Steps a statement that gives no rows, and resets it. */
 MUST_USE enum err db_run(struct wiki_index *index, sqlite3_stmt *stmt, struct why *why);

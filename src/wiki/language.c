@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "wiki/language.h"
 
+#include "wiki/glob.h"
+
 struct named {
     const char *end; /* an extension without its dot, or a whole name */
     const char *language;
@@ -164,15 +166,14 @@ static const struct named names[] = {
 
 struct str wiki_language(struct str path)
 {
-    size_t name = path.len, dot = path.len;
-    while (name > 0 && path.at[name - 1] != '/') name--;
-    struct str last = str_from(path, name);
+    struct str last = wiki_path_name(path);
+    size_t dot = last.len;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         if (str_eq(last, str_of(names[i].end))) return str_of(names[i].language);
     }
-    while (dot > name && path.at[dot - 1] != '.') dot--;
-    if (dot == name) return (struct str){0};
-    struct str extension = str_from(path, dot);
+    while (dot > 0 && last.at[dot - 1] != '.') dot--;
+    if (dot == 0) return (struct str){0};
+    struct str extension = str_from(last, dot);
     for (size_t i = 0; i < COUNT_OF(extensions); i++) {
         if (str_eq_nocase(extension, str_of(extensions[i].end))) {
             return str_of(extensions[i].language);

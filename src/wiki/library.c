@@ -162,23 +162,42 @@ static enum err open_folder(struct str pin, const char *closed, struct wiki *wik
     return wiki_tree_open_folder(pin.at, closed, &filters, tree_out, why);
 }
 
+static enum err update_index(struct update *update, const char *file, struct wiki_tree *tree,
+                             struct wiki_index_state *state_out, struct why *why)
+{
+    struct wiki_index *index = NULL;
+    struct wiki_update wanted = {
+        .tree = tree, .stop = &update->stop, .progress = on_indexing, .ctx = update};
+    enum err err = wiki_index_open(file, &index, why);
+    if (!err) err = wiki_index_update(index, &wanted, state_out, why);
+    wiki_index_close(index);
+    return err;
+}
+
+/* SQLite's log goes too: it would be taken for the next file's. */
+static bool remove_index(struct arena *arena, const char *file)
+{
+    static const char *const ends[] = {"-wal", "-shm", ""};
+    bool removed = true;
+    for (size_t i = 0; i < COUNT_OF(ends) && removed; i++) {
+        const char *path = arena_printf(arena, "%s%s", file, ends[i]).at;
+        removed = unlink(path) == 0 || errno == ENOENT;
+    }
+    return removed;
+}
+
 static enum err make_index(struct update *update, struct arena *arena, struct wiki_tree *tree,
                            struct wiki *wiki, struct why *why)
 {
     const char *file = index_of(arena, update->library, wiki->id);
-    struct wiki_index *index = NULL;
     struct wiki_index_state state;
-    enum err err = wiki_index_open(file, &index, why);
-    if (err == ERR_CORRUPT && unlink(file) == 0) { /* it can be made again, so it is */
+    enum err err = update_index(update, file, tree, &state, why);
+    if (err == ERR_CORRUPT && remove_index(arena, file)) { /* it can be made again, so it is */
         log_warn("wiki.index", "wiki=%llu reason=\"%s\" what=\"made anew\"",
                  (unsigned long long)wiki->id, why->text);
         forget_kept(update->library, wiki->id);
-        err = wiki_index_open(file, &index, why);
+        err = update_index(update, file, tree, &state, why);
     }
-    struct wiki_update wanted = {
-        .tree = tree, .stop = &update->stop, .progress = on_indexing, .ctx = update};
-    if (!err) err = wiki_index_update(index, &wanted, &state, why);
-    wiki_index_close(index);
     if (err) return err;
     wiki->files = state.files;
     wiki->chunks = state.chunks;

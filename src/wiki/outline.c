@@ -45,16 +45,9 @@ const struct module *outline_module_of(const struct outline_facts *facts, struct
     return best;
 }
 
-struct str outline_base_name(struct str path)
-{
-    size_t slash = path.len;
-    while (slash > 0 && path.at[slash - 1] != '/') slash--;
-    return str_from(path, slash);
-}
-
 static bool is_readme(struct str path)
 {
-    struct str name = outline_base_name(path);
+    struct str name = wiki_path_name(path);
     return name.len >= 6 && str_eq_nocase(str_head(name, 6), STR("readme"));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "wiki/glob.h"
 #include "wiki/outline.h"
 
 enum { OUTLINE_MODULES = 24 };
@@ -35,8 +36,6 @@ struct outline_facts {
 const struct module *outline_module_of(const struct outline_facts *facts, struct str path);
 /* One of two sentences, by the language that is wanted; a macro, so that compilers see formats. */
 #define OUTLINE_SAY(about, english, other) ((about)->wanted->chinese ? (other) : (english))
-
-struct str outline_base_name(struct str path);
 
 /* Pages; each appends its Markdown. */
 enum err outline_overview(const struct outline_facts *facts, struct buf *to, struct why *why);

@@ -272,7 +272,7 @@ static bool is_entry(struct str path)
         "__main__.",  "setup.py",        "package.json", "pyproject.toml",
         "Cargo.toml", "go.mod",          "Makefile",     "CMakeLists.txt",
         "Dockerfile", "docker-compose.", "pom.xml",      "build.gradle"};
-    struct str name = outline_base_name(path);
+    struct str name = wiki_path_name(path);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         struct str wanted = str_of(names[i]);
         bool start = wanted.at[wanted.len - 1] == '.';

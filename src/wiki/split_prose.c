@@ -9,8 +9,14 @@
 #include "wiki/split.h"
 
 #include "base/utf8.h"
+#include "wiki/glob.h"
+#include "wiki/language.h"
 
-enum { LEVELS = 8, TITLE_BYTES = 80 };
+enum {
+    LEVELS = 8,
+    TITLE_BYTES = 80,
+    HEADINGS_MAX = 20 * 1000 /* of one file; what is below the last of them is one section */
+};
 
 enum prose { PROSE_NONE, PROSE_MARKDOWN, PROSE_RST, PROSE_ASCIIDOC, PROSE_TEXINFO, PROSE_MANUAL };
 
@@ -20,13 +26,6 @@ static struct str extension_of(struct str path)
         if (path.at[i - 1] == '.') return str_from(path, i);
     }
     return (struct str){0};
-}
-
-static struct str name_of(struct str path)
-{
-    size_t at = path.len;
-    while (at > 0 && path.at[at - 1] != '/') at--;
-    return str_from(path, at);
 }
 
 /* Names that are prose with no extension to say so. */
@@ -51,12 +50,13 @@ static enum prose prose_of(struct str path)
         {"txt", PROSE_RST},      {"adoc", PROSE_ASCIIDOC},     {"asciidoc", PROSE_ASCIIDOC},
         {"asc", PROSE_ASCIIDOC}, {"texi", PROSE_TEXINFO},      {"texinfo", PROSE_TEXINFO},
     };
+    if (str_eq(wiki_language(path), STR("CMake"))) return PROSE_NONE; /* CMakeLists.txt */
     struct str extension = extension_of(path);
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         if (str_eq_nocase(extension, str_of(kinds[i].extension))) return kinds[i].prose;
     }
     if (extension.len == 1 && extension.at[0] >= '1' && extension.at[0] <= '9') return PROSE_MANUAL;
-    return is_prose_name(name_of(path)) ? PROSE_RST : PROSE_NONE;
+    return is_prose_name(wiki_path_name(path)) ? PROSE_RST : PROSE_NONE;
 }
 
 bool wiki_is_prose(struct str path)
@@ -184,18 +184,23 @@ static int heading_at(struct headings *h, const struct wiki_lines *lines, int li
     return 0;
 }
 
+/* The outermost are kept when it becomes too long for a label. */
 static struct str label_of(struct arena *arena, const struct headings *h)
 {
-    struct str label = {0};
+    char label[LEVELS * (TITLE_BYTES + 3)];
+    size_t len = 0;
     for (int i = 0; i < LEVELS; i++) {
         struct str part = h->path[i];
         if (part.len == 0) continue;
-        if (label.len == 0)
-            label = part;
-        else
-            label = arena_printf(arena, "%.*s > %.*s", STR_ARGS(label), STR_ARGS(part));
+        if (len > 0) {
+            memcpy(label + len, " > ", 3);
+            len += 3;
+        }
+        memcpy(label + len, part.at, part.len);
+        len += part.len;
     }
-    return label;
+    if (len > WIKI_LABEL_BYTES) len = utf8_floor(label, WIKI_LABEL_BYTES);
+    return arena_copy(arena, (struct str){label, len});
 }
 
 static void enter(struct headings *h, int level, struct str title)
@@ -210,10 +215,12 @@ void wiki_split_prose(struct arena *arena, struct str path, const struct wiki_li
 {
     struct headings h = {.prose = prose_of(path)};
     struct wiki_run run = {0, 0, {0}, true};
-    for (int line = 0; line < lines->count; line++) {
+    int headings = 0;
+    for (int line = 0; line < lines->count && headings < HEADINGS_MAX; line++) {
         struct str title;
         int level = heading_at(&h, lines, line, &title);
         if (level == 0) continue;
+        headings++;
         run.last = line;
         wiki_runs_add(arena, runs, run);
         enter(&h, MIN(level, (int)LEVELS), title);

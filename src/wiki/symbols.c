@@ -24,10 +24,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "wiki/glob.h"
 #include "wiki/language.h"
 
 enum {
-    DEATHS_MAX = 50,            /* in a row; then it is not the files' fault */
+    DEATHS_MAX = 50, /* in a row; then it is not the files' fault */
+    LOST_MAX_US = 60 * 1000 * 1000,
     LINE_MAX_BYTES = 64 * 1024, /* a symbol's line has some 150 */
     MARKS_MAX = 20000,
     NAME_MAX_BYTES = 200,
@@ -41,8 +43,9 @@ struct wiki_tagger {
     int fd;
     struct buf said; /* and not yet looked at */
     size_t said_at;
-    int deaths;
-    bool absent; /* there is nothing to be started */
+    int deaths;      /* in a row */
+    int64_t lost_us; /* waited for answers that never came */
+    bool absent;     /* there is nothing to be started, or it was given up */
 };
 
 struct wiki_tagger *wiki_tagger_new(const char *program, int64_t time_ms)
@@ -191,10 +194,17 @@ static bool start(struct wiki_tagger *tagger)
     static const char *const programs[] = {"ctags-universal", "ctags"};
     static const char *const modes[] = {"--_interactive=sandbox", "--_interactive=default"};
     for (size_t m = 0; m < COUNT_OF(modes); m++) {
-        if (tagger->program && start_as(tagger, tagger->program, modes[m])) return true;
-        for (size_t i = 0; i < COUNT_OF(programs) && !tagger->program; i++) {
-            if (start_as(tagger, programs[i], modes[m])) return true;
+        bool started = tagger->program && start_as(tagger, tagger->program, modes[m]);
+        for (size_t i = 0; i < COUNT_OF(programs) && !tagger->program && !started; i++) {
+            started = start_as(tagger, programs[i], modes[m]);
         }
+        if (!started) continue;
+        if (m > 0) {
+            log_warn("wiki_symbols.no_sandbox",
+                     "advice=\"this ctags was built without seccomp: it reads what strangers wrote "
+                     "with all rights of this server\"");
+        }
+        return true;
     }
     tagger->absent = true;
     log_warn("wiki_symbols.none",
@@ -344,9 +354,8 @@ static struct str name_to_ask(struct arena *arena, struct str path, struct str t
     struct str language = wiki_language(path);
     if (language.len == 0) return name_by_first_line(text);
     if (!has_symbols(language)) return (struct str){0};
-    size_t at = path.len;
-    while (at > 0 && path.at[at - 1] != '/' && path.len - at < NAME_MAX_BYTES) at--;
-    struct str name = str_from(path, at);
+    struct str name = wiki_path_name(path);
+    if (name.len > NAME_MAX_BYTES) name = str_from(name, name.len - NAME_MAX_BYTES);
     char *plain = arena_alloc(arena, name.len + 1);
     for (size_t i = 0; i < name.len; i++) {
         char c = name.at[i];
@@ -390,10 +399,13 @@ void wiki_tagger_marks(struct wiki_tagger *tagger, struct arena *arena, struct s
     struct str name = name_to_ask(arena, path, text);
     if (name.len == 0) return;
     if (tagger->child == 0 && !start(tagger)) return;
+    int64_t begun_us = clock_mono_us();
     if (!ask(tagger, name, text, &marking)) {
         end_child(tagger);
-        if (++tagger->deaths == DEATHS_MAX) {
-            log_warn("wiki_symbols.gave_up", "failures=%d", tagger->deaths);
+        tagger->lost_us += clock_mono_us() - begun_us;
+        if (++tagger->deaths >= DEATHS_MAX || tagger->lost_us >= LOST_MAX_US) {
+            log_warn("wiki_symbols.gave_up", "failures_in_a_row=%d seconds_lost=%d", tagger->deaths,
+                     (int)(tagger->lost_us / 1000000));
             tagger->absent = true;
         }
         return;

@@ -3,11 +3,12 @@
  * wiki/symbols.h: what a file defines, as Universal Ctags sees it.
  *
  * ctags runs as a child that is asked file after file: it gets a name and the
- * bytes, opens nothing (its sandbox sees to that), and answers with a line of
- * JSON for each symbol. It reads strangers' bytes with parsers for a hundred
- * languages, so it may die or hang on any of them: then that file has no
- * symbols, and a new child goes on with the next one. Without ctags on this
- * machine no file has any.
+ * bytes, opens nothing (its sandbox sees to that, where it was built with one;
+ * else the log says so), and answers with a line of JSON for each symbol. It
+ * reads strangers' bytes with parsers for a hundred languages, so it may die or
+ * hang on any of them: then that file has no symbols, and a new child goes on
+ * with the next one. After 50 in a row, or a minute that was waited in vain, it
+ * is given up for this tree. Without ctags on this machine no file has symbols.
  *
  * One thread at a time. Blocks, at most `time_ms` for a file.
  */

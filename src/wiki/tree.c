@@ -238,6 +238,12 @@ void wiki_tree_offer(struct wiki_tree *tree, const struct wiki_level *level, str
     }
 }
 
+struct str wiki_tree_keep_rules(struct wiki_tree *tree, struct str text)
+{
+    tree->rules += text.len;
+    return tree->rules > LIMIT_WIKI_RULES_BYTES ? (struct str){0} : arena_copy(&tree->arena, text);
+}
+
 static int compare_str(struct str a, struct str b)
 {
     int order = memcmp(a.at, b.at, MIN(a.len, b.len));
@@ -257,6 +263,11 @@ enum err wiki_tree_finish(struct wiki_tree *tree, struct why *why)
     if (tree->count > LIMIT_WIKI_FILES) {
         return why_set(why, ERR_LIMIT, "more than %d files: leave folders out by a filter",
                        LIMIT_WIKI_FILES);
+    }
+    if (tree->rules > LIMIT_WIKI_RULES_BYTES) {
+        return why_set(why, ERR_LIMIT,
+                       "its .gitignore and .gitattributes files are longer than %d bytes together",
+                       LIMIT_WIKI_RULES_BYTES);
     }
     if (tree->count == 0) return OK;
     qsort(tree->nodes, tree->count, sizeof(*tree->nodes), compare_nodes);

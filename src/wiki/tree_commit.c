@@ -75,7 +75,8 @@ struct listing {
     size_t count, cap;
     char record[RECORD_MAX];
     size_t len;
-    bool wrong; /* what came was no listing */
+    size_t bytes; /* of all records */
+    bool wrong;   /* what came was no listing */
 };
 
 /* "100644 blob ID    SIZE\tPATH"; the size of what has none is "-", of what is not here "BAD". */
@@ -105,6 +106,7 @@ static void take_record(struct listing *listing)
 {
     struct str record = {listing->record, listing->len};
     listing->len = 0;
+    listing->bytes += record.len;
     if (listing->count == listing->cap) {
         listing->cap = listing->cap ? 2 * listing->cap : 1024;
         listing->entries = mem_resize(listing->entries, listing->cap * sizeof(struct entry));
@@ -117,9 +119,14 @@ static void take_record(struct listing *listing)
     }
 }
 
+static bool is_too_much(const struct listing *listing)
+{
+    return listing->count > LIMIT_WIKI_FILES || listing->bytes > LIMIT_WIKI_LISTING_BYTES;
+}
+
 static void take_bytes(struct listing *listing, struct str bytes)
 {
-    for (size_t i = 0; i < bytes.len && listing->count <= LIMIT_WIKI_FILES; i++) {
+    for (size_t i = 0; i < bytes.len && !is_too_much(listing); i++) {
         if (bytes.at[i] == '\0') {
             take_record(listing);
         } else if (listing->len < sizeof(listing->record)) {
@@ -142,7 +149,7 @@ static enum err list_commit(struct commit_source *source, struct str commit,
     struct wiki_child child = {0};
     enum err err = wiki_git_start(&source->git, argv, true, &child, why);
     if (err) return err;
-    while (!err && listing->count <= LIMIT_WIKI_FILES) {
+    while (!err && !is_too_much(listing)) {
         size_t got = 0;
         err = read_more(child.out, source->piece, PIECE, &got, why);
         if (!err) take_bytes(listing, (struct str){source->piece, got});
@@ -155,8 +162,9 @@ static enum err list_commit(struct commit_source *source, struct str commit,
         return why_set(why, ERR_NOT_FOUND, "the repository has no such commit here");
     }
     if (err) return err;
-    return why_set(why, ERR_LIMIT, "more than %d files: it is too large for a wiki",
-                   LIMIT_WIKI_FILES);
+    return why_set(why, ERR_LIMIT,
+                   "more than %d files, or than %d bytes of their names: too large for a wiki",
+                   LIMIT_WIKI_FILES, LIMIT_WIKI_LISTING_BYTES);
 }
 
 /* --- the walk --- */
@@ -202,11 +210,14 @@ static enum err read_attributes(struct wiki_tree *tree, struct commit_source *so
                                 struct why *why)
 {
     enum wiki_left_out left = entry->why;
-    if (left != WIKI_TAKEN || entry->bytes > LIMIT_WIKI_IGNORE_BYTES) return OK;
+    if (left != WIKI_TAKEN || entry->bytes > LIMIT_WIKI_IGNORE_BYTES ||
+        tree->rules > LIMIT_WIKI_RULES_BYTES) {
+        return OK;
+    }
     buf_reset(&tree->bytes, SIZE_MAX);
     enum err err = read_blob(source, entry->id, &tree->bytes, &left, why);
     if (err || left != WIKI_TAKEN) return err;
-    struct str text = arena_copy(&tree->arena, buf_str(&tree->bytes));
+    struct str text = wiki_tree_keep_rules(tree, buf_str(&tree->bytes));
     level->attributes = wiki_attributes_parse(&tree->arena, text);
     return OK;
 }

@@ -70,6 +70,7 @@ struct name {
 static struct str read_small(struct walk *walk, int folder, const char *name)
 {
     struct str text = {NULL, 0};
+    if (walk->tree->rules > LIMIT_WIKI_RULES_BYTES) return text;
     int fd = open_in(folder, name, 0);
     if (fd < 0) return text;
     struct stat is;
@@ -79,7 +80,7 @@ static struct str read_small(struct walk *walk, int folder, const char *name)
         ssize_t got;
         size_t len = 0;
         while ((got = read(fd, space + len, LIMIT_WIKI_IGNORE_BYTES - len)) > 0) len += (size_t)got;
-        if (got == 0) text = arena_copy(&walk->tree->arena, (struct str){space, len});
+        if (got == 0) text = wiki_tree_keep_rules(walk->tree, (struct str){space, len});
     }
     close(fd);
     return text;

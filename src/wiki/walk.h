@@ -33,6 +33,7 @@ struct wiki_tree {
     struct arena arena;      /* paths, ids, patterns */
     struct wiki_node *nodes; /* owned */
     size_t count, cap;
+    size_t rules; /* bytes of all .gitignore and .gitattributes that were read */
     const struct wiki_ignore *include, *exclude;
     struct buf bytes; /* of the file that is read */
     void *source;     /* owned */
@@ -56,5 +57,8 @@ void wiki_tree_leave_out(struct wiki_tree *tree, const struct wiki_level *level,
 /* A file or, with `why` not WIKI_TAKEN, what cannot be one. `blob` is kept, not copied. */
 void wiki_tree_offer(struct wiki_tree *tree, const struct wiki_level *level, struct str name,
                      enum wiki_left_out why, uint64_t bytes, struct str blob);
-/* ERR_LIMIT: more than LIMIT_WIKI_FILES. */
+/* The text of a .gitignore or .gitattributes, kept. Empty when there have been too many of them,
+ * which wiki_tree_finish() tells. */
+struct str wiki_tree_keep_rules(struct wiki_tree *tree, struct str text);
+/* ERR_LIMIT: more than LIMIT_WIKI_FILES, or than LIMIT_WIKI_RULES_BYTES. */
 MUST_USE enum err wiki_tree_finish(struct wiki_tree *tree, struct why *why);

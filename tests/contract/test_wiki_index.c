@@ -541,6 +541,54 @@ static void damage_inside_never_crashes(void **state)
     close(fd);
 }
 
+/* The bytes of a file, and one of them wrong. */
+static void write_with_a_fault(const char *file, const char *bytes, size_t len, size_t at)
+{
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    char wrong = (char)~bytes[at];
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, len, 0), len);
+    assert_int_equal(pwrite(fd, &wrong, 1, (off_t)at), 1);
+    close(fd);
+}
+
+/* An update of such a file is done, or says that the index has to be made again. */
+static void damage_inside_never_crashes_an_update(void **state)
+{
+    struct place *p = *state;
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    for (int i = 0; i < 2000; i++) buf_printf(&text, "kettle water_%d\n", i % 300);
+    put_some(p);
+    put(p, "big.txt", buf_str(&text));
+    buf_release(&text);
+    update(p);
+    wiki_index_close(p->index);
+    p->index = NULL;
+
+    struct stat is;
+    int fd = open(p->file, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fstat(fd, &is), 0);
+    size_t len = (size_t)is.st_size, made_again = 0;
+    char *whole = mem_alloc(len);
+    assert_int_equal(pread(fd, whole, len, 0), len);
+    close(fd);
+    put(p, "big.txt", STR("samovar\n"));
+    for (size_t at = 4096 + 50; at < len; at += 997) {
+        struct why why = {0};
+        struct wiki_index_state now;
+        write_with_a_fault(p->file, whole, len, at);
+        enum err err = wiki_index_open(p->file, &p->index, &why);
+        if (!err) err = update_with(p, NULL, &now, &why);
+        if (err && err != ERR_CORRUPT) fail_msg("%zu: %s: %s", at, err_name(err), why.text);
+        made_again += err == ERR_CORRUPT;
+        wiki_index_close(p->index);
+        p->index = NULL;
+    }
+    assert_true(made_again > 0);
+    mem_free(whole);
+}
+
 static void names_and_texts_of_strangers(void **state)
 {
     struct place *p = *state;
@@ -577,7 +625,8 @@ int main(void)
         TEST(a_folder_narrows_what_is_found),     TEST(one_file_does_not_fill_the_answer),
         TEST(what_is_stopped_changes_nothing),    TEST(a_kill_in_the_middle_leaves_the_old_index),
         TEST(readers_see_the_last_whole_index),   TEST(a_damaged_file_is_said_to_be),
-        TEST(damage_inside_never_crashes),        TEST(names_and_texts_of_strangers),
+        TEST(damage_inside_never_crashes),        TEST(damage_inside_never_crashes_an_update),
+        TEST(names_and_texts_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -393,6 +393,8 @@ static void hosts_that_the_operator_names_are_called(void **state)
     assert_int_equal(allow(&arena, "http://git.lan:3001/o/r", "git.lan:3000", "", &pin),
                      ERR_DENIED);
     assert_int_equal(allow(&arena, "http://git.lan/o/r", "git.lan:3000", "", &pin), ERR_DENIED);
+    assert_int_equal(allow(&arena, "https://git.lan/o/r", "git.lan:443", "", &pin), OK);
+    assert_int_equal(allow(&arena, "http://git.lan/o/r", "git.lan:443", "", &pin), ERR_DENIED);
     assert_int_equal(allow(&arena, "http://git.lan/o/r", "it.lan,git.la,lan", "", &pin),
                      ERR_DENIED);
     assert_int_equal(allow(&arena, "http://[::1]:80/o/r", "[::1]", "", &pin), OK);

@@ -208,6 +208,7 @@ static const struct heading headings[] = {
     {"x.1", ".TH X 1\n.SH NAME\nneedle\n", "needle", "NAME"},
     {"x.1", ".SH \"SEE ALSO\"\nneedle\n", "needle", "SEE ALSO"},
     {"src/a.c", "# Top\nneedle\n", "needle", ""},
+    {"CMakeLists.txt", "Top\n===\nneedle\n", "needle", ""},
 };
 
 static void headings_name_what_is_below(void **state)
@@ -223,6 +224,28 @@ static void headings_name_what_is_below(void **state)
         }
         arena_release(&p.arena);
     }
+}
+
+/* A heading in every line, each below long ones: labels and their number stay bounded. */
+static void headings_of_strangers(void **state)
+{
+    (void)state;
+    struct buf text;
+    buf_init(&text, 8 << 20);
+    for (int level = 1; level <= 5; level++) {
+        buf_printf(&text, "%.*s ", level, "######");
+        for (int i = 0; i < 40; i++) buf_add_str(&text, STR("\xE8\x8C\xB6"));
+        buf_add_byte(&text, '\n');
+    }
+    fill(&text, 100000, "###### x\n");
+    struct pieces p = split("a.md", buf_str(&text), NULL, 0);
+    check_whole(&p, buf_str(&text));
+    for (size_t i = 0; i < p.count; i++) {
+        struct str label = p.at[i].label;
+        assert_true(label.len <= WIKI_LABEL_BYTES && utf8_valid(label));
+    }
+    arena_release(&p.arena);
+    buf_release(&text);
 }
 
 static void marks_of_strangers(void **state)
@@ -253,6 +276,7 @@ int main(void)
         cmocka_unit_test(small_things_share_a_piece),
         cmocka_unit_test(long_lines_are_cut_between_characters),
         cmocka_unit_test(headings_name_what_is_below),
+        cmocka_unit_test(headings_of_strangers),
         cmocka_unit_test(marks_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -492,6 +492,27 @@ static void generated_and_minified_files_give_themselves_away(void **state)
     assert_string_equal(read_it(place, "b.c"), "generated");
 }
 
+/* Each may have 256 KiB, and a repository a million of them. */
+static void rules_have_an_end(void **state)
+{
+    struct place *place = *state;
+    struct wiki_filters filters = {0};
+    struct why why;
+    struct buf rules;
+    buf_init(&rules, LIMIT_WIKI_IGNORE_BYTES);
+    while (rules.len + 20 < LIMIT_WIKI_IGNORE_BYTES) buf_add_str(&rules, STR("nothing/of/this\n"));
+    for (int i = 0; i < 2 + LIMIT_WIKI_RULES_BYTES / LIMIT_WIKI_IGNORE_BYTES; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "folder%d/%s", i, i % 2 ? ".gitattributes" : ".gitignore");
+        put_bytes(place, path, buf_str(&rules));
+    }
+    buf_release(&rules);
+    assert_int_equal(wiki_tree_open_folder(place->root, NULL, &filters, &place->tree, &why),
+                     ERR_LIMIT);
+    assert_non_null(strstr(why.text, ".gitattributes"));
+    assert_null(place->tree);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, place_open, place_close)
 
 int main(void)
@@ -513,6 +534,7 @@ int main(void)
         CASE(folders_that_are_not_there_are_told),
         CASE(texts_of_all_ages_become_utf8),
         CASE(generated_and_minified_files_give_themselves_away),
+        CASE(rules_have_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
