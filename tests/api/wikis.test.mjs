@@ -3,7 +3,7 @@
 // /wikis: a repository is added, read, searched, asked and written about; and the two ways in which
 // older clients ask, byte by byte as their own server answered.
 import assert from 'node:assert/strict';
-import { access, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -174,6 +174,29 @@ test('an_update_reads_what_changed', async () => {
   await ready(server, wiki.name, li.token);
   const find = async (word) => assertOk(await server.api('GET', `/wikis/${wiki.id}/search?q=${word}`, { token: li.token })).items.length;
   assert.deepEqual([await find('alpha'), await find('beta'), await find('gamma')], [1, 0, 1]);
+});
+
+test('an_index_that_is_damaged_inside_is_made_anew', async (t) => {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-wikis-damage-'));
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  const at = await makeRepository('damaged', { 'a.md': '# First\n\nalpha words\n' });
+  const first = await startServer({ env: env(), dataDir });
+  t.after(() => first.stop());
+  const chen = await first.register('chen_wikis');
+  const wiki = await add(first, at, chen.token);
+  await first.stop();
+
+  const file = path.join(dataDir, 'wiki', String(wiki.id), 'index.db');
+  const bytes = await readFile(file);
+  bytes.fill(0xff, 4096); // what the first page says stays true
+  await writeFile(file, bytes);
+  const second = await startServer({ env: env(), dataDir });
+  t.after(() => second.stop());
+  assertProblem(await second.api('GET', `/wikis/${wiki.id}/search?q=alpha`, { token: chen.token }), 500);
+  assertOk(await second.api('POST', `/wikis/${wiki.id}/update`, { token: chen.token }), 202);
+  assert.equal((await ready(second, wiki.name, chen.token)).note, '');
+  const { items } = assertOk(await second.api('GET', `/wikis/${wiki.id}/search?q=alpha`, { token: chen.token }));
+  assert.equal(items.length, 1);
 });
 
 test('a_private_wiki_is_nowhere_for_others', async () => {
