@@ -87,7 +87,8 @@ static enum err credit_definitions(struct wiki_index *index, struct arena *arena
         err = chunk_at(index, definitions[i].file, definitions[i].first, &chunk, why);
         if (err || chunk == 0 || chunk >= index->length_count) continue;
         if (asked->scope && !asked->scope[chunk]) continue;
-        wiki_order_add(arena, order, chunk, worth / (double)count);
+        double kind = asked->kind_weights[index->files[index->file_of[chunk]].kind];
+        wiki_order_add(arena, order, chunk, kind * worth / (double)count);
     }
     return err;
 }

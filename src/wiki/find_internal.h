@@ -40,6 +40,7 @@ struct wiki_asked_word {
 struct wiki_asked {
     struct wiki_asked_word words[WIKI_ASKED_MAX];
     size_t count;
+    double kind_weights[WIKI_FILE_KINDS];
     const uint8_t *scope; /* a byte for each chunk: may it be given? NULL: all may */
 };
 

@@ -4,9 +4,11 @@
  *
  * Robertson, Zaragoza: The Probabilistic Relevance Framework: BM25 and Beyond,
  * 2009; a word in a symbol's name or in a path counts like several in the text,
- * before the curve that lets each further one count less. All chunks that have
- * a word of the question are scored, exactly: what is read is a few kilobytes
- * for each word, and adding is what processors do best.
+ * before the curve that lets each further one count less. Files are judged as a
+ * whole in the same way, and each chunk gets a share of that: words that stand
+ * together in a file, but in different chunks of it, say something, too. All
+ * chunks that have a word of the question are scored, exactly: what is read is a
+ * few kilobytes for each word, and adding is what processors do best.
  */
 #include "wiki/find_internal.h"
 
@@ -16,6 +18,9 @@
 
 static const double k1 = 1.2, b = 0.6;
 static const double label_counts = 3.0, path_counts = 2.0;
+/* Of files as a whole, and how much of their points each chunk of them gets. */
+static const double file_k1 = 1.2, file_b = 0.6, file_share = 0.5;
+static const double file_label_counts = 1.0, file_path_counts = 2.0;
 
 double wiki_rarity(const struct wiki_index *index, uint64_t chunks)
 {
@@ -92,11 +97,19 @@ enum err wiki_ask(struct wiki_index *index, struct arena *arena, struct str text
 {
     struct asking asking = {arena, asked, false};
     wiki_words(text, ask_word, &asking);
+    for (int kind = 0; kind < WIKI_FILE_KINDS; kind++) {
+        asked->kind_weights[kind] = wiki_file_kind_weight((enum wiki_file_kind)kind);
+    }
     double sum = 0;
     for (size_t i = 0; i < asked->count; i++) sum += asked->words[i].weight;
     for (size_t i = 0; i < asked->count; i++) {
         struct wiki_asked_word *word = &asked->words[i];
         if (sum == 0) word->weight = 1.0; /* "who are you?" */
+        for (int kind = 0; kind < WIKI_FILE_KINDS; kind++) {
+            if (wiki_file_kind_is_asked((enum wiki_file_kind)kind, word->word)) {
+                asked->kind_weights[kind] = 1.0;
+            }
+        }
         enum err err = wiki_word_count(index, word->word, &word->chunks, why);
         if (err) return err;
         word->rarity = wiki_rarity(index, word->chunks);
@@ -142,7 +155,30 @@ struct scoring {
     double length_part; /* b / average length */
     uint32_t *touched;  /* owned */
     size_t touched_count, touched_cap;
+    float *files; /* owned; the score of each file as a whole */
+    double file_length_part;
+    uint32_t file; /* whose postings of the word at hand come just now */
+    double file_times;
 };
+
+/* Chunks of a file follow each other, so its postings of a word do too. */
+static void finish_file(struct scoring *s)
+{
+    if (s->file_times == 0) return;
+    double times =
+        s->file_times / (1.0 - file_b + s->file_length_part * s->index->files[s->file].words);
+    s->files[s->file] += (float)(s->worth * times * (file_k1 + 1.0) / (file_k1 + times));
+    s->file_times = 0;
+}
+
+static void count_in_file(struct scoring *s, struct wiki_posting posting)
+{
+    uint32_t file = s->index->file_of[posting.chunk];
+    if (file != s->file) finish_file(s);
+    if (s->file_times == 0 && (posting.where & WIKI_IN_PATH)) s->file_times = file_path_counts;
+    s->file = file;
+    s->file_times += posting.times + (posting.where & WIKI_IN_LABEL ? file_label_counts : 0.0);
+}
 
 static void score(void *ctx, struct wiki_posting posting)
 {
@@ -150,6 +186,7 @@ static void score(void *ctx, struct wiki_posting posting)
     if (posting.chunk >= s->index->score_count) return;
     uint16_t length = s->index->lengths[posting.chunk];
     if (length == 0 || (s->asked->scope && !s->asked->scope[posting.chunk])) return;
+    count_in_file(s, posting);
     double times = posting.times / (1.0 - b + s->length_part * length);
     if (posting.where & WIKI_IN_LABEL) times += label_counts;
     if (posting.where & WIKI_IN_PATH) times += path_counts;
@@ -162,6 +199,13 @@ static void score(void *ctx, struct wiki_posting posting)
         s->touched[s->touched_count++] = posting.chunk;
     }
     *score += (float)(s->worth * times * (k1 + 1.0) / (k1 + times));
+}
+
+static double score_with_file(const struct scoring *s, uint32_t chunk)
+{
+    uint32_t file = s->index->file_of[chunk];
+    double score = s->index->scores[chunk] + file_share * s->files[file];
+    return score * s->asked->kind_weights[s->index->files[file].kind];
 }
 
 /* The `max` best of what was touched, and zero for all. A heap whose root is the worst kept. */
@@ -189,7 +233,7 @@ static void take_best(struct scoring *s, struct arena *arena, size_t max, struct
     struct wiki_ranked *heap = ARENA_ARRAY(arena, struct wiki_ranked, max + 1);
     for (size_t i = 0; i < s->touched_count; i++) {
         uint32_t chunk = s->touched[i];
-        struct wiki_ranked here = {chunk, 0, s->index->scores[chunk]};
+        struct wiki_ranked here = {chunk, 0, score_with_file(s, chunk)};
         s->index->scores[chunk] = 0.0f;
         if (count < max) {
             heap[count++] = here;
@@ -213,15 +257,21 @@ enum err wiki_find_words(struct wiki_index *index, struct arena *arena,
     double average =
         (double)MAX(index->words_all, (uint64_t)1) / (double)MAX(index->chunks_alive, (uint64_t)1);
     scoring.length_part = b / average;
-    enum err err = OK;
+    enum err err = files_load(index, why);
+    if (err) return err;
+    scoring.files = mem_alloc((index->file_count + 1) * sizeof(*scoring.files));
+    scoring.file_length_part = file_b * (double)MAX(index->file_count, (size_t)1) /
+                               (double)MAX(index->words_all, (uint64_t)1);
     for (size_t i = 0; i < asked->count && !err; i++) {
         const struct wiki_asked_word *word = &asked->words[i];
         if (word->weight == 0.0 || word->chunks == 0) continue;
         scoring.worth = word->weight * word->rarity;
         err = wiki_postings_each(index, word->word, score, &scoring, why);
+        finish_file(&scoring);
     }
     take_best(&scoring, arena, max, order_out); /* after a failure too: scores go back to zero */
     if (err) order_out->count = 0;
     mem_free(scoring.touched);
+    mem_free(scoring.files);
     return err;
 }

@@ -257,6 +257,8 @@ void wiki_index_close(struct wiki_index *index)
     sqlite3_close(index->db);
     mem_free(index->lengths);
     mem_free(index->scores);
+    mem_free(index->file_of);
+    mem_free(index->files);
     mem_free(index->file);
     mem_free(index);
 }

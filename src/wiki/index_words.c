@@ -286,3 +286,42 @@ enum err lengths_save(struct wiki_index *index, uint32_t first, uint32_t last, s
     }
     return OK;
 }
+
+/* ---- files ---- */
+
+static void take_file(struct wiki_index *index, sqlite3_stmt *stmt)
+{
+    uint32_t number = (uint32_t)index->file_count++;
+    struct wiki_indexed_file *file = &index->files[number];
+    int64_t first = sqlite3_column_int64(stmt, 2), count = sqlite3_column_int64(stmt, 3);
+    *file = (struct wiki_indexed_file){0, wiki_file_kind(db_text(stmt, 1))};
+    for (int64_t at = MAX(first, 0); at - first < count && at < (int64_t)index->length_count;
+         at++) {
+        index->file_of[at] = number;
+        file->words += index->lengths[at];
+    }
+}
+
+enum err files_load(struct wiki_index *index, struct why *why)
+{
+    if (index->file_of && index->files_generation == index->generation) return OK;
+    mem_free(index->file_of);
+    index->file_of = mem_alloc((index->length_count + 1) * sizeof(*index->file_of));
+    index->file_count = 0;
+    index->files_generation = -1;
+    size_t cap = 256;
+    index->files = mem_resize(index->files, cap * sizeof(*index->files));
+    sqlite3_stmt *stmt = NULL;
+    enum err err = db_prepare(index, WIKI_FILES_CHUNKS, &stmt, why);
+    for (bool row = true; !err && row;) {
+        err = db_row(index, stmt, &row, why);
+        if (err || !row) break;
+        if (index->file_count == cap) {
+            cap *= 2;
+            index->files = mem_resize(index->files, cap * sizeof(*index->files));
+        }
+        take_file(index, stmt);
+    }
+    if (!err) index->files_generation = index->generation;
+    return err;
+}

@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #include "base/buf.h"
+#include "wiki/file_kind.h"
 #include "wiki/index.h"
 #include "wiki/postings.h"
 
@@ -21,7 +22,6 @@ enum { WIKI_INDEX_VERSION = 1 };
     X(BEGIN, "BEGIN")                                                                              \
     X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                              \
     X(COMMIT, "COMMIT")                                                                            \
-    X(ROLLBACK, "ROLLBACK")                                                                        \
     X(META_GET, "SELECT value FROM meta WHERE key = ?")                                            \
     X(META_PUT, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")                          \
     X(LENGTHS_GET, "SELECT part, bytes FROM lengths ORDER BY part")                                \
@@ -42,8 +42,6 @@ enum { WIKI_INDEX_VERSION = 1 };
     X(CHUNK_GET, "SELECT chunks.first, chunks.last, chunks.label, chunks.text, files.path, "       \
                  "chunks.file FROM chunks JOIN files ON files.id = chunks.file "                   \
                  "WHERE chunks.id = ?")                                                            \
-    X(CHUNK_PLACE, "SELECT files.path, chunks.file, chunks.first, chunks.last "                    \
-                   "FROM chunks JOIN files ON files.id = chunks.file WHERE chunks.id = ?")         \
     X(CHUNKS_OF, "SELECT id, first, last, label, text FROM chunks WHERE id >= ? AND id < ? "       \
                  "ORDER BY id")                                                                    \
     X(CHUNK_AT, "SELECT id FROM chunks WHERE id >= ? AND id < ? AND first <= ? AND last >= ? "     \
@@ -52,8 +50,10 @@ enum { WIKI_INDEX_VERSION = 1 };
     X(WORD_GET, "SELECT first, count, postings FROM words WHERE word = ? ORDER BY first")          \
     X(WORD_LAST, "SELECT first, last, count, postings FROM words WHERE word = ? "                  \
                  "ORDER BY first DESC LIMIT 1")                                                    \
-    X(WORD_BETWEEN, "SELECT first, count, postings FROM words WHERE word = ? AND first <= ? "      \
-                    "AND last >= ? ORDER BY first")                                                \
+    /* The first block of a word that ends at ?3 or behind it and begins at ?2 or before. */       \
+    X(WORD_BETWEEN, "SELECT first, count, postings FROM words WHERE word = ?1 AND first >= "       \
+                    "coalesce((SELECT max(first) FROM words WHERE word = ?1 AND first <= ?3), 0) " \
+                    "AND first <= ?2 AND last >= ?3 ORDER BY first LIMIT 1")                       \
     X(WORD_PUT, "INSERT OR REPLACE INTO words (word, first, last, count, postings) "               \
                 "VALUES (?, ?, ?, ?, ?)")                                                          \
     X(WORD_DROP, "DELETE FROM words WHERE word = ? AND first = ?")                                 \
@@ -82,6 +82,12 @@ enum wiki_statement {
         WIKI_STATEMENT_COUNT
 };
 
+/* What a query wants of every file that has chunks. */
+struct wiki_indexed_file {
+    uint32_t words; /* the sum of its chunks' lengths */
+    enum wiki_file_kind kind;
+};
+
 /* Lives on one thread at a time. */
 struct wiki_index {
     sqlite3 *db;                                    /* owned */
@@ -96,6 +102,11 @@ struct wiki_index {
     uint64_t chunks_alive, words_all;
     float *scores; /* owned; of each chunk, all zero between queries */
     size_t score_count;
+
+    uint32_t *file_of;               /* owned; of each chunk the number of its file, from 0 on */
+    struct wiki_indexed_file *files; /* owned */
+    size_t file_count;
+    int64_t files_generation; /* of these */
 };
 
 /* ---- index_db.c ---- */
@@ -157,6 +168,8 @@ uint16_t words_of_chunk(struct wiki_terms *terms, uint32_t chunk, struct str pat
 
 /* Brings `lengths` and `scores` up to date; inside of a transaction. */
 MUST_USE enum err lengths_load(struct wiki_index *index, struct why *why);
+/* Brings `files` up to date, after lengths_load(). */
+MUST_USE enum err files_load(struct wiki_index *index, struct why *why);
 /* Writes those parts of `lengths` that hold ids in [first, last). */
 MUST_USE enum err lengths_save(struct wiki_index *index, uint32_t first, uint32_t last,
                                struct why *why);

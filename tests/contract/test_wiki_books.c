@@ -72,9 +72,9 @@ static uint64_t wiki_for(struct database *d, const char *access, uint64_t group,
     struct str text = arena_printf(
         &d->arena,
         "INSERT INTO wikis (name, name_key, identity, kind, url, owner, repo, branch, include,"
-        " exclude, embedder, access, group_id, owner_id, created_us, state, fault, note, commit_id,"
+        " exclude, access, group_id, owner_id, created_us, state, fault, note, commit_id,"
         " branch_name, committed_s, indexed_us, files, chunks, line_count) VALUES"
-        " ('w%d', 'w%d', 'i%d', 'github', 'u', 'o', 'r', '', '', '', '', '%s', %s, %s, 1, 'ready',"
+        " ('w%d', 'w%d', 'i%d', 'github', 'u', 'o', 'r', '', '', '', '%s', %s, %s, 1, 'ready',"
         " '', '', '', '', 0, 0, 0, 0, 0)",
         number, number, number, access, group_text, owner_text);
     must_run(d->db, text.at);

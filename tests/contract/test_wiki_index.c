@@ -366,6 +366,43 @@ static void a_folder_narrows_what_is_found(void **state)
     assert_str_equal(hits[0].chunk.path, "ab/two.c");
 }
 
+/* Tests hold the words of everything: they come later, unless they are meant. */
+static void tests_come_first_only_when_they_are_asked_for(void **state)
+{
+    struct place *p = *state;
+    put(p, "src/pot.c", STR("int pour_tea(int cup)\n{\n    return cup;\n}\n"));
+    put(p, "tests/pot.c", STR("int pour_tea(int cup)\n{\n    return pour_tea;\n}\n"));
+    update(p);
+    expect_first(p, "how does pour_tea work?", "src/pot.c");
+    expect_first(p, "which tests are there of pour_tea?", "tests/pot.c");
+}
+
+/* Words that stand in one file, if far from each other, mean more than one of them alone. */
+static void a_file_counts_as_a_whole(void **state)
+{
+    struct place *p = *state;
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    buf_printf(&text, "kettle\n");
+    for (int i = 0; i < 400; i++) buf_printf(&text, "other words stand here, line %d\n", i);
+    buf_printf(&text, "samovar\n");
+    put(p, "both.txt", buf_str(&text));
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "%s%d.txt", i % 2 ? "kettle" : "some", i);
+        put(p, name, i < 2 ? STR("kettle\n") : STR("samovar\n"));
+    }
+    buf_release(&text);
+    update(p);
+    size_t count;
+    struct wiki_hit *hits = find(p, "kettle samovar", &count);
+    size_t of_both = 0;
+    for (size_t i = 0; i < MIN(count, (size_t)6); i++) {
+        of_both += str_eq(hits[i].chunk.path, STR("both.txt"));
+    }
+    assert_int_equal(of_both, 2); /* both of its chunks */
+}
+
 static void one_file_does_not_fill_the_answer(void **state)
 {
     struct place *p = *state;
@@ -619,13 +656,22 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(what_is_written_is_found),           TEST(hits_have_true_lines),
-        TEST(files_are_read_as_they_were),        TEST(an_update_reads_what_has_changed),
-        TEST(an_updated_index_is_like_a_new_one), TEST(symbols_and_edges),
-        TEST(a_folder_narrows_what_is_found),     TEST(one_file_does_not_fill_the_answer),
-        TEST(what_is_stopped_changes_nothing),    TEST(a_kill_in_the_middle_leaves_the_old_index),
-        TEST(readers_see_the_last_whole_index),   TEST(a_damaged_file_is_said_to_be),
-        TEST(damage_inside_never_crashes),        TEST(damage_inside_never_crashes_an_update),
+        TEST(what_is_written_is_found),
+        TEST(hits_have_true_lines),
+        TEST(files_are_read_as_they_were),
+        TEST(an_update_reads_what_has_changed),
+        TEST(an_updated_index_is_like_a_new_one),
+        TEST(symbols_and_edges),
+        TEST(tests_come_first_only_when_they_are_asked_for),
+        TEST(a_file_counts_as_a_whole),
+        TEST(a_folder_narrows_what_is_found),
+        TEST(one_file_does_not_fill_the_answer),
+        TEST(what_is_stopped_changes_nothing),
+        TEST(a_kill_in_the_middle_leaves_the_old_index),
+        TEST(readers_see_the_last_whole_index),
+        TEST(a_damaged_file_is_said_to_be),
+        TEST(damage_inside_never_crashes),
+        TEST(damage_inside_never_crashes_an_update),
         TEST(names_and_texts_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
