@@ -94,6 +94,7 @@ struct gateway_loop *gateway_loop_open(struct api_loop *home)
     list_init(&gateway->flights);
     buf_init(&gateway->events, 2 * LIMIT_REPLY_BYTES);
     list_init(&gateway->embeddings);
+    list_init(&gateway->counsels);
     gateway->models = models_new();
     return gateway;
 }
@@ -119,6 +120,7 @@ void gateway_loop_close(struct gateway_loop *gateway)
 {
     if (gateway == NULL) return;
     ASSERT(list_is_empty(&gateway->readers) && list_is_empty(&gateway->flights));
+    ASSERT(list_is_empty(&gateway->counsels));
     forget_keys(gateway);
     buf_release(&gateway->events);
     models_free(gateway->models);
@@ -140,6 +142,7 @@ void gateway_notice(struct api_loop *home, const struct hub_notice *notice)
     if (!key) return;
     gateway_chat_end_key(gateway, (struct key_id){notice->session});
     gateway_embed_end_key(gateway, (struct key_id){notice->session});
+    gateway_wiki_end_key(gateway, (struct key_id){notice->session});
 }
 
 /* --- whose key --- */

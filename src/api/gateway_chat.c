@@ -257,7 +257,11 @@ static void far_news(struct listener *listener)
 void program_drained(void *ctx)
 {
     struct reader *reader = ctx;
-    if (reader->stuck) feed(reader);
+    if (reader->asks_wiki) {
+        counsel_drained(reader);
+    } else if (reader->stuck) {
+        feed(reader);
+    }
 }
 
 /* --- the end of a flight --- */
@@ -367,6 +371,10 @@ void program_gone(void *ctx)
     struct reader *reader = ctx;
     struct http_exchange *x = reader->call->x;
     bool begun = reader->begun;
+    if (reader->asks_wiki) {
+        counsel_gone(reader);
+        return;
+    }
     leave(reader);
     free_reader(reader);
     if (begun) {
@@ -578,12 +586,16 @@ static void start(struct reader *reader, const struct llm_request *request)
 static enum err begin_chat(struct call *call, const struct api_key *key, struct why *why)
 {
     struct chat_asked asked;
+    struct str wiki;
     enum err err = gateway_read_chat(call, &asked, why);
     if (err) return err;
     if (!key_allows(key->models, asked.request.model)) {
         call->error_code = "model_not_allowed";
         return why_set(why, ERR_DENIED, "this key may not use the model %.*s",
                        STR_ARGS(asked.request.model));
+    }
+    if (gateway_wiki_of(asked.request.model, &wiki)) {
+        return gateway_begin_wiki(call, key, &asked, wiki, why);
     }
     asked.request.only_this = key->models.at != NULL; /* else a fall-back might be one it may not */
     int64_t output = asked.request.max_tokens > 0 ? asked.request.max_tokens : OUTPUT_TOKENS;

@@ -33,6 +33,7 @@ struct gateway_loop {
     struct list flights;    /* of struct flight: calls of models that run here */
     struct buf events;      /* being written */
     struct list embeddings; /* of struct embedding: under way */
+    struct list counsels;   /* of struct counsel: questions to wikis under way */
     struct models *models;  /* owned */
     bool closed;
 };
@@ -132,8 +133,9 @@ struct reader {
     uint64_t rank; /* the first of a flight pays */
     struct said_mark mark;
     bool stream, include_usage;
-    bool begun; /* its reply */
-    bool stuck; /* it reads too slowly: what it does not have waits in `said` */
+    bool begun;     /* its reply */
+    bool stuck;     /* it reads too slowly: what it does not have waits in `said` */
+    bool asks_wiki; /* it is a part of a counsel: no flight, in none of the lists above */
 };
 
 /* The events that go with a reply, on the reader's loop. */
@@ -149,6 +151,17 @@ void reply_end(struct reader *reader, const struct said *said, const struct llm_
 /* --- gateway_chat.c --- */
 void gateway_chat_end_key(struct gateway_loop *gateway, struct key_id key);
 void gateway_chat_abort(struct gateway_loop *gateway);
+
+/* --- gateway_wiki.c --- */
+
+/* "wiki:NAME": a repository to ask, see wiki/ask.h. */
+bool gateway_wiki_of(struct str model, struct str *name_out);
+MUST_USE enum err gateway_begin_wiki(struct call *call, const struct api_key *key,
+                                     const struct chat_asked *asked, struct str name,
+                                     struct why *why);
+void counsel_gone(struct reader *reader);
+void counsel_drained(struct reader *reader);
+void gateway_wiki_end_key(struct gateway_loop *gateway, struct key_id key);
 
 /* --- gateway_embed.c --- */
 void gateway_embed_end_key(struct gateway_loop *gateway, struct key_id key);

@@ -13,8 +13,9 @@
 #include "base/pattern.h"
 #include "community/keys.h"
 #include "llm/models.h"
+#include "store/wikis.h"
 
-enum { LIST_BYTES_MAX = 4 * 1024 * 1024 };
+enum { LIST_BYTES_MAX = 4 * 1024 * 1024, WIKIS_MAX = 500 };
 
 static const int64_t KEEP_US = INT64_C(60) * 1000000, KEEP_FAILED_US = INT64_C(10) * 1000000;
 
@@ -33,6 +34,7 @@ struct models {
 struct waiter {
     struct list link;
     struct call *call;
+    struct str wikis;    /* "wiki:NAME" a line: those of the key's owner, the newest */
     struct str patterns; /* of its key */
     void (*reply)(const struct waiter *waiter, struct str names);
     gateway_names *then; /* of reply_other */
@@ -64,7 +66,8 @@ static void put_model(struct json_out *out, struct str name)
     json_put_str(out, "id", name);
     json_put_str(out, "object", STR("model"));
     json_put_i64(out, "created", 0); /* nobody says */
-    json_put_str(out, "owned_by", str_head(name, str_find_byte(name, '/')));
+    bool wiki = gateway_wiki_of(name, &(struct str){0});
+    json_put_str(out, "owned_by", wiki ? STR("wiki") : str_head(name, str_find_byte(name, '/')));
     json_close(out, '}');
 }
 
@@ -75,7 +78,8 @@ static void reply_list(const struct waiter *waiter, struct str names)
     json_open(&out, NULL, '{');
     json_put_str(&out, "object", STR("list"));
     json_open(&out, "data", '[');
-    while (str_split(&names, '\n', &name)) {
+    for (struct str wikis = waiter->wikis;
+         str_split(&names, '\n', &name) || str_split(&wikis, '\n', &name);) {
         if (key_allows(waiter->patterns, name)) put_model(&out, name);
     }
     json_close(&out, ']');
@@ -117,7 +121,8 @@ static struct str wanted_model(struct call *call)
 static void reply_one(const struct waiter *waiter, struct str names)
 {
     struct str name, wanted = wanted_model(waiter->call);
-    while (str_split(&names, '\n', &name)) {
+    for (struct str wikis = waiter->wikis;
+         str_split(&names, '\n', &name) || str_split(&wikis, '\n', &name);) {
         if (!str_eq(name, wanted) || !key_allows(waiter->patterns, name)) continue;
         struct json_out out = call_json(waiter->call);
         put_model(&out, name);
@@ -199,6 +204,39 @@ static void wait_for_names(struct waiter *waiter)
     if (models->missing == 0) ask_sites(models, home);
 }
 
+/* --- wikis, which can be asked like models --- */
+
+static void add_wiki(void *ctx, const struct wiki *wiki)
+{
+    if (wiki->indexed_us) buf_printf(ctx, "wiki:%.*s\n", STR_ARGS(wiki->name));
+}
+
+static void look_for_wikis(struct job *job, void *own)
+{
+    struct call *call = CONTAINER_OF(job, struct call, job);
+    struct waiter *waiter = call->gateway_own;
+    struct wiki_reader reader = {.user = call->who.user};
+    struct buf wikis;
+    buf_init(&wikis, LIST_BYTES_MAX);
+    call->err = wikis_list(own, &reader, 0, WIKIS_MAX, add_wiki, &wikis, &call->why);
+    waiter->wikis = arena_copy(call->arena, buf_str(&wikis));
+    buf_release(&wikis);
+    loop_post(call->home->loop, &call->back);
+}
+
+static void on_wikis_known(struct task *task)
+{
+    struct call *call = CONTAINER_OF(task, struct call, back);
+    if (!call->err && call->home->gateway->closed) {
+        call->err = why_set(&call->why, ERR_BUSY, "the server is stopping");
+    }
+    if (call->err) {
+        call_refuse(call, call->err, &call->why);
+    } else {
+        wait_for_names(call->gateway_own);
+    }
+}
+
 static enum err begin_models(struct call *call, const struct api_key *key, struct why *why)
 {
     enum err err = gateway_admit(call, key, 0, why);
@@ -207,8 +245,11 @@ static enum err begin_models(struct call *call, const struct api_key *key, struc
     waiter->call = call;
     waiter->patterns = arena_keep(call->arena, key->models);
     waiter->reply = call->params[0].at ? reply_one : reply_list;
-    wait_for_names(waiter);
-    return OK;
+    call->gateway_own = waiter;
+    call->back.run = on_wikis_known;
+    call->job.work = look_for_wikis;
+    if (workers_submit(call->api->workers, &call->job)) return OK;
+    return why_set(why, ERR_BUSY, "the server is busy; try again in a moment");
 }
 
 enum err gateway_models(struct call *call, struct why *why)

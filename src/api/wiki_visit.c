@@ -2,6 +2,7 @@
 #include "api/wiki_visit.h"
 
 #include "api/live_internal.h"
+#include "api/wiki_shapes.h"
 #include "base/mem.h"
 
 enum { TELL_MS = 1000 };
@@ -141,6 +142,9 @@ static void look(struct job *job, void *own)
     if (visit->want.wiki) {
         visit->err =
             wikis_load(own, &visit->arena, &reader, visit->want.wiki, &visit->wiki, &visit->why);
+    } else if (visit->want.name.len) {
+        visit->err =
+            wiki_by_name(own, &visit->arena, &reader, visit->want.name, &visit->wiki, &visit->why);
     } else {
         visit->err = find_by_address(visit, own);
     }
@@ -227,8 +231,9 @@ static void copy_want(struct wiki_visit *visit, const struct wiki_visit_want *fr
     struct wiki_visit_want *want = &visit->want;
     *want = *from;
     struct str *const texts[] = {
-        &want->url,     &want->kind,         &want->token,           &want->include,
-        &want->exclude, &want->asking.model, &want->asking.language, &want->asking.file};
+        &want->name,       &want->url,     &want->kind,         &want->token,
+        &want->include,    &want->exclude, &want->asking.model, &want->asking.language,
+        &want->asking.file};
     for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_copy(&visit->arena, *texts[i]);
     struct llm_message *turns =
         ARENA_ARRAY(&visit->arena, struct llm_message, from->asking.turn_count);
@@ -262,14 +267,16 @@ struct wiki_visit *wiki_visit_start(struct api_loop *home, const struct wiki_vis
     return visit;
 }
 
-void wiki_visit_cancel(struct wiki_visit *visit)
+struct llm_usage wiki_visit_cancel(struct wiki_visit *visit)
 {
-    if (visit->ask) wiki_ask_cancel(visit->ask);
+    struct llm_usage usage = {-1, -1, -1, -1, false};
+    if (visit->ask) usage = wiki_ask_cancel(visit->ask);
     visit->ask = NULL;
     visit->cancelled = true;
     if (visit->waits && wiki_library_wait_no_more(visit->home->api->wikis, &visit->waiter))
         visit->waits = false;
     if (!visit->away && !visit->waits) free_visit(visit);
+    return usage;
 }
 
 void wiki_visit_pause(struct wiki_visit *visit)

@@ -21,8 +21,9 @@ struct wiki_visit;
 
 struct wiki_visit_want {
     struct caller who;
-    bool may_add;  /* a repository that is not here yet */
-    uint64_t wiki; /* the one meant; 0: the one of the address */
+    bool may_add;    /* a repository that is not here yet */
+    uint64_t wiki;   /* the one meant; 0: the one of that name, or of the address */
+    struct str name; /* also its number; empty: the one of the address */
     struct str url, kind, token, include, exclude;
     struct wiki_asking asking; /* wiki, name and url are filled in here */
 };
@@ -40,8 +41,9 @@ struct wiki_visit_events {
 /* Copies everything but `events`. */
 struct wiki_visit *wiki_visit_start(struct api_loop *home, const struct wiki_visit_want *want,
                                     const struct wiki_visit_events *events, void *ctx);
-/* Nothing is told any more. Not inside an event. */
-void wiki_visit_cancel(struct wiki_visit *visit);
+/* Nothing is told any more. Not inside an event. What it cost as by wiki_ask_cancel(); of unknown
+ * numbers (-1) when no model had been asked. */
+struct llm_usage wiki_visit_cancel(struct wiki_visit *visit);
 void wiki_visit_pause(struct wiki_visit *visit); /* a slow reader */
 void wiki_visit_resume(struct wiki_visit *visit);
 /* Somebody logged out or was banned: their visits end, with ERR_UNKNOWN_CALLER. On the loop. */

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
+import OpenAI from 'openai';
 import WebSocket from 'ws';
 
 import { asAdmin } from '../support/admin.mjs';
@@ -432,6 +433,58 @@ test('a_language_of_the_operators_is_one_to_answer_in', async () => {
   }
   await german.stop();
   await rm(config, { recursive: true, force: true });
+});
+
+// --- by OpenAI's API ---
+
+test('programs_ask_a_wiki_as_a_model', async (t) => {
+  const key = assertOk(await server.api('POST', '/keys', { token: li.token, json: { name: 'wiki' } }), 201);
+  const openai = new OpenAI({ apiKey: key.key, baseURL: `${server.url}/v1`, maxRetries: 0 });
+  const asked = (more = {}) => ({ model: 'wiki:teahouse', messages: [{ role: 'user', content: 'how is a cup poured?' }], ...more });
+
+  await t.test('whole', async () => {
+    provider.script([{ deltas: ['It pours [src/pot', '.c:10-12], as [src/invented.c:1-3] says.'], usage: { input: 700, output: 9 } }]);
+    const answer = await openai.chat.completions.create(asked());
+    assert.equal(answer.model, 'wiki:teahouse');
+    assert.equal(answer.choices[0].finish_reason, 'stop');
+    assert.match(answer.choices[0].message.content, /^It pours \[src\/pot\.c:10-12\], as\s+says\.$/);
+    assert.equal(answer.usage.prompt_tokens, 700);
+    const { body } = await provider.request(provider.requests.length - 1);
+    assert.match(JSON.stringify(body.messages), /int pot_pour\(int left, int cup\)/);
+    const spent = await until(async () => assertOk(await server.api('GET', '/usage', { token: li.token })).items
+      .find((row) => row.key_id === key.id), Boolean, { what: 'the usage' });
+    assert.equal(spent.input_tokens, 700);
+  });
+  await t.test('as it is written', async () => {
+    provider.script([{ deltas: ['one ', 'two ', '三'] }]);
+    const pieces = [];
+    for await (const chunk of await openai.chat.completions.create(asked({ stream: true }))) pieces.push(chunk);
+    assert.equal(pieces.map((c) => c.choices[0]?.delta.content ?? '').join(''), 'one two 三');
+    assert.equal(pieces.at(-1).choices[0].finish_reason, 'stop');
+  });
+  await t.test('what cannot be asked is told', async () => {
+    const others = await add(server, await makeRepository('li-alone', { 'a.md': '# A\n\nalone\n' }), wu.token, { access: 'owner' });
+    for (const [more, status] of [[{ model: 'wiki:nowhere' }, 404], [{ model: `wiki:${others.name}` }, 404],
+      [{ tools: [{ type: 'function', function: { name: 'f', parameters: {} } }] }, 400], [{ max_tokens: 5 }, 400]]) {
+      await assert.rejects(openai.chat.completions.create(asked(more)), (fault) => fault.status === status, JSON.stringify(more));
+    }
+    const narrow = assertOk(await server.api('POST', '/keys', { token: li.token, json: { name: 'narrow', models: ['openai/*'] } }), 201);
+    const client = new OpenAI({ apiKey: narrow.key, baseURL: `${server.url}/v1`, maxRetries: 0 });
+    await assert.rejects(client.chat.completions.create(asked()), (fault) => fault.status === 403);
+  });
+  await t.test('it is in the list of models', async () => {
+    const names = (await openai.models.list()).data.map((model) => model.id);
+    assert.ok(names.includes('wiki:teahouse') && !names.includes('wiki:li-alone'), names.join());
+    assert.equal((await openai.models.retrieve('wiki:teahouse')).owned_by, 'wiki');
+  });
+  await t.test('who goes ends the model too', async () => {
+    provider.script([{ deltas: ['never', 'ending'], stallAfter: 1 }]);
+    const before = provider.requests.length;
+    const stream = await openai.chat.completions.create(asked({ stream: true }));
+    for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break;
+    const request = await provider.request(before);
+    await provider.until(() => request.closedAt !== undefined);
+  });
 });
 
 // --- books ---
