@@ -3,21 +3,19 @@
 // Every page of the app for those who see, hear or point otherwise: axe-core finds nothing serious
 // in both looks and widths, and nothing sticks out of a small phone.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 
+import { seriousIn } from '../support/axe.mjs';
 import { assertOk } from '../support/checks.mjs';
 import { openBrowser } from '../support/browser.mjs';
 import { startServer } from '../support/server.mjs';
 import { logIn, visit } from '../support/app.mjs';
 
 const WAIT = { timeout: 240_000 };
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let server, browser;
 const pages = [];
-const manage = ['/manage', '/manage/reports', '/manage/members', '/manage/audit'];
+const manage = ['/manage', '/manage/reports', '/manage/members', '/manage/community', '/manage/audit'];
 before(async () => {
   [server, browser] = await Promise.all([startServer(), openBrowser()]);
   const lan = await server.register('lan', { nickname: '阿兰'.repeat(12), password: 'correct horse' });
@@ -48,16 +46,6 @@ after(async () => {
   await browser?.close();
   await server?.stop();
 });
-
-/** What axe finds that is serious, a line each. */
-async function seriousIn(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run({
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'],
-  }));
-  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`));
-}
 
 async function settled(page) {
   await page.waitForFunction(() => document.querySelector('main h1, main h2, main p') && !document.querySelector('.animate-spin'));

@@ -20,7 +20,7 @@ import { towns, townEnv, withModel } from '../support/town.mjs';
 const WAIT = { timeout: 240_000 };
 const HARM = 'window.harmed=1';
 const EVIL = `<img src=x onerror=${HARM}>`;
-const SECTIONS = ['residents', 'town', 'models', 'backups', 'options'];
+const SECTIONS = ['community', 'residents', 'town', 'models', 'backups', 'options'];
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const { kept } = towns();
 

@@ -17,7 +17,7 @@ if (!folder) {
 process.env.HUTONG_BIN ??= fileURLToPath(new URL('../../build/release/hutong', import.meta.url));
 const STRANGERS = ['/login', '/register'];
 const PAGES = (process.env.PAGES ?? '/ /p/3 /u/2 /u/4 /n /search?q=小 /search?in=messages&q=公园 /m /m/2 /c /t /society /settings '
-  + '/manage/overview /manage/reports /manage/members /manage/residents /manage/town /manage/models /manage/backups /manage/options /manage/audit').split(' ');
+  + '/manage/overview /manage/reports /manage/members /manage/community /manage/residents /manage/town /manage/models /manage/backups /manage/options /manage/audit').split(' ');
 const MEMBERS = PAGES.filter((path) => !path.startsWith('/manage'));
 const KEEPERS = PAGES.filter((path) => path.startsWith('/manage'));
 /** For what is drawn, not for what is loaded: the map moves, pictures decode. */

@@ -5,6 +5,7 @@ import { useInfiniteQuery, useQueryClient, type InfiniteData, type QueryClient }
 import { computed, ref, toValue, watch, type MaybeRefOrGetter } from 'vue';
 import { api, ask, askWhole, type Post, type UserBrief } from '@/api/client';
 import { useTopic, type LiveEvent } from '@/live';
+import { tellCommunity, type Community } from '@/stores/community';
 import { useSession } from '@/stores/session';
 
 const PAGE = 20;
@@ -112,6 +113,7 @@ export function usePosts(author: MaybeRefOrGetter<number | null>) {
         else if (!waiting.value.some(({ id }) => id === post.id)) waiting.value = [post, ...waiting.value];
         return;
       }
+      if (event.event === 'community.updated') tellCommunity(client, event.data as Partial<Community>);
       if (event.event === 'post.deleted') waiting.value = waiting.value.filter(({ id }) => id !== event.data.id);
       applyToPosts(client, event);
     },

@@ -16,6 +16,7 @@ export const manageSections: ManageSection[] = [
   { id: 'overview', name: 'moderate.overview.title', moderators: true, load: () => import('./OverviewSection.vue') },
   { id: 'reports', name: 'moderate.reports.title', moderators: true, load: () => import('./ReportsSection.vue') },
   { id: 'members', name: 'moderate.members.title', moderators: true, load: () => import('./MembersSection.vue') },
+  { id: 'community', name: 'keeper.community.name', load: () => import('./CommunitySection.vue') },
   { id: 'residents', name: 'keeper.residents.name', load: () => import('./ResidentsSection.vue') },
   { id: 'town', name: 'keeper.town.name', load: () => import('./TownSection.vue') },
   { id: 'models', name: 'keeper.models.name', load: () => import('./ModelsSection.vue') },
