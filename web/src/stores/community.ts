@@ -37,3 +37,6 @@ export function useCommunity() {
 export function tellCommunity(client: QueryClient, now: Partial<Community>): void {
   client.setQueryData<Community>(KEY, (before) => (before ? { ...before, ...now } : before));
 }
+
+/** Somebody came or went: the numbers are others. */
+export const lookAtCommunity = (client: QueryClient): Promise<void> => client.invalidateQueries({ queryKey: KEY });
