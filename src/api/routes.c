@@ -77,6 +77,7 @@ const struct route routes_table[] = {
     NAMED("/login", app_page),
     NAMED("/register", app_page),
     NAMED("/settings", app_page),
+    NAMED("/setup", app_page),
     NAMED("/manage", app_page),
     NAMED("/manage/{section}", app_page),
 

@@ -216,7 +216,7 @@ enum err prepare_admin_code(struct api *api, struct why *why)
     hex_write(api->admin_code, secret, sizeof(secret));
     printf("Nobody is here yet. The first account becomes administrator with this code, once:\n"
            "    %s\n"
-           "(POST /auth/register with \"admin_code\")\n",
+           "(Join with it in a browser, or POST /auth/register with \"admin_code\")\n",
            api->admin_code);
     return OK;
 }

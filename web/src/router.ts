@@ -37,7 +37,8 @@ const routes: RouteRecordRaw[] = [
   { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
   { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },
   { path: '/settings', name: 'settings', component: async () => (await learn('leaving'), import('./pages/SettingsPage.vue')), meta: { title: 'app.settings' } },
-  { path: '/manage/:section?', name: 'manage', component: async () => (await learn('keeper', 'moderate'), import('./pages/ManagePage.vue')), meta: { title: 'manage.title', member: true, one: 'manage' } },
+  { path: '/setup', name: 'setup', component: async () => (await learn('setup', 'keeper'), import('./pages/SetupPage.vue')), meta: { title: 'setup.title', member: true, one: 'setup' } },
+  { path: '/manage/:section?', name: 'manage', component: async () => (await learn('keeper', 'moderate', 'setup'), import('./pages/ManagePage.vue')), meta: { title: 'manage.title', member: true, one: 'manage' } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('./pages/MissingPage.vue'), meta: { title: 'app.missing' } },
 ];
 

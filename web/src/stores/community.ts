@@ -30,7 +30,9 @@ export function useCommunity() {
   /** What people call it: its own name, or the program's. */
   const name = computed(() => (community.value ? community.value.name : served.name) || t('app.name'));
   const about = computed(() => (community.value ? community.value.about : served.about) || '');
-  return { query, community, name, about };
+  /** Nobody is here yet: whoever has the server's code becomes its administrator. */
+  const isFresh = computed(() => community.value?.members === 0);
+  return { query, community, name, about, isFresh };
 }
 
 /** The server has said what it is now: an answer, or an event with a part of it. */
