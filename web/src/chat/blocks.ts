@@ -3,7 +3,7 @@
 // Markdown in blocks: while an answer is written only its last block changes, so only that is parsed
 // and shown anew. What models write is hostile until shown otherwise: no HTML of theirs, no addresses
 // but those of the web and of mail, no pictures (one would tell another host who reads it), no styles.
-import MarkdownIt, { type Token } from 'markdown-it';
+import MarkdownIt, { type StateCore, type Token } from 'markdown-it';
 
 const GOOD_ADDRESS = /^(https?:\/\/|mailto:)/i;
 
@@ -22,7 +22,8 @@ function pictureAsLink(token: Token, all: Token[], inLink: boolean, make: typeof
   all.push(open, text, new make('link_close', 'a', -1));
 }
 
-markdown.core.ruler.push('harmless', (state) => {
+/** Pictures become links, and cells of tables have a class where they had a style. */
+export function harmless(state: StateCore): void {
   for (const token of state.tokens) {
     if (token.type === 'th_open' || token.type === 'td_open') {
       const [, side] = /text-align:\s*(\w+)/.exec(token.attrGet('style') ?? '') ?? [];
@@ -42,7 +43,8 @@ markdown.core.ruler.push('harmless', (state) => {
     }
     token.children = children;
   }
-});
+}
+markdown.core.ruler.push('harmless', harmless);
 
 export interface Block {
   source: string;

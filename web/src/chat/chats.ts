@@ -63,10 +63,11 @@ export function useChat(id: ComputedRef<number>) {
   });
 }
 
-export function useModels() {
+export function useModels(wanted: () => boolean = () => true) {
   return useQuery({
     queryKey: ['chat-models'],
     queryFn: ({ signal }) => ask(api.GET('/chat/models', { signal })),
+    enabled: wanted,
     staleTime: 5 * 60_000,
   });
 }

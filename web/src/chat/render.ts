@@ -7,7 +7,7 @@ import { shallowRef } from 'vue';
 import { markdown } from './blocks';
 
 const { escapeHtml } = markdown.utils;
-const PURE = {
+export const PURE = {
   ALLOWED_TAGS: ['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'strong', 'em', 's', 'a', 'ul', 'ol', 'li', 'blockquote',
     'code', 'pre', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'div', 'span', 'figure', 'figcaption', 'button'],
   ALLOWED_ATTR: ['href', 'title', 'class', 'target', 'rel', 'start', 'type', 'tabindex', 'data-copy'],
@@ -22,7 +22,7 @@ export interface Words {
   copy: string;
 }
 
-interface Env {
+export interface Env {
   words: Words;
   colours: boolean;
   references?: unknown;
@@ -30,9 +30,9 @@ interface Env {
 
 type Highlight = (code: string, language: string) => string | null;
 /** Only there when a block of code was. */
-const highlight = shallowRef<Highlight>();
+export const highlight = shallowRef<Highlight>();
 let asked = false;
-function wantHighlight(): void {
+export function wantHighlight(): void {
   if (asked) return;
   asked = true;
   import('./heavy-highlight').then(
@@ -47,15 +47,18 @@ function code(text: string, language: string, env: Env): string {
   return `<figure class="md-code"><figcaption><span>${escapeHtml(language)}</span><button type="button" data-copy="">${escapeHtml(env.words.copy)}</button></figcaption><pre tabindex="0"><code>${coloured ?? escapeHtml(text)}</code></pre></figure>\n`;
 }
 
-const { rules } = markdown.renderer;
-rules.fence = (tokens, i, _options, env: Env) => {
-  const { content = '', info = '' } = tokens[i] ?? {};
-  return code(content, /^[\w+#.-]{1,30}/.exec(info.trim())?.[0] ?? '', env);
-};
-rules.code_block = (tokens, i, _options, env: Env) => code(tokens[i]?.content ?? '', '', env);
-rules.table_open = () => '<div class="md-table" tabindex="0"><table>\n';
-rules.table_close = () => '</table></div>\n';
-rules.link_open = (tokens, i, options, _env, self) => {
+/** Code with its colours and a way to copy it, and tables that scroll. */
+export function dress({ renderer: { rules } }: typeof markdown): void {
+  rules.fence = (tokens, i, _options, env: Env) => {
+    const { content = '', info = '' } = tokens[i] ?? {};
+    return code(content, /^[\w+#.-]{1,30}/.exec(info.trim())?.[0] ?? '', env);
+  };
+  rules.code_block = (tokens, i, _options, env: Env) => code(tokens[i]?.content ?? '', '', env);
+  rules.table_open = () => '<div class="md-table" tabindex="0"><table>\n';
+  rules.table_close = () => '</table></div>\n';
+}
+dress(markdown);
+markdown.renderer.rules.link_open = (tokens, i, options, _env, self) => {
   tokens[i]?.attrSet('target', '_blank');
   tokens[i]?.attrSet('rel', 'noopener noreferrer nofollow');
   return self.renderToken(tokens, i, options);
