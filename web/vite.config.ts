@@ -8,15 +8,24 @@ import { defineConfig } from 'vitest/config';
 // `npm run dev` serves the pages from here and asks the server at HUTONG for the rest.
 const server = process.env.HUTONG ?? 'http://127.0.0.1:8000';
 const api = ['admin/', 'auth', 'chat', 'docs', 'files', 'groups', 'health', 'keys', 'live', 'messages',
-  'openapi.json', 'places', 'posts', 'search/', 'town', 'usage', 'users'];
+  'openapi.json', 'places', 'posts', 'search/', 'town', 'usage', 'users', 'wikis', 'lang/'];
 
 /** Tells the service worker which files the app needs to open, and a name that changes with them. */
 function shellFiles(): Plugin {
   return {
     name: 'shell-files',
     generateBundle(_, bundle) {
+      // What draws diagrams is heavy, and a page of its own: nothing of it is kept.
+      const ofApp = new Set<string>();
+      const follow = (name: string): void => {
+        const part = bundle[name];
+        if (part?.type !== 'chunk' || ofApp.has(name)) return;
+        ofApp.add(name);
+        for (const next of [...part.imports, ...part.dynamicImports]) follow(next);
+      };
+      for (const part of Object.values(bundle)) if (part.type === 'chunk' && part.isEntry && part.name !== 'diagram') follow(part.fileName);
       const files = Object.keys(bundle)
-        .filter((name) => name.startsWith('assets/') && !/^assets\/(heavy|mermaid)/.test(name))
+        .filter((name) => name.startsWith('assets/') && !name.startsWith('assets/heavy') && (bundle[name]?.type === 'asset' || ofApp.has(name)))
         .sort()
         .map((name) => `/${name}`);
       const name = `hutong-${createHash('sha256').update(files.join()).digest('hex').slice(0, 12)}`;
@@ -45,7 +54,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {
-      input: { main: 'index.html', sw: 'src/sw.ts' },
+      input: { main: 'index.html', diagram: 'diagram.html', sw: 'src/sw.ts' },
       output: {
         // Smaller ones go into what all load: so few that what one page needs stays with that page.
         experimentalMinChunkSize: 4_000,

@@ -21,8 +21,14 @@ enum { NAMED_BYTES_MAX = 64 * 1024 }; /* of the page or the manifest */
 
 static const char policy[] = "default-src 'none'; script-src 'self'; worker-src 'self'; "
                              "style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-                             "connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
-                             "form-action 'none'; frame-ancestors 'none'";
+                             "connect-src 'self'; manifest-src 'self'; frame-src 'self'; "
+                             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/* The frame that draws diagrams of wikis: what strangers wrote is read there, in an origin of its
+ * own that may do nothing but that. What draws them makes styles as it goes. */
+static const char diagram_policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts";
 
 static const struct {
     const char *ending, *type;
@@ -69,10 +75,11 @@ static struct str etag_of(struct call *call, struct str name, const char *coding
 static void add_headers(struct call *call, int status, struct str name, const char *keep)
 {
     struct http_exchange *x = call->x;
+    bool diagram = str_eq(name, STR("diagram.html"));
     x->status = status;
     x->content_type = type_of(name);
     http_add_header(x, "Cache-Control", str_of(keep));
-    http_add_header(x, "Content-Security-Policy", str_of(policy));
+    http_add_header(x, "Content-Security-Policy", str_of(diagram ? diagram_policy : policy));
     http_add_header(x, "X-Content-Type-Options", STR("nosniff"));
     http_add_header(x, "Referrer-Policy", STR("same-origin"));
     http_add_header(x, "Cross-Origin-Opener-Policy", STR("same-origin"));
@@ -231,8 +238,15 @@ enum err app_file(struct call *call, struct why *why)
     return reply_file(call, name, picture ? "public, max-age=86400" : "no-cache", why);
 }
 
+enum err app_diagram(struct call *call, struct why *why)
+{
+    return reply_file(call, STR("diagram.html"), "no-cache", why);
+}
+
 enum err app_asset(struct call *call, struct why *why)
 {
     struct str name = arena_printf(call->arena, "assets/%.*s", STR_ARGS(call->params[0]));
+    /* The frame of the diagrams is an origin of its own, and these are everybody's. */
+    if (!call->allowed_origin) http_add_header(call->x, "Access-Control-Allow-Origin", STR("*"));
     return reply_file(call, name, "public, max-age=31536000, immutable", why);
 }

@@ -56,7 +56,7 @@ handler chats_get_list, chats_post, chats_get_one, chats_patch, chats_delete, ch
 handler chats_export, chats_post_message, chats_regenerate, chats_stream, chats_stop;
 /* service.c */
 handler service_index, places_get;
-handler app_page, app_manifest, app_file, app_asset;
+handler app_page, app_manifest, app_file, app_asset, app_diagram;
 /* The app, which says that there is no such page: a browser asked for what no route knows. */
 MUST_USE enum err app_missing(struct call *call, struct why *why);
 handler town_get, town_get_log, town_get_resident, town_post_control;

@@ -62,6 +62,7 @@ const struct route routes_table[] = {
     APP("/assets/{file}", app_asset),
     APP("/icon.svg", app_file),
     APP("/sw.js", app_file),
+    APP("/diagram.html", app_diagram),
     NAMED("/manifest.webmanifest", app_manifest),
     NAMED("/p/{id}", app_page),
     NAMED("/u/{who}", app_page),

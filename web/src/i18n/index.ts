@@ -23,7 +23,7 @@ export const i18n = createI18n({
 });
 
 const later = import.meta.glob<Sentences>('./*/later/*.json', { import: 'default' });
-export type Later = 'keeper' | 'leaving' | 'moderate' | 'palette' | 'setup' | 'society';
+export type Later = 'keeper' | 'leaving' | 'moderate' | 'palette' | 'setup' | 'society' | 'wiki';
 const learnt = new Set<Later>();
 
 async function learnIn(language: string, part: Later): Promise<void> {
