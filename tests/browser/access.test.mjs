@@ -3,6 +3,7 @@
 // Every page of the app for those who see, hear or point otherwise: axe-core finds nothing serious
 // in both looks and widths, and nothing sticks out of a small phone.
 import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 
 import { seriousIn } from '../support/axe.mjs';
@@ -10,15 +11,17 @@ import { assertOk } from '../support/checks.mjs';
 import { openBrowser } from '../support/browser.mjs';
 import { startServer } from '../support/server.mjs';
 import { logIn, visit } from '../support/app.mjs';
+import { until } from '../support/watch.mjs';
 
 const WAIT = { timeout: 240_000 };
+const DOCS = fileURLToPath(new URL('../../docs', import.meta.url));
 
 let server, browser;
 const pages = [];
 const manage = ['/manage', '/manage/reports', '/manage/members', '/manage/community', '/manage/audit',
   '/setup', '/setup?step=models', '/setup?step=residents', '/setup?step=done']; // nobody has said that it is set up
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
+  [server, browser] = await Promise.all([startServer({ env: { HUTONG_WIKI_ROOTS: DOCS } }), openBrowser()]);
   const lan = await server.register('lan', { nickname: '阿兰'.repeat(12), password: 'correct horse' });
   const tom = await server.register('tom', { nickname: 'T'.repeat(50), password: 'correct horse' });
   const post = assertOk(await server.api('POST', '/posts', {
@@ -42,6 +45,11 @@ before(async () => {
   await server.sql(`UPDATE users SET banned_us = NULL WHERE id = ${tom.id}`);
   pages.push('/', `/p/${post.id}`, `/u/${tom.id}`, `/u/${lan.id}`, '/search?q=rain', '/search?q=hello&in=messages', '/no/such/page', '/settings', '/p/99999',
     '/m', `/m/${tom.id}`, '/c', '/n', '/t?demo=5', '/society');
+  const wiki = assertOk(await server.api('POST', '/wikis', { token: lan.token, json: { url: DOCS } }), 201);
+  await until(() => server.api('GET', `/wikis/${wiki.id}`, { token: lan.token }), ({ body }) => body.state === 'ready' && !body.progress, { what: 'the wiki' });
+  const book = assertOk(await server.api('POST', `/wikis/${wiki.id}/books`, { token: lan.token, json: { model: 'offline/' } }), 201);
+  await until(() => server.api('GET', `/wikis/${wiki.id}/books/${book.id}`, { token: lan.token }), ({ body }) => body.state === 'done', { what: 'the outline' });
+  pages.push('/w', `/w/${wiki.id}`, `/w/${wiki.id}?q=wiki`, `/w/${wiki.id}/source`, `/w/${wiki.id}/source?path=wiki.md#L3-L7`, `/w/${wiki.id}/about`, '/w/99999');
 });
 after(async () => {
   await browser?.close();
@@ -57,7 +65,7 @@ for (const dark of [false, true]) {
     describe(`${dark ? 'dark' : 'light'}, on a ${phone ? 'phone' : 'desktop'}`, WAIT, () => {
       test('strangers’ pages', async () => {
         const page = await visit(browser, server, { dark, phone });
-        for (const path of ['/', '/login', '/register']) {
+        for (const path of ['/', '/w', '/login', '/register']) {
           await page.goto(server.url + path);
           await settled(page);
           assert.deepEqual(await seriousIn(page), [], path);
@@ -107,6 +115,7 @@ for (const dark of [false, true]) {
           ['/', () => page.keyboard.press('Control+k')],
           ['/', () => page.keyboard.press('?')],
           [pages.find((path) => path.startsWith('/u/')), () => page.locator('button[aria-haspopup=dialog]').first().click()],
+          ...(phone ? [0, 1].map((n) => [pages.find((path) => path.startsWith('/w/')), () => page.locator('main header button').nth(n).click()]) : []),
         ];
         for (const [path, open] of windows) {
           await page.goto(server.url + path);

@@ -70,7 +70,7 @@ test('assets are kept for a year and come in the coding the browser takes', WAIT
 });
 
 test('no page loads more than 180 kB of JavaScript before it is there, the map apart', WAIT, async () => {
-  for (const path of ['/', '/m', '/c', '/settings', '/search']) {
+  for (const path of ['/', '/m', '/c', '/settings', '/search', '/w']) {
     const page = await visit(browser, server, { worker: false });
     await logIn(page, server, 'lan', 'correct horse');
     await page.goto(server.url + path);

@@ -16,6 +16,8 @@ declare module 'vue-router' {
     bare?: boolean;
     /** Takes the whole width and height (chats, the map). */
     full?: boolean;
+    /** Takes the whole width, and the navigation little of it. */
+    wide?: boolean;
     /** Pages with the same word are one to the eye: going between them keeps what stands there. */
     one?: string;
   }
@@ -34,6 +36,10 @@ const routes: RouteRecordRaw[] = [
   { path: '/m/:id(\\d+)', name: 'letters', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },
   { path: '/g/:id(\\d+)', name: 'group', component: () => import('./pages/MessagesPage.vue'), meta: { title: 'app.messages', full: true, member: true, one: 'messages' } },
   { path: '/n', name: 'notifications', component: () => import('./pages/NotificationsPage.vue'), meta: { title: 'notify.title', member: true } },
+  { path: '/w', name: 'wikis', component: async () => (await learn('wiki'), import('./pages/WikisPage.vue')), meta: { title: 'app.wikis' } },
+  { path: '/w/:id(\\d+)', name: 'wiki', component: async () => (await learn('wiki'), import('./pages/WikiPage.vue')), meta: { title: 'app.wikis', wide: true, one: 'wiki' } },
+  { path: '/w/:id(\\d+)/source', name: 'wikiSource', component: async () => (await learn('wiki'), import('./pages/WikiPage.vue')), meta: { title: 'app.wikis', wide: true, one: 'wiki' } },
+  { path: '/w/:id(\\d+)/about', name: 'wikiAbout', component: async () => (await learn('wiki'), import('./pages/WikiPage.vue')), meta: { title: 'app.wikis', wide: true, one: 'wiki' } },
   { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { title: 'account.logIn', bare: true } },
   { path: '/register', name: 'register', component: () => import('./pages/RegisterPage.vue'), meta: { title: 'account.register', bare: true } },
   { path: '/settings', name: 'settings', component: async () => (await learn('leaving'), import('./pages/SettingsPage.vue')), meta: { title: 'app.settings' } },
@@ -45,7 +51,11 @@ const routes: RouteRecordRaw[] = [
 export const router = createRouter({
   history: createWebHistory(),
   routes,
-  scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? undefined : { top: 0 }),
+  scrollBehavior: (to, from, saved) => {
+    if (saved) return saved;
+    if (to.hash.startsWith('#h-') && document.getElementById(to.hash.slice(1))) return { el: document.getElementById(to.hash.slice(1))! };
+    return to.path === from.path && to.query.page === from.query.page && to.query.path === from.query.path ? undefined : { top: 0 };
+  },
 });
 
 router.beforeEach((to) => {

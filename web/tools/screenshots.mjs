@@ -17,6 +17,7 @@ if (!folder) {
 process.env.HUTONG_BIN ??= fileURLToPath(new URL('../../build/release/hutong', import.meta.url));
 const STRANGERS = ['/login', '/register'];
 const PAGES = (process.env.PAGES ?? '/ /p/3 /u/2 /u/4 /n /search?q=小 /search?in=messages&q=公园 /m /m/2 /c /t /society /settings '
+  + '/w /w/1 /w/1?page=connections /w/1/source?path=src/api/routes.c#L40-L60 /w/1/about '
   + '/manage/overview /manage/reports /manage/members /manage/community /manage/residents /manage/town /manage/models /manage/backups /manage/options /manage/audit').split(' ');
 const MEMBERS = PAGES.filter((path) => !path.startsWith('/manage'));
 const KEEPERS = PAGES.filter((path) => path.startsWith('/manage'));
@@ -25,7 +26,7 @@ const DRAW_MS = 1500;
 const SEND = /^(发送|提问|Send|Ask)$/;
 
 await mkdir(folder, { recursive: true });
-const server = await startServer({ args: ['--demo'], env: { HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '600' } });
+const server = await startServer({ args: ['--demo'], env: { HUTONG_TOWN: 'on', HUTONG_TOWN_SPEED: '600', HUTONG_WIKI_ROOTS: fileURLToPath(new URL('../..', import.meta.url)) } });
 const browser = await openBrowser();
 
 /** Somebody has written to a resident and asked a model, so that those pages show something. */
@@ -53,13 +54,14 @@ async function makeNews() {
   await as(keeper.token, 'PUT', `/users/${post.author_id}/follow`);
   await as(lan.access_token, 'POST', '/reports', { kind: 'post', id: 3, reason: 'other', note: '图片好像不对。' });
   await as(keeper.token, 'POST', '/admin/backups');
+  await as(lan.access_token, 'POST', '/wikis/1/books', { model: 'offline/' });
 }
 
 async function shoot(page, path, name) {
   await page.goto(server.url + path);
   await page.waitForFunction(() => document.querySelector('main, [role=main]') && !document.querySelector('.animate-spin'));
   await page.waitForTimeout(DRAW_MS);
-  const file = `${folder}/${path.split('?')[0].slice(1).replaceAll('/', '-') || 'home'}-${name}.jpeg`;
+  const file = `${folder}/${path.replace(/[?#].*$/, (rest) => (path.startsWith('/w') ? rest : '')).slice(1).replace(/[^\w-]+/g, '-') || 'home'}-${name}.jpeg`;
   await page.screenshot({ path: file, type: 'jpeg', quality: 85 });
   console.log(file);
 }

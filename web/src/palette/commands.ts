@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // What the palette can do without asking the server: the pages, and deeds.
-import { Home, Keyboard, Languages, LogIn, LogOut, Map, MessageCircle, Moon, PenLine, Search, Settings, ShieldCheck, Sparkles, Sun, User } from 'lucide-vue-next';
+import { BookOpenText, Home, Keyboard, Languages, LogIn, LogOut, Map, MessageCircle, Moon, PenLine, Search, Settings, ShieldCheck, Sparkles, Sun, User } from 'lucide-vue-next';
 import { computed, type Component } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { useRouter } from 'vue-router';
@@ -42,6 +42,7 @@ export function useCommands(showKeys: () => void) {
             { id: 'me', name: t('app.profile'), icon: User, words: 'profile me 我 资料', run: go(`/u/${me.id}`) },
           ]
         : []),
+      { id: 'wikis', name: t('app.wikis'), icon: BookOpenText, words: 'wiki wikis repository code ask 百科 仓库 代码', run: go('/w') },
       { id: 'search', name: t('app.search'), icon: Search, words: 'search find 搜索', run: go('/search') },
       { id: 'settings', name: t('app.settings'), icon: Settings, words: 'settings password keys devices 设置 密码 密钥', run: go('/settings') },
       ...(session.moderates ? [{ id: 'manage', name: t('manage.title'), icon: ShieldCheck, words: 'manage admin 管理', run: go('/manage') }] : []),
