@@ -19,7 +19,7 @@ COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wwrite-strings -Wcast-qual -Wformat=2 -Wundef -fno-common -Werror
-PKGS := libuv libcurl sqlite3 libmariadb hiredis libcjson libjwt libsodium libargon2 libcrypto libutf8proc libwebp libwebpmux libwebpdemux libpng libjpeg zlib libedit
+PKGS := libuv libcurl sqlite3 libmariadb hiredis libcjson libjwt libsodium libargon2 libcrypto libutf8proc libwebp libwebpmux libwebpdemux libpng libjpeg zlib libedit md4c-html
 
 # llhttp: a library where the distribution has one, else the C files of Debian 12's node-llhttp.
 LLHTTP_DIR := $(firstword $(wildcard /usr/share/llhttp))

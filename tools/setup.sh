@@ -23,7 +23,7 @@ packages() { # SET
             libsqlite3-dev libmariadb-dev libhiredis-dev libcurl4-openssl-dev libcjson-dev
             libjwt-dev libsodium-dev libargon2-dev
             libssl-dev libcrypt-dev libutf8proc-dev libwebp-dev libgif-dev libpng-dev
-            libjpeg-dev zlib1g-dev libedit-dev'
+            libjpeg-dev zlib1g-dev libedit-dev libmd4c-dev libmd4c-html0-dev'
         packages node # the browser app is built into the binary
         packages run
         ;;

@@ -65,7 +65,8 @@ handler wikis_get_list, wikis_post, wikis_get_one, wikis_patch, wikis_delete, wi
 handler wikis_stop, wikis_files, wikis_file, wikis_symbols, wikis_graph, wikis_search, wikis_ask;
 handler wiki_old_stream, wiki_old_ws;
 /* wiki_books.c */
-handler wiki_books_get_list, wiki_books_post, wiki_books_get_one, wiki_books_get_page;
+handler wiki_books_get_list, wiki_books_post, wiki_books_get_one, wiki_books_get_page,
+    wiki_books_export;
 handler wiki_books_stop, wiki_books_go_on, wiki_books_delete;
 /* The sockets of /ws/chat. On the loop: those of who has logged out or was banned close; those that
  * ask nothing close, as the server stops; all are cut off. */

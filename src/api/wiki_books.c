@@ -11,13 +11,17 @@
 #include "api/handlers.h"
 #include "api/input.h"
 #include "api/wiki_access.h"
+#include "api/wiki_compat.h"
 #include "api/wiki_shapes.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "community/shapes.h"
-#include "llm/site.h"
 #include "store/wiki_books.h"
+#include "wiki/book.h"
+#include "wiki/book_export.h"
+#include "wiki/book_order.h"
 #include "wiki/old_config.h"
+#include "wiki/old_export.h"
 #include "wiki/scribe.h"
 
 /* --- shapes --- */
@@ -186,62 +190,69 @@ enum err wiki_books_get_page(struct call *call, struct why *why)
     return OK;
 }
 
-/* --- ordering --- */
+/* --- taking along --- */
 
-/* Who is to write: the site and model that answer to that name, or none. */
-static enum err choose_model(struct call *call, struct str name, struct wiki_book *book,
-                             struct why *why)
+struct whole_book {
+    struct arena *arena;
+    struct wiki_page pages[BOOK_PAGES_MAX];
+    size_t count;
+};
+
+static void keep_whole_page(void *ctx, const struct wiki_page *page)
 {
-    struct llm_choice *plan;
-    size_t count = llm_plan(call->api->llm, call->arena, name, true, &plan);
-    book->provider = book->model = STR("");
-    if (count == 0) {
-        return why_field(why, "model", "value_error",
-                         "no such model here; GET /chat/models says which there are");
-    }
-    if (llm_is_offline(plan[0].place)) return OK;
-    book->provider = plan[0].place->site.name;
-    book->model = plan[0].model;
-    return OK;
+    struct whole_book *whole = ctx;
+    if (whole->count == BOOK_PAGES_MAX) return;
+    struct wiki_page *kept = &whole->pages[whole->count++];
+    *kept = *page;
+    wiki_page_keep(whole->arena, kept);
 }
 
-static enum err read_order(struct call *call, const struct wiki *wiki, struct wiki_book *book,
-                           struct why *why)
+enum err wiki_books_export(struct call *call, struct why *why)
+{
+    struct wiki wiki;
+    struct wiki_book book;
+    enum wiki_book_format format = WIKI_BOOK_AS_MARKDOWN;
+    struct str word = input_query_str(call, "format");
+    if (word.at && !wiki_book_format_of(word, &format))
+        input_fault(call, "query", "format", "enum",
+                    "format must be markdown, html, slides or json");
+    enum err err = of_path(call, &wiki, &book, why);
+    if (err) return err;
+    struct whole_book *whole = ARENA_NEW(call->arena, struct whole_book);
+    whole->arena = call->arena;
+    err = wiki_pages_list(call->db, book.id, keep_whole_page, whole, why);
+    if (err) return err;
+    if (str_eq(book.key.kind, STR("local")) && !wiki_may_change(call, &wiki)) book.url = STR("");
+    struct buf body;
+    buf_init(&body, LIMIT_BOOK_REPLY_BYTES);
+    err = wiki_book_export(&body, format, &book, whole->pages, whole->count, why);
+    if (err) {
+        buf_release(&body);
+        return err;
+    }
+    struct str name = wiki_old_export_name(call->arena, wiki.name, wiki_book_format_ending(format),
+                                           clock_wall_us());
+    http_add_header(call->x, "Content-Disposition",
+                    arena_printf(call->arena, "attachment; filename=%.*s", STR_ARGS(name)));
+    return wiki_reply_large(call, &body, wiki_book_format_type(format), why);
+}
+
+/* --- ordering --- */
+
+static enum err read_wish(struct call *call, struct wiki_book_wish *wish, struct why *why)
 {
     enum err err = input_json(call, why);
     if (err) return err;
-    struct str language = input_str(call, "language", false);
     struct str model = input_str(call, "model", false);
     const struct json *all = json_get(call->body, "comprehensive");
-    bool comprehensive = true;
-    if (all && !json_as_bool(all, &comprehensive))
+    *wish = (struct wiki_book_wish){.language = input_str(call, "language", false),
+                                    .model = model.at ? model : STR(""),
+                                    .comprehensive = true,
+                                    .author = call->who.user};
+    if (all && !json_as_bool(all, &wish->comprehensive))
         input_fault(call, "body", "comprehensive", "bool_type",
                     "comprehensive must be true or false");
-    err = input_check(call, why);
-    if (err) return err;
-    const struct wiki_locales *locales = wiki_old_locales(call->api->wiki_config);
-    if (language.at && wiki_locale_name(locales, language).len == 0) {
-        return why_field(why, "language", "enum",
-                         "language must be one of the codes of "
-                         "/lang/config");
-    }
-    *book = (struct wiki_book){.wiki = wiki->id,
-                               .key = {.kind = wiki->kind,
-                                       .owner = wiki->owner,
-                                       .repo = wiki->repo,
-                                       .language = language.at ? language : locales->standard},
-                               .url = wiki->url,
-                               .comprehensive = comprehensive,
-                               .title = wiki->name,
-                               .description = STR(""),
-                               .sections = STR("[]"),
-                               .roots = STR("[]"),
-                               .commit = wiki->commit,
-                               .state = WIKI_BOOK_PLANNING,
-                               .note = STR(""),
-                               .author = call->who.user,
-                               .created_us = clock_wall_us()};
-    return choose_model(call, model.at ? model : STR(""), book, why);
+    return input_check(call, why);
 }
 
 static enum err add_book(void *ctx, struct act *act, struct why *why)
@@ -254,11 +265,14 @@ enum err wiki_books_post(struct call *call, struct why *why)
 {
     struct wiki wiki;
     struct wiki_book book;
+    struct wiki_book_wish wish;
     enum err err = wiki_allow(call, WIKI_ADD, why);
     if (!err) err = wiki_of_path(call, &wiki, why);
-    if (!err && wiki.indexed_us == 0)
-        err = why_set(why, ERR_CONFLICT, "this wiki cannot be read yet: it is still being fetched");
-    if (!err) err = read_order(call, &wiki, &book, why);
+    if (!err) err = read_wish(call, &wish, why);
+    if (!err) {
+        err = wiki_book_order(call->arena, &wiki, &wish, call->api->llm,
+                              wiki_old_locales(call->api->wiki_config), &book, why);
+    }
     if (!err) err = call_write(call, add_book, &book, why);
     if (err) return err;
     wiki_scribe_take_up(call->api->scribe, book.id);

@@ -193,6 +193,8 @@ const struct command commands[] = {
               "index NAME\n"
               "list\n"
               "ask NAME QUESTION|- [--model SITE/MODEL] [options]\n"
+              "generate NAME [--language CODE] [--concise] [--model SITE/MODEL]\n"
+              "export NAME [--book N] [--format FORMAT] [--output PATH]\n"
               "delete NAME\n"
               "import FOLDER --as MEMBER",
      .summary = "Repositories that can be asked",
@@ -204,6 +206,12 @@ const struct command commands[] = {
                "list       the wikis, how they stand and which commit they hold\n"
                "ask        the answer goes to standard output, what is about it to standard\n"
                "           error; without a model it shows where to look\n"
+               "generate   have a wiki written about it, a page after the other; without a model\n"
+               "           an outline from the code itself\n"
+               "export     what was written, the newest or --book N: as markdown (one file), as\n"
+               "           folder (a file a page), html, slides (both one file that needs nothing\n"
+               "           else) or json (the form of deepwiki-open); to --output, else to\n"
+               "           standard output\n"
                "delete     with its repository, its index and what was written about it\n"
                "import     wikis that deepwiki-open wrote, out of its folder wikicache; what was\n"
                "           fetched with a token is for that member alone\n"
@@ -219,6 +227,7 @@ const struct command commands[] = {
                "  --file PATH         put this file before the model as a whole\n"
                "  --research          several rounds: a plan, updates, a conclusion\n"
                "  --sources           show what was put before the model\n"
+               "  --concise           a shorter book\n"
                "\n"
                "A folder must lie inside of the setting wiki-roots, a host of an own network\n"
                "stand in wiki-hosts. The token of a private repository is taken from the\n"
@@ -226,8 +235,8 @@ const struct command commands[] = {
                "\n"
                "  hutong wiki add https://github.com/git/git --branch v2.47.0\n"
                "  hutong wiki ask git \"Where are packs written?\"\n",
-     .flags = "research sources",
-     .values = "name branch include exclude access model language file as",
+     .flags = "research sources concise",
+     .values = "name branch include exclude access model language file as book format output",
      .run = run_wiki},
     {.name = "town",
      .usage = "[--step N] [--as USERNAME]\n"

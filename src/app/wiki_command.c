@@ -13,15 +13,14 @@
 
 #include "app/command.h"
 #include "app/open.h"
+#include "app/wiki_session.h"
 #include "auth/username.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "io/workers.h"
 #include "wiki/ask.h"
-#include "wiki/library.h"
 #include "wiki/locale.h"
 #include "wiki/old_cache.h"
 
@@ -29,29 +28,14 @@ enum { QUESTION_BYTES_MAX = 1024 * 1024, TELL_MS = 500 };
 
 static const struct wiki_reader everything = {.admin = true};
 
-struct session {
-    struct args *args;
-    struct store *store;
-    struct db *db;
-    struct wiki_library *library;
-    struct loop *loop;
-    struct workers *workers; /* NULL: not asking */
-    struct llm *llm;
-    struct llm_loop *home;
-    struct timer *teller;
-    struct wiki_waiter waiter;
-    uint64_t watched;
-    int status; /* of the process */
-};
-
-static const char *option(const struct session *session, const char *name)
+const char *wiki_option(const struct wiki_session *session, const char *name)
 {
     const char *value = args_option(session->args, name);
     return value ? value : "";
 }
 
 /* The wiki of the second word, by name or number. */
-static enum err find(struct session *session, struct wiki *wiki_out, struct why *why)
+enum err wiki_named(struct wiki_session *session, struct wiki *wiki_out, struct why *why)
 {
     struct args *args = session->args;
     if (args->word_count < 2) {
@@ -72,7 +56,7 @@ static enum err find(struct session *session, struct wiki *wiki_out, struct why 
 
 static void tell(void *ctx)
 {
-    struct session *session = ctx;
+    struct wiki_session *session = ctx;
     struct wiki_progress progress = wiki_library_progress(session->library, session->watched);
     if (!progress.under_way) return;
     if (!isatty(STDERR_FILENO)) return;
@@ -87,7 +71,7 @@ static void tell(void *ctx)
 
 static void on_updated(struct task *task)
 {
-    struct session *session = CONTAINER_OF(task, struct session, waiter.task);
+    struct wiki_session *session = CONTAINER_OF(task, struct wiki_session, waiter.task);
     timer_free(session->teller);
     session->teller = NULL;
     if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
@@ -105,7 +89,7 @@ static void print_wiki(void *ctx, const struct wiki *wiki)
 }
 
 /* Wait for the update that was begun, and say how it went. */
-static int wait_for(struct session *session, uint64_t id)
+static int wait_for(struct wiki_session *session, uint64_t id)
 {
     struct wiki wiki;
     struct why why;
@@ -131,7 +115,7 @@ static struct str token_of(void)
     return str_of(token ? token : "");
 }
 
-static enum err read_draft(struct session *session, struct wiki *wiki, struct why *why)
+static enum err read_draft(struct wiki_session *session, struct wiki *wiki, struct why *why)
 {
     struct args *args = session->args;
     struct wiki_address address;
@@ -141,10 +125,10 @@ static enum err read_draft(struct session *session, struct wiki *wiki, struct wh
     enum err err = wiki_address_parse(&args->arena, str_of(args->words[1]), STR(""), &address, why);
     if (err) return err;
     *wiki = wiki_draft(&address);
-    wiki->name = str_of(option(session, "name"));
-    wiki->branch = str_of(option(session, "branch"));
-    wiki->include = str_of(option(session, "include"));
-    wiki->exclude = str_of(option(session, "exclude"));
+    wiki->name = str_of(wiki_option(session, "name"));
+    wiki->branch = str_of(wiki_option(session, "branch"));
+    wiki->include = str_of(wiki_option(session, "include"));
+    wiki->exclude = str_of(wiki_option(session, "exclude"));
     struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
     const char *access = args_option(args, "access");
     if (access && (!wiki_access_of(str_of(access), &wiki->access) || wiki->access > WIKI_MEMBERS)) {
@@ -154,7 +138,7 @@ static enum err read_draft(struct session *session, struct wiki *wiki, struct wh
     return err ? err : wiki_filters_check(&filters, why);
 }
 
-static int run_add(struct session *session)
+static int run_add(struct wiki_session *session)
 {
     struct wiki wiki;
     struct why why;
@@ -166,16 +150,16 @@ static int run_add(struct session *session)
     return err ? fail(&why) : wait_for(session, wiki.id);
 }
 
-static int run_index(struct session *session)
+static int run_index(struct wiki_session *session)
 {
     struct wiki wiki;
     struct why why;
-    enum err err = find(session, &wiki, &why);
+    enum err err = wiki_named(session, &wiki, &why);
     if (!err) err = wiki_library_update(session->library, wiki.id, token_of(), &why);
     return err ? fail(&why) : wait_for(session, wiki.id);
 }
 
-static int run_list(struct session *session)
+static int run_list(struct wiki_session *session)
 {
     struct why why;
     enum err err = wikis_list(session->db, &everything, 0, 10000, print_wiki, NULL, &why);
@@ -188,11 +172,11 @@ static enum err drop(void *ctx, struct db *db, struct why *why)
     return wikis_remove(db, wiki->id, why);
 }
 
-static int run_delete(struct session *session)
+static int run_delete(struct wiki_session *session)
 {
     struct wiki wiki;
     struct why why;
-    enum err err = find(session, &wiki, &why);
+    enum err err = wiki_named(session, &wiki, &why);
     if (!err) err = store_write(session->store, session->db, drop, &wiki, &why);
     if (!err) err = wiki_library_remove(session->library, wiki.id, &why);
     if (err) return fail(&why);
@@ -231,7 +215,7 @@ static enum err read_cache(struct arena *arena, const char *folder, const char *
 }
 
 /* One that makes no sense does not keep the others. */
-static bool import_file(struct session *session, struct user_id owner, const char *folder,
+static bool import_file(struct wiki_session *session, struct user_id owner, const char *folder,
                         const char *name)
 {
     struct import import = {.owner = owner};
@@ -245,7 +229,7 @@ static bool import_file(struct session *session, struct user_id owner, const cha
     return err == OK;
 }
 
-static int run_import(struct session *session)
+static int run_import(struct wiki_session *session)
 {
     struct args *args = session->args;
     struct user user;
@@ -277,7 +261,7 @@ static int run_import(struct session *session)
 
 static void on_context(void *ctx, const struct wiki_source *sources, size_t count)
 {
-    struct session *session = ctx;
+    struct wiki_session *session = ctx;
     if (args_option(session->args, "sources") == NULL) return;
     for (size_t i = 0; i < count; i++) {
         fprintf(stderr, "%.*s:%d-%d %.*s\n", STR_ARGS(sources[i].path), sources[i].first,
@@ -307,7 +291,7 @@ static void on_text(void *ctx, struct str piece)
 
 static void on_end(void *ctx, const struct wiki_ask_end *end)
 {
-    struct session *session = ctx;
+    struct wiki_session *session = ctx;
     putchar('\n');
     if (!end->complete) fail(end->err ? &end->why : &end->result->why);
     fprintf(stderr, "%llu citations", (unsigned long long)end->cited);
@@ -328,7 +312,8 @@ static const struct wiki_ask_events asking_events = {
     .context = on_context, .notice = on_notice, .open = on_open, .text = on_text, .end = on_end};
 
 /* The third word, or all of standard input for "-". */
-static enum err read_question(struct session *session, struct str *question_out, struct why *why)
+static enum err read_question(struct wiki_session *session, struct str *question_out,
+                              struct why *why)
 {
     struct args *args = session->args;
     if (args->word_count < 3) return why_set(why, ERR_INVALID, "wiki ask needs a question, or -");
@@ -343,7 +328,7 @@ static enum err read_question(struct session *session, struct str *question_out,
     return why_set(why, ERR_INVALID, "a question is UTF-8 of at most 1 MiB, and not empty");
 }
 
-static enum err open_models(struct session *session, struct why *why)
+enum err wiki_open_models(struct wiki_session *session, struct why *why)
 {
     enum err err = workers_open(1, 4, (struct workers_hooks){0}, &session->workers, why);
     if (!err) err = llm_open(&session->args->settings, &session->llm, why);
@@ -351,14 +336,14 @@ static enum err open_models(struct session *session, struct why *why)
     return err;
 }
 
-static int run_ask(struct session *session)
+static int run_ask(struct wiki_session *session)
 {
     struct wiki wiki;
     struct str question;
     struct why why;
-    const char *code = option(session, "language");
+    const char *code = wiki_option(session, "language");
     struct str language = wiki_locale_name(&wiki_locales_usual, str_of(code));
-    enum err err = find(session, &wiki, &why);
+    enum err err = wiki_named(session, &wiki, &why);
     if (!err && wiki.indexed_us == 0) {
         err = why_set(&why, ERR_CONFLICT, "this wiki has no index yet: hutong wiki index %s",
                       session->args->words[1]);
@@ -370,7 +355,7 @@ static int run_ask(struct session *session)
                       "fr or ru",
                       code);
     }
-    if (!err) err = open_models(session, &why);
+    if (!err) err = wiki_open_models(session, &why);
     if (err) return fail(&why);
     struct llm_message turn = {.role = LLM_USER, .text = question};
     struct wiki_desk desk = {.library = session->library,
@@ -384,9 +369,9 @@ static int run_ask(struct session *session)
                                  .url = wiki.url,
                                  .turns = &turn,
                                  .turn_count = 1,
-                                 .model = str_of(option(session, "model")),
+                                 .model = str_of(wiki_option(session, "model")),
                                  .language = language,
-                                 .file = str_of(option(session, "file")),
+                                 .file = str_of(wiki_option(session, "file")),
                                  .research = args_option(session->args, "research") != NULL};
     wiki_ask_start(&desk, &asking, &asking_events, session);
     loop_run(session->loop);
@@ -395,22 +380,29 @@ static int run_ask(struct session *session)
 
 /* --- the command --- */
 
-static int run_open(struct session *session)
+static int run_open(struct wiki_session *session)
 {
     static const struct {
         const char *name;
-        int (*run)(struct session *session);
-    } verbs[] = {{"add", run_add}, {"index", run_index},   {"list", run_list},
-                 {"ask", run_ask}, {"delete", run_delete}, {"import", run_import}};
+        int (*run)(struct wiki_session *session);
+    } verbs[] = {{"add", run_add},
+                 {"index", run_index},
+                 {"list", run_list},
+                 {"ask", run_ask},
+                 {"generate", run_wiki_generate},
+                 {"export", run_wiki_export},
+                 {"delete", run_delete},
+                 {"import", run_import}};
     const char *what = session->args->words[0];
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         if (strcmp(what, verbs[i].name) == 0) return verbs[i].run(session);
     }
-    return usage_error("wiki has no \"%s\"; there are add, index, list, ask, delete and import",
+    return usage_error("wiki has no \"%s\"; there are add, index, list, ask, generate, export, "
+                       "delete and import",
                        what);
 }
 
-static void close_session(struct session *session)
+static void close_session(struct wiki_session *session)
 {
     if (session->home) llm_loop_close(session->home);
     llm_free(session->llm);
@@ -423,10 +415,11 @@ static void close_session(struct session *session)
 
 int run_wiki(struct args *args)
 {
-    struct session session = {.args = args};
+    struct wiki_session session = {.args = args};
     struct why why;
     if (args->word_count == 0)
-        return usage_error("wiki needs one of add, index, list, ask, delete and import");
+        return usage_error(
+            "wiki needs one of add, index, list, ask, generate, export, delete and import");
     enum err err = log_open(NULL, LOG_ERROR, &why); /* what is printed says the rest */
     if (!err) err = open_store(&args->settings, &session.store, &session.db, &why);
     if (!err) err = loop_open(&session.loop, &why);

@@ -368,7 +368,7 @@ enum err wiki_scribe_open(const struct wiki_scribe_links *links, struct wiki_scr
     enum err err = loop_open(&scribe->loop, why);
     if (!err) scribe->home = llm_loop_open(links->llm, scribe->loop);
     if (!err) err = store_connect(links->store, &scribe->db, why);
-    if (!err) err = find_unfinished(scribe, why);
+    if (!err && !links->one) err = find_unfinished(scribe, why);
     if (!err) {
         struct order *order = NEW(struct order);
         *order = (struct order){.task.run = first_turn, .scribe = scribe};

@@ -29,9 +29,10 @@ struct wiki_scribe_links {
     struct wiki_library *library;
     struct llm *llm;
     const struct wiki_locales *locales; /* what the codes of books mean */
+    bool one; /* only what wiki_scribe_take_up() names: beside a server that has its own scribe */
 };
 
-/* Takes up what is planned or half written. All of `links` must outlive it. */
+/* Takes up what is planned or half written (unless `one`). All of `links` must outlive it. */
 MUST_USE enum err wiki_scribe_open(const struct wiki_scribe_links *links,
                                    struct wiki_scribe **scribe_out, struct why *why);
 /* Drops what is under way: the next start goes on with it. NULL is fine. */

@@ -244,6 +244,7 @@ const entries = {
   'POST /wikis/{wiki}/books': { who: 'optional', json: { language: 'zh' }, wrong: 404, stranger: 401 },
   'GET /wikis/{wiki}/books/{book_id}': { who: 'optional', wrong: 404 },
   'GET /wikis/{wiki}/books/{book_id}/pages/{slug}': { who: 'optional', wrong: 404 },
+  'GET /wikis/{wiki}/books/{book_id}/export': { who: 'optional', wrong: 404 },
   'POST /wikis/{wiki}/books/{book_id}/stop': { who: 'optional', wrong: 404 },
   'POST /wikis/{wiki}/books/{book_id}/continue': { who: 'optional', wrong: 404 },
   'DELETE /wikis/{wiki}/books/{book_id}': { who: 'optional', wrong: 404 },

@@ -552,6 +552,37 @@ test('a_book_stops_where_it_is_told_to_and_goes_on_from_there', async () => {
   assertOk(await server.api('DELETE', `/wikis/teahouse/books/${id}`, { token: li.token }), 204);
 });
 
+test('a_book_is_taken_along_as_one_file_that_does_nothing', async () => {
+  const hostile = '# Pots\n\n<script>alert(1)</script> [a](javascript:alert(1)) [b](JavaScript:alert(2) "t") ![c](https://example.org/x.png)\n\n' +
+    'Hot [src/pot.c:4-7], `[src/pot.c:1-2]` stays.\n\n```js\n# no slide\n</pre><img src=x onerror=alert(3)>\n```\n\n## Cups\n\n| a | b |\n|---|---|\n| 茶 | 🏮 |\n';
+  provider.script([{ deltas: [JSON.stringify(PLAN)] }, { deltas: [hostile] }, { deltas: ['# Start\n\n[web](https://example.org/a?b=1&c=2)\n'] }]);
+  const { id } = assertOk(await server.api('POST', '/wikis/teahouse/books', { token: li.token, json: { language: 'en' } }), 201);
+  assert.equal((await over('teahouse', id)).state, 'done');
+  const take = async (format, token = li.token) => {
+    const reply = await fetch(`${server.url}/wikis/teahouse/books/${id}/export?format=${format}`, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+    assert.equal(reply.status, 200);
+    assert.match(reply.headers.get('content-disposition'), /^attachment; filename=teahouse_wiki_/);
+    assert.equal(reply.headers.get('x-content-type-options'), 'nosniff');
+    return reply.text();
+  };
+  for (const format of ['html', 'slides']) {
+    const html = await take(format);
+    assert.doesNotMatch(html, /<script|<img src|href="javascript|<\/pre><img/i, format);
+    assert.match(html, /&lt;script&gt;alert\(1\)/);
+    assert.match(html, /Content-Security-Policy" content="default-src 'none'/);
+    assert.match(html, /<a rel="noopener" href="https:\/\/example\.org\/a\?b=1&amp;c=2">web<\/a>/);
+    assert.match(html, /<td>茶<\/td>\s*<td>🏮<\/td>/);
+  }
+  assert.equal((await take('slides')).match(/<section>/g).length, 4, 'the cover, two of Pots, one of Start');
+  const markdown = await take('markdown');
+  assert.match(markdown, /^# Teahouse\n\nAbout tea\.\n/);
+  assert.match(markdown, /- \[Pots\]\(#page-1\)\n- \[Start\]\(#page-2\)/);
+  const json = JSON.parse(await take('json'));
+  assert.equal(json.wiki_structure.pages.length, 2);
+  assert.equal((await take('html', null)).includes(folder), false, 'where the folder lies is told to its owner alone');
+  assertProblem(await server.api('GET', `/wikis/teahouse/books/${id}/export?format=pdf`, { token: li.token }), 422);
+});
+
 test('without_a_model_there_are_places_and_an_outline_that_say_so', async () => {
   const alone = await startServer({ env: { HUTONG_WIKI_ROOTS: roots, HUTONG_LLM_MODEL: 'offline' } });
   const me = await alone.register('li_alone');

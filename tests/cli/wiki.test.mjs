@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// `hutong wiki`: a bare repository over file:// is added, asked, brought up to date and deleted from the
+// `hutong wiki`: a bare repository over file:// is added, asked, brought up to date, written about and deleted from the
 // terminal, and the demo's server has the allowed folder as its first wiki.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -58,6 +58,23 @@ test('a bare repository is added, asked, updated and deleted', async (t) => {
   assert.match(again.out, /lantern +ready +3 files/);
   const head = (await git(work, 'rev-parse', 'HEAD')).stdout.slice(0, 12);
   assert.ok((await wiki('list')).out.includes(head));
+
+  provider.script([
+    { deltas: [JSON.stringify({ title: 'Lantern', description: 'Light.', sections: [{ title: 'All', pages: [
+      { title: 'Lamp', description: 'When it is lit.', importance: 'high', files: ['src/lamp.c'] }] }] })] },
+    { deltas: ['# Lamp\n\nAt dusk [src/lamp.c:2-5].\n'] },
+  ]);
+  const nothing = await wiki('export', 'lantern');
+  assert.match(nothing.err, /nothing has been written about lantern; hutong wiki generate lantern/);
+  const written = await wiki('generate', 'lantern');
+  assert.deepEqual([written.status, written.out], [0, 'book 1 of lantern: done\n'], written.err);
+  assert.match(written.err, /1 of 1 pages/);
+  assert.match((await wiki('export', 'lantern')).out, /^# Lantern\n[^]*# Lamp\n\nAt dusk \[src\/lamp\.c:2-5\]/);
+  const pages = path.join(top, 'pages');
+  assert.equal((await wiki('export', 'lantern', '--format', 'folder', '--output', pages)).status, 0);
+  assert.match(await readFile(path.join(pages, '01.md'), 'utf8'), /^# Lamp/);
+  assert.match(await readFile(path.join(pages, 'README.md'), 'utf8'), /- \[Lamp\]\(01\.md\)/);
+  assert.equal((await wiki('export', 'lantern', '--format', 'pdf')).status, 1);
 
   assert.equal((await wiki('delete', 'lantern')).status, 0);
   assert.equal((await wiki('list')).out, '');

@@ -1866,6 +1866,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/wikis/{wiki}/books/{book_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Take it along as one file */
+        get: operations["get_wikis_wiki_books_book_id_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/wikis/{wiki}/books/{book_id}/stop": {
         parameters: {
             query?: never;
@@ -7972,6 +7989,37 @@ export interface operations {
             404: components["responses"]["NotFound"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_wikis_wiki_books_book_id_export: {
+        parameters: {
+            query?: {
+                format?: "markdown" | "html" | "slides" | "json";
+            };
+            header?: never;
+            path: {
+                wiki: string;
+                book_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": unknown;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };
