@@ -233,7 +233,7 @@ enum err wiki_books_export(struct call *call, struct why *why)
     struct str name = wiki_old_export_name(call->arena, wiki.name, wiki_book_format_ending(format),
                                            clock_wall_us());
     http_add_header(call->x, "Content-Disposition",
-                    arena_printf(call->arena, "attachment; filename=%.*s", STR_ARGS(name)));
+                    arena_printf(call->arena, "attachment; filename=\"%.*s\"", STR_ARGS(name)));
     return wiki_reply_large(call, &body, wiki_book_format_type(format), why);
 }
 

@@ -561,7 +561,7 @@ test('a_book_is_taken_along_as_one_file_that_does_nothing', async () => {
   const take = async (format, token = li.token) => {
     const reply = await fetch(`${server.url}/wikis/teahouse/books/${id}/export?format=${format}`, { headers: token ? { authorization: `Bearer ${token}` } : {} });
     assert.equal(reply.status, 200);
-    assert.match(reply.headers.get('content-disposition'), /^attachment; filename=teahouse_wiki_/);
+    assert.match(reply.headers.get('content-disposition'), /^attachment; filename="teahouse_wiki_/);
     assert.equal(reply.headers.get('x-content-type-options'), 'nosniff');
     return reply.text();
   };

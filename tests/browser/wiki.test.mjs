@@ -279,6 +279,8 @@ test('a book that is being written shows how far it is, and stops and goes on', 
   provider.script([{ deltas: [JSON.stringify(plan)] }, { deltas: ['# P'], stallAfter: 'headers' }, { deltas: ['# S'], stallAfter: 'headers' }]);
   const page = await enter(server);
   await page.goto(`${server.wiki}/about`);
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Web page' }).first().click()]);
+  assert.match(file.suggestedFilename(), /^teahouse_wiki_\d+_\d+\.html$/);
   await page.getByRole('button', { name: 'Write a wiki' }).click();
   await page.getByText('0 of 2 pages').waitFor();
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
