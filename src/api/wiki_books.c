@@ -239,7 +239,8 @@ enum err wiki_books_export(struct call *call, struct why *why)
 
 /* --- ordering --- */
 
-static enum err read_wish(struct call *call, struct wiki_book_wish *wish, struct why *why)
+static enum err read_wish(struct call *call, struct wiki_book_wish *wish, uint64_t *renewed_out,
+                          struct why *why)
 {
     enum err err = input_json(call, why);
     if (err) return err;
@@ -252,31 +253,82 @@ static enum err read_wish(struct call *call, struct wiki_book_wish *wish, struct
     if (all && !json_as_bool(all, &wish->comprehensive))
         input_fault(call, "body", "comprehensive", "bool_type",
                     "comprehensive must be true or false");
+    *renewed_out = input_id(call, "renew");
+    if (*renewed_out && (all || wish->language.at))
+        input_fault(call, "body", "renew", "value_error",
+                    "a book keeps its language and extent when it is renewed: leave them out");
     return input_check(call, why);
 }
 
+/* With the book's own language and extent, and its model where no other is wished for. */
+static enum err read_renewed(struct call *call, const struct wiki *wiki, uint64_t id,
+                             struct wiki_book_wish *wish, struct wiki_book *old,
+                             struct whole_book *whole, struct why *why)
+{
+    enum err err = wiki_books_load(call->db, call->arena, id, old, why);
+    if (err == ERR_NOT_FOUND || (!err && old->wiki != wiki->id)) {
+        return why_field(why, "renew", "value_error", "this wiki has no such book (any more)");
+    }
+    if (err) return err;
+    if (old->state != WIKI_BOOK_DONE || old->model.len == 0) {
+        return why_set(why, ERR_CONFLICT,
+                       "only a book that is done and was written by a model is brought up to date; "
+                       "order a new one");
+    }
+    wish->language = old->key.language;
+    wish->comprehensive = old->comprehensive;
+    if (wish->model.len == 0) {
+        wish->model =
+            arena_printf(call->arena, "%.*s/%.*s", STR_ARGS(old->provider), STR_ARGS(old->model));
+    }
+    whole->arena = call->arena;
+    return wiki_pages_list(call->db, id, keep_whole_page, whole, why);
+}
+
+static enum err renew(struct call *call, const struct wiki *wiki, const struct wiki_book *old,
+                      struct wiki_book *book, struct whole_book *whole, struct why *why)
+{
+    struct wiki_index *index = NULL;
+    enum err err = wiki_library_borrow(call->api->wikis, wiki->id, &index, why);
+    if (err) return err;
+    wiki_book_renew(index, old, book, whole->pages, whole->count);
+    wiki_library_return(call->api->wikis, wiki->id, index);
+    return OK;
+}
+
+struct ordering {
+    struct wiki_book book;
+    struct whole_book whole; /* of one that is renewed */
+};
+
 static enum err add_book(void *ctx, struct act *act, struct why *why)
 {
-    struct wiki_book *book = ctx;
-    return wiki_books_add(act->db, book, NULL, 0, &book->id, why);
+    struct ordering *ordering = ctx;
+    return wiki_books_add(act->db, &ordering->book, ordering->whole.pages, ordering->whole.count,
+                          &ordering->book.id, why);
 }
 
 enum err wiki_books_post(struct call *call, struct why *why)
 {
     struct wiki wiki;
-    struct wiki_book book;
+    struct wiki_book old;
     struct wiki_book_wish wish;
+    struct ordering *ordering = ARENA_NEW(call->arena, struct ordering);
+    uint64_t renewed = 0;
     enum err err = wiki_allow(call, WIKI_ADD, why);
     if (!err) err = wiki_of_path(call, &wiki, why);
-    if (!err) err = read_wish(call, &wish, why);
+    if (!err) err = read_wish(call, &wish, &renewed, why);
+    if (!err && renewed)
+        err = read_renewed(call, &wiki, renewed, &wish, &old, &ordering->whole, why);
     if (!err) {
         err = wiki_book_order(call->arena, &wiki, &wish, call->api->llm,
-                              wiki_old_locales(call->api->wiki_config), &book, why);
+                              wiki_old_locales(call->api->wiki_config), &ordering->book, why);
     }
-    if (!err) err = call_write(call, add_book, &book, why);
+    if (!err && renewed) err = renew(call, &wiki, &old, &ordering->book, &ordering->whole, why);
+    if (!err) err = call_write(call, add_book, ordering, why);
     if (err) return err;
-    wiki_scribe_take_up(call->api->scribe, book.id);
-    return answer(call, &wiki, &book, why);
+    wiki_scribe_take_up(call->api->scribe, ordering->book.id);
+    return answer(call, &wiki, &ordering->book, why);
 }
 
 static enum err stop_book(void *ctx, struct act *act, struct why *why)

@@ -4,7 +4,8 @@
  * about a repository, and taken along.
  *
  * The book is written by this process, also beside a server on the same data:
- * whoever stops it finds it half written there, and `generate` again begins a new one.
+ * whoever stops it finds it half written there, and `generate` again
+ * begins a new one.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,93 +23,7 @@
 
 enum { LOOK_MS = 300 };
 
-/* --- generate --- */
-
-struct generating {
-    struct wiki_session *session;
-    struct wiki_book book;
-    uint64_t told; /* pages */
-    enum err err;
-    struct why why;
-};
-
-static enum err add_book(void *ctx, struct db *db, struct why *why)
-{
-    struct wiki_book *book = ctx;
-    return wiki_books_add(db, book, NULL, 0, &book->id, why);
-}
-
-static bool is_over(enum wiki_book_state state)
-{
-    return state != WIKI_BOOK_PLANNING && state != WIKI_BOOK_WRITING;
-}
-
-static void look(void *ctx)
-{
-    struct generating *g = ctx;
-    struct wiki_session *session = g->session;
-    uint64_t all, done;
-    g->err = wiki_books_load(session->db, &session->args->arena, g->book.id, &g->book, &g->why);
-    if (!g->err) g->err = wiki_pages_count(session->db, g->book.id, &all, &done, &g->why);
-    if (!g->err && all > 0 && done != g->told) {
-        fprintf(stderr, "%llu of %llu pages\n", (unsigned long long)done, (unsigned long long)all);
-        g->told = done;
-    }
-    if (!g->err && !is_over(g->book.state)) return;
-    timer_free(session->teller); /* it would keep the loop going */
-    session->teller = NULL;
-    loop_stop(session->loop);
-}
-
-static enum err write_it(struct generating *g, struct why *why)
-{
-    struct wiki_session *session = g->session;
-    struct wiki_scribe *scribe = NULL;
-    struct wiki_scribe_links links = {.settings = &session->args->settings,
-                                      .store = session->store,
-                                      .library = session->library,
-                                      .llm = session->llm,
-                                      .locales = &wiki_locales_usual,
-                                      .one = true};
-    enum err err = wiki_scribe_open(&links, &scribe, why);
-    if (!err) err = store_write(session->store, session->db, add_book, &g->book, why);
-    if (!err) {
-        wiki_scribe_take_up(scribe, g->book.id);
-        session->teller = timer_new(session->loop, look, g);
-        timer_start(session->teller, LOOK_MS, LOOK_MS);
-        loop_run(session->loop);
-        err = g->err;
-        if (err) *why = g->why;
-    }
-    wiki_scribe_close(scribe);
-    return err;
-}
-
-int run_wiki_generate(struct wiki_session *session)
-{
-    struct arena *arena = &session->args->arena;
-    struct generating g = {.session = session, .told = UINT64_MAX};
-    struct wiki wiki;
-    struct why why;
-    const char *language = args_option(session->args, "language");
-    struct wiki_book_wish wish = {.language = language ? str_of(language) : (struct str){0},
-                                  .model = str_of(wiki_option(session, "model")),
-                                  .comprehensive = args_option(session->args, "concise") == NULL};
-    enum err err = wiki_named(session, &wiki, &why);
-    if (!err) err = wiki_open_models(session, &why);
-    if (!err) {
-        err =
-            wiki_book_order(arena, &wiki, &wish, session->llm, &wiki_locales_usual, &g.book, &why);
-    }
-    if (!err) err = write_it(&g, &why);
-    if (err) return fail(&why);
-    printf("book %llu of %.*s: %s\n", (unsigned long long)g.book.id, STR_ARGS(wiki.name),
-           wiki_book_state_word(g.book.state));
-    if (g.book.note.len) fprintf(stderr, "hutong: %.*s\n", STR_ARGS(g.book.note));
-    return g.book.state == WIKI_BOOK_DONE ? 0 : 1;
-}
-
-/* --- export --- */
+/* --- a book with its pages --- */
 
 struct whole_book {
     struct arena *arena;
@@ -156,6 +71,135 @@ static enum err find_book(struct wiki_session *session, const struct wiki *wiki,
     if (!err) err = wiki_pages_list(session->db, id, keep_page, whole, why);
     return err;
 }
+
+/* --- generate --- */
+
+struct generating {
+    struct wiki_session *session;
+    struct wiki_book book;
+    struct whole_book *old; /* NULL: a new one */
+    uint64_t told;          /* pages */
+    enum err err;
+    struct why why;
+};
+
+static enum err add_book(void *ctx, struct db *db, struct why *why)
+{
+    struct generating *g = ctx;
+    return wiki_books_add(db, &g->book, g->old ? g->old->pages : NULL, g->old ? g->old->count : 0,
+                          &g->book.id, why);
+}
+
+static bool is_over(enum wiki_book_state state)
+{
+    return state != WIKI_BOOK_PLANNING && state != WIKI_BOOK_WRITING;
+}
+
+static void look(void *ctx)
+{
+    struct generating *g = ctx;
+    struct wiki_session *session = g->session;
+    uint64_t all, done;
+    g->err = wiki_books_load(session->db, &session->args->arena, g->book.id, &g->book, &g->why);
+    if (!g->err) g->err = wiki_pages_count(session->db, g->book.id, &all, &done, &g->why);
+    if (!g->err && all > 0 && done != g->told) {
+        fprintf(stderr, "%llu of %llu pages\n", (unsigned long long)done, (unsigned long long)all);
+        g->told = done;
+    }
+    if (!g->err && !is_over(g->book.state)) return;
+    timer_free(session->teller); /* it would keep the loop going */
+    session->teller = NULL;
+    loop_stop(session->loop);
+}
+
+static enum err write_it(struct generating *g, struct why *why)
+{
+    struct wiki_session *session = g->session;
+    struct wiki_scribe *scribe = NULL;
+    struct wiki_scribe_links links = {.settings = &session->args->settings,
+                                      .store = session->store,
+                                      .library = session->library,
+                                      .llm = session->llm,
+                                      .locales = &wiki_locales_usual,
+                                      .one = true};
+    enum err err = wiki_scribe_open(&links, &scribe, why);
+    if (!err) err = store_write(session->store, session->db, add_book, g, why);
+    if (!err) {
+        wiki_scribe_take_up(scribe, g->book.id);
+        session->teller = timer_new(session->loop, look, g);
+        timer_start(session->teller, LOOK_MS, LOOK_MS);
+        loop_run(session->loop);
+        err = g->err;
+        if (err) *why = g->why;
+    }
+    wiki_scribe_close(scribe);
+    return err;
+}
+
+/* The old plan, and those pages whose files are what they were. */
+static enum err renew(struct generating *g, const struct wiki *wiki, struct why *why)
+{
+    struct wiki_index *index = NULL;
+    struct wiki_library *library = g->session->library;
+    enum err err = wiki_library_borrow(library, wiki->id, &index, why);
+    if (err) return err;
+    wiki_book_renew(index, &g->old->book, &g->book, g->old->pages, g->old->count);
+    wiki_library_return(library, wiki->id, index);
+    return OK;
+}
+
+/* --renew: the newest that is done, or --book. */
+static enum err read_renewed(struct generating *g, const struct wiki *wiki,
+                             struct wiki_book_wish *wish, struct why *why)
+{
+    struct arena *arena = &g->session->args->arena;
+    g->old = ARENA_NEW(arena, struct whole_book);
+    g->old->arena = arena;
+    enum err err = find_book(g->session, wiki, g->old, why);
+    const struct wiki_book *old = &g->old->book;
+    if (!err && (old->state != WIKI_BOOK_DONE || old->model.len == 0)) {
+        err = why_set(why, ERR_CONFLICT,
+                      "book %llu cannot be renewed: it is not done, or was made without a model",
+                      (unsigned long long)old->id);
+    }
+    if (err) return err;
+    wish->language = old->key.language;
+    wish->comprehensive = old->comprehensive;
+    if (wish->model.len == 0) {
+        wish->model =
+            arena_printf(arena, "%.*s/%.*s", STR_ARGS(old->provider), STR_ARGS(old->model));
+    }
+    return OK;
+}
+
+int run_wiki_generate(struct wiki_session *session)
+{
+    struct arena *arena = &session->args->arena;
+    struct generating g = {.session = session, .told = UINT64_MAX};
+    struct wiki wiki;
+    struct why why;
+    const char *language = args_option(session->args, "language");
+    struct wiki_book_wish wish = {.language = language ? str_of(language) : (struct str){0},
+                                  .model = str_of(wiki_option(session, "model")),
+                                  .comprehensive = args_option(session->args, "concise") == NULL};
+    bool renewed = args_option(session->args, "renew") != NULL;
+    enum err err = wiki_named(session, &wiki, &why);
+    if (!err && renewed) err = read_renewed(&g, &wiki, &wish, &why);
+    if (!err) err = wiki_open_models(session, &why);
+    if (!err) {
+        err =
+            wiki_book_order(arena, &wiki, &wish, session->llm, &wiki_locales_usual, &g.book, &why);
+    }
+    if (!err && renewed) err = renew(&g, &wiki, &why);
+    if (!err) err = write_it(&g, &why);
+    if (err) return fail(&why);
+    printf("book %llu of %.*s: %s\n", (unsigned long long)g.book.id, STR_ARGS(wiki.name),
+           wiki_book_state_word(g.book.state));
+    if (g.book.note.len) fprintf(stderr, "hutong: %.*s\n", STR_ARGS(g.book.note));
+    return g.book.state == WIKI_BOOK_DONE ? 0 : 1;
+}
+
+/* --- export --- */
 
 static enum err write_file(const char *path, struct str text, struct why *why)
 {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "llm/site.h"
+#include "wiki/book_sources.h"
 
 /* Who is to write: the site and model that answer to that name, or none. */
 static enum err choose_model(struct arena *arena, struct llm *llm, struct str name,
@@ -52,4 +53,23 @@ enum err wiki_book_order(struct arena *arena, const struct wiki *wiki,
         .author = wish->author,
         .created_us = clock_wall_us()};
     return choose_model(arena, llm, wish->model, book_out, why);
+}
+
+void wiki_book_renew(struct wiki_index *index, const struct wiki_book *old, struct wiki_book *book,
+                     struct wiki_page *pages, size_t count)
+{
+    book->title = old->title;
+    book->description = old->description;
+    book->sections = old->sections;
+    book->roots = old->roots;
+    book->state = WIKI_BOOK_WRITING;
+    for (size_t i = 0; i < count; i++) {
+        struct wiki_page *page = &pages[i];
+        bool holds = page->state == WIKI_PAGE_DONE && wiki_book_sources_hold(index, page->sources);
+        page->note = STR("");
+        if (holds) continue;
+        page->state = WIKI_PAGE_WAITING;
+        page->content = STR("");
+        page->sources = STR("[]");
+    }
 }

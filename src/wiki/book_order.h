@@ -6,6 +6,7 @@
 #include "llm/llm.h"
 #include "store/wiki_books.h"
 #include "store/wikis.h"
+#include "wiki/index.h"
 #include "wiki/locale.h"
 
 struct wiki_book_wish {
@@ -24,3 +25,11 @@ MUST_USE enum err wiki_book_order(struct arena *arena, const struct wiki *wiki,
                                   const struct wiki_book_wish *wish, struct llm *llm,
                                   const struct wiki_locales *locales, struct wiki_book *book_out,
                                   struct why *why);
+
+/*
+ * A book that is `old` brought up to date, with its plan: `book` as it was ordered becomes one in
+ * writing, and `pages`, the old ones, keep their texts where none of their files has changed; the
+ * others wait to be written. To be stored together, then taken up.
+ */
+void wiki_book_renew(struct wiki_index *index, const struct wiki_book *old, struct wiki_book *book,
+                     struct wiki_page *pages, size_t count);

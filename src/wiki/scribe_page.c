@@ -7,9 +7,8 @@
  * the others go on; the book is done when the last has ended, and failed when
  * none was written.
  */
+#include "wiki/book_sources.h"
 #include "wiki/scribe_internal.h"
-
-#include <sodium.h>
 
 #include "base/log.h"
 #include "llm/site.h"
@@ -138,40 +137,17 @@ static struct str unfenced(struct str text)
     return str_trim(str_head(str_from(text, line + 1), text.len - line - 4));
 }
 
-/* The files that the page was given, each with the digest of what was in it then: when none of
- * them changes, the page need not be written again. */
 static struct str sources_of(struct pen *pen)
 {
     struct writing *job = pen->job;
     struct wiki_index *index = NULL;
     struct why why;
-    struct buf text;
     if (wiki_library_borrow(job->scribe->links.library, job->wiki.id, &index, &why) != OK)
         return STR("[]");
-    buf_init(&text, PAGE_BYTES);
-    struct json_out out = json_begin(&text);
-    json_open(&out, NULL, '[');
-    for (size_t i = 0; i < pen->context.source_count; i++) {
-        struct str path = pen->context.sources[i].path, content;
-        unsigned char digest[16];
-        char hex[2 * sizeof(digest) + 1];
-        int lines;
-        bool before = i > 0 && str_eq(pen->context.sources[i - 1].path, path);
-        if (before || wiki_index_read(index, &pen->arena, path, 1, 0, &content, &lines, &why) != OK)
-            continue;
-        crypto_generichash(digest, sizeof(digest), (const unsigned char *)content.at, content.len,
-                           NULL, 0);
-        hex_write(hex, digest, sizeof(digest));
-        json_open(&out, NULL, '{');
-        json_put_str(&out, "path", path);
-        json_put_str(&out, "digest", str_of(hex));
-        json_close(&out, '}');
-    }
-    json_close(&out, ']');
+    struct str sources =
+        wiki_book_sources(index, &pen->arena, pen->context.sources, pen->context.source_count);
     wiki_library_return(job->scribe->links.library, job->wiki.id, index);
-    struct str kept = arena_copy(&pen->arena, buf_str(&text));
-    buf_release(&text);
-    return kept;
+    return sources;
 }
 
 static void keep_page(struct pen *pen)

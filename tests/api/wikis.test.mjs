@@ -552,6 +552,40 @@ test('a_book_stops_where_it_is_told_to_and_goes_on_from_there', async () => {
   assertOk(await server.api('DELETE', `/wikis/teahouse/books/${id}`, { token: li.token }), 204);
 });
 
+test('a_book_is_renewed_where_its_files_have_changed', async () => {
+  const at = await makeRepository('renewing', { 'kettle.md': '# Kettle\n\nIt boils.\n', 'lantern.txt': 'It shines.\n' });
+  const wiki = await add(server, at, li.token);
+  const page = (title, file) => ({ title, description: title, importance: 'high', files: [file] });
+  provider.script([
+    { deltas: [JSON.stringify({ title: 'R', description: 'x', sections: [{ title: 'All', pages: [page('Kettle', 'kettle.md'), page('Lantern', 'lantern.txt')] }] })] },
+    { deltas: ['# first'] }, { deltas: ['# first'] },
+  ]);
+  const order = (json) => server.api('POST', `/wikis/${wiki.id}/books`, { token: li.token, json });
+  const first = assertOk(await order({ language: 'ja', comprehensive: false }), 201);
+  assert.equal((await over(wiki.id, first.id)).state, 'done');
+
+  await writeFile(path.join(at, 'lantern.txt'), 'It shines brightly.\n');
+  assertOk(await server.api('POST', `/wikis/${wiki.id}/update`, { token: li.token }), 202);
+  await ready(server, wiki.name, li.token);
+  const before = provider.requests.length;
+  provider.script([{ deltas: ['# second'] }]);
+  const second = assertOk(await order({ renew: first.id }), 201);
+  const done = await over(wiki.id, second.id);
+  assert.deepEqual([done.state, done.title, done.language, done.comprehensive, done.pages_done], ['done', 'R', 'ja', false, 2]);
+  assert.equal(provider.requests.length, before + 1, 'one page was written');
+  const text = async (book, id) => assertOk(await server.api('GET', `/wikis/${wiki.id}/books/${book}/pages/${id}`, { token: li.token })).content;
+  const [kettle, lantern] = done.pages.map(({ id }) => id);
+  assert.deepEqual([await text(second.id, kettle), await text(second.id, lantern), await text(first.id, lantern)], ['# first', '# second', '# first']);
+
+  assert.equal((await over(wiki.id, assertOk(await order({ renew: second.id }), 201).id)).state, 'done');
+  assert.equal(provider.requests.length, before + 1, 'nothing has changed');
+  assertProblem(await order({ renew: 999999 }), 422);
+  assertProblem(await order({ renew: second.id, language: 'en' }), 422);
+  const outline = assertOk(await order({ model: 'offline/' }), 201);
+  await over(wiki.id, outline.id);
+  assertProblem(await order({ renew: outline.id }), 409);
+});
+
 test('a_book_is_taken_along_as_one_file_that_does_nothing', async () => {
   const hostile = '# Pots\n\n<script>alert(1)</script> [a](javascript:alert(1)) [b](JavaScript:alert(2) "t") ![c](https://example.org/x.png)\n\n' +
     'Hot [src/pot.c:4-7], `[src/pot.c:1-2]` stays.\n\n```js\n# no slide\n</pre><img src=x onerror=alert(3)>\n```\n\n## Cups\n\n| a | b |\n|---|---|\n| 茶 | 🏮 |\n';

@@ -70,6 +70,8 @@ test('a bare repository is added, asked, updated and deleted', async (t) => {
   assert.deepEqual([written.status, written.out], [0, 'book 1 of lantern: done\n'], written.err);
   assert.match(written.err, /1 of 1 pages/);
   assert.match((await wiki('export', 'lantern')).out, /^# Lantern\n[^]*# Lamp\n\nAt dusk \[src\/lamp\.c:2-5\]/);
+  const renewed = await wiki('generate', 'lantern', '--renew'); // nothing has changed: no model is asked
+  assert.deepEqual([renewed.status, renewed.out], [0, 'book 2 of lantern: done\n'], renewed.err);
   const pages = path.join(top, 'pages');
   assert.equal((await wiki('export', 'lantern', '--format', 'folder', '--output', pages)).status, 0);
   assert.match(await readFile(path.join(pages, '01.md'), 'utf8'), /^# Lamp/);

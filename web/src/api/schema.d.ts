@@ -7884,6 +7884,8 @@ export interface operations {
                     language?: string | null;
                     comprehensive?: boolean | null;
                     model?: string | null;
+                    /** Format: int64 */
+                    renew?: number | null;
                 };
             };
         };
