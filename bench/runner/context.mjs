@@ -79,6 +79,7 @@ export function createContext({ binary, tools, folder, size }) {
     stream: (options) => tool('stream', null, options),
     first: (options) => tool('first', null, options),
     town: (verb, options) => tool('town', verb, options),
+    wiki: (verb, options) => tool('wiki', verb, options),
 
     // Filled once for all rows. Rows that write get a copy of their own.
     async dataset(wanted, { copy = false } = {}) {

@@ -46,6 +46,7 @@ const fullSize = {
   minds: 4000,
   modelMs: 15000,
   townMost: 1000000,
+  wikiLines: 1000000,
 };
 const quickSize = {
   members: 100,
@@ -59,6 +60,7 @@ const quickSize = {
   minds: 100,
   modelMs: 200,
   townMost: 10000,
+  wikiLines: 20000,
 };
 
 function giveUp(sentence) {

@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import * as protocol from './protocol.mjs';
 import { CannotMeasure } from './servers.mjs';
+import { wikiRow } from './wikirow.mjs';
 
 // ---- judging ----
 
@@ -895,4 +896,5 @@ export const rows = [
   townLive,
   townMinds,
   agenda,
+  wikiRow({ atMost, forComparison }),
 ];
