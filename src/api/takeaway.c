@@ -27,6 +27,8 @@
 #include "store/notifications.h"
 #include "store/posts.h"
 #include "store/takeaway.h"
+#include "store/wiki_books.h"
+#include "store/wikis.h"
 
 enum { FLUSH_BYTES = 64 * 1024, PIECE_BYTES_MAX = 32 * 1024 * 1024, PAGE_ROWS = 500 };
 enum { USAGE_ROWS_MAX = 1000 * 1000 };
@@ -228,6 +230,48 @@ static enum err page_reports(struct copy *copy, struct why *why)
 {
     return takeaway_reports(copy->call->db, copy->me, copy->last, put_report, copy, &copy->last,
                             why);
+}
+
+/* What is in them is the repositories'; what was written about them has a file of its own. */
+static void put_wiki(void *ctx, const struct wiki *wiki)
+{
+    struct copy *copy = ctx;
+    json_open(&copy->out, NULL, '{');
+    json_put_u64(&copy->out, "id", wiki->id);
+    json_put_str(&copy->out, "name", wiki->name);
+    json_put_str(&copy->out, "url", wiki->url);
+    json_put_str(&copy->out, "branch", wiki->branch);
+    json_put_str(&copy->out, "include", wiki->include);
+    json_put_str(&copy->out, "exclude", wiki->exclude);
+    json_put_str(&copy->out, "access", str_of(wiki_access_name(wiki->access)));
+    json_put_time(&copy->out, "created_at", wiki->created_us);
+    json_close(&copy->out, '}');
+    note_row(copy, wiki->id);
+}
+static enum err page_wikis(struct copy *copy, struct why *why)
+{
+    return end_page(
+        copy, wikis_of_owner(copy->call->db, copy->me, copy->last, PAGE_ROWS, put_wiki, copy, why));
+}
+
+static void put_book(void *ctx, const struct wiki_book *book)
+{
+    struct copy *copy = ctx;
+    json_open(&copy->out, NULL, '{');
+    json_put_u64(&copy->out, "id", book->id);
+    json_put_id(&copy->out, "wiki_id", book->wiki);
+    json_put_str(&copy->out, "title", book->title);
+    json_put_str(&copy->out, "language", book->key.language);
+    json_put_str(&copy->out, "model", book->model);
+    json_put_str(&copy->out, "state", str_of(wiki_book_state_word(book->state)));
+    json_put_time(&copy->out, "created_at", book->created_us);
+    json_close(&copy->out, '}');
+    note_row(copy, book->id);
+}
+static enum err page_books(struct copy *copy, struct why *why)
+{
+    return end_page(copy, wiki_books_of_author(copy->call->db, copy->me, copy->last, PAGE_ROWS,
+                                               put_book, copy, why));
 }
 
 static void put_session(void *ctx, const struct session *session)
@@ -490,6 +534,8 @@ static enum err copy_all(struct copy *copy, struct why *why)
                  {"said_in_former_groups", page_said},
                  {"notifications", page_notifications},
                  {"reports", page_reports},
+                 {"wikis", page_wikis},
+                 {"wiki_books", page_books},
                  {"sessions", page_sessions},
                  {"keys", page_keys},
                  {"usage", page_usage},

@@ -282,6 +282,16 @@ enum err wiki_projects(struct db *db, const struct wiki_viewer *viewer, uint64_t
     return each_book(q, each, ctx, why);
 }
 
+enum err wiki_books_of_author(struct db *db, struct user_id author, uint64_t before, uint64_t limit,
+                              wiki_book_each *each, void *ctx, struct why *why)
+{
+    struct query *q = db_query(db, SQL_WIKI_BOOKS_OF_AUTHOR);
+    query_u64(q, author.value);
+    query_u64(q, before ? before : INT64_MAX);
+    query_u64(q, limit);
+    return each_book(q, each, ctx, why);
+}
+
 enum err wiki_books_in_state(struct db *db, enum wiki_book_state state, wiki_book_each *each,
                              void *ctx, struct why *why)
 {

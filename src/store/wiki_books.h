@@ -125,6 +125,10 @@ MUST_USE enum err wiki_books_newest(struct db *db, struct arena *arena, const st
 /* All of a wiki, newest first, from before that id (0: from the newest). */
 MUST_USE enum err wiki_books_of_wiki(struct db *db, uint64_t wiki, uint64_t before, uint64_t limit,
                                      wiki_book_each *each, void *ctx, struct why *why);
+/* All that a member ordered or handed in, the same way. */
+MUST_USE enum err wiki_books_of_author(struct db *db, struct user_id author, uint64_t before,
+                                       uint64_t limit, wiki_book_each *each, void *ctx,
+                                       struct why *why);
 /* The newest that is done of each key, newest first. */
 MUST_USE enum err wiki_projects(struct db *db, const struct wiki_viewer *viewer, uint64_t limit,
                                 wiki_book_each *each, void *ctx, struct why *why);

@@ -163,6 +163,15 @@ enum err wikis_find_identity(struct db *db, struct arena *arena, struct str iden
     return read_one(q, arena, wiki_out, why);
 }
 
+static enum err each_wiki(struct query *q, wiki_each *each, void *ctx, struct why *why)
+{
+    while (query_next(q)) {
+        struct wiki wiki = read_row(q);
+        each(ctx, &wiki);
+    }
+    return query_end(q, why);
+}
+
 enum err wikis_list(struct db *db, const struct wiki_reader *reader, uint64_t before,
                     uint64_t limit, wiki_each *each, void *ctx, struct why *why)
 {
@@ -170,11 +179,17 @@ enum err wikis_list(struct db *db, const struct wiki_reader *reader, uint64_t be
     query_u64(q, before ? before : INT64_MAX);
     bind_reader(q, reader);
     query_u64(q, limit);
-    while (query_next(q)) {
-        struct wiki wiki = read_row(q);
-        each(ctx, &wiki);
-    }
-    return query_end(q, why);
+    return each_wiki(q, each, ctx, why);
+}
+
+enum err wikis_of_owner(struct db *db, struct user_id owner, uint64_t before, uint64_t limit,
+                        wiki_each *each, void *ctx, struct why *why)
+{
+    struct query *q = db_query(db, SQL_WIKIS_OF_OWNER);
+    query_u64(q, owner.value);
+    query_u64(q, before ? before : INT64_MAX);
+    query_u64(q, limit);
+    return each_wiki(q, each, ctx, why);
 }
 
 enum err wikis_change(struct db *db, const struct wiki *wiki, struct why *why)

@@ -60,6 +60,10 @@ typedef void wiki_each(void *ctx, const struct wiki *wiki);
 MUST_USE enum err wikis_list(struct db *db, const struct wiki_reader *reader, uint64_t before,
                              uint64_t limit, wiki_each *each, void *ctx, struct why *why);
 
+/* Those that a member added, the same way. */
+MUST_USE enum err wikis_of_owner(struct db *db, struct user_id owner, uint64_t before,
+                                 uint64_t limit, wiki_each *each, void *ctx, struct why *why);
+
 /* Name and access. ERR_CONFLICT: that name is taken. */
 MUST_USE enum err wikis_change(struct db *db, const struct wiki *wiki, struct why *why);
 /* State, fault and note, and with WIKI_READY what the index holds. Nothing when it is gone. */

@@ -39,7 +39,7 @@ test('a_new_member_takes_a_name_and_a_log_in_along_and_empty_lists', async () =>
   assert.equal(profile.username, 'eve_export');
   assert.equal(sessions.length, 1);
   assert.deepEqual(Object.keys(lists).sort(), ['chats', 'comments', 'conversations', 'followers', 'following', 'groups', 'keys', 'likes',
-    'notifications', 'pictures', 'posts', 'reports', 'said_in_former_groups', 'usage']);
+    'notifications', 'pictures', 'posts', 'reports', 'said_in_former_groups', 'usage', 'wiki_books', 'wikis']);
   for (const [name, list] of Object.entries(lists)) assert.deepEqual(list, [], name);
 });
 
@@ -73,7 +73,15 @@ test('everything_of_a_member_is_in_it_also_past_the_first_page', async () => {
   await server.sql(`INSERT INTO files (name, kind, owner_id, bytes, width, height, created_us) VALUES
     ('hers.webp', 'image', ${ada.id}, 12, 3, 4, 1), ('his.webp', 'image', ${bob.id}, 1, 1, 1, 2)`);
 
+  const wiki = await a('POST', '/wikis', { url: 'https://nowhere.invalid/ada/hers.git', name: 'hers', token: 'hush-token', access: 'owner' });
+  await server.sql(`INSERT INTO wiki_books (wiki_id, kind, owner, repo, url, language, comprehensive, title, description, sections, roots,
+    provider, model, commit_id, state, note, access, author_id, created_us, finished_us) VALUES
+    (${wiki.id}, 'git', 'o', 'r', '', 'en', 1, 'Her book', '', '[]', '[]', 'p', 'm', '', 'done', '', 'everyone', ${ada.id}, 1, 2),
+    (NULL, 'git', 'o', 'r', '', 'en', 1, 'His SECRET-book', '', '[]', '[]', 'p', 'm', '', 'done', '', 'everyone', ${bob.id}, 1, 2)`);
+
   const { copy } = await taken(ada);
+  assert.deepEqual(copy.wikis.map(({ id, name, access }) => [id, name, access]), [[wiki.id, 'hers', 'owner']]);
+  assert.deepEqual(copy.wiki_books.map(({ title, wiki_id: of, language }) => [title, of, language]), [['Her book', wiki.id, 'en']]);
   assert.equal(copy.profile.nickname, '阿达 "A"');
   assert.deepEqual(ids(copy.posts).sort((x, y) => x - y), ids(posts).sort((x, y) => x - y));
   assert.ok(copy.posts.every(({ content }) => content.endsWith('你好 \u{1f980} "\\')));
@@ -96,7 +104,7 @@ test('everything_of_a_member_is_in_it_also_past_the_first_page', async () => {
     { id: report.id, kind: 'post', object_id: his.id, post_id: null, reason: 'spam', note: 'not nice', resolved_at: '1970-01-01T00:00:00' },
     { id: about.id, kind: 'user', object_id: eve.id, post_id: null, reason: 'other', note: null, resolved_at: null }]);
   const text = JSON.stringify(copy);
-  assert.doesNotMatch(text, /SECRET-|password|argon2|refresh|his\.webp/);
+  assert.doesNotMatch(text, /SECRET-|hush-token|password|argon2|refresh|his\.webp/);
   assert.ok(!text.includes(key.key));
 });
 
