@@ -80,7 +80,7 @@ static void reply_list(const struct waiter *waiter, struct str names)
     json_open(&out, "data", '[');
     for (struct str wikis = waiter->wikis;
          str_split(&names, '\n', &name) || str_split(&wikis, '\n', &name);) {
-        if (key_allows(waiter->patterns, name)) put_model(&out, name);
+        if (name.len && key_allows(waiter->patterns, name)) put_model(&out, name);
     }
     json_close(&out, ']');
     json_close(&out, '}');

@@ -10,7 +10,8 @@
  * With a model: it is asked for a plan of a given shape (llm/ask.h), which is
  * held against the files there are; when it gives none that makes sense, the
  * plan is the outline's. Each page gets what is looked up for it, its citations
- * are held against that (wiki/cite.h). Its diagrams are not looked at yet.
+ * are held against that (wiki/cite.h), its flowcharts are mended
+ * (wiki/diagram.h).
  * Without a model the book is the outline (wiki/outline.h), and says so.
  *
  * A thread with a loop of its own: what it waits for keeps nobody.

@@ -7,11 +7,12 @@
  * the others go on; the book is done when the last has ended, and failed when
  * none was written.
  */
-#include "wiki/book_sources.h"
 #include "wiki/scribe_internal.h"
 
 #include "base/log.h"
 #include "llm/site.h"
+#include "wiki/book_sources.h"
+#include "wiki/diagram.h"
 
 enum { PAGE_BYTES = 2 * 1024 * 1024, NOTE_BYTES = 300 };
 
@@ -137,6 +138,21 @@ static struct str unfenced(struct str text)
     return str_trim(str_head(str_from(text, line + 1), text.len - line - 4));
 }
 
+/* In the pen's memory. */
+static struct str with_diagrams_mended(struct pen *pen, struct str text)
+{
+    struct buf mended;
+    buf_init(&mended, 2 * PAGE_BYTES);
+    size_t dropped = wiki_diagrams_mend(text, &mended);
+    if (!mended.failed) text = arena_copy(&pen->arena, buf_str(&mended));
+    buf_release(&mended);
+    if (dropped) {
+        log_info("wiki.diagrams", "book=%llu page=%zu made_into_text=%zu",
+                 (unsigned long long)pen->job->id, pen->page, dropped);
+    }
+    return text;
+}
+
 static struct str sources_of(struct pen *pen)
 {
     struct writing *job = pen->job;
@@ -155,7 +171,7 @@ static void keep_page(struct pen *pen)
     struct writing *job = pen->job;
     struct wiki_page *page = &job->pages[pen->page];
     struct why why;
-    page->content = unfenced(buf_str(&pen->text));
+    page->content = with_diagrams_mended(pen, unfenced(buf_str(&pen->text)));
     page->sources = sources_of(pen);
     enum err err = writing_store(job, store_page, page, &why);
     page->state = WIKI_PAGE_DONE;

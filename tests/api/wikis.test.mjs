@@ -474,7 +474,7 @@ test('programs_ask_a_wiki_as_a_model', async (t) => {
   });
   await t.test('it is in the list of models', async () => {
     const names = (await openai.models.list()).data.map((model) => model.id);
-    assert.ok(names.includes('wiki:teahouse') && !names.includes('wiki:li-alone'), names.join());
+    assert.ok(names.includes('wiki:teahouse') && !names.includes('wiki:li-alone') && names.every(Boolean), JSON.stringify(names));
     assert.equal((await openai.models.retrieve('wiki:teahouse')).owned_by, 'wiki');
   });
   await t.test('who goes ends the model too', async () => {
@@ -550,6 +550,15 @@ test('a_book_stops_where_it_is_told_to_and_goes_on_from_there', async () => {
   assertOk(await server.api('POST', `/wikis/teahouse/books/${id}/continue`, { token: li.token }));
   assert.equal((await over('teahouse', id)).pages_done, 2);
   assertOk(await server.api('DELETE', `/wikis/teahouse/books/${id}`, { token: li.token }), 204);
+});
+
+test('flowcharts_that_cannot_be_drawn_are_mended_or_become_text', async () => {
+  const page = '# Pots\n\n```mermaid\nflowchart TD\n  A[pour(left, cup)] --> B\n```\n\n```mermaid\ngraph LR\n  A[open --> B\n```\n';
+  provider.script([{ deltas: [JSON.stringify(PLAN)] }, { deltas: [page] }, { deltas: [page] }]);
+  const { id } = assertOk(await server.api('POST', '/wikis/teahouse/books', { token: li.token, json: {} }), 201);
+  const { pages } = await over('teahouse', id);
+  const { content } = assertOk(await server.api('GET', `/wikis/teahouse/books/${id}/pages/${pages[0].id}`, { token: li.token }));
+  assert.equal(content, '# Pots\n\n```mermaid\nflowchart TD\n  A["pour(left, cup)"] --> B\n```\n\n```text\ngraph LR\n  A[open --> B\n```');
 });
 
 test('a_book_is_renewed_where_its_files_have_changed', async () => {
