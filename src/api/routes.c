@@ -497,8 +497,10 @@ const struct route routes_table[] = {
     {HTTP_GET_, "/wikis/{wiki}", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wikis_get_one,
      "One of them, by number or name (its slash as %2F)", "", "", "Wiki", 200},
     {HTTP_PATCH_, "/wikis/{wiki}", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_JSON, wikis_patch,
-     "Rename it, let others see it",
-     "name:text?:1-100, access:everyone|members|group|owner?, group_id:id?", "", "Wiki 409", 200},
+     "Rename it, let others see it, filter it otherwise (and update it)",
+     "name:text?:1-100, access:everyone|members|group|owner?, group_id:id?, include:text?,"
+     " exclude:text?, token:text?",
+     "", "Wiki 409 503", 200},
     {HTTP_DELETE_, "/wikis/{wiki}", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_NONE, wikis_delete,
      "Delete it with its repository, index and books", "", "", "", 204},
     {HTTP_POST_, "/wikis/{wiki}/update", LANE_SLOW, ACCESS_MEMBER, RATE_WRITE, BODY_JSON,

@@ -116,8 +116,9 @@ static enum err read_draft(struct call *call, struct wiki *wiki, struct str *tok
     if (token_out->len) wiki->access = WIKI_OWNER;
     wiki->owner_id = call->who.user;
     if (token_out->len > TOKEN_MAX || wiki->include.len + wiki->exclude.len > FILTER_MAX) {
-        return why_set(why, ERR_LIMIT, "a token has at most %d bytes, filters together %d",
-                       TOKEN_MAX, FILTER_MAX);
+        return why_field(why, token_out->len > TOKEN_MAX ? "token" : "exclude", "too_long",
+                         "a token has at most %d bytes, filters together %d", TOKEN_MAX,
+                         FILTER_MAX);
     }
     struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
     err = wiki_filters_check(&filters, why);
@@ -144,21 +145,58 @@ enum err wikis_post(struct call *call, struct why *why)
 static enum err save(void *ctx, struct act *act, struct why *why)
 {
     enum err err = wikis_change(act->db, ctx, why);
-    if (err == ERR_CONFLICT) why_write(why, "that name is taken: give the wiki another");
+    if (err == ERR_CONFLICT) {
+        why_write(why, "that name is taken, or this repository is here with these filters already");
+    }
     return err;
+}
+
+/* Gives whether they are others than before. */
+static enum err read_filters(struct call *call, struct wiki *wiki, bool *changed_out,
+                             struct why *why)
+{
+    struct str include = input_str(call, "include", false);
+    struct str exclude = input_str(call, "exclude", false);
+    enum err err = input_check(call, why);
+    if (err) return err;
+    struct wiki_filters filters = {.include = include.at ? include : wiki->include,
+                                   .exclude = exclude.at ? exclude : wiki->exclude};
+    if (filters.include.len + filters.exclude.len > FILTER_MAX) {
+        return why_field(why, "exclude", "too_long", "filters together have at most %d bytes",
+                         FILTER_MAX);
+    }
+    *changed_out =
+        !str_eq(filters.include, wiki->include) || !str_eq(filters.exclude, wiki->exclude);
+    if (!*changed_out) return OK;
+    err = wiki_filters_check(&filters, why);
+    if (err) return err;
+    if (wiki_library_progress(call->api->wikis, wiki->id).under_way) {
+        return why_set(why, ERR_CONFLICT,
+                       "it is being updated with its present filters: change them afterwards, or "
+                       "stop that first");
+    }
+    wiki->identity = wiki_identity_with(call->arena, wiki, filters.include, filters.exclude);
+    wiki->include = filters.include;
+    wiki->exclude = filters.exclude;
+    return OK;
 }
 
 enum err wikis_patch(struct call *call, struct why *why)
 {
     struct wiki wiki;
+    bool filters_changed = false;
     enum err err = wiki_of_path_to_change(call, &wiki, why);
     if (!err) err = input_json(call, why);
     if (err) return err;
-    struct str name = input_str(call, "name", false);
+    struct str name = input_str(call, "name", false), token = input_str(call, "token", false);
     if (name.at) wiki.name = str_trim(name);
     err = name.at ? wiki_name_check(wiki.name, why) : OK;
+    if (!err) err = read_filters(call, &wiki, &filters_changed, why);
     if (!err) err = read_access(call, &wiki, why);
     if (!err) err = call_write(call, save, &wiki, why);
+    if (!err && filters_changed) {
+        err = wiki_library_update(call->api->wikis, wiki.id, token.at ? token : STR(""), why);
+    }
     return err ? err : answer(call, &wiki);
 }
 

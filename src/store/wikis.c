@@ -200,6 +200,9 @@ enum err wikis_change(struct db *db, const struct wiki *wiki, struct why *why)
     query_str(q, name_key(space, sizeof(space), wiki->name));
     query_str(q, str_of(wiki_access_name(wiki->access)));
     query_id(q, wiki->group.value);
+    query_str(q, wiki->include);
+    query_str(q, wiki->exclude);
+    query_str(q, wiki->identity);
     query_u64(q, wiki->id);
     return query_run(q, why);
 }

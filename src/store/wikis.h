@@ -64,7 +64,8 @@ MUST_USE enum err wikis_list(struct db *db, const struct wiki_reader *reader, ui
 MUST_USE enum err wikis_of_owner(struct db *db, struct user_id owner, uint64_t before,
                                  uint64_t limit, wiki_each *each, void *ctx, struct why *why);
 
-/* Name and access. ERR_CONFLICT: that name is taken. */
+/* Name, access, filters and with these the identity. ERR_CONFLICT: the name or the identity is
+ * taken. */
 MUST_USE enum err wikis_change(struct db *db, const struct wiki *wiki, struct why *why);
 /* State, fault and note, and with WIKI_READY what the index holds. Nothing when it is gone. */
 MUST_USE enum err wikis_set_state(struct db *db, const struct wiki *wiki, struct why *why);

@@ -98,6 +98,21 @@ static struct str scope_of(struct arena *arena, const struct wiki *wiki, struct 
     return STR("");
 }
 
+/* As long as it is still known by where it came from. What a token opened is not known without it,
+ * and then by nothing any more. */
+struct str wiki_identity_with(struct arena *arena, const struct wiki *was, struct str include,
+                              struct str exclude)
+{
+    struct str scope = scope_of(arena, was, STR(""));
+    struct wiki now = *was;
+    now.include = include;
+    now.exclude = exclude;
+    if (!str_eq(was->identity, wiki_identity(arena, was, scope))) {
+        scope = arena_printf(arena, "changed %llu", (unsigned long long)was->id);
+    }
+    return wiki_identity(arena, &now, scope);
+}
+
 enum err wiki_library_add(struct wiki_library *library, struct db *db, struct arena *arena,
                           struct wiki *wiki, struct str token, struct why *why)
 {

@@ -217,6 +217,7 @@ static const char look[] =
     "font:17px/1.6 system-ui,'PingFang SC','Noto Sans CJK SC','Microsoft YaHei',sans-serif}"
     "a{color:var(--link)}h1,h2,h3{line-height:1.25}code,pre{font:14px/1.5 ui-monospace,monospace}"
     "pre{overflow:auto;padding:12px;border:1px solid var(--line);border-radius:8px}"
+    "blockquote{margin:0;padding-left:14px;border-left:3px solid var(--line);color:var(--soft)}"
     "table{border-collapse:collapse;display:block;overflow:auto}td,th{border:1px solid "
     "var(--line);padding:4px 8px;text-align:left}.soft{color:var(--soft);font-size:15px;"
     "overflow-wrap:anywhere}";

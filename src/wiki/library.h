@@ -36,6 +36,9 @@ struct store *wiki_library_store(struct wiki_library *library);
  * one person's token is never another's. In `arena`.
  */
 struct str wiki_identity(struct arena *arena, const struct wiki *wiki, struct str scope);
+/* Of one whose filters become others. */
+struct str wiki_identity_with(struct arena *arena, const struct wiki *was, struct str include,
+                              struct str exclude);
 
 /* The repository as a wiki to be added: for everyone, of nobody, without filters, under the name
  * that wiki_library_add() finds; added now. Texts are those of `address`. */

@@ -177,6 +177,27 @@ test('an_update_reads_what_changed', async () => {
   assert.deepEqual([await find('alpha'), await find('beta'), await find('gamma')], [1, 0, 1]);
 });
 
+test('filters_can_be_changed_and_the_index_follows', async () => {
+  const at = await makeRepository('sieved', { 'a.md': '# First\n\nalpha words\n', 'b.md': '# Second\n\nbeta words\n' });
+  const wiki = await add(server, at, li.token);
+  const patch = (json, token = li.token) => server.api('PATCH', `/wikis/${wiki.id}`, { token, json });
+  const find = async (word) => assertOk(await server.api('GET', `/wikis/${wiki.id}/search?q=${word}`, { token: li.token })).items.length;
+  assert.equal(assertOk(await patch({ exclude: 'b.md\n' })).exclude, 'b.md\n');
+  await ready(server, wiki.name, li.token);
+  assert.deepEqual([await find('alpha'), await find('beta')], [1, 0]);
+  const { items } = assertOk(await server.api('GET', `/wikis/${wiki.id}/files`, { token: li.token }));
+  assert.equal(items.find((file) => file.path === 'b.md').left_out, 'excluded');
+
+  const again = await add(server, at, li.token); // without filters it is another one now
+  assert.notEqual(again.id, wiki.id);
+  assertProblem(await patch({ exclude: '' }), 409);
+  assert.equal((await state(server, wiki.name, li.token)).exclude, 'b.md\n');
+  assertProblem(await patch({ exclude: '[' + 'x'.repeat(70000) }), 422);
+  assertProblem(await patch({ exclude: 'a.md' }, wu.token), 403);
+  assertOk(await patch({ name: 'sieved-anew' })); // and says nothing of the filters
+  assert.equal((await state(server, 'sieved-anew', li.token)).progress, null);
+});
+
 test('an_index_that_is_damaged_inside_is_made_anew', async (t) => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-wikis-damage-'));
   t.after(() => rm(dataDir, { recursive: true, force: true }));

@@ -1673,7 +1673,7 @@ export interface paths {
         delete: operations["delete_wikis_wiki"];
         options?: never;
         head?: never;
-        /** Rename it, let others see it */
+        /** Rename it, let others see it, filter it otherwise (and update it) */
         patch: operations["patch_wikis_wiki"];
         trace?: never;
     };
@@ -7554,6 +7554,9 @@ export interface operations {
                     access?: "everyone" | "members" | "group" | "owner" | null;
                     /** Format: int64 */
                     group_id?: number | null;
+                    include?: string | null;
+                    exclude?: string | null;
+                    token?: string | null;
                 };
             };
         };
