@@ -172,7 +172,7 @@ test('a model’s answer streams in, can be stopped, and is followed up', WAIT, 
 });
 
 test('a book is read page by page, with its diagrams, in both looks', WAIT, async () => {
-  const book = await write('# Pots\n\n## Heat\n\nHot [src/pot.c:5-8].\n\n```mermaid\ngraph TD\n  Pot -->|pours| Cup["<b>Cup</b>"]\n```\n\n## Broken\n\n```mermaid\ngraph TD\n  a --> --> ((\n```\n');
+  const book = await write('# Pots\n\n## Heat\n\nHot [src/pot.c:5-8].\n\n```mermaid\ngraph TD\n  Pot -->|pours| Cup["<b>Cup</b>"]\n```\n\n## Broken\n\n```mermaid\nsequenceDiagram\n  a --> --> ((\n```\n');
   for (const dark of [false, true]) {
     const page = await enter(server, { dark });
     await page.goto(book);
