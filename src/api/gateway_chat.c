@@ -445,9 +445,7 @@ static void on_tool(void *ctx, const struct llm_tool_piece *piece)
     told(flight);
 }
 
-/* What may be told as an answer: all of it, all up to a limit that was set, or what a filter left.
- */
-static bool is_answer(const struct said *said, const struct llm_result *result)
+bool said_is_answer(const struct said *said, const struct llm_result *result)
 {
     bool words = said->text.len > 0 || said->tool_count > 0;
     switch (result->end) {
@@ -475,7 +473,7 @@ static void on_end(void *ctx, const struct llm_result *result)
         str_copy(said->model, sizeof(said->model), result->model);
     }
     unlock(flight);
-    bool good = is_answer(said, result);
+    bool good = said_is_answer(said, result);
     if (result->end == LLM_COMPLETE && good && flight->keep) {
         answers_keep(flight->gateway->answers, buf_str(&flight->mark), said);
     }

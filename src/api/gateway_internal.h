@@ -149,6 +149,9 @@ void reply_rest(struct reader *reader, const struct said *said);
 void reply_end(struct reader *reader, const struct said *said, const struct llm_result *failure);
 
 /* --- gateway_chat.c --- */
+/* What may be told as an answer: all of it, all up to a limit that was set, or what a filter left.
+ */
+bool said_is_answer(const struct said *said, const struct llm_result *result);
 void gateway_chat_end_key(struct gateway_loop *gateway, struct key_id key);
 void gateway_chat_abort(struct gateway_loop *gateway);
 

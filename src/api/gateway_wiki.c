@@ -118,7 +118,8 @@ static void remark(struct counsel *counsel, struct str sentence)
 static void on_failed(void *ctx, enum err err, const struct why *why)
 {
     struct counsel *counsel = ctx;
-    book(counsel, &unknown);
+    struct llm_usage spent = wiki_visit_spent(counsel->visit);
+    book(counsel, &spent);
     fail(counsel, fault_of(err), why->text);
 }
 
@@ -156,7 +157,9 @@ static void on_end(void *ctx, const struct wiki_ask_end *end)
     } else if (end->err) {
         fail(counsel, fault_of(end->err), end->why.text);
     } else {
-        end_with(counsel, end->complete ? NULL : result);
+        counsel->said->refused = result && result->end == LLM_REFUSED;
+        bool good = end->complete || (result && said_is_answer(counsel->said, result));
+        end_with(counsel, good ? NULL : result);
     }
 }
 
@@ -192,13 +195,16 @@ void counsel_gone(struct reader *reader)
 
 /* --- its beginning --- */
 
-/* Sampling is the server's own affair here; what would change the form of the answer is refused. */
-static enum err check_asked(const struct llm_request *request, struct why *why)
+/* Sampling is the server's own affair here; what would change the form of the answer is refused.
+ * `count_out`: the turns up to the question, which comes last. */
+static enum err check_asked(const struct llm_request *request, size_t *count_out, struct why *why)
 {
-    bool question = false;
+    size_t count = request->message_count;
+    while (count > 0 && request->messages[count - 1].role == LLM_SYSTEM) count--;
+    bool question = count > 0 && request->messages[count - 1].role == LLM_USER;
+    *count_out = count;
     for (size_t i = 0; i < request->message_count; i++) {
         const struct llm_message *message = &request->messages[i];
-        question |= message->role == LLM_USER;
         if (message->role == LLM_TOOL || message->parts.len > 0 || message->tool_calls.len > 0) {
             return why_field(why, "messages", "value_error",
                              "a wiki is asked in words: no pictures, no tools");
@@ -215,7 +221,7 @@ static enum err check_asked(const struct llm_request *request, struct why *why)
     for (size_t i = 0; i < COUNT_OF(refused); i++) {
         if (!refused[i].set) continue;
         return why_field(why, refused[i].field, "value_error",
-                         i == 0 ? "messages must have a question of the user"
+                         i == 0 ? "the last of the %s must be a question of the user"
                                 : "a wiki takes no %s: leave it out",
                          refused[i].field);
     }
@@ -226,7 +232,8 @@ enum err gateway_begin_wiki(struct call *call, const struct api_key *key,
                             const struct chat_asked *asked, struct str name, struct why *why)
 {
     const struct llm_request *request = &asked->request;
-    enum err err = check_asked(request, why);
+    size_t turns = 0;
+    enum err err = check_asked(request, &turns, why);
     uint64_t input = asked->input_estimate + (uint64_t)call->api->settings->wiki_context_tokens;
     if (!err) err = gateway_admit(call, key, input + OUTPUT_TOKENS, why);
     if (err) return err;
@@ -239,10 +246,10 @@ enum err gateway_begin_wiki(struct call *call, const struct api_key *key,
                                       .stream = asked->stream,
                                       .include_usage = asked->include_usage};
     list_add_last(&call->home->gateway->counsels, &counsel->link);
-    struct wiki_visit_want want = {
-        .who = {.user = key->user},
-        .name = name,
-        .asking = {.turns = request->messages, .turn_count = request->message_count}};
+    struct wiki_visit_want want = {.who = {.user = key->user},
+                                   .by_key = true,
+                                   .name = name,
+                                   .asking = {.turns = request->messages, .turn_count = turns}};
     counsel->visit = wiki_visit_start(call->home, &want, &events, counsel);
     http_watch(call->x, (struct http_stream_events){.gone = program_gone, .ctx = &counsel->reader});
     return OK;

@@ -270,16 +270,10 @@ static enum err read_renewed(struct call *call, const struct wiki *wiki, uint64_
         return why_field(why, "renew", "value_error", "this wiki has no such book (any more)");
     }
     if (err) return err;
-    if (old->state != WIKI_BOOK_DONE || old->model.len == 0) {
-        return why_set(why, ERR_CONFLICT,
-                       "only a book that is done and was written by a model is brought up to date; "
-                       "order a new one");
-    }
     wish->language = old->key.language;
     wish->comprehensive = old->comprehensive;
     if (wish->model.len == 0) {
-        wish->model =
-            arena_printf(call->arena, "%.*s/%.*s", STR_ARGS(old->provider), STR_ARGS(old->model));
+        wish->model = wiki_book_model(call->arena, old);
     }
     whole->arena = call->arena;
     return wiki_pages_list(call->db, id, keep_whole_page, whole, why);
@@ -291,9 +285,9 @@ static enum err renew(struct call *call, const struct wiki *wiki, const struct w
     struct wiki_index *index = NULL;
     enum err err = wiki_library_borrow(call->api->wikis, wiki->id, &index, why);
     if (err) return err;
-    wiki_book_renew(index, old, book, whole->pages, whole->count);
+    err = wiki_book_renew(index, old, book, whole->pages, whole->count, why);
     wiki_library_return(call->api->wikis, wiki->id, index);
-    return OK;
+    return err;
 }
 
 struct ordering {

@@ -24,6 +24,7 @@ struct wiki_visit {
     enum err err;
     struct why why;
     struct wiki_ask *ask;
+    struct llm_usage spent;
 };
 
 static void free_visit(struct wiki_visit *visit)
@@ -122,7 +123,12 @@ static enum err find_by_address(struct wiki_visit *visit, struct db *db)
     if (want->token.len) scope = arena_printf(&visit->arena, "token %.*s", STR_ARGS(want->token));
     struct str identity = wiki_identity(&visit->arena, &draft, scope);
     err = wikis_find_identity(db, &visit->arena, identity, &visit->wiki, &visit->why);
-    if (err == OK && (visit->wiki.indexed_us || visit->waited)) return OK;
+    if (err == OK && (visit->wiki.indexed_us || visit->waited)) {
+        /* A token is as good as a right to see what it opened. */
+        if (want->token.len) return OK;
+        struct wiki_reader reader = {.user = want->who.user, .admin = want->who.role == ROLE_ADMIN};
+        return wikis_load(db, &visit->arena, &reader, visit->wiki.id, &visit->wiki, &visit->why);
+    }
     if (err && err != ERR_NOT_FOUND) return err;
     if (!want->may_add || (wiki_address_is_trusted(&address) && want->who.role != ROLE_ADMIN)) {
         return why_set(&visit->why, ERR_UNKNOWN_CALLER,
@@ -252,6 +258,7 @@ struct wiki_visit *wiki_visit_start(struct api_loop *home, const struct wiki_vis
     visit->home = home;
     visit->events = events;
     visit->ctx = ctx;
+    visit->spent = (struct llm_usage){-1, -1, -1, -1, false};
     copy_want(visit, want);
     visit->job.work = look;
     visit->back.run = on_looked;
@@ -296,8 +303,15 @@ static void end_visit(struct wiki_visit *visit, enum err err, const char *senten
 {
     struct why why;
     why_write(&why, "%s", sentence);
+    if (visit->ask) visit->spent = wiki_ask_cancel(visit->ask);
+    visit->ask = NULL;
     visit->events->failed(visit->ctx, err, &why);
     wiki_visit_cancel(visit);
+}
+
+struct llm_usage wiki_visit_spent(const struct wiki_visit *visit)
+{
+    return visit->spent;
 }
 
 void wiki_visits_notice(struct api_loop *home, const struct hub_notice *notice)
@@ -305,8 +319,8 @@ void wiki_visits_notice(struct api_loop *home, const struct hub_notice *notice)
     for (struct list *at = home->visits.next, *next; at != &home->visits; at = next) {
         next = at->next;
         struct wiki_visit *visit = CONTAINER_OF(at, struct wiki_visit, link);
-        if (!visit->cancelled && live_is_meant(&visit->want.who, notice))
-            end_visit(visit, ERR_UNKNOWN_CALLER, "signed out");
+        bool meant = !visit->want.by_key && live_is_meant(&visit->want.who, notice);
+        if (!visit->cancelled && meant) end_visit(visit, ERR_UNKNOWN_CALLER, "signed out");
     }
 }
 

@@ -69,9 +69,10 @@ enum err wikis_get_one(struct call *call, struct why *why)
 static enum err read_access(struct call *call, struct wiki *wiki, struct why *why)
 {
     struct str access = input_str(call, "access", false);
-    wiki->group.value = input_id(call, "group_id");
+    uint64_t group = input_id(call, "group_id");
     enum err err = input_check(call, why);
-    if (err) return err;
+    if (err || (!access.at && group == 0)) return err; /* as it is */
+    wiki->group.value = group;
     if (access.at && !wiki_access_of(access, &wiki->access)) {
         return why_field(why, "access", "enum", "access must be everyone, members, group or owner");
     }
@@ -175,7 +176,6 @@ static enum err read_filters(struct call *call, struct wiki *wiki, bool *changed
                        "it is being updated with its present filters: change them afterwards, or "
                        "stop that first");
     }
-    wiki->identity = wiki_identity_with(call->arena, wiki, filters.include, filters.exclude);
     wiki->include = filters.include;
     wiki->exclude = filters.exclude;
     return OK;
@@ -188,13 +188,15 @@ enum err wikis_patch(struct call *call, struct why *why)
     enum err err = wiki_of_path_to_change(call, &wiki, why);
     if (!err) err = input_json(call, why);
     if (err) return err;
+    const struct wiki was = wiki;
     struct str name = input_str(call, "name", false), token = input_str(call, "token", false);
     if (name.at) wiki.name = str_trim(name);
     err = name.at ? wiki_name_check(wiki.name, why) : OK;
     if (!err) err = read_filters(call, &wiki, &filters_changed, why);
     if (!err) err = read_access(call, &wiki, why);
+    if (!err) wiki.identity = wiki_identity_changed(call->arena, &was, &wiki);
     if (!err) err = call_write(call, save, &wiki, why);
-    if (!err && filters_changed) {
+    if (!err && (filters_changed || token.len)) {
         err = wiki_library_update(call->api->wikis, wiki.id, token.at ? token : STR(""), why);
     }
     return err ? err : answer(call, &wiki);

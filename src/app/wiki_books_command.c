@@ -78,6 +78,7 @@ struct generating {
     struct wiki_session *session;
     struct wiki_book book;
     struct whole_book *old; /* NULL: a new one */
+    struct arena arena;     /* of the book as it was last seen */
     uint64_t told;          /* pages */
     enum err err;
     struct why why;
@@ -100,7 +101,8 @@ static void look(void *ctx)
     struct generating *g = ctx;
     struct wiki_session *session = g->session;
     uint64_t all, done;
-    g->err = wiki_books_load(session->db, &session->args->arena, g->book.id, &g->book, &g->why);
+    arena_reset(&g->arena);
+    g->err = wiki_books_load(session->db, &g->arena, g->book.id, &g->book, &g->why);
     if (!g->err) g->err = wiki_pages_count(session->db, g->book.id, &all, &done, &g->why);
     if (!g->err && all > 0 && done != g->told) {
         fprintf(stderr, "%llu of %llu pages\n", (unsigned long long)done, (unsigned long long)all);
@@ -143,9 +145,9 @@ static enum err renew(struct generating *g, const struct wiki *wiki, struct why 
     struct wiki_library *library = g->session->library;
     enum err err = wiki_library_borrow(library, wiki->id, &index, why);
     if (err) return err;
-    wiki_book_renew(index, &g->old->book, &g->book, g->old->pages, g->old->count);
+    err = wiki_book_renew(index, &g->old->book, &g->book, g->old->pages, g->old->count, why);
     wiki_library_return(library, wiki->id, index);
-    return OK;
+    return err;
 }
 
 /* --renew: the newest that is done, or --book. */
@@ -157,17 +159,11 @@ static enum err read_renewed(struct generating *g, const struct wiki *wiki,
     g->old->arena = arena;
     enum err err = find_book(g->session, wiki, g->old, why);
     const struct wiki_book *old = &g->old->book;
-    if (!err && (old->state != WIKI_BOOK_DONE || old->model.len == 0)) {
-        err = why_set(why, ERR_CONFLICT,
-                      "book %llu cannot be renewed: it is not done, or was made without a model",
-                      (unsigned long long)old->id);
-    }
     if (err) return err;
     wish->language = old->key.language;
     wish->comprehensive = old->comprehensive;
     if (wish->model.len == 0) {
-        wish->model =
-            arena_printf(arena, "%.*s/%.*s", STR_ARGS(old->provider), STR_ARGS(old->model));
+        wish->model = wiki_book_model(arena, old);
     }
     return OK;
 }
@@ -192,10 +188,14 @@ int run_wiki_generate(struct wiki_session *session)
     }
     if (!err && renewed) err = renew(&g, &wiki, &why);
     if (!err) err = write_it(&g, &why);
-    if (err) return fail(&why);
+    if (err) {
+        arena_release(&g.arena);
+        return fail(&why);
+    }
     printf("book %llu of %.*s: %s\n", (unsigned long long)g.book.id, STR_ARGS(wiki.name),
            wiki_book_state_word(g.book.state));
     if (g.book.note.len) fprintf(stderr, "hutong: %.*s\n", STR_ARGS(g.book.note));
+    arena_release(&g.arena);
     return g.book.state == WIKI_BOOK_DONE ? 0 : 1;
 }
 
@@ -259,7 +259,8 @@ static enum err write_one(struct wiki_session *session, struct whole_book *whole
     buf_init(&text, LIMIT_BOOK_REPLY_BYTES);
     enum err err = wiki_book_export(&text, format, &whole->book, whole->pages, whole->count, why);
     if (!err && output) err = write_file(output, buf_str(&text), why);
-    if (!err && !output) fwrite(text.at, 1, text.len, stdout);
+    if (!err && !output && (fwrite(text.at, 1, text.len, stdout) != text.len || fflush(stdout)))
+        err = why_set(why, ERR_IO, "standard output: %s", strerror(errno));
     buf_release(&text);
     return err;
 }

@@ -98,19 +98,18 @@ static struct str scope_of(struct arena *arena, const struct wiki *wiki, struct 
     return STR("");
 }
 
-/* As long as it is still known by where it came from. What a token opened is not known without it,
- * and then by nothing any more. */
-struct str wiki_identity_with(struct arena *arena, const struct wiki *was, struct str include,
-                              struct str exclude)
+struct str wiki_identity_changed(struct arena *arena, const struct wiki *was,
+                                 const struct wiki *now)
 {
+    bool filters = !str_eq(was->include, now->include) || !str_eq(was->exclude, now->exclude);
+    bool access = was->access != now->access || was->group.value != now->group.value;
+    if (!filters && !access) return was->identity;
     struct str scope = scope_of(arena, was, STR(""));
-    struct wiki now = *was;
-    now.include = include;
-    now.exclude = exclude;
-    if (!str_eq(was->identity, wiki_identity(arena, was, scope))) {
+    bool opened_by_token = !str_eq(was->identity, wiki_identity(arena, was, scope));
+    if (access || opened_by_token) {
         scope = arena_printf(arena, "changed %llu", (unsigned long long)was->id);
     }
-    return wiki_identity(arena, &now, scope);
+    return wiki_identity(arena, now, scope);
 }
 
 enum err wiki_library_add(struct wiki_library *library, struct db *db, struct arena *arena,

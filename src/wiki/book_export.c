@@ -166,8 +166,9 @@ static void add_provenance(struct buf *to, const struct wiki_book *book)
     struct str from = book->url.len ? book->url : book->key.repo;
     buf_printf(to, "%.*s", STR_ARGS(from));
     if (book->commit.len) buf_printf(to, " @ %.12s", book->commit.at);
-    if (book->model.len) {
-        buf_printf(to, ", %.*s/%.*s", STR_ARGS(book->provider), STR_ARGS(book->model));
+    if (book->provider.len) {
+        buf_printf(to, ", %.*s", STR_ARGS(book->provider));
+        if (book->model.len) buf_printf(to, "/%.*s", STR_ARGS(book->model));
     } else {
         buf_add_str(to, STR(", made from the code itself, without a model"));
     }

@@ -55,9 +55,21 @@ enum err wiki_book_order(struct arena *arena, const struct wiki *wiki,
     return choose_model(arena, llm, wish->model, book_out, why);
 }
 
-void wiki_book_renew(struct wiki_index *index, const struct wiki_book *old, struct wiki_book *book,
-                     struct wiki_page *pages, size_t count)
+struct str wiki_book_model(struct arena *arena, const struct wiki_book *book)
 {
+    if (book->provider.len == 0 || book->model.len == 0) return book->provider;
+    return arena_printf(arena, "%.*s/%.*s", STR_ARGS(book->provider), STR_ARGS(book->model));
+}
+
+enum err wiki_book_renew(struct wiki_index *index, const struct wiki_book *old,
+                         struct wiki_book *book, struct wiki_page *pages, size_t count,
+                         struct why *why)
+{
+    if (old->state != WIKI_BOOK_DONE || old->provider.len == 0 || book->provider.len == 0) {
+        return why_set(why, ERR_CONFLICT,
+                       "only a book that is done is brought up to date, and by a model, as it was "
+                       "written; order a new one");
+    }
     book->title = old->title;
     book->description = old->description;
     book->sections = old->sections;
@@ -72,4 +84,5 @@ void wiki_book_renew(struct wiki_index *index, const struct wiki_book *old, stru
         page->content = STR("");
         page->sources = STR("[]");
     }
+    return OK;
 }

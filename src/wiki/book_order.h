@@ -26,10 +26,15 @@ MUST_USE enum err wiki_book_order(struct arena *arena, const struct wiki *wiki,
                                   const struct wiki_locales *locales, struct wiki_book *book_out,
                                   struct why *why);
 
+/* "SITE/MODEL", or "SITE" for its own choice, as it is asked for; empty: none wrote it. */
+struct str wiki_book_model(struct arena *arena, const struct wiki_book *book);
+
 /*
  * A book that is `old` brought up to date, with its plan: `book` as it was ordered becomes one in
  * writing, and `pages`, the old ones, keep their texts where none of their files has changed; the
- * others wait to be written. To be stored together, then taken up.
+ * others wait to be written. To be stored together, then taken up. ERR_CONFLICT: the old one is not
+ * done, or one of them is without a model.
  */
-void wiki_book_renew(struct wiki_index *index, const struct wiki_book *old, struct wiki_book *book,
-                     struct wiki_page *pages, size_t count);
+MUST_USE enum err wiki_book_renew(struct wiki_index *index, const struct wiki_book *old,
+                                  struct wiki_book *book, struct wiki_page *pages, size_t count,
+                                  struct why *why);

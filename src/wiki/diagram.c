@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "wiki/diagram.h"
 
+enum { LINE_BYTES_MAX = 4096 };
+
 /* Longer ones first: "([" would be found as "(". */
 static const struct shape {
     const char *open, *close;
@@ -52,7 +54,7 @@ static void add_label(struct buf *to, struct str label)
 /* Behind a node: the end of its statement, an edge, another node or a class. */
 static bool ends_node(struct str rest)
 {
-    rest = str_trim(rest);
+    while (rest.len > 0 && (rest.at[0] == ' ' || rest.at[0] == '\t')) rest = str_from(rest, 1);
     if (rest.len == 0) return true;
     if (strchr("-=.<&;~", rest.at[0])) return true;
     return str_starts(rest, STR(":::")) || str_starts(rest, STR("%%")) ||
@@ -118,6 +120,7 @@ static bool is_statement_of_its_own(struct str line)
 /* False: a bracket that belongs to nothing. */
 static bool mend_line(struct str line, struct buf *to)
 {
+    if (line.len > LINE_BYTES_MAX) return false; /* each label looks along the rest of its line */
     if (is_statement_of_its_own(str_trim(line))) {
         buf_add_str(to, line);
         return true;
@@ -200,6 +203,7 @@ size_t wiki_diagrams_mend(struct str markdown, struct buf *to)
         buf_init(&mended, 2 * block.len + 4096);
         bool fine = mend_block(block, &mended) && !mended.failed;
         dropped += !fine;
+        buf_add_str(to, str_head(line, str_find_byte(line, '`'))); /* as far in as it was */
         buf_add_str(to, fine ? STR("```mermaid\n") : STR("```text\n"));
         buf_add_str(to, fine ? buf_str(&mended) : block);
         buf_release(&mended);

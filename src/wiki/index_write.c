@@ -278,7 +278,8 @@ static enum err add_new(struct updating *u, struct why *why)
         err = stopped(u, why);
         if (!err && in->err) {
             *why = in->why;
-            err = in->err;
+            /* Of the repository, not of the index, which would be made again for it. */
+            err = in->err == ERR_CORRUPT ? ERR_IO : in->err;
         }
         if (!err) err = add_incoming(u, in, why);
         wiki_incoming_free(in);

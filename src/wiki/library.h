@@ -36,9 +36,10 @@ struct store *wiki_library_store(struct wiki_library *library);
  * one person's token is never another's. In `arena`.
  */
 struct str wiki_identity(struct arena *arena, const struct wiki *wiki, struct str scope);
-/* Of one whose filters become others. */
-struct str wiki_identity_with(struct arena *arena, const struct wiki *was, struct str include,
-                              struct str exclude);
+/* What it is when its filters or its access become others. One that was for others before is found
+ * by its address no more, nor one that a token opened: they are known by their names alone. */
+struct str wiki_identity_changed(struct arena *arena, const struct wiki *was,
+                                 const struct wiki *now);
 
 /* The repository as a wiki to be added: for everyone, of nobody, without filters, under the name
  * that wiki_library_add() finds; added now. Texts are those of `address`. */

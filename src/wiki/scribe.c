@@ -187,11 +187,7 @@ void writing_planned(struct writing *job, const struct book *book)
 static struct str model_of(struct writing *job)
 {
     const struct wiki_book *book = &job->book;
-    struct str name = book->provider.len == 0 ? STR("")
-                      : book->model.len == 0
-                          ? book->provider
-                          : arena_printf(&job->arena, "%.*s/%.*s", STR_ARGS(book->provider),
-                                         STR_ARGS(book->model));
+    struct str name = wiki_book_model(&job->arena, book);
     struct llm_choice *plan;
     size_t count = llm_plan(job->scribe->links.llm, &job->arena, name, true, &plan);
     bool offline = count > 0 && llm_is_offline(plan[0].place);

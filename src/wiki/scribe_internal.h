@@ -6,6 +6,7 @@
 #include "llm/ask.h"
 #include "store/wiki_books.h"
 #include "wiki/book.h"
+#include "wiki/book_order.h"
 #include "wiki/cite.h"
 #include "wiki/context.h"
 #include "wiki/scribe.h"
@@ -32,6 +33,7 @@ struct pen {
     struct llm_call *call;
     struct arena arena;
     struct wiki_context context;
+    struct str sources; /* of the context, see wiki/book_sources.h */
     struct wiki_cite cite;
     struct buf text;
 };

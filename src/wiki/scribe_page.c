@@ -114,6 +114,10 @@ static enum err gather(struct pen *pen, struct why *why)
     enum err err = wiki_library_borrow(job->scribe->links.library, job->wiki.id, &index, why);
     if (err) return err;
     err = wiki_context_gather(index, &pen->arena, &want, &pen->context, why);
+    if (!err) { /* of what it is given, not of what is there when it has written */
+        pen->sources =
+            wiki_book_sources(index, &pen->arena, pen->context.sources, pen->context.source_count);
+    }
     wiki_library_return(job->scribe->links.library, job->wiki.id, index);
     return err;
 }
@@ -153,26 +157,13 @@ static struct str with_diagrams_mended(struct pen *pen, struct str text)
     return text;
 }
 
-static struct str sources_of(struct pen *pen)
-{
-    struct writing *job = pen->job;
-    struct wiki_index *index = NULL;
-    struct why why;
-    if (wiki_library_borrow(job->scribe->links.library, job->wiki.id, &index, &why) != OK)
-        return STR("[]");
-    struct str sources =
-        wiki_book_sources(index, &pen->arena, pen->context.sources, pen->context.source_count);
-    wiki_library_return(job->scribe->links.library, job->wiki.id, index);
-    return sources;
-}
-
 static void keep_page(struct pen *pen)
 {
     struct writing *job = pen->job;
     struct wiki_page *page = &job->pages[pen->page];
     struct why why;
     page->content = with_diagrams_mended(pen, unfenced(buf_str(&pen->text)));
-    page->sources = sources_of(pen);
+    page->sources = pen->sources;
     enum err err = writing_store(job, store_page, page, &why);
     page->state = WIKI_PAGE_DONE;
     page->content = page->sources = STR(""); /* the pen's memory */

@@ -237,6 +237,22 @@ test('a_private_wiki_is_nowhere_for_others', async () => {
   assertProblem(await server.api('DELETE', '/wikis/dragon', { token: wu.token }), 403);
 });
 
+test('what_was_for_everyone_and_is_not_any_more_is_found_by_its_address_by_nobody', async () => {
+  const at = await makeRepository('narrowed', { 'plan.md': '# Plan\n\nhidden phoenix\n' });
+  const wiki = await add(server, at, li.token);
+  assertOk(await server.api('PATCH', `/wikis/${wiki.id}`, { token: li.token, json: { access: 'owner' } }));
+  const theirs = assertOk(await server.api('POST', '/wikis', { token: wu.token, json: { url: at } }), 201);
+  assert.notEqual(theirs.id, wiki.id);
+  assertProblem(await server.api('GET', `/wikis/${wiki.id}`, { token: wu.token }), 404);
+});
+
+test('a_group_wiki_keeps_its_group_when_something_else_changes', async () => {
+  const group = assertOk(await server.api('POST', '/groups', { token: li.token, json: { name: 'readers', members: [wu.id] } }), 201);
+  const wiki = await add(server, await makeRepository('grouped', { 'a.md': '# A\n' }), li.token, { access: 'group', group_id: group.id });
+  const now = assertOk(await server.api('PATCH', `/wikis/${wiki.id}`, { token: li.token, json: { name: 'grouped-anew' } }));
+  assert.deepEqual([now.name, now.access, now.group_id], ['grouped-anew', 'group', group.id]);
+});
+
 test('who_leaves_takes_along_what_was_for_them_alone', async () => {
   const gone = await server.register('gone_owner');
   const mine = await add(server, await makeRepository('mine', { 'a.md': '# A\n\nmine\n' }), gone.token, { access: 'owner' });
@@ -486,7 +502,8 @@ test('programs_ask_a_wiki_as_a_model', async (t) => {
   await t.test('what cannot be asked is told', async () => {
     const others = await add(server, await makeRepository('li-alone', { 'a.md': '# A\n\nalone\n' }), wu.token, { access: 'owner' });
     for (const [more, status] of [[{ model: 'wiki:nowhere' }, 404], [{ model: `wiki:${others.name}` }, 404],
-      [{ tools: [{ type: 'function', function: { name: 'f', parameters: {} } }] }, 400], [{ max_tokens: 5 }, 400]]) {
+      [{ tools: [{ type: 'function', function: { name: 'f', parameters: {} } }] }, 400], [{ max_tokens: 5 }, 400],
+      [{ messages: [{ role: 'user', content: 'a' }, { role: 'assistant', content: 'b' }] }, 400]]) {
       await assert.rejects(openai.chat.completions.create(asked(more)), (fault) => fault.status === status, JSON.stringify(more));
     }
     const narrow = assertOk(await server.api('POST', '/keys', { token: li.token, json: { name: 'narrow', models: ['openai/*'] } }), 201);
@@ -609,6 +626,7 @@ test('a_book_is_renewed_where_its_files_have_changed', async () => {
 
   assert.equal((await over(wiki.id, assertOk(await order({ renew: second.id }), 201).id)).state, 'done');
   assert.equal(provider.requests.length, before + 1, 'nothing has changed');
+  assertProblem(await order({ renew: second.id, model: 'offline/' }), 409);
   assertProblem(await order({ renew: 999999 }), 422);
   assertProblem(await order({ renew: second.id, language: 'en' }), 422);
   const outline = assertOk(await order({ model: 'offline/' }), 201);

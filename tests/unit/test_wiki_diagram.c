@@ -71,6 +71,7 @@ static void everything_else_stays(void **state)
         "```mermaid\nflowchart LR\n    A --> B\n",
         "```mermaid\n---\ntitle: a (b\n---\ngraph TD\n    A --> B\n```\n",
         "text ```mermaid``` text\n\n\n",
+        "- a\n  - b\n    ```mermaid\n    graph TD\n    A --> B\n    ```\n\nafter\n",
     };
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
         struct buf to;
