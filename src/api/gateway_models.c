@@ -71,6 +71,15 @@ static void put_model(struct json_out *out, struct str name)
     json_close(out, '}');
 }
 
+/* Of the models, then of the wikis. */
+static bool next_name(struct str *names, struct str *wikis, struct str *name_out)
+{
+    while (str_split(names, '\n', name_out) || str_split(wikis, '\n', name_out)) {
+        if (name_out->len > 0) return true; /* behind the last line end is nothing */
+    }
+    return false;
+}
+
 static void reply_list(const struct waiter *waiter, struct str names)
 {
     struct json_out out = call_json(waiter->call);
@@ -78,9 +87,8 @@ static void reply_list(const struct waiter *waiter, struct str names)
     json_open(&out, NULL, '{');
     json_put_str(&out, "object", STR("list"));
     json_open(&out, "data", '[');
-    for (struct str wikis = waiter->wikis;
-         str_split(&names, '\n', &name) || str_split(&wikis, '\n', &name);) {
-        if (name.len && key_allows(waiter->patterns, name)) put_model(&out, name);
+    for (struct str wikis = waiter->wikis; next_name(&names, &wikis, &name);) {
+        if (key_allows(waiter->patterns, name)) put_model(&out, name);
     }
     json_close(&out, ']');
     json_close(&out, '}');
@@ -121,8 +129,7 @@ static struct str wanted_model(struct call *call)
 static void reply_one(const struct waiter *waiter, struct str names)
 {
     struct str name, wanted = wanted_model(waiter->call);
-    for (struct str wikis = waiter->wikis;
-         str_split(&names, '\n', &name) || str_split(&wikis, '\n', &name);) {
+    for (struct str wikis = waiter->wikis; next_name(&names, &wikis, &name);) {
         if (!str_eq(name, wanted) || !key_allows(waiter->patterns, name)) continue;
         struct json_out out = call_json(waiter->call);
         put_model(&out, name);

@@ -5,13 +5,13 @@
  *
  * What is read for it (wiki/ask.h) is looked up here and given to the server's
  * usual model; its citations stand in the text. What the reader of our own door
- * is told beside the text (that less was read, that it is still being fetched)
- * comes as reasoning_content, where programs show what is no answer.
+ * is told beside the text (that less was read, that nothing was found) comes as
+ * reasoning_content, where programs show what is no answer. One that is still
+ * being fetched is waited for.
  */
 #include "api/gateway_internal.h"
 #include "api/wiki_visit.h"
 #include "base/mem.h"
-#include "community/keys.h"
 
 enum { OUTPUT_TOKENS = 1024, QUEUE_HIGH = 256 * 1024 };
 

@@ -17,7 +17,6 @@
 #include "base/limits.h"
 #include "community/shapes.h"
 #include "store/wiki_books.h"
-#include "wiki/book.h"
 #include "wiki/book_export.h"
 #include "wiki/book_order.h"
 #include "wiki/old_config.h"
@@ -192,40 +191,24 @@ enum err wiki_books_get_page(struct call *call, struct why *why)
 
 /* --- taking along --- */
 
-struct whole_book {
-    struct arena *arena;
-    struct wiki_page pages[BOOK_PAGES_MAX];
-    size_t count;
-};
-
-static void keep_whole_page(void *ctx, const struct wiki_page *page)
-{
-    struct whole_book *whole = ctx;
-    if (whole->count == BOOK_PAGES_MAX) return;
-    struct wiki_page *kept = &whole->pages[whole->count++];
-    *kept = *page;
-    wiki_page_keep(whole->arena, kept);
-}
-
 enum err wiki_books_export(struct call *call, struct why *why)
 {
     struct wiki wiki;
-    struct wiki_book book;
+    struct wiki_book found;
+    struct wiki_whole_book whole;
     enum wiki_book_format format = WIKI_BOOK_AS_MARKDOWN;
     struct str word = input_query_str(call, "format");
     if (word.at && !wiki_book_format_of(word, &format))
         input_fault(call, "query", "format", "enum",
                     "format must be markdown, html, slides or json");
-    enum err err = of_path(call, &wiki, &book, why);
+    enum err err = of_path(call, &wiki, &found, why);
+    if (!err) err = wiki_books_load_whole(call->db, call->arena, found.id, &whole, why);
     if (err) return err;
-    struct whole_book *whole = ARENA_NEW(call->arena, struct whole_book);
-    whole->arena = call->arena;
-    err = wiki_pages_list(call->db, book.id, keep_whole_page, whole, why);
-    if (err) return err;
-    if (str_eq(book.key.kind, STR("local")) && !wiki_may_change(call, &wiki)) book.url = STR("");
+    bool tells = !str_eq(whole.book.key.kind, STR("local")) || wiki_may_change(call, &wiki);
+    if (!tells) whole.book.url = STR("");
     struct buf body;
     buf_init(&body, LIMIT_BOOK_REPLY_BYTES);
-    err = wiki_book_export(&body, format, &book, whole->pages, whole->count, why);
+    err = wiki_book_export(&body, format, &whole, why);
     if (err) {
         buf_release(&body);
         return err;
@@ -260,65 +243,47 @@ static enum err read_wish(struct call *call, struct wiki_book_wish *wish, uint64
     return input_check(call, why);
 }
 
-/* With the book's own language and extent, and its model where no other is wished for. */
-static enum err read_renewed(struct call *call, const struct wiki *wiki, uint64_t id,
-                             struct wiki_book_wish *wish, struct wiki_book *old,
-                             struct whole_book *whole, struct why *why)
-{
-    enum err err = wiki_books_load(call->db, call->arena, id, old, why);
-    if (err == ERR_NOT_FOUND || (!err && old->wiki != wiki->id)) {
-        return why_field(why, "renew", "value_error", "this wiki has no such book (any more)");
-    }
-    if (err) return err;
-    wish->language = old->key.language;
-    wish->comprehensive = old->comprehensive;
-    if (wish->model.len == 0) {
-        wish->model = wiki_book_model(call->arena, old);
-    }
-    whole->arena = call->arena;
-    return wiki_pages_list(call->db, id, keep_whole_page, whole, why);
-}
-
-static enum err renew(struct call *call, const struct wiki *wiki, const struct wiki_book *old,
-                      struct wiki_book *book, struct whole_book *whole, struct why *why)
-{
-    struct wiki_index *index = NULL;
-    enum err err = wiki_library_borrow(call->api->wikis, wiki->id, &index, why);
-    if (err) return err;
-    err = wiki_book_renew(index, old, book, whole->pages, whole->count, why);
-    wiki_library_return(call->api->wikis, wiki->id, index);
-    return err;
-}
-
 struct ordering {
     struct wiki_book book;
-    struct whole_book whole; /* of one that is renewed */
+    struct wiki_whole_book old; /* of one that is renewed; else without pages */
 };
+
+static enum err find_renewed(struct call *call, const struct wiki *wiki, uint64_t id,
+                             struct wiki_whole_book *old_out, struct why *why)
+{
+    enum err err = wiki_books_load_whole(call->db, call->arena, id, old_out, why);
+    if (err == ERR_NOT_FOUND || (!err && old_out->book.wiki != wiki->id)) {
+        return why_field(why, "renew", "value_error", "this wiki has no such book (any more)");
+    }
+    return err;
+}
 
 static enum err add_book(void *ctx, struct act *act, struct why *why)
 {
     struct ordering *ordering = ctx;
-    return wiki_books_add(act->db, &ordering->book, ordering->whole.pages, ordering->whole.count,
+    return wiki_books_add(act->db, &ordering->book, ordering->old.pages, ordering->old.count,
                           &ordering->book.id, why);
 }
 
 enum err wiki_books_post(struct call *call, struct why *why)
 {
     struct wiki wiki;
-    struct wiki_book old;
     struct wiki_book_wish wish;
     struct ordering *ordering = ARENA_NEW(call->arena, struct ordering);
     uint64_t renewed = 0;
     enum err err = wiki_allow(call, WIKI_ADD, why);
     if (!err) err = wiki_of_path(call, &wiki, why);
     if (!err) err = read_wish(call, &wish, &renewed, why);
-    if (!err && renewed)
-        err = read_renewed(call, &wiki, renewed, &wish, &old, &ordering->whole, why);
+    if (!err && renewed) {
+        err = find_renewed(call, &wiki, renewed, &ordering->old, why);
+        if (!err) wiki_book_wish_again(call->arena, &ordering->old.book, &wish);
+    }
     if (!err) {
         err = wiki_book_order(call->arena, &wiki, &wish, call->api->llm,
                               wiki_old_locales(call->api->wiki_config), &ordering->book, why);
     }
-    if (!err && renewed) err = renew(call, &wiki, &old, &ordering->book, &ordering->whole, why);
+    if (!err && renewed)
+        err = wiki_book_renew(call->api->wikis, &ordering->old, &ordering->book, why);
     if (!err) err = call_write(call, add_book, ordering, why);
     if (err) return err;
     wiki_scribe_take_up(call->api->scribe, ordering->book.id);

@@ -73,21 +73,13 @@ void wiki_put(struct call *call, struct json_out *out, const char *key, const st
     json_close(out, '}');
 }
 
-enum err wiki_by_name(struct db *db, struct arena *arena, const struct wiki_reader *reader,
-                      struct str name, struct wiki *wiki_out, struct why *why)
-{
-    uint64_t id;
-    if (str_to_u64(name, &id)) return wikis_load(db, arena, reader, id, wiki_out, why);
-    return wikis_find(db, arena, reader, name, wiki_out, why);
-}
-
 enum err wiki_of_path(struct call *call, struct wiki *wiki_out, struct why *why)
 {
     struct wiki_reader reader = wiki_reader_of(call);
     struct str name;
     enum err err = url_segment_decode(call->arena, call->params[0], &name, why);
     if (err) return err;
-    return wiki_by_name(call->db, call->arena, &reader, name, wiki_out, why);
+    return wikis_named(call->db, call->arena, &reader, name, wiki_out, why);
 }
 
 enum err wiki_of_path_to_change(struct call *call, struct wiki *wiki_out, struct why *why)

@@ -10,9 +10,6 @@ struct wiki_reader wiki_reader_of(const struct call *call);
 bool wiki_may_change(const struct call *call, const struct wiki *wiki);
 /* With how its update goes. The folder of a local one is told to those who may change it alone. */
 void wiki_put(struct call *call, struct json_out *out, const char *key, const struct wiki *wiki);
-/* By its number or its name; ERR_NOT_FOUND also for one that the reader may not see. */
-MUST_USE enum err wiki_by_name(struct db *db, struct arena *arena, const struct wiki_reader *reader,
-                               struct str name, struct wiki *wiki_out, struct why *why);
 /* The wiki in the path, by number or by name, that the caller may see. */
 MUST_USE enum err wiki_of_path(struct call *call, struct wiki *wiki_out, struct why *why);
 /* … and may change. */

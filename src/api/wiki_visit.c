@@ -2,7 +2,6 @@
 #include "api/wiki_visit.h"
 
 #include "api/live_internal.h"
-#include "api/wiki_shapes.h"
 #include "base/mem.h"
 
 enum { TELL_MS = 1000 };
@@ -150,7 +149,7 @@ static void look(struct job *job, void *own)
             wikis_load(own, &visit->arena, &reader, visit->want.wiki, &visit->wiki, &visit->why);
     } else if (visit->want.name.len) {
         visit->err =
-            wiki_by_name(own, &visit->arena, &reader, visit->want.name, &visit->wiki, &visit->why);
+            wikis_named(own, &visit->arena, &reader, visit->want.name, &visit->wiki, &visit->why);
     } else {
         visit->err = find_by_address(visit, own);
     }

@@ -89,6 +89,16 @@ static enum err read_access(struct call *call, struct wiki *wiki, struct why *wh
                      "access is group: group_id must be one of your groups");
 }
 
+static enum err check_filters(struct str include, struct str exclude, struct why *why)
+{
+    struct wiki_filters filters = {.include = include, .exclude = exclude};
+    if (include.len + exclude.len > FILTER_MAX) {
+        return why_field(why, "exclude", "too_long", "filters together have at most %d bytes",
+                         FILTER_MAX);
+    }
+    return wiki_filters_check(&filters, why);
+}
+
 /* What is not said: with a token it is for the one who had it, else for everyone. */
 static enum err read_draft(struct call *call, struct wiki *wiki, struct str *token_out,
                            struct why *why)
@@ -116,13 +126,10 @@ static enum err read_draft(struct call *call, struct wiki *wiki, struct str *tok
     if (exclude.at) wiki->exclude = exclude;
     if (token_out->len) wiki->access = WIKI_OWNER;
     wiki->owner_id = call->who.user;
-    if (token_out->len > TOKEN_MAX || wiki->include.len + wiki->exclude.len > FILTER_MAX) {
-        return why_field(why, token_out->len > TOKEN_MAX ? "token" : "exclude", "too_long",
-                         "a token has at most %d bytes, filters together %d", TOKEN_MAX,
-                         FILTER_MAX);
+    if (token_out->len > TOKEN_MAX) {
+        return why_field(why, "token", "too_long", "a token has at most %d bytes", TOKEN_MAX);
     }
-    struct wiki_filters filters = {.include = wiki->include, .exclude = wiki->exclude};
-    err = wiki_filters_check(&filters, why);
+    err = check_filters(wiki->include, wiki->exclude, why);
     if (!err && wiki->name.len) err = wiki_name_check(wiki->name, why);
     return err ? err : read_access(call, wiki, why);
 }
@@ -160,24 +167,19 @@ static enum err read_filters(struct call *call, struct wiki *wiki, bool *changed
     struct str exclude = input_str(call, "exclude", false);
     enum err err = input_check(call, why);
     if (err) return err;
-    struct wiki_filters filters = {.include = include.at ? include : wiki->include,
-                                   .exclude = exclude.at ? exclude : wiki->exclude};
-    if (filters.include.len + filters.exclude.len > FILTER_MAX) {
-        return why_field(why, "exclude", "too_long", "filters together have at most %d bytes",
-                         FILTER_MAX);
-    }
-    *changed_out =
-        !str_eq(filters.include, wiki->include) || !str_eq(filters.exclude, wiki->exclude);
+    if (!include.at) include = wiki->include;
+    if (!exclude.at) exclude = wiki->exclude;
+    *changed_out = !str_eq(include, wiki->include) || !str_eq(exclude, wiki->exclude);
     if (!*changed_out) return OK;
-    err = wiki_filters_check(&filters, why);
+    err = check_filters(include, exclude, why);
     if (err) return err;
     if (wiki_library_progress(call->api->wikis, wiki->id).under_way) {
         return why_set(why, ERR_CONFLICT,
                        "it is being updated with its present filters: change them afterwards, or "
                        "stop that first");
     }
-    wiki->include = filters.include;
-    wiki->exclude = filters.exclude;
+    wiki->include = include;
+    wiki->exclude = exclude;
     return OK;
 }
 

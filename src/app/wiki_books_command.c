@@ -4,19 +4,14 @@
  * about a repository, and taken along.
  *
  * The book is written by this process, also beside a server on the same data:
- * whoever stops it finds it half written there, and `generate` again
- * begins a new one.
+ * whoever stops it finds it half written there, which a server goes on with at its
+ * next start.
  */
 #include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/wiki_session.h"
 #include "base/limits.h"
-#include "base/mem.h"
-#include "wiki/book.h"
 #include "wiki/book_export.h"
 #include "wiki/book_order.h"
 #include "wiki/scribe.h"
@@ -24,22 +19,6 @@
 enum { LOOK_MS = 300 };
 
 /* --- a book with its pages --- */
-
-struct whole_book {
-    struct arena *arena;
-    struct wiki_book book;
-    struct wiki_page pages[BOOK_PAGES_MAX];
-    size_t count;
-};
-
-static void keep_page(void *ctx, const struct wiki_page *page)
-{
-    struct whole_book *whole = ctx;
-    if (whole->count == BOOK_PAGES_MAX) return;
-    struct wiki_page *kept = &whole->pages[whole->count++];
-    *kept = *page;
-    wiki_page_keep(whole->arena, kept);
-}
 
 static void keep_newest(void *ctx, const struct wiki_book *book)
 {
@@ -49,7 +28,7 @@ static void keep_newest(void *ctx, const struct wiki_book *book)
 
 /* Of --book, else the newest that is done. */
 static enum err find_book(struct wiki_session *session, const struct wiki *wiki,
-                          struct whole_book *whole, struct why *why)
+                          struct wiki_whole_book *whole, struct why *why)
 {
     uint64_t id = 0;
     const char *wanted = args_option(session->args, "book");
@@ -65,10 +44,9 @@ static enum err find_book(struct wiki_session *session, const struct wiki *wiki,
                        "nothing has been written about %.*s; hutong wiki generate %.*s does it",
                        STR_ARGS(wiki->name), STR_ARGS(wiki->name));
     }
-    if (!err) err = wiki_books_load(session->db, whole->arena, id, &whole->book, why);
+    if (!err) err = wiki_books_load_whole(session->db, &session->args->arena, id, whole, why);
     if (!err && whole->book.wiki != wiki->id) err = ERR_NOT_FOUND;
     if (err == ERR_NOT_FOUND) why_write(why, "this wiki has no book %llu", (unsigned long long)id);
-    if (!err) err = wiki_pages_list(session->db, id, keep_page, whole, why);
     return err;
 }
 
@@ -77,9 +55,9 @@ static enum err find_book(struct wiki_session *session, const struct wiki *wiki,
 struct generating {
     struct wiki_session *session;
     struct wiki_book book;
-    struct whole_book *old; /* NULL: a new one */
-    struct arena arena;     /* of the book as it was last seen */
-    uint64_t told;          /* pages */
+    struct wiki_whole_book old; /* of one that is renewed; else without pages */
+    struct arena arena;         /* of the book as it was last seen */
+    uint64_t told;              /* pages */
     enum err err;
     struct why why;
 };
@@ -87,8 +65,7 @@ struct generating {
 static enum err add_book(void *ctx, struct db *db, struct why *why)
 {
     struct generating *g = ctx;
-    return wiki_books_add(db, &g->book, g->old ? g->old->pages : NULL, g->old ? g->old->count : 0,
-                          &g->book.id, why);
+    return wiki_books_add(db, &g->book, g->old.pages, g->old.count, &g->book.id, why);
 }
 
 static bool is_over(enum wiki_book_state state)
@@ -138,36 +115,6 @@ static enum err write_it(struct generating *g, struct why *why)
     return err;
 }
 
-/* The old plan, and those pages whose files are what they were. */
-static enum err renew(struct generating *g, const struct wiki *wiki, struct why *why)
-{
-    struct wiki_index *index = NULL;
-    struct wiki_library *library = g->session->library;
-    enum err err = wiki_library_borrow(library, wiki->id, &index, why);
-    if (err) return err;
-    err = wiki_book_renew(index, &g->old->book, &g->book, g->old->pages, g->old->count, why);
-    wiki_library_return(library, wiki->id, index);
-    return err;
-}
-
-/* --renew: the newest that is done, or --book. */
-static enum err read_renewed(struct generating *g, const struct wiki *wiki,
-                             struct wiki_book_wish *wish, struct why *why)
-{
-    struct arena *arena = &g->session->args->arena;
-    g->old = ARENA_NEW(arena, struct whole_book);
-    g->old->arena = arena;
-    enum err err = find_book(g->session, wiki, g->old, why);
-    const struct wiki_book *old = &g->old->book;
-    if (err) return err;
-    wish->language = old->key.language;
-    wish->comprehensive = old->comprehensive;
-    if (wish->model.len == 0) {
-        wish->model = wiki_book_model(arena, old);
-    }
-    return OK;
-}
-
 int run_wiki_generate(struct wiki_session *session)
 {
     struct arena *arena = &session->args->arena;
@@ -180,13 +127,16 @@ int run_wiki_generate(struct wiki_session *session)
                                   .comprehensive = args_option(session->args, "concise") == NULL};
     bool renewed = args_option(session->args, "renew") != NULL;
     enum err err = wiki_named(session, &wiki, &why);
-    if (!err && renewed) err = read_renewed(&g, &wiki, &wish, &why);
+    if (!err && renewed) {
+        err = find_book(session, &wiki, &g.old, &why);
+        if (!err) wiki_book_wish_again(arena, &g.old.book, &wish);
+    }
     if (!err) err = wiki_open_models(session, &why);
     if (!err) {
         err =
             wiki_book_order(arena, &wiki, &wish, session->llm, &wiki_locales_usual, &g.book, &why);
     }
-    if (!err && renewed) err = renew(&g, &wiki, &why);
+    if (!err && renewed) err = wiki_book_renew(session->library, &g.old, &g.book, &why);
     if (!err) err = write_it(&g, &why);
     if (err) {
         arena_release(&g.arena);
@@ -214,7 +164,8 @@ static enum err write_file(const char *path, struct str text, struct why *why)
 }
 
 /* A file for each page, and README.md with the contents. */
-static enum err write_folder(struct whole_book *whole, const char *folder, struct why *why)
+static enum err write_folder(struct arena *arena, const struct wiki_whole_book *whole,
+                             const char *folder, struct why *why)
 {
     struct buf text, list;
     enum err err = OK;
@@ -226,29 +177,29 @@ static enum err write_folder(struct whole_book *whole, const char *folder, struc
                STR_ARGS(whole->book.description));
     for (size_t i = 0; i < whole->count && !err; i++) {
         if (whole->pages[i].content.len == 0) continue;
-        const char *name = arena_printf(whole->arena, "%02zu.md", i + 1).at;
+        const char *name = arena_printf(arena, "%02zu.md", i + 1).at;
         buf_printf(&list, "- [%.*s](%s)\n", STR_ARGS(whole->pages[i].title), name);
         buf_reset(&text, SIZE_MAX);
         wiki_book_export_page(&text, &whole->book, whole->pages[i].content);
         buf_add_byte(&text, '\n');
-        err = write_file(arena_printf(whole->arena, "%s/%s", folder, name).at, buf_str(&text), why);
+        err = write_file(arena_printf(arena, "%s/%s", folder, name).at, buf_str(&text), why);
     }
     if (!err) {
-        err =
-            write_file(arena_printf(whole->arena, "%s/README.md", folder).at, buf_str(&list), why);
+        err = write_file(arena_printf(arena, "%s/README.md", folder).at, buf_str(&list), why);
     }
     buf_release(&text);
     buf_release(&list);
     return err;
 }
 
-static enum err write_one(struct wiki_session *session, struct whole_book *whole, struct why *why)
+static enum err write_one(struct wiki_session *session, const struct wiki_whole_book *whole,
+                          struct why *why)
 {
     enum wiki_book_format format = WIKI_BOOK_AS_MARKDOWN;
     const char *word = args_option(session->args, "format");
     const char *output = args_option(session->args, "output");
     if (word && strcmp(word, "folder") == 0) {
-        if (output) return write_folder(whole, output, why);
+        if (output) return write_folder(&session->args->arena, whole, output, why);
         return why_set(why, ERR_INVALID, "--format folder needs --output FOLDER");
     }
     if (word && !wiki_book_format_of(str_of(word), &format)) {
@@ -257,7 +208,7 @@ static enum err write_one(struct wiki_session *session, struct whole_book *whole
     }
     struct buf text;
     buf_init(&text, LIMIT_BOOK_REPLY_BYTES);
-    enum err err = wiki_book_export(&text, format, &whole->book, whole->pages, whole->count, why);
+    enum err err = wiki_book_export(&text, format, whole, why);
     if (!err && output) err = write_file(output, buf_str(&text), why);
     if (!err && !output && (fwrite(text.at, 1, text.len, stdout) != text.len || fflush(stdout)))
         err = why_set(why, ERR_IO, "standard output: %s", strerror(errno));
@@ -267,13 +218,11 @@ static enum err write_one(struct wiki_session *session, struct whole_book *whole
 
 int run_wiki_export(struct wiki_session *session)
 {
-    struct whole_book *whole = NEW(struct whole_book);
+    struct wiki_whole_book whole;
     struct wiki wiki;
     struct why why;
-    whole->arena = &session->args->arena;
     enum err err = wiki_named(session, &wiki, &why);
-    if (!err) err = find_book(session, &wiki, whole, &why);
-    if (!err) err = write_one(session, whole, &why);
-    mem_free(whole);
+    if (!err) err = find_book(session, &wiki, &whole, &why);
+    if (!err) err = write_one(session, &whole, &why);
     return err ? fail(&why) : 0;
 }

@@ -42,11 +42,8 @@ enum err wiki_named(struct wiki_session *session, struct wiki *wiki_out, struct 
         return why_set(why, ERR_INVALID,
                        "say which wiki: its name or number, see hutong wiki list");
     }
-    struct str name = str_of(args->words[1]);
-    uint64_t id;
-    enum err err = str_to_u64(name, &id)
-                       ? wikis_load(session->db, &args->arena, &everything, id, wiki_out, why)
-                       : wikis_find(session->db, &args->arena, &everything, name, wiki_out, why);
+    enum err err =
+        wikis_named(session->db, &args->arena, &everything, str_of(args->words[1]), wiki_out, why);
     if (err != ERR_NOT_FOUND) return err;
     return why_set(why, err, "there is no wiki called %s; hutong wiki list shows those there are",
                    args->words[1]);

@@ -225,6 +225,34 @@ void wiki_page_keep(struct arena *arena, struct wiki_page *page)
     for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_copy(arena, *texts[i]);
 }
 
+struct gathering {
+    struct arena *arena;
+    struct wiki_whole_book *whole;
+    size_t most;
+};
+
+static void gather_page(void *ctx, const struct wiki_page *page)
+{
+    struct gathering *gathering = ctx;
+    struct wiki_whole_book *whole = gathering->whole;
+    if (whole->count == gathering->most) return; /* one that came meanwhile */
+    whole->pages[whole->count] = *page;
+    wiki_page_keep(gathering->arena, &whole->pages[whole->count++]);
+}
+
+enum err wiki_books_load_whole(struct db *db, struct arena *arena, uint64_t id,
+                               struct wiki_whole_book *whole_out, struct why *why)
+{
+    uint64_t all, done;
+    *whole_out = (struct wiki_whole_book){.count = 0};
+    enum err err = wiki_books_load(db, arena, id, &whole_out->book, why);
+    if (!err) err = wiki_pages_count(db, id, &all, &done, why);
+    if (err) return err;
+    whole_out->pages = ARENA_ARRAY(arena, struct wiki_page, (size_t)all + 1);
+    struct gathering gathering = {arena, whole_out, (size_t)all};
+    return wiki_pages_list(db, id, gather_page, &gathering, why);
+}
+
 enum err wiki_pages_load(struct db *db, struct arena *arena, uint64_t book, struct str slug,
                          struct wiki_page *page_out, struct why *why)
 {

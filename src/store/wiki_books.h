@@ -110,6 +110,14 @@ MUST_USE enum err wiki_pages_list(struct db *db, uint64_t book, wiki_page_each *
 /* … without contents and sources, which may be long. */
 MUST_USE enum err wiki_pages_list_brief(struct db *db, uint64_t book, wiki_page_each *each,
                                         void *ctx, struct why *why);
+/* A book with its pages, all in `arena`. ERR_NOT_FOUND. */
+struct wiki_whole_book {
+    struct wiki_book book;
+    struct wiki_page *pages;
+    size_t count;
+};
+MUST_USE enum err wiki_books_load_whole(struct db *db, struct arena *arena, uint64_t id,
+                                        struct wiki_whole_book *whole_out, struct why *why);
 /* ERR_NOT_FOUND. */
 MUST_USE enum err wiki_pages_load(struct db *db, struct arena *arena, uint64_t book,
                                   struct str slug, struct wiki_page *page_out, struct why *why);

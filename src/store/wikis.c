@@ -155,6 +155,14 @@ enum err wikis_find(struct db *db, struct arena *arena, const struct wiki_reader
     return read_one(q, arena, wiki_out, why);
 }
 
+enum err wikis_named(struct db *db, struct arena *arena, const struct wiki_reader *reader,
+                     struct str word, struct wiki *wiki_out, struct why *why)
+{
+    uint64_t id;
+    if (str_to_u64(word, &id)) return wikis_load(db, arena, reader, id, wiki_out, why);
+    return wikis_find(db, arena, reader, word, wiki_out, why);
+}
+
 enum err wikis_find_identity(struct db *db, struct arena *arena, struct str identity,
                              struct wiki *wiki_out, struct why *why)
 {

@@ -52,6 +52,9 @@ MUST_USE enum err wikis_load(struct db *db, struct arena *arena, const struct wi
 MUST_USE enum err wikis_find(struct db *db, struct arena *arena, const struct wiki_reader *reader,
                              struct str name, struct wiki *wiki_out, struct why *why);
 /* Whatever the reader: for the one who has made the identity. */
+/* By its number or, when it is no number, its name: what people and addresses say. */
+MUST_USE enum err wikis_named(struct db *db, struct arena *arena, const struct wiki_reader *reader,
+                              struct str word, struct wiki *wiki_out, struct why *why);
 MUST_USE enum err wikis_find_identity(struct db *db, struct arena *arena, struct str identity,
                                       struct wiki *wiki_out, struct why *why);
 

@@ -421,8 +421,7 @@ void wiki_book_export_page(struct buf *to, const struct wiki_book *book, struct 
 }
 
 enum err wiki_book_export(struct buf *to, enum wiki_book_format format,
-                          const struct wiki_book *book, const struct wiki_page *pages, size_t count,
-                          struct why *why)
+                          const struct wiki_whole_book *whole, struct why *why)
 {
     static void (*const writers[WIKI_BOOK_FORMATS])(struct export *) = {
         [WIKI_BOOK_AS_MARKDOWN] = write_markdown,
@@ -430,9 +429,9 @@ enum err wiki_book_export(struct buf *to, enum wiki_book_format format,
         [WIKI_BOOK_AS_SLIDES] = write_slides,
         [WIKI_BOOK_AS_JSON] = write_json,
     };
-    struct export export = open_export(to, book);
-    export.pages = pages;
-    export.count = count;
+    struct export export = open_export(to, &whole->book);
+    export.pages = whole->pages;
+    export.count = whole->count;
     writers[format](&export);
     arena_release(&export.arena);
     if (!to->failed) return OK;

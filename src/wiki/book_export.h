@@ -37,8 +37,7 @@ const char *wiki_book_format_ending(enum wiki_book_format format); /* ".html" */
 /* One page as Markdown, for a folder of them. Appended. */
 void wiki_book_export_page(struct buf *to, const struct wiki_book *book, struct str content);
 
-/* Pages in their order, all with their texts; those without one are left out and told at the end.
- * ERR_LIMIT: `to` was too small for it. */
+/* Appended; pages that have no text yet are named in the contents alone. ERR_LIMIT: `to` was too
+ * small for it. */
 MUST_USE enum err wiki_book_export(struct buf *to, enum wiki_book_format format,
-                                   const struct wiki_book *book, const struct wiki_page *pages,
-                                   size_t count, struct why *why);
+                                   const struct wiki_whole_book *whole, struct why *why);

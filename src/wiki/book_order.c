@@ -61,22 +61,18 @@ struct str wiki_book_model(struct arena *arena, const struct wiki_book *book)
     return arena_printf(arena, "%.*s/%.*s", STR_ARGS(book->provider), STR_ARGS(book->model));
 }
 
-enum err wiki_book_renew(struct wiki_index *index, const struct wiki_book *old,
-                         struct wiki_book *book, struct wiki_page *pages, size_t count,
-                         struct why *why)
+void wiki_book_wish_again(struct arena *arena, const struct wiki_book *old,
+                          struct wiki_book_wish *wish)
 {
-    if (old->state != WIKI_BOOK_DONE || old->provider.len == 0 || book->provider.len == 0) {
-        return why_set(why, ERR_CONFLICT,
-                       "only a book that is done is brought up to date, and by a model, as it was "
-                       "written; order a new one");
-    }
-    book->title = old->title;
-    book->description = old->description;
-    book->sections = old->sections;
-    book->roots = old->roots;
-    book->state = WIKI_BOOK_WRITING;
-    for (size_t i = 0; i < count; i++) {
-        struct wiki_page *page = &pages[i];
+    wish->language = old->key.language;
+    wish->comprehensive = old->comprehensive;
+    if (wish->model.len == 0) wish->model = wiki_book_model(arena, old);
+}
+
+static void renew_pages(struct wiki_index *index, struct wiki_whole_book *old)
+{
+    for (size_t i = 0; i < old->count; i++) {
+        struct wiki_page *page = &old->pages[i];
         bool holds = page->state == WIKI_PAGE_DONE && wiki_book_sources_hold(index, page->sources);
         page->note = STR("");
         if (holds) continue;
@@ -84,5 +80,26 @@ enum err wiki_book_renew(struct wiki_index *index, const struct wiki_book *old,
         page->content = STR("");
         page->sources = STR("[]");
     }
+}
+
+enum err wiki_book_renew(struct wiki_library *library, struct wiki_whole_book *old,
+                         struct wiki_book *book, struct why *why)
+{
+    const struct wiki_book *was = &old->book;
+    if (was->state != WIKI_BOOK_DONE || was->provider.len == 0 || book->provider.len == 0) {
+        return why_set(why, ERR_CONFLICT,
+                       "only a book that is done is brought up to date, and by a model, as it was "
+                       "written; order a new one");
+    }
+    struct wiki_index *index = NULL;
+    enum err err = wiki_library_borrow(library, book->wiki, &index, why);
+    if (err) return err;
+    renew_pages(index, old);
+    wiki_library_return(library, book->wiki, index);
+    book->title = was->title;
+    book->description = was->description;
+    book->sections = was->sections;
+    book->roots = was->roots;
+    book->state = WIKI_BOOK_WRITING;
     return OK;
 }

@@ -5,8 +5,7 @@
 
 #include "llm/llm.h"
 #include "store/wiki_books.h"
-#include "store/wikis.h"
-#include "wiki/index.h"
+#include "wiki/library.h"
 #include "wiki/locale.h"
 
 struct wiki_book_wish {
@@ -29,12 +28,14 @@ MUST_USE enum err wiki_book_order(struct arena *arena, const struct wiki *wiki,
 /* "SITE/MODEL", or "SITE" for its own choice, as it is asked for; empty: none wrote it. */
 struct str wiki_book_model(struct arena *arena, const struct wiki_book *book);
 
+/* A wish for `old` again: its language and extent, and its model unless another is wished for. */
+void wiki_book_wish_again(struct arena *arena, const struct wiki_book *old,
+                          struct wiki_book_wish *wish);
 /*
- * A book that is `old` brought up to date, with its plan: `book` as it was ordered becomes one in
- * writing, and `pages`, the old ones, keep their texts where none of their files has changed; the
- * others wait to be written. To be stored together, then taken up. ERR_CONFLICT: the old one is not
- * done, or one of them is without a model.
+ * `old` brought up to date, with its plan: `book` as it was ordered becomes one in writing, and the
+ * pages of `old` keep their texts where none of their files has changed; the others wait to be
+ * written. `book` and they are to be stored together, then taken up. ERR_CONFLICT: the old one is
+ * not done, or one of them is without a model. Reads the index.
  */
-MUST_USE enum err wiki_book_renew(struct wiki_index *index, const struct wiki_book *old,
-                                  struct wiki_book *book, struct wiki_page *pages, size_t count,
-                                  struct why *why);
+MUST_USE enum err wiki_book_renew(struct wiki_library *library, struct wiki_whole_book *old,
+                                  struct wiki_book *book, struct why *why);

@@ -539,11 +539,9 @@ static void a_damaged_file_is_said_to_be(void **state)
     assert_int_equal(wiki_index_open_reader(p->file, &p->index, &why), ERR_CORRUPT);
 }
 
-/* Whatever bytes are wrong inside of the file: an answer or a failure, never a crash. */
-static void damage_inside_never_crashes(void **state)
+/* An index with a word of many blocks; closed. */
+static void make_large(struct place *p)
 {
-    struct place *p = *state;
-    struct why why;
     struct buf text;
     buf_init(&text, 1 << 20);
     for (int i = 0; i < 2000; i++) buf_printf(&text, "kettle water_%d\n", i % 300);
@@ -553,6 +551,14 @@ static void damage_inside_never_crashes(void **state)
     update(p);
     wiki_index_close(p->index);
     p->index = NULL;
+}
+
+/* Whatever bytes are wrong inside of the file: an answer or a failure, never a crash. */
+static void damage_inside_never_crashes(void **state)
+{
+    struct place *p = *state;
+    struct why why;
+    make_large(p);
     int fd = open(p->file, O_RDWR | O_CLOEXEC);
     off_t size = lseek(fd, 0, SEEK_END);
     for (off_t at = 8192 + 50; at < size; at += 1499) {
@@ -593,15 +599,7 @@ static void write_with_a_fault(const char *file, const char *bytes, size_t len, 
 static void damage_inside_never_crashes_an_update(void **state)
 {
     struct place *p = *state;
-    struct buf text;
-    buf_init(&text, 1 << 20);
-    for (int i = 0; i < 2000; i++) buf_printf(&text, "kettle water_%d\n", i % 300);
-    put_some(p);
-    put(p, "big.txt", buf_str(&text));
-    buf_release(&text);
-    update(p);
-    wiki_index_close(p->index);
-    p->index = NULL;
+    make_large(p);
 
     struct stat is;
     int fd = open(p->file, O_RDONLY | O_CLOEXEC);
