@@ -23,6 +23,7 @@
 
 struct gateway;
 struct hall;
+struct wiki_embedder;
 struct wiki_library;
 struct wiki_scribe;
 struct gateway_loop;
@@ -49,7 +50,8 @@ struct api {
     struct gateway *gateway; /* what programs use of them */
     struct hall *hall;       /* the town; NULL: none runs here */
     struct wiki_library *wikis;
-    struct wiki_scribe *scribe; /* writes about them */
+    struct wiki_embedder *embedder; /* makes vectors of them; NULL: none is configured */
+    struct wiki_scribe *scribe;     /* writes about them */
     struct metrics *metrics;
     struct chat_runs *chat_runs;
     struct wiki_old_config *wiki_config; /* languages, and what older pages are offered */

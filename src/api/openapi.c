@@ -58,11 +58,13 @@ static const struct schema schemas[] = {
      "key_unpriced_today:int, key_cost_today_micro:int, town_cost_today_micro:int, "
      "database_bytes:int, database:sqlite|mariadb, disk_free_bytes:int, disk_bytes:int"},
     {"WikiProgress", "stage:text, percent:int?, files_done:int, files_all:int"},
-    {"Wiki", "id:id, name:text, kind:text, url:text?, owner:text, repo:text, branch:text, "
-             "commit:text, committed_at:time?, include:text, exclude:text, "
-             "access:everyone|members|group|owner, group_id:id?, owner_id:id?, created_at:time, "
-             "state:new|working|ready|failed, fault:text, note:text, indexed_at:time?, files:int, "
-             "chunks:int, lines:int, may_change:bool, progress:WikiProgress?"},
+    {"WikiVectors", "embedder:text, chunks:int, have:int, refused:int, under_way:bool, note:text"},
+    {"Wiki",
+     "id:id, name:text, kind:text, url:text?, owner:text, repo:text, branch:text, "
+     "commit:text, committed_at:time?, include:text, exclude:text, "
+     "access:everyone|members|group|owner, group_id:id?, owner_id:id?, created_at:time, "
+     "state:new|working|ready|failed, fault:text, note:text, indexed_at:time?, files:int, "
+     "chunks:int, lines:int, may_change:bool, progress:WikiProgress?, vectors:WikiVectors?"},
     {"WikiList", "items:[Wiki], next_before?:int?"},
     {"WikiTurn", "role:user|assistant, content:text"},
     {"WikiFile", "path:text, bytes:int, lines:int, language:text, left_out:text?"},

@@ -3,7 +3,7 @@
 
 #include "api/input.h"
 #include "community/shapes.h"
-#include "wiki/library.h"
+#include "wiki/embedder.h"
 
 struct wiki_reader wiki_reader_of(const struct call *call)
 {
@@ -30,6 +30,24 @@ static void put_progress(struct json_out *out, const struct wiki_progress *progr
         json_put_null(out, "percent");
     json_put_u64(out, "files_done", progress->done);
     json_put_u64(out, "files_all", progress->all);
+    json_close(out, '}');
+}
+
+/* How far the embedder is; the sentence of what failed is for those who may do something. */
+static void put_vectors(struct call *call, struct json_out *out, const struct wiki *wiki, bool ours)
+{
+    if (call->api->embedder == NULL) {
+        json_put_null(out, "vectors");
+        return;
+    }
+    struct wiki_embedding state = wiki_embedder_state(call->api->embedder, wiki->id);
+    json_open(out, "vectors", '{');
+    json_put_str(out, "embedder", call->api->settings->wiki_embedder);
+    json_put_u64(out, "chunks", state.known ? state.chunks : wiki->chunks);
+    json_put_u64(out, "have", state.have);
+    json_put_u64(out, "refused", state.refused);
+    json_put_bool(out, "under_way", state.under_way);
+    json_put_str(out, "note", ours ? str_of(state.note) : STR(""));
     json_close(out, '}');
 }
 
@@ -70,6 +88,7 @@ void wiki_put(struct call *call, struct json_out *out, const char *key, const st
     json_put_u64(out, "lines", wiki->lines);
     json_put_bool(out, "may_change", ours);
     put_progress(out, &progress);
+    put_vectors(call, out, wiki, ours);
     json_close(out, '}');
 }
 

@@ -529,7 +529,7 @@ int run_doctor(struct args *args)
         check_settings, check_data,     check_space,      check_file_system, check_keys,
         check_uploads,  check_database, check_schema,     check_soundness,   check_password,
         check_people,   check_demo,     doctor_port,      check_files,       check_clock,
-        doctor_redis,   doctor_comfyui, check_town_money,
+        doctor_redis,   doctor_comfyui, check_town_money, doctor_wiki,
     };
     if (args->word_count > 0) return usage_error("doctor takes settings only");
     struct visit visit = {

@@ -32,3 +32,5 @@ void doctor_port(struct visit *visit);
 void doctor_redis(struct visit *visit);
 /* doctor_comfyui.c */
 void doctor_comfyui(struct visit *visit);
+/* doctor_wiki.c */
+void doctor_wiki(struct visit *visit);

@@ -39,6 +39,7 @@
 #include "store/records.h"
 #include "store/sessions.h"
 #include "townhall/hall.h"
+#include "wiki/embedder.h"
 #include "wiki/library.h"
 #include "wiki/old_config.h"
 #include "wiki/scribe.h"
@@ -344,6 +345,7 @@ static void close_server(struct server *server)
     /* What the workers still had in hand may have been about these. */
     hall_close(api->hall);
     wiki_scribe_close(api->scribe);
+    wiki_embedder_close(api->embedder);
     wiki_library_close(api->wikis);
     store_close(api->store);
     redis_close(server->redis);
@@ -401,6 +403,9 @@ static enum err open_wikis(struct server *server, bool demo, struct why *why)
     /* Instances that share a database have indexes of their own; what another is at is not ours. */
     bool alone = api->settings->redis.len == 0;
     enum err err = wiki_library_open(api->settings, api->store, alone, &api->wikis, why);
+    struct wiki_embedder_links links = {
+        .settings = api->settings, .store = api->store, .library = api->wikis, .llm = api->llm};
+    if (!err) err = wiki_embedder_open(&links, &api->embedder, why);
     if (!err && demo) err = seed_wikis(api, why);
     if (err) return err;
     struct wiki_scribe_links desk = {.settings = api->settings,

@@ -104,6 +104,57 @@ static int wait_for(struct wiki_session *session, uint64_t id)
     return wiki.state == WIKI_READY ? 0 : 1;
 }
 
+/* --- vectors --- */
+
+/* Until all are there, or the embedder has failed. */
+static void tell_vectors(void *ctx)
+{
+    struct wiki_session *session = ctx;
+    struct wiki_embedding state = wiki_embedder_state(session->embedder, session->watched);
+    bool over = !state.under_way || state.note[0];
+    if (isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\r\033[K");
+        if (!over) {
+            fprintf(stderr, "vectors, %llu of %llu", (unsigned long long)state.have,
+                    (unsigned long long)state.chunks);
+        }
+        fflush(stderr);
+    }
+    if (!over) return;
+    timer_free(session->teller); /* it would keep the loop */
+    session->teller = NULL;
+    loop_stop(session->loop);
+}
+
+/* What is new gets its vectors, where there is an embedder. */
+static int embed(struct wiki_session *session, uint64_t id)
+{
+    struct why why;
+    struct wiki_embedder_links links = {.settings = &session->args->settings,
+                                        .store = session->store,
+                                        .library = session->library,
+                                        .one = true};
+    if (links.settings->wiki_embedder.len == 0) return 0;
+    enum err err = llm_open(links.settings, &session->llm, &why);
+    links.llm = session->llm;
+    if (!err) err = wiki_embedder_open(&links, &session->embedder, &why);
+    loop_close(session->loop); /* it has run, which a loop does once */
+    session->loop = NULL;
+    if (!err) err = loop_open(&session->loop, &why);
+    if (err) return fail(&why);
+    wiki_embedder_take_up(session->embedder, id);
+    session->watched = id;
+    session->teller = timer_new(session->loop, tell_vectors, session);
+    timer_start(session->teller, TELL_MS, TELL_MS);
+    loop_run(session->loop);
+    struct wiki_embedding state = wiki_embedder_state(session->embedder, id);
+    printf("     vectors: %llu of %llu by %.*s\n", (unsigned long long)(state.have - state.refused),
+           (unsigned long long)state.chunks, STR_ARGS(links.settings->wiki_embedder));
+    if (state.note[0] == '\0') return 0;
+    fprintf(stderr, "hutong: %s; words alone lead to the rest until the next index\n", state.note);
+    return 1;
+}
+
 /* --- add, index, list, delete --- */
 
 static struct str token_of(void)
@@ -135,6 +186,12 @@ static enum err read_draft(struct wiki_session *session, struct wiki *wiki, stru
     return err ? err : wiki_filters_check(&filters, why);
 }
 
+static int bring_up_to_date(struct wiki_session *session, uint64_t id)
+{
+    int status = wait_for(session, id);
+    return status ? status : embed(session, id);
+}
+
 static int run_add(struct wiki_session *session)
 {
     struct wiki wiki;
@@ -144,7 +201,7 @@ static int run_add(struct wiki_session *session)
         err = wiki_library_add(session->library, session->db, &session->args->arena, &wiki,
                                token_of(), &why);
     }
-    return err ? fail(&why) : wait_for(session, wiki.id);
+    return err ? fail(&why) : bring_up_to_date(session, wiki.id);
 }
 
 static int run_index(struct wiki_session *session)
@@ -153,7 +210,7 @@ static int run_index(struct wiki_session *session)
     struct why why;
     enum err err = wiki_named(session, &wiki, &why);
     if (!err) err = wiki_library_update(session->library, wiki.id, token_of(), &why);
-    return err ? fail(&why) : wait_for(session, wiki.id);
+    return err ? fail(&why) : bring_up_to_date(session, wiki.id);
 }
 
 static int run_list(struct wiki_session *session)
@@ -401,6 +458,7 @@ static int run_open(struct wiki_session *session)
 
 static void close_session(struct wiki_session *session)
 {
+    wiki_embedder_close(session->embedder);
     if (session->home) llm_loop_close(session->home);
     llm_free(session->llm);
     workers_close(session->workers);

@@ -5,7 +5,7 @@
 #include "app/command.h"
 #include "io/workers.h"
 #include "llm/llm.h"
-#include "wiki/library.h"
+#include "wiki/embedder.h"
 
 struct wiki_session {
     struct args *args;
@@ -16,6 +16,7 @@ struct wiki_session {
     struct workers *workers; /* NULL: not asking */
     struct llm *llm;
     struct llm_loop *home;
+    struct wiki_embedder *embedder; /* NULL: none is configured, or not indexing */
     struct timer *teller;
     struct wiki_waiter waiter;
     uint64_t watched;

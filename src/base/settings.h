@@ -94,6 +94,8 @@ struct settings {
     /* Wikis */
     struct str wiki_hosts; /* ',' between hosts of own networks; empty: none */
     int64_t wiki_minutes, wiki_megabytes, wiki_context_tokens, wiki_pages_at_once;
+    struct str wiki_embedder;         /* SITE/MODEL; empty: none */
+    int64_t wiki_embedder_dimensions; /* 0: the model's own */
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

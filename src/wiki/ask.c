@@ -2,6 +2,7 @@
 /*
  * wiki/ask.c: a question and its answer, as a small machine on one loop.
  *
+ *     MEANING     the embedder is asked for the question's vector, where there is one
  *     GATHERING   the look-up is on a worker
  *     SPEAKING    the model is asked
  *     OVER        told to end; the memory goes
@@ -18,6 +19,7 @@
 #include "llm/tokens.h"
 #include "wiki/context.h"
 #include "wiki/prompt.h"
+#include "wiki/query.h"
 
 enum {
     TURNS_MAX = 200,
@@ -46,6 +48,8 @@ struct wiki_ask {
     struct job job;
     struct task back;
     struct arena found; /* what the look-up gave; anew each round */
+    struct wiki_query query;
+    struct wiki_context_want want;
     struct wiki_context whole, given;
     enum err err;
     struct why why;
@@ -209,16 +213,17 @@ static void gather(struct job *job, void *own)
     (void)own;
     struct wiki_ask *ask = CONTAINER_OF(job, struct wiki_ask, job);
     struct wiki_index *index;
-    struct str last = ask->turns[ask->turn_count - 1].text;
-    struct wiki_context_want want = {.question = last,
-                                     .file = ask->asking.file,
-                                     .tokens_max = (size_t)ask->desk.settings->wiki_context_tokens};
-    for (size_t i = ask->turn_count - 1; i > 0 && want.earlier.len == 0; i--) {
-        if (ask->turns[i - 1].role == LLM_USER) want.earlier = ask->turns[i - 1].text;
-    }
+    struct wiki_matrix *matrix = NULL;
     ask->err = wiki_library_borrow(ask->desk.library, ask->asking.wiki, &index, &ask->why);
     if (!ask->err) {
-        ask->err = wiki_context_gather(index, &ask->found, &want, &ask->whole, &ask->why);
+        if (ask->query.values) matrix = wiki_library_matrix(ask->desk.library, ask->asking.wiki);
+        struct wiki_meaning meaning = {matrix, ask->query.values};
+        if (matrix && wiki_matrix_dimensions(matrix) == ask->query.dimensions) {
+            ask->want.meaning = &meaning;
+        }
+        ask->err = wiki_context_gather(index, &ask->found, &ask->want, &ask->whole, &ask->why);
+        ask->want.meaning = NULL;
+        wiki_matrix_release(matrix);
         wiki_library_return(ask->desk.library, ask->asking.wiki, index);
     }
     loop_post(ask->desk.loop, &ask->back);
@@ -256,23 +261,49 @@ static void on_gathered(struct task *task)
     }
 }
 
+static void look_up(struct wiki_ask *ask)
+{
+    ask->away = true;
+    if (workers_submit(ask->desk.workers, &ask->job)) return;
+    ask->err = why_set(&ask->why, ERR_BUSY, "too many questions at once: try again in a moment");
+    loop_post(ask->desk.loop, &ask->back);
+}
+
+static void on_meaning(struct wiki_query *query)
+{
+    look_up(CONTAINER_OF(query, struct wiki_ask, query));
+}
+
+static void want_context(struct wiki_ask *ask)
+{
+    ask->want =
+        (struct wiki_context_want){.question = ask->turns[ask->turn_count - 1].text,
+                                   .file = ask->asking.file,
+                                   .tokens_max = (size_t)ask->desk.settings->wiki_context_tokens};
+    for (size_t i = ask->turn_count - 1; i > 0 && ask->want.earlier.len == 0; i--) {
+        if (ask->turns[i - 1].role == LLM_USER) ask->want.earlier = ask->turns[i - 1].text;
+    }
+}
+
 static void begin_round(struct wiki_ask *ask)
 {
     ask->step = ALL;
     ask->spoke = false;
     arena_reset(&ask->found);
     ask->whole = ask->given = (struct wiki_context){0};
-    ask->away = true;
     if (ask->events->round && ask->round > 0) {
         ask->events->round(ask->ctx, ask->round, ask->round == WIKI_ROUNDS);
     }
     if (ask->blind) {
+        ask->away = true;
         loop_post(ask->desk.loop, &ask->back);
-    } else if (!workers_submit(ask->desk.workers, &ask->job)) {
-        ask->err =
-            why_set(&ask->why, ERR_BUSY, "too many questions at once: try again in a moment");
-        loop_post(ask->desk.loop, &ask->back);
+        return;
     }
+    want_context(ask);
+    ask->query =
+        (struct wiki_query){.loop = ask->desk.loop, .arena = &ask->found, .done = on_meaning};
+    struct str text = wiki_context_search_text(&ask->found, &ask->want);
+    if (!wiki_query_start(&ask->query, ask->desk.models, ask->desk.settings, text)) look_up(ask);
 }
 
 static void add_turn(struct wiki_ask *ask, enum llm_role role, struct str text)
@@ -352,6 +383,7 @@ struct llm_usage wiki_ask_cancel(struct wiki_ask *ask)
     struct llm_usage usage = {.input = -1, .output = -1, .cached = -1, .reasoning = -1};
     if (ask->call) usage = llm_cancel(ask->call);
     ask->call = NULL;
+    wiki_query_cancel(&ask->query);
     ask->cancelled = true;
     if (!ask->away) free_ask(ask);
     return usage;

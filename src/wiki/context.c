@@ -65,7 +65,7 @@ static struct str quoted(struct arena *arena, struct str text)
     return kept;
 }
 
-static struct str search_text(struct arena *arena, const struct wiki_context_want *want)
+struct str wiki_context_search_text(struct arena *arena, const struct wiki_context_want *want)
 {
     if (want->question.len > LONG_BYTES) {
         struct str names = quoted(arena, want->question);
@@ -264,8 +264,10 @@ enum err wiki_context_gather(struct wiki_index *index, struct arena *arena,
     if (!err && want->file.len) {
         err = read_file(index, arena, want->file, want->tokens_max / 2, context_out, why);
     }
-    struct wiki_question question = {
-        .text = search_text(arena, want), .limit = CHUNKS, .signals = WIKI_ALL};
+    struct wiki_question question = {.text = wiki_context_search_text(arena, want),
+                                     .limit = CHUNKS,
+                                     .signals = WIKI_ALL,
+                                     .meaning = want->meaning};
     if (!err) err = wiki_find(index, arena, &question, &hits, &count, why);
     if (err) return err;
     for (size_t i = 0, before = runs.count; i < count; i++) {

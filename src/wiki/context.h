@@ -20,6 +20,7 @@ struct wiki_context_want {
     struct str earlier;  /* what was asked before, for "and where is that called?"; may be empty */
     struct str file;     /* a file whose whole text is wanted too; empty: none */
     size_t tokens_max;   /* of everything together */
+    const struct wiki_meaning *meaning; /* of wiki_context_search_text(); NULL: by words alone */
 };
 
 struct wiki_context {
@@ -31,6 +32,10 @@ struct wiki_context {
     struct str file_text; /* of `file`, numbered; empty: none wanted, or not there */
     size_t tokens;        /* about, of both texts */
 };
+
+/* What the index is asked for, which is what an embedder has to be given; in `arena` or of `want`.
+ */
+struct str wiki_context_search_text(struct arena *arena, const struct wiki_context_want *want);
 
 /* Everything in `arena`. Nothing found is OK, with an empty text. */
 MUST_USE enum err wiki_context_gather(struct wiki_index *index, struct arena *arena,

@@ -20,7 +20,7 @@ enum { CANDIDATES = 200, RANK_K = 60, QUOTA_MIN = 3 };
 static const struct {
     enum wiki_signal signal;
     double weight;
-} signals[] = {{WIKI_WORDS, 1.0}, {WIKI_GRAPH, 0.03}};
+} signals[] = {{WIKI_WORDS, 1.0}, {WIKI_VECTORS, 0.5}, {WIKI_GRAPH, 0.03}};
 
 /* ---- orders ---- */
 
@@ -128,17 +128,21 @@ static enum err find_inside(struct wiki_index *index, struct arena *arena, struc
                             const struct wiki_question *question, struct gathering *g,
                             struct why *why)
 {
-    struct wiki_order words = {0}, graph = {0}, fused = {0};
+    struct wiki_order words = {0}, near = {0}, graph = {0}, fused = {0};
     struct wiki_asked asked = {0};
     enum err err = lengths_load(index, why);
     if (!err) err = wiki_scope_load(index, scratch, question->path, &asked, why);
     if (!err) err = wiki_ask(index, scratch, question->text, &asked, why);
     if (!err) err = wiki_find_words(index, scratch, &asked, CANDIDATES, &words, why);
+    if (!err && question->meaning && (question->signals & WIKI_VECTORS)) {
+        err = wiki_find_vectors(index, scratch, &asked, question->meaning, CANDIDATES, &near, why);
+    }
     if (!err && (question->signals & WIKI_GRAPH)) {
         err = wiki_find_graph(index, scratch, &asked, &words, CANDIDATES, &graph, why);
     }
     if (err) return err;
     if (question->signals & WIKI_WORDS) fuse(scratch, &fused, &words, WIKI_WORDS);
+    fuse(scratch, &fused, &near, WIKI_VECTORS);
     if (question->signals & WIKI_GRAPH) fuse(scratch, &fused, &graph, WIKI_GRAPH);
     merge_same(&fused);
     wiki_order_sort(&fused, fused.count);

@@ -2,7 +2,8 @@
 /*
  * wiki/find.h: the chunks of a repository that say most about a question.
  *
- * Two signals: words (BM25 over code-aware tokens) and the graph of symbols
+ * Three signals: words (BM25 over code-aware tokens), meaning (vectors, when
+ * there are some; without them the other two answer) and the graph of symbols
  * (what the best hits define and mention). Each gives an order; the orders are
  * fused by reciprocal rank
  * (Cormack, Clarke, Büttcher: Reciprocal rank fusion outperforms Condorcet,
@@ -11,14 +12,22 @@
 #pragma once
 
 #include "wiki/index.h"
+#include "wiki/matrix.h"
 
-enum wiki_signal { WIKI_WORDS = 1, WIKI_GRAPH = 2, WIKI_ALL = 3 };
+enum wiki_signal { WIKI_WORDS = 1, WIKI_GRAPH = 2, WIKI_VECTORS = 4, WIKI_ALL = 7 };
+
+/* What an embedder makes of a question, and of the chunks it is held against. */
+struct wiki_meaning {
+    const struct wiki_matrix *matrix;
+    const float *vector; /* as many numbers as the matrix has dimensions */
+};
 
 struct wiki_question {
     struct str text;
     size_t limit;     /* chunks wanted, at most 200 */
     unsigned signals; /* of enum wiki_signal; WIKI_ALL but in tests and measurements */
     struct str path;  /* only files below it; empty: all */
+    const struct wiki_meaning *meaning; /* NULL: no vectors */
 };
 
 struct wiki_hit {

@@ -56,6 +56,10 @@ enum err wiki_find_graph(struct wiki_index *index, struct arena *arena,
                          const struct wiki_asked *asked, const struct wiki_order *best, size_t max,
                          struct wiki_order *order_out, struct why *why);
 
+enum err wiki_find_vectors(struct wiki_index *index, struct arena *arena,
+                           const struct wiki_asked *asked, const struct wiki_meaning *meaning,
+                           size_t max, struct wiki_order *order_out, struct why *why);
+
 /* log((N - n + 0.5) / (n + 0.5) + 1) */
 double wiki_rarity(const struct wiki_index *index, uint64_t chunks);
 /* In how many chunks a word stands. */

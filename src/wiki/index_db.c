@@ -33,8 +33,9 @@ static const char schema[] =
     " named INTEGER NOT NULL, left_out INTEGER NOT NULL, bytes INTEGER NOT NULL,"
     " lines INTEGER NOT NULL, language TEXT NOT NULL, chunk_first INTEGER NOT NULL,"
     " chunk_count INTEGER NOT NULL, symbol_count INTEGER NOT NULL);"
-    "CREATE TABLE chunks (id INTEGER PRIMARY KEY, file INTEGER NOT NULL, first INTEGER NOT NULL,"
-    " last INTEGER NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL);"
+    /* `key`: of what it says (wiki/vectors.h). */
+    "CREATE TABLE chunks (id INTEGER PRIMARY KEY, file INTEGER NOT NULL, key BLOB NOT NULL,"
+    " first INTEGER NOT NULL, last INTEGER NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL);"
     /* Blocks of postings (wiki/postings.h). */
     "CREATE TABLE words (word TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
     " count INTEGER NOT NULL, postings BLOB NOT NULL, PRIMARY KEY (word, first)) WITHOUT ROWID;"
@@ -50,11 +51,10 @@ enum err db_damaged(struct why *why)
     return why_set(why, ERR_CORRUPT, "the index of this wiki is damaged; it has to be made again");
 }
 
-enum err db_fail(struct wiki_index *index, struct why *why)
+enum err db_fault(sqlite3 *db, struct why *why)
 {
-    int code = index->db ? sqlite3_extended_errcode(index->db) : SQLITE_NOMEM;
-    log_warn("wiki_index.failed", "code=%d message=\"%s\"", code,
-             index->db ? sqlite3_errmsg(index->db) : "");
+    int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
+    log_warn("wiki_index.failed", "code=%d message=\"%s\"", code, db ? sqlite3_errmsg(db) : "");
     switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -64,6 +64,11 @@ enum err db_fail(struct wiki_index *index, struct why *why)
     case SQLITE_FULL: return why_set(why, ERR_FULL, "there is no room left on the server's disk");
     default: return why_set(why, ERR_IO, "the disk failed the index of this wiki");
     }
+}
+
+enum err db_fail(struct wiki_index *index, struct why *why)
+{
+    return db_fault(index->db, why);
 }
 
 /* ---- statements ---- */

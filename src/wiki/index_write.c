@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "wiki/reading.h"
+#include "wiki/vectors.h"
 
 enum { TERMS_MAX_BYTES = 96 << 20, PROGRESS_EVERY = 64 };
 
@@ -222,15 +223,18 @@ static enum err add_chunk(struct updating *u, const struct wiki_incoming *in,
                           const struct wiki_piece *piece, struct why *why)
 {
     sqlite3_stmt *stmt = NULL;
+    uint8_t key[WIKI_VECTOR_KEY];
     enum err err = db_prepare(u->index, WIKI_CHUNK_ADD, &stmt, why);
     if (err) return err;
     uint32_t chunk = u->next_chunk++;
     sqlite3_bind_int64(stmt, 1, chunk);
     sqlite3_bind_int64(stmt, 2, u->next_file);
-    sqlite3_bind_int(stmt, 3, piece->first);
-    sqlite3_bind_int(stmt, 4, piece->last);
-    db_bind(stmt, 5, piece->label);
-    db_bind(stmt, 6, piece->text);
+    wiki_vector_key(in->path, piece->label, piece->text, key);
+    db_bind_blob(stmt, 3, (struct str){(const char *)key, sizeof(key)});
+    sqlite3_bind_int(stmt, 4, piece->first);
+    sqlite3_bind_int(stmt, 5, piece->last);
+    db_bind(stmt, 6, piece->label);
+    db_bind(stmt, 7, piece->text);
     err = db_run(u->index, stmt, why);
     touch(u, chunk, words_of_chunk(u->terms, chunk, in->path, piece->label, piece->text));
     return err;

@@ -16,7 +16,7 @@
 
 /* Moves with the tables, the words (wiki/words.h) and the pieces (wiki/split.h): an index of
  * another version is made again. */
-enum { WIKI_INDEX_VERSION = 1 };
+enum { WIKI_INDEX_VERSION = 2 };
 
 #define WIKI_STATEMENTS(X)                                                                         \
     X(BEGIN, "BEGIN")                                                                              \
@@ -37,8 +37,8 @@ enum { WIKI_INDEX_VERSION = 1 };
                 "chunk_first, chunk_count, symbol_count) "                                         \
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                        \
     X(FILE_DROP, "DELETE FROM files WHERE id = ?")                                                 \
-    X(CHUNK_ADD, "INSERT INTO chunks (id, file, first, last, label, text) "                        \
-                 "VALUES (?, ?, ?, ?, ?, ?)")                                                      \
+    X(CHUNK_ADD, "INSERT INTO chunks (id, file, key, first, last, label, text) "                   \
+                 "VALUES (?, ?, ?, ?, ?, ?, ?)")                                                   \
     X(CHUNK_GET, "SELECT chunks.first, chunks.last, chunks.label, chunks.text, files.path, "       \
                  "chunks.file FROM chunks JOIN files ON files.id = chunks.file "                   \
                  "WHERE chunks.id = ?")                                                            \
@@ -117,6 +117,7 @@ MUST_USE enum err db_prepare(struct wiki_index *index, enum wiki_statement which
 /* ERR_CORRUPT: what was read makes no sense. The index can be made again, see wiki/library.c. */
 MUST_USE enum err db_damaged(struct why *why);
 MUST_USE enum err db_fail(struct wiki_index *index, struct why *why);
+MUST_USE enum err db_fault(sqlite3 *db, struct why *why); /* the same of any connection */
 /* Steps a statement that gives no rows, and resets it. */
 MUST_USE enum err db_run(struct wiki_index *index, sqlite3_stmt *stmt, struct why *why);
 /* *row_out is false at the end; then, and after failures, the statement is reset. */

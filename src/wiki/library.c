@@ -22,7 +22,9 @@
 #include "base/mem.h"
 #include "io/workers.h"
 #include "wiki/dir.h"
+#include "wiki/embedder.h"
 #include "wiki/git.h"
+#include "wiki/matrices.h"
 
 enum { QUEUE_MAX = 1000, THREADS = 2, OPEN_MAX = 16 };
 
@@ -43,6 +45,11 @@ struct wiki_library {
     struct list updates;  /* of struct update */
     struct kept kept[OPEN_MAX];
     size_t kept_next; /* whose turn it is to make room */
+
+    struct str embedder;             /* in `arena`; empty: none is configured */
+    struct wiki_matrices *matrices;  /* owned */
+    pthread_mutex_t hooks_lock;      /* while one is called */
+    struct wiki_library_hooks hooks; /* NULLs: nobody wants to know */
 };
 
 /* Given to a worker, which frees it. */
@@ -72,6 +79,14 @@ static const char *index_of(struct arena *arena, const struct wiki_library *libr
     return arena_printf(arena, "%s/index.db", folder_of(arena, library, id)).at;
 }
 
+struct wiki_files wiki_library_files(struct wiki_library *library, struct arena *arena, uint64_t id)
+{
+    return (struct wiki_files){
+        .index = index_of(arena, library, id),
+        .vectors = arena_printf(arena, "%s/vectors.db", folder_of(arena, library, id)).at,
+    };
+}
+
 static enum err make_folder(const char *path, struct why *why)
 {
     if (mkdir(path, 0700) == 0 || errno == EEXIST) return OK;
@@ -91,6 +106,29 @@ static void forget_kept(struct wiki_library *library, uint64_t id)
         kept->index = NULL;
     }
     pthread_mutex_unlock(&library->lock);
+}
+
+/* --- who wants to know --- */
+
+void wiki_library_set_hooks(struct wiki_library *library, const struct wiki_library_hooks *hooks)
+{
+    pthread_mutex_lock(&library->hooks_lock);
+    library->hooks = hooks ? *hooks : (struct wiki_library_hooks){0};
+    pthread_mutex_unlock(&library->hooks_lock);
+}
+
+static void tell_indexed(struct wiki_library *library, uint64_t id)
+{
+    pthread_mutex_lock(&library->hooks_lock);
+    if (library->hooks.indexed) library->hooks.indexed(library->hooks.ctx, id);
+    pthread_mutex_unlock(&library->hooks_lock);
+}
+
+static void tell_removing(struct wiki_library *library, uint64_t id)
+{
+    pthread_mutex_lock(&library->hooks_lock);
+    if (library->hooks.removing) library->hooks.removing(library->hooks.ctx, id);
+    pthread_mutex_unlock(&library->hooks_lock);
 }
 
 /* --- updates under way --- */
@@ -261,6 +299,7 @@ static void finish(struct update *update, struct db *db, struct wiki *wiki, enum
     } else {
         log_info("wiki.update", "wiki=%llu files=%llu chunks=%llu", (unsigned long long)wiki->id,
                  (unsigned long long)wiki->files, (unsigned long long)wiki->chunks);
+        tell_indexed(update->library, wiki->id);
     }
 }
 
@@ -411,6 +450,17 @@ void wiki_library_return(struct wiki_library *library, uint64_t id, struct wiki_
     wiki_index_close(old);
 }
 
+struct wiki_matrix *wiki_library_matrix(struct wiki_library *library, uint64_t id)
+{
+    if (library->embedder.len == 0) return NULL;
+    struct arena arena = {0};
+    struct wiki_files files = wiki_library_files(library, &arena, id);
+    struct wiki_matrix *matrix =
+        wiki_matrices_get(library->matrices, id, files.vectors, files.index, library->embedder);
+    arena_release(&arena);
+    return matrix;
+}
+
 enum err wiki_library_remove(struct wiki_library *library, uint64_t id, struct why *why)
 {
     struct arena arena = {0};
@@ -422,7 +472,9 @@ enum err wiki_library_remove(struct wiki_library *library, uint64_t id, struct w
         pthread_cond_wait(&library->left, &library->lock);
     }
     pthread_mutex_unlock(&library->lock);
+    tell_removing(library, id);
     forget_kept(library, id);
+    wiki_matrices_forget(library->matrices, id);
     bool gone = wiki_dir_remove(folder);
     if (!gone) log_error("wiki.remove", "path=%s", folder);
     arena_release(&arena);
@@ -475,7 +527,10 @@ enum err wiki_library_open(const struct settings *settings, struct store *store,
     library->store = store;
     pthread_mutex_init(&library->lock, NULL);
     pthread_cond_init(&library->left, NULL);
+    pthread_mutex_init(&library->hooks_lock, NULL);
     list_init(&library->updates);
+    library->matrices = wiki_matrices_new();
+    library->embedder = wiki_embedder_name(&library->arena, settings);
     library->folder = arena_printf(&library->arena, "%.*s/wiki", (int)settings->data_dir.len,
                                    settings->data_dir.at);
     enum err err = alone ? mark_cut_off(library, why) : OK;
@@ -499,6 +554,8 @@ void wiki_library_close(struct wiki_library *library)
     pthread_mutex_unlock(&library->lock);
     workers_close(library->workers);
     forget_kept(library, 0);
+    wiki_matrices_free(library->matrices);
+    pthread_mutex_destroy(&library->hooks_lock);
     pthread_cond_destroy(&library->left);
     pthread_mutex_destroy(&library->lock);
     arena_release(&library->arena);

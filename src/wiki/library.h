@@ -3,8 +3,9 @@
  * wiki/library.h: the wikis of this server: brought up to date, opened, removed.
  *
  * A wiki is a row of the store (store/wikis.h) and a folder DATA/wiki/ID with
- * the repository (repo.git, unless it is a folder of this machine) and its
- * index (index.db). Both can be made again out of the row.
+ * the repository (repo.git, unless it is a folder of this machine), its index
+ * (index.db) and the vectors of its chunks when there is an embedder
+ * (vectors.db, see wiki/vectors.h). All can be made again out of the row.
  *
  * Updates run on threads of their own, which stand back when others want the
  * processor; the loops never wait for them. One wiki is updated once at a
@@ -19,6 +20,7 @@
 #include "store/wikis.h"
 #include "wiki/address.h"
 #include "wiki/index.h"
+#include "wiki/matrix.h"
 
 struct wiki_library;
 
@@ -93,6 +95,26 @@ MUST_USE bool wiki_library_wait_no_more(struct wiki_library *library, struct wik
 MUST_USE enum err wiki_library_borrow(struct wiki_library *library, uint64_t id,
                                       struct wiki_index **index_out, struct why *why);
 void wiki_library_return(struct wiki_library *library, uint64_t id, struct wiki_index *index);
+
+/* Where they lie; in `arena`. */
+struct wiki_files {
+    const char *index, *vectors;
+};
+struct wiki_files wiki_library_files(struct wiki_library *library, struct arena *arena,
+                                     uint64_t id);
+
+/* Vectors of the wiki's chunks by the embedder that is configured, held once; NULL: there are none.
+ * On a thread that may wait. */
+struct wiki_matrix *wiki_library_matrix(struct wiki_library *library, uint64_t id);
+
+/* Who makes the vectors wants to know. Both are called on any thread, one at a time. */
+struct wiki_library_hooks {
+    void (*indexed)(void *ctx, uint64_t id);  /* its index is new, or as it was */
+    void (*removing)(void *ctx, uint64_t id); /* its files go when this has returned */
+    void *ctx;
+};
+/* NULL: nobody any more; none is called after the return. */
+void wiki_library_set_hooks(struct wiki_library *library, const struct wiki_library_hooks *hooks);
 
 /* Stop its update, wait until that has ended, and delete its folder; after the row is gone. */
 MUST_USE enum err wiki_library_remove(struct wiki_library *library, uint64_t id, struct why *why);

@@ -14,6 +14,7 @@ import { after, before, describe, test } from 'node:test';
 import { BINARY, hutong, newFolder } from '../support/command.mjs';
 import { startComfyui } from '../support/comfyui.mjs';
 import { startMariadb } from '../support/mariadb.mjs';
+import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
 
 const COLUMNS = 79;
@@ -97,7 +98,7 @@ test('a healthy community is in order, line by line', async (t) => {
   assert.equal(status, 0);
   assert.deepEqual(Object.keys(found), [
     'settings', 'data folder', 'disk', 'signing keys', 'uploads', 'database', 'schema',
-    'soundness', 'people', 'address', 'open files', 'clock',
+    'soundness', 'people', 'address', 'open files', 'clock', 'wikis',
   ]);
   for (const [name, [{ state }]] of Object.entries(found)) {
     if (name !== 'disk') assert.equal(state, 'ok', out); // the machine's own affair
@@ -468,4 +469,28 @@ test('every line fits a terminal, but for what must stay whole', async (t) => {
     const longest = Math.max(...line.trim().split(' ').map((word) => word.length));
     assert.ok(line.length <= COLUMNS || longest > COLUMNS - 30, line);
   }
+});
+
+test('what wikis need of the machine', async (t) => {
+  const { dir } = await healthy(t);
+  const without = await visit(dir, QUIET, { env: { PATH: dir } });
+  assertFinds(without, 'warn', 'wikis', /no git/, /install git/);
+  assertFinds(without, 'warn', 'wikis', /no Universal Ctags/, /install universal-ctags/);
+  const { found } = await visit(dir, QUIET);
+  assert.match(found.wikis.map(({ text }) => text).join('\n'), /^git version .*\nUniversal Ctags \d/);
+});
+
+test('an embedder that gives vectors, one that does not, one that is none', async (t) => {
+  const { dir } = await healthy(t);
+  const provider = await startProvider();
+  t.after(() => provider.stop());
+  const at = (embedder) => visit(dir, [...QUIET, '--wiki-embedder', embedder],
+    { env: { HUTONG_OPENAI_BASE: provider.base('openai') } });
+  assertFinds(await at('openai/small'), 'ok', 'wiki embedder', /vectors of 8 numbers/, /^$/);
+  assertFinds(await at('nowhere/small'), 'WRONG', 'wiki embedder', /SITE\/MODEL/, /--wiki-embedder/);
+  assertFinds(await at('openai'), 'WRONG', 'wiki embedder', /SITE\/MODEL/, /--wiki-embedder/);
+  provider.always({ status: 401, error: { message: 'Incorrect API key' } });
+  const refused = await at('openai/small');
+  assertFinds(refused, 'WRONG', 'wiki embedder', /key/, /--wiki-embedder/);
+  assertOnlyWrong(refused, 'wiki embedder');
 });

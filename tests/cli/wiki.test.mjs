@@ -118,3 +118,39 @@ test('what deepwiki-open wrote is imported, private wikis for one member alone',
   assert.equal((await load('own', li.token)).body.repo.token, null);
   assert.equal((await hutong(['wiki', 'import', folder, '--data', server.dataDir], {})).status, 2);
 });
+
+test('with an embedder, index makes the vectors and says how many', async (t) => {
+  const { top, bare } = await repository(t);
+  const data = await newFolder(t);
+  const provider = await startProvider();
+  t.after(() => provider.stop());
+  const env = {
+    HUTONG_WIKI_ROOTS: top, HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/m', HUTONG_LLM_FALLBACK: '',
+    HUTONG_WIKI_EMBEDDER: 'openai/small',
+  };
+  const wiki = (...args) => hutong(['wiki', ...args, '--data', data], { env });
+  const added = await wiki('add', `file://${bare}`);
+  assert.equal(added.status, 0, added.err);
+  assert.match(added.out, /vectors: 2 of 2 by openai\/small/);
+  // What is there is not asked for again; a question is embedded.
+  const before = provider.requests.length;
+  assert.match((await wiki('index', 'lantern')).out, /vectors: 2 of 2/);
+  assert.equal(provider.requests.length, before);
+  assert.equal((await wiki('ask', 'lantern', 'When is the lamp lit?')).status, 0);
+  assert.deepEqual(provider.requests.slice(before).map(({ kind }) => kind), ['embeddings', 'chat']);
+  // A provider that fails: the words are indexed, the sentence says what is missing.
+  provider.always({ status: 401, error: { message: 'Incorrect API key' } });
+  await writeFile(path.join(top, 'work/src/bell.c'), 'int bell(void);\n');
+  await git(path.join(top, 'work'), 'add', '-A');
+  await git(path.join(top, 'work'), 'commit', '-qm', 'second');
+  await git(path.join(top, 'work'), 'push', '-q', bare, 'HEAD');
+  const failed = await wiki('index', 'lantern');
+  assert.equal(failed.status, 1);
+  assert.match(failed.out, /3 files[^]*vectors: 2 of 3/);
+  assert.match(failed.err, /key.*words alone lead to the rest/);
+  // A site that is none stops it before anything is asked.
+  env.HUTONG_WIKI_EMBEDDER = 'nowhere/small';
+  const wrong = await wiki('index', 'lantern');
+  assert.equal(wrong.status, 1);
+  assert.match(wrong.err, /wiki-embedder "nowhere\/small": SITE\/MODEL/);
+});

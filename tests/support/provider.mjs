@@ -20,6 +20,7 @@
 //   marker: false       the end marker is missing ([DONE], message_stop)
 //   cumulative          DashScope repeats all that came before · lateFilter: Azure's verdict behind
 //   model, models       the name that answers; the list of names
+//   vectorOf            (text, dimensions) => its vector, instead of ours
 //   reasoningField      of OpenAI's form, 'reasoning_content' if not said
 // How it comes:
 //   split               'bytes', or a number: pieces of so many bytes, each a write of its own
@@ -245,7 +246,7 @@ class Answer {
       return this.json(script.status, chatForm(provider, {}, script).failure(error));
     }
     if (kind === 'models') return this.json(200, modelsOf(provider, script.models ?? ['test-model']));
-    if (kind === 'embeddings') return this.json(200, embeddingsOf(provider, asked.body));
+    if (kind === 'embeddings') return this.json(200, embeddingsOf(provider, asked.body, script.vectorOf));
     return this.chat();
   }
 }

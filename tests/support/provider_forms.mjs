@@ -378,7 +378,7 @@ export function vectorOf(text, dimensions = 8) {
   return raw.map((value) => value / length);
 }
 
-function embeddedTexts(provider, request) {
+export function embeddedTexts(provider, request) {
   switch (provider) {
     case 'google':
       return (request.requests ?? [request]).map((one) => (
@@ -388,11 +388,11 @@ function embeddedTexts(provider, request) {
   }
 }
 
-export function embeddingsOf(provider, request) {
+export function embeddingsOf(provider, request, makeVector = vectorOf) {
   const dimensions = request.dimensions ?? request.parameters?.dimension ??
     request.requests?.[0]?.outputDimensionality;
   const texts = embeddedTexts(provider, request);
-  const vectors = texts.map((text) => vectorOf(text, dimensions));
+  const vectors = texts.map((text) => makeVector(text, dimensions));
   const tokens = texts.length * 3;
   switch (provider) {
     case 'google':

@@ -2556,6 +2556,14 @@ export interface components {
             files_done: number;
             files_all: number;
         };
+        WikiVectors: {
+            embedder: string;
+            chunks: number;
+            have: number;
+            refused: number;
+            under_way: boolean;
+            note: string;
+        };
         Wiki: {
             /** Format: int64 */
             id: number;
@@ -2589,6 +2597,7 @@ export interface components {
             lines: number;
             may_change: boolean;
             progress: components["schemas"]["WikiProgress"] | null;
+            vectors: components["schemas"]["WikiVectors"] | null;
         };
         WikiList: {
             items: components["schemas"]["Wiki"][];

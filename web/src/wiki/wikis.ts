@@ -19,6 +19,10 @@ const pathOf = (id: Id): { wiki: string } => ({ wiki: String(toValue(id)) });
 export function isMoving(wiki: Wiki): boolean {
   return wiki.progress !== null || wiki.state === 'new' || wiki.state === 'working';
 }
+/** Vectors are being made of it; while the embedder fails it rests, and there is nothing to watch. */
+export function isEmbedding({ vectors }: Wiki): boolean {
+  return vectors !== null && vectors !== undefined && vectors.under_way && vectors.note === '';
+}
 /** There is an index to read and to ask. */
 export function canBeRead(wiki: Wiki): boolean {
   return wiki.state === 'ready' || wiki.indexed_at !== null;
@@ -33,7 +37,7 @@ export function useWikis() {
     queryFn: ({ pageParam, signal }) => ask(api.GET('/wikis', { params: { query: { before: pageParam, limit: 20 } }, signal })),
     initialPageParam: undefined as number | undefined,
     getNextPageParam: (page) => page.next_before ?? undefined,
-    refetchInterval: ({ state }) => again(state.data?.pages.some(({ items }) => items.some(isMoving)) ?? false),
+    refetchInterval: ({ state }) => again(state.data?.pages.some(({ items }) => items.some((wiki) => isMoving(wiki) || isEmbedding(wiki))) ?? false),
     staleTime: 0,
   });
 }
@@ -42,7 +46,7 @@ export function useWiki(id: Id) {
   return useQuery({
     queryKey: computed(() => ['wiki', toValue(id)]),
     queryFn: ({ signal }) => ask(api.GET('/wikis/{wiki}', { params: { path: pathOf(id) }, signal })),
-    refetchInterval: ({ state }) => again(state.data ? isMoving(state.data) : false),
+    refetchInterval: ({ state }) => again(state.data ? isMoving(state.data) || isEmbedding(state.data) : false),
     staleTime: 0,
   });
 }
