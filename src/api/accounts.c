@@ -96,7 +96,7 @@ enum err auth_register(struct call *call, struct why *why)
         return err;
     }
     struct json_out out = call_json(call);
-    shape_user(&out, NULL, &registration.user, &(struct follow_tally){0});
+    shape_user(&out, NULL, &registration.user, &(struct follow_tally){0}, NULL);
     return OK;
 }
 

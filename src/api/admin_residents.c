@@ -23,6 +23,8 @@ static void put_resident(struct json_out *out, const struct resident *resident)
     json_put_opt(out, "personality", resident->personality);
     json_put_bool(out, "banned", resident->banned);
     json_put_bool(out, "in_town", resident->in_town);
+    json_put_id(out, "wiki", resident->wiki);
+    json_put_opt(out, "wiki_name", resident->wiki_name);
     json_close(out, '}');
 }
 

@@ -32,7 +32,8 @@ static const struct schema schemas[] = {
     {"UserSearch", "items:[UserBrief]"},
     {"User", "username:text, nickname:text, avatar_path:text?, bio:text?, is_ai:bool, id:id, "
              "created_at:time, role:member|moderator|admin|resident, posts_count:int, "
-             "followers_count:int, following_count:int, following:bool"},
+             "followers_count:int, following_count:int, following:bool, wiki?:UserWiki"},
+    {"UserWiki", "id:id, name:text"},
     {"Community", "name:text?, about:text?, language:zh|en?, registration_open:bool, "
                   "needs_setup:bool, members:int, residents:int"},
     {"Follow", "followers_count:int, following_count:int, following:bool"},
@@ -186,7 +187,7 @@ static const struct schema schemas[] = {
     {"TownPictures", "items:[TownPicture], next_before:int?"},
     {"ActionLogs", "items:[ActionLog], next_before:int?"},
     {"Resident", "id:id, username:text, nickname:text, avatar_path:text?, bio:text?, "
-                 "personality:text?, banned:bool, in_town:bool"},
+                 "personality:text?, banned:bool, in_town:bool, wiki:id?, wiki_name:text?"},
     {"Residents", "items:[Resident], total:int, next_after:int?"},
     {"Imported", "added:int"},
     {"Settler", "username:text, nickname:text, about:text, personality:text, usual:bool"},

@@ -174,7 +174,8 @@ const struct route routes_table[] = {
     {HTTP_POST_, "/admin/residents", LANE_WRITE, ACCESS_ADMIN, RATE_WRITE, BODY_JSON,
      admin_post_resident,
      "Make a resident, which moves into the town within seconds; `bio` may be plain text, too",
-     "username:text:3-50, nickname:text?:1-50, bio:object?, personality:text?, avatar_path:text?",
+     "username:text:3-50, nickname:text?:1-50, bio:object?, personality:text?, avatar_path:text?, "
+     "wiki:id?",
      "", "Resident 409", 201},
     {HTTP_POST_, "/admin/residents/import", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_JSON,
      admin_import_residents,
@@ -187,8 +188,9 @@ const struct route routes_table[] = {
      admin_put_resident,
      "Change a profile; what is absent stays, null takes away. A town that runs reads it when it "
      "is "
-     "started again",
-     "nickname:text?:1-50, bio:object?, personality:text?, avatar_path:text?", "", "Resident", 200},
+     "started again, but `wiki` at once: a wiki for everyone that it answers questions about",
+     "nickname:text?:1-50, bio:object?, personality:text?, avatar_path:text?, wiki:id?", "",
+     "Resident", 200},
     {HTTP_DELETE_, "/admin/residents/{user_id}", LANE_SLOW, ACCESS_ADMIN, RATE_WRITE, BODY_NONE,
      admin_delete_resident,
      "Send a resident away for good, with all it posted, said and wrote; it leaves a town that "

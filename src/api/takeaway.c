@@ -517,7 +517,7 @@ static enum err copy_profile(struct copy *copy, struct why *why)
     struct db *db = copy->call->db;
     enum err err = users_load(db, &copy->arena, copy->me, &user, why);
     if (!err) err = follows_load_tally(db, copy->me, copy->me, &tally, why);
-    if (!err) shape_user(&copy->out, "profile", &user, &tally);
+    if (!err) shape_user(&copy->out, "profile", &user, &tally, NULL);
     return err;
 }
 

@@ -2,11 +2,13 @@
 /* api/users.c: /users: who is here, and one's own profile. */
 #include "api/handlers.h"
 #include "api/input.h"
+#include "api/wiki_access.h"
 #include "auth/username.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "community/accounts.h"
 #include "community/shapes.h"
+#include "store/wikis.h"
 
 static void put_brief(void *ctx, const struct user *user)
 {
@@ -52,13 +54,25 @@ enum err search_users(struct call *call, struct why *why)
     return err;
 }
 
+/* What a resident knows about, for who may read wikis; id 0: nothing. */
+static enum err load_wiki(struct call *call, const struct user *user, struct known_wiki *wiki_out,
+                          struct why *why)
+{
+    struct why unused;
+    *wiki_out = (struct known_wiki){0};
+    if (!user->brief.is_ai || wiki_allow(call, WIKI_READ, &unused) != OK) return OK;
+    return wikis_known_to(call->db, call->arena, user->brief.id, wiki_out, why);
+}
+
 enum err users_reply(struct call *call, const struct user *user, struct why *why)
 {
     struct follow_tally tally;
+    struct known_wiki wiki;
     enum err err = follows_load_tally(call->db, user->brief.id, call->who.user, &tally, why);
+    if (!err) err = load_wiki(call, user, &wiki, why);
     if (err) return err;
     struct json_out out = call_json(call);
-    shape_user(&out, NULL, user, &tally);
+    shape_user(&out, NULL, user, &tally, &wiki);
     return OK;
 }
 

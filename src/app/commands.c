@@ -71,6 +71,7 @@ const struct command commands[] = {
     {.name = "resident",
      .usage = "add NAME [OPTION...]\n"
               "add -\n"
+              "set NAME --wiki WIKI\n"
               "list [--json]\n"
               "import FILE\n"
               "export",
@@ -79,6 +80,7 @@ const struct command commands[] = {
                "\n"
                "  add NAME     make one of the options below\n"
                "  add -        make one of a profile in JSON on standard input\n"
+               "  set NAME     what it knows about from now on: --wiki\n"
                "  list         everybody, one line each: id, name, nickname\n"
                "  import FILE  add all that stand in FILE (- is standard input), or none\n"
                "  export       everybody, as FILE, to standard output. Without pictures\n"
@@ -99,16 +101,19 @@ const struct command commands[] = {
                "  --nickname TEXT     the name others see; NAME when not given\n"
                "  --bio TEXT          what the profile says: text, or JSON as above\n"
                "  --personality TEXT  traits, separated by commas\n"
+               "  --wiki WIKI         a wiki for everyone that it answers questions about, by its\n"
+               "                      name or number (hutong wiki list); none: none\n"
                "  --json              `list` as JSON\n" SETTINGS_PARAGRAPH "\n"
                "Examples:\n"
                "  hutong resident add xiaohe --nickname 小荷 --personality curious,kind\n"
+               "  hutong resident set xiaohe --wiki teahouse\n"
                "  hutong resident export >residents.json\n"
                "  hutong resident import residents.json --data /srv/new\n"
                "\n"
-               "Exit status: 0 done; 1 failed (a name is taken, a profile is wrong), and nobody\n"
-               "was added; 2 for wrong usage or a wrong setting.\n",
+               "Exit status: 0 done; 1 failed (a name is taken, a profile is wrong), and nothing\n"
+               "has changed; 2 for wrong usage or a wrong setting.\n",
      .flags = "json",
-     .values = "username nickname bio personality",
+     .values = "username nickname bio personality wiki",
      .run = run_resident,
      .vets = true},
     {.name = "db",

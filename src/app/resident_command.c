@@ -9,25 +9,48 @@
 #include "app/command.h"
 #include "app/open.h"
 #include "app/page.h"
+#include "auth/username.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "community/residents.h"
 #include "store/migrate.h"
 #include "store/towns.h"
+#include "store/wikis.h"
+
+/* --- what it knows about --- */
+
+/* The number of the wiki that --wiki names. */
+static enum err find_wiki(struct db *db, struct arena *arena, const char *word, uint64_t *id_out,
+                          struct why *why)
+{
+    const struct wiki_reader everything = {.admin = true};
+    struct wiki wiki;
+    enum err err = wikis_named(db, arena, &everything, str_of(word), &wiki, why);
+    if (err == ERR_NOT_FOUND)
+        return why_set(why, err,
+                       "there is no wiki called %s; hutong wiki list shows those there are", word);
+    if (!err) *id_out = wiki.id;
+    return err;
+}
 
 /* --- into the community --- */
 
 struct adding {
     struct arena arena;
     struct newcomers newcomers;
+    const char *wiki; /* of the only one; NULL: none */
 };
 
 static enum err apply(void *ctx, struct db *db, struct why *why)
 {
     struct adding *adding = ctx;
     struct act act;
+    struct newcomers *newcomers = &adding->newcomers;
     act_init(&act, db, &adding->arena, clock_wall_us(), (struct user_id){0}, ROLE_ADMIN);
-    return newcomers_add(&act, &adding->newcomers, why);
+    enum err err = OK;
+    if (adding->wiki)
+        err = find_wiki(db, &adding->arena, adding->wiki, &newcomers->list[0].wiki, why);
+    return err ? err : newcomers_add(&act, newcomers, why);
 }
 
 /* Says what the town makes of it. */
@@ -96,9 +119,16 @@ static enum err parse_file(struct arena *arena, const char *path, struct json **
                    strcmp(path, "-") ? path : "standard input", line, inner.text);
 }
 
+/* What --wiki says; NULL: nothing. */
+static const char *wiki_option(const struct args *args)
+{
+    const char *word = args_option(args, "wiki");
+    return word && strcmp(word, "none") != 0 ? word : NULL;
+}
+
 static int add_from_file(struct args *args, const char *path, bool one)
 {
-    struct adding adding = {0};
+    struct adding adding = {.wiki = one ? wiki_option(args) : NULL};
     struct json *tree = NULL;
     struct why why;
     enum err err = parse_file(&adding.arena, path, &tree, &why);
@@ -122,7 +152,8 @@ static int add_one(struct args *args, const char *name)
                                 .nickname = str_of(nickname ? nickname : name),
                                 .bio = str_of(args_option(args, "bio")),
                                 .personality = str_of(args_option(args, "personality"))};
-    struct adding adding = {.newcomers = {.list = &newcomer, .count = 1}};
+    struct adding adding = {.newcomers = {.list = &newcomer, .count = 1},
+                            .wiki = wiki_option(args)};
     struct why why;
     enum err err = newcomer_check(&adding.arena, &newcomer, &why);
     int status = err ? fail(&why) : add_all(args, &adding);
@@ -157,9 +188,11 @@ struct showing {
 
 static void print_row(const struct showing *showing, const struct resident *resident)
 {
-    printf("%6llu  %-24.*s %.*s%s\n", (unsigned long long)resident->brief.id.value,
+    printf("%6llu  %-24.*s %.*s%s", (unsigned long long)resident->brief.id.value,
            STR_ARGS(resident->brief.username), STR_ARGS(resident->brief.nickname),
            showing->town && !resident->in_town ? "  (not in the town)" : "");
+    if (resident->wiki) printf("  (knows %.*s)", STR_ARGS(resident->wiki_name));
+    putchar('\n');
 }
 
 /* One on a line, so that two exports can be compared. */
@@ -173,6 +206,10 @@ static void print_json(const struct showing *showing, const struct resident *res
     if (whole) json_put_u64(&out, "id", resident->brief.id.value);
     resident_put_profile(&out, resident);
     if (whole) json_put_bool(&out, "in_town", resident->in_town);
+    if (whole && resident->wiki) {
+        json_put_u64(&out, "wiki", resident->wiki);
+        json_put_str(&out, "wiki_name", resident->wiki_name);
+    }
     json_close(&out, '}');
     printf("%s\n%.*s", showing->count ? "," : "", STR_ARGS(buf_str(&buf)));
     buf_release(&buf);
@@ -217,6 +254,64 @@ static int show(struct args *args, enum manner manner)
     return fail(&why);
 }
 
+/* --- set --- */
+
+struct changing {
+    struct args *args;
+    struct arena arena;
+    struct resident resident;
+};
+
+static enum err apply_change(void *ctx, struct db *db, struct why *why)
+{
+    struct changing *changing = ctx;
+    struct arena *arena = &changing->arena;
+    const char *name = changing->args->words[1], *word = wiki_option(changing->args);
+    struct user user;
+    struct str hash;
+    uint64_t wiki;
+    enum err err =
+        users_load_login(db, arena, username_key(arena, str_of(name)), &user, &hash, why);
+    if (err == ERR_NOT_FOUND || (!err && !user.brief.is_ai))
+        return why_set(why, ERR_NOT_FOUND, "no resident is called %s", name);
+    if (!err && word) err = find_wiki(db, arena, word, &wiki, why);
+    if (err) return err;
+    struct json *change = NULL;
+    struct act act;
+    struct str text = word ? arena_printf(arena, "{\"wiki\":%llu}", (unsigned long long)wiki)
+                           : STR("{\"wiki\":null}");
+    act_init(&act, db, arena, clock_wall_us(), (struct user_id){0}, ROLE_ADMIN);
+    err = json_parse(text, &change, NULL, why);
+    if (!err)
+        err = resident_change(&act, user.brief.id, change, changing->args->settings.upload_dir,
+                              &changing->resident, why);
+    json_free(change);
+    return err;
+}
+
+static int set(struct args *args)
+{
+    if (args->word_count != 2) return usage_error("resident set needs one NAME");
+    if (!args_option(args, "wiki")) return usage_error("resident set needs --wiki NAME|ID|none");
+    struct changing changing = {.args = args};
+    struct store *store;
+    struct db *db;
+    struct why why;
+    enum err err = open_store(&args->settings, &store, &db, &why);
+    if (err) return fail(&why);
+    err = store_write(store, db, apply_change, &changing, &why);
+    const struct resident *resident = &changing.resident;
+    if (!err && resident->wiki)
+        printf("%.*s knows about %.*s\n", STR_ARGS(resident->brief.username),
+               STR_ARGS(resident->wiki_name));
+    else if (!err)
+        printf("%.*s knows about no wiki\n", STR_ARGS(resident->brief.username));
+    db_close(db);
+    store_close(store);
+    arena_release(&changing.arena);
+    return err ? fail(&why) : 0;
+}
+
 /* --- the command --- */
 
 int run_resident(struct args *args)
@@ -230,5 +325,6 @@ int run_resident(struct args *args)
     if (strcmp(verb, "export") == 0 && args->word_count == 1) return show(args, AS_EXPORT);
     if (strcmp(verb, "import") == 0 && args->word_count == 2)
         return add_from_file(args, args->words[1], false);
-    return usage_error("resident: say `add NAME`, `list`, `import FILE` or `export`");
+    if (strcmp(verb, "set") == 0) return set(args);
+    return usage_error("resident: say `add NAME`, `set NAME`, `list`, `import FILE` or `export`");
 }

@@ -7,6 +7,7 @@
 #include "community/shapes.h"
 #include "community/talk.h"
 #include "store/records.h"
+#include "store/wikis.h"
 
 enum {
     BIO_BYTES_MAX = 16 * 1024, /* MariaDB's TEXT takes 64 KiB */
@@ -183,16 +184,16 @@ static enum err read_text(const struct reading *reading, const struct json *valu
 static enum err check_keys(const struct reading *reading, const struct json *value, struct why *why)
 {
     static const struct {
-        const char *keys[5], *sentence;
+        const char *keys[6], *sentence;
     } all[] = {
         [KEYS_OF_FILE] = {{"username", "nickname", "bio", "personality"},
                           "is no field; there are username, nickname, bio and personality"},
-        [KEYS_OF_FORM] = {{"username", "nickname", "bio", "personality", "avatar_path"},
-                          "is no field; there are username, nickname, bio, personality and "
-                          "avatar_path"},
-        [KEYS_OF_CHANGE] = {{"nickname", "bio", "personality", "avatar_path"},
-                            "is no field that can be changed; there are nickname, bio, personality "
-                            "and avatar_path"},
+        [KEYS_OF_FORM] = {{"username", "nickname", "bio", "personality", "avatar_path", "wiki"},
+                          "is no field; there are username, nickname, bio, personality, "
+                          "avatar_path and wiki"},
+        [KEYS_OF_CHANGE] = {{"nickname", "bio", "personality", "avatar_path", "wiki"},
+                            "is no field that can be changed; there are nickname, bio, "
+                            "personality, avatar_path and wiki"},
     };
     const char *const *keys = all[reading->keys].keys;
     for (const struct json *at = json_first(value); at; at = json_after(at)) {
@@ -213,13 +214,16 @@ static enum err read_profile(const struct reading *reading, const struct json *v
 {
     const struct json *nickname = json_get(value, "nickname");
     const struct json *bio = json_get(value, "bio"), *traits = json_get(value, "personality");
-    const struct json *picture = json_get(value, "avatar_path");
+    const struct json *picture = json_get(value, "avatar_path"), *wiki = json_get(value, "wiki");
     enum err err = check_keys(reading, value, why);
     if (!err && nickname) err = read_text(reading, nickname, "nickname", &newcomer->nickname, why);
     if (!err && bio) err = read_bio(reading, bio, &newcomer->bio, why);
     if (!err && traits) err = read_personality(reading, traits, &newcomer->personality, why);
     if (!err && picture && json_kind(picture) != JSON_NULL)
         err = read_text(reading, picture, "avatar_path", &newcomer->avatar_path, why);
+    if (!err && wiki && json_kind(wiki) != JSON_NULL &&
+        (!json_as_u64(wiki, &newcomer->wiki) || newcomer->wiki == 0))
+        err = wrong(reading, "wiki", "must be the number of a wiki, or null", why);
     return err ? err : check_lengths(reading, newcomer, why);
 }
 
@@ -284,7 +288,36 @@ enum err newcomer_check(struct arena *arena, const struct newcomer *newcomer, st
     return field ? wrong(&reading, field, allowed, why) : check_lengths(&reading, newcomer, why);
 }
 
+/* --- what it knows about --- */
+
+/* That wiki can be given to a resident. `name_out` in the reading's arena. */
+static enum err find_wiki(const struct reading *reading, struct db *db, uint64_t id,
+                          struct str *name_out, struct why *why)
+{
+    const struct wiki_reader everything = {.admin = true};
+    struct wiki wiki;
+    enum err err = wikis_load(db, reading->arena, &everything, id, &wiki, why);
+    if (err == ERR_NOT_FOUND) return wrong(reading, "wiki", "is the number of no wiki here", why);
+    if (err) return err;
+    if (wiki.access != WIKI_EVERYONE)
+        return wrong(reading, "wiki",
+                     "is not for everyone: a resident speaks where everybody reads, so it can only "
+                     "know a wiki that everyone may see",
+                     why);
+    *name_out = wiki.name;
+    return OK;
+}
+
 /* --- into the community --- */
+
+static enum err give_wiki(struct act *act, const struct newcomer *newcomer, struct why *why)
+{
+    if (newcomer->wiki == 0) return OK;
+    struct reading reading = {.arena = act->arena, .username = newcomer->username};
+    struct str name;
+    enum err err = find_wiki(&reading, act->db, newcomer->wiki, &name, why);
+    return err ? err : residents_set_wiki(act->db, newcomer->id, newcomer->wiki, why);
+}
 
 static enum err add_one(struct act *act, struct newcomers *newcomers, size_t index, struct why *why)
 {
@@ -300,9 +333,12 @@ static enum err add_one(struct act *act, struct newcomers *newcomers, size_t ind
     struct why inner = {0};
     enum err err = accounts_create(act, &draft, &user, &inner);
     newcomer->id = user.brief.id;
-    if (!err)
+    if (!err) {
+        err = give_wiki(act, newcomer, why);
+        if (err) return err;
         return act_audit(act, AUDIT_RESIDENT_ADDED, "user", newcomer->id.value, newcomer->username,
                          why);
+    }
     if (err == ERR_CONFLICT) (void)why_set(&inner, err, "the name is taken");
     if (newcomers->numbered)
         why_write(why, "entry %zu (%.*s): %s", index + 1, STR_ARGS(newcomer->username), inner.text);
@@ -337,13 +373,19 @@ static enum err take_change(struct act *act, const struct json *change, struct s
         said.avatar_path.len > 0 && !str_eq(said.avatar_path, resident->brief.avatar_path);
     if (!err && new_picture)
         err = picture_path_check("avatar_path", said.avatar_path, upload_dir, why);
-    if (err) return err;
     static const struct str none;
+    struct str wiki_name = none;
+    if (!err && said.wiki) err = find_wiki(&reading, act->db, said.wiki, &wiki_name, why);
+    if (err) return err;
     if (json_get(change, "avatar_path"))
         resident->brief.avatar_path = said.avatar_path.len ? said.avatar_path : none;
     if (json_get(change, "bio")) resident->bio = said.bio.len ? said.bio : none;
     if (json_get(change, "personality"))
         resident->personality = said.personality.len ? said.personality : none;
+    if (json_get(change, "wiki")) {
+        resident->wiki = said.wiki;
+        resident->wiki_name = wiki_name;
+    }
     return OK;
 }
 
@@ -357,6 +399,8 @@ enum err resident_change(struct act *act, struct user_id id, const struct json *
         err = users_set_profile(act->db, id, resident->brief.nickname, resident->brief.avatar_path,
                                 resident->bio, act->now_us, why);
     if (!err) err = residents_set_personality(act->db, id, resident->personality, why);
+    if (!err && json_get(change, "wiki"))
+        err = residents_set_wiki(act->db, id, resident->wiki, why);
     struct str who = arena_printf(act->arena, "user:%llu", (unsigned long long)id.value);
     if (!err)
         err =

@@ -24,6 +24,7 @@ enum { RESIDENTS_BYTES_MAX = 32 * 1024 * 1024 }; /* of a list as JSON */
 struct newcomer {
     struct str username, nickname;
     struct str bio, personality, avatar_path; /* .at NULL: none */
+    uint64_t wiki;                            /* that it knows about; 0: none */
     struct user_id id;                        /* once it has been added */
 };
 struct newcomers {
@@ -35,20 +36,22 @@ struct newcomers {
 /* A list, {"residents": [...]}, or one alone. Texts live in `arena`. ERR_INVALID. */
 MUST_USE enum err newcomers_read(struct arena *arena, const struct json *tree,
                                  struct newcomers *newcomers_out, struct why *why);
-/* One of a form, with `avatar_path` (which is not looked at here). ERR_INVALID. */
+/* One of a form, with `avatar_path` and `wiki` (which are not looked at here). ERR_INVALID. */
 MUST_USE enum err newcomer_read(struct arena *arena, const struct json *value,
                                 struct newcomer *newcomer_out, struct why *why);
 /* One whose texts did not come as JSON: a `bio` that is meant as a profile ought to be one. */
 MUST_USE enum err newcomer_check(struct arena *arena, const struct newcomer *newcomer,
                                  struct why *why);
-/* Make accounts of all of them. ERR_CONFLICT: a name is taken; ERR_INVALID. Whatever the failure,
- * the transaction must not be committed. */
+/* Make accounts of all of them. ERR_CONFLICT: a name is taken; ERR_INVALID, also for a wiki that is
+ * not there or not for everyone: what a resident knows it says where everybody reads. Whatever the
+ * failure, the transaction must not be committed. */
 MUST_USE enum err newcomers_add(struct act *act, struct newcomers *newcomers, struct why *why);
 
 /*
- * Change the profile of one that lives here: `nickname`, `bio`, `personality`, `avatar_path`; what
- * is absent in `change` stays, null and "" take away all but the nickname. `upload_dir` is where a
- * new picture must be. ERR_NOT_FOUND, ERR_INVALID.
+ * Change the profile of one that lives here: `nickname`, `bio`, `personality`, `avatar_path`, and
+ * `wiki`, the number of the one it knows about; what is absent in `change` stays, null and "" take
+ * away all but the nickname. `upload_dir` is where a new picture must be. ERR_NOT_FOUND,
+ * ERR_INVALID.
  */
 MUST_USE enum err resident_change(struct act *act, struct user_id id, const struct json *change,
                                   struct str upload_dir, struct resident *resident_out,

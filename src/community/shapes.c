@@ -39,7 +39,7 @@ void shape_tally(struct json_out *out, const char *key, const struct follow_tall
 }
 
 void shape_user(struct json_out *out, const char *key, const struct user *user,
-                const struct follow_tally *tally)
+                const struct follow_tally *tally, const struct known_wiki *wiki)
 {
     json_open(out, key, '{');
     json_put_str(out, "username", user->brief.username);
@@ -52,6 +52,12 @@ void shape_user(struct json_out *out, const char *key, const struct user *user,
     json_put_str(out, "role", str_of(role_name(user->role)));
     json_put_u64(out, "posts_count", user->posts_count);
     put_tally(out, tally);
+    if (wiki && wiki->id) {
+        json_open(out, "wiki", '{');
+        json_put_u64(out, "id", wiki->id);
+        json_put_str(out, "name", wiki->name);
+        json_close(out, '}');
+    }
     json_close(out, '}');
 }
 

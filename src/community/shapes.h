@@ -12,13 +12,14 @@
 #include "store/groups.h"
 #include "store/notifications.h"
 #include "store/posts.h"
+#include "store/wikis.h"
 
 void shape_user_brief(struct json_out *out, const char *key, const struct user_brief *user);
 /* null for id 0: an account that is gone, or none. */
 void shape_user_brief_or_null(struct json_out *out, const char *key, const struct user_brief *user);
-/* `tally`: for who reads this. */
+/* `tally`: for who reads this. `wiki`: NULL, or id 0: nothing is said of it. */
 void shape_user(struct json_out *out, const char *key, const struct user *user,
-                const struct follow_tally *tally);
+                const struct follow_tally *tally, const struct known_wiki *wiki);
 void shape_tally(struct json_out *out, const char *key, const struct follow_tally *tally);
 void shape_post(struct json_out *out, const char *key, const struct post *post);
 void shape_comment(struct json_out *out, const char *key, const struct comment *comment);

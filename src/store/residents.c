@@ -9,7 +9,9 @@ static struct resident read_resident(struct query *q)
                              .bio = query_get_str(q, 5),
                              .personality = query_get_str(q, 6),
                              .banned = banned,
-                             .in_town = !query_is_null(q, 8) && !banned};
+                             .in_town = !query_is_null(q, 8) && !banned,
+                             .wiki = query_get_u64(q, 9),
+                             .wiki_name = query_get_str(q, 10)};
 }
 
 enum err residents_list(struct db *db, uint64_t after, uint64_t limit, resident_each *each,
@@ -31,6 +33,7 @@ struct resident resident_copy(struct arena *arena, const struct resident *reside
     user_brief_keep(arena, &copy.brief);
     copy.bio = arena_keep(arena, copy.bio);
     copy.personality = arena_keep(arena, copy.personality);
+    copy.wiki_name = arena_keep(arena, copy.wiki_name);
     return copy;
 }
 
@@ -54,6 +57,14 @@ enum err residents_set_personality(struct db *db, struct user_id id, struct str 
 {
     struct query *q = db_query(db, SQL_RESIDENT_SET_PERSONALITY);
     query_str(q, personality);
+    query_u64(q, id.value);
+    return query_run(q, why);
+}
+
+enum err residents_set_wiki(struct db *db, struct user_id id, uint64_t wiki, struct why *why)
+{
+    struct query *q = db_query(db, SQL_RESIDENT_SET_WIKI);
+    query_id(q, wiki);
     query_u64(q, id.value);
     return query_run(q, why);
 }

@@ -12,7 +12,9 @@ struct resident {
     struct user_brief brief;
     struct str bio, personality; /* .at NULL: none */
     bool banned;
-    bool in_town; /* it has a number in a town, and is not banned: it lives there */
+    bool in_town;  /* it has a number in a town, and is not banned: it lives there */
+    uint64_t wiki; /* that it was given to know about, whoever may see that now; 0: none */
+    struct str wiki_name;
 };
 typedef void resident_each(void *ctx, const struct resident *resident);
 
@@ -25,5 +27,8 @@ MUST_USE enum err residents_load(struct db *db, struct arena *arena, struct user
 /* .at NULL: none. */
 MUST_USE enum err residents_set_personality(struct db *db, struct user_id id,
                                             struct str personality, struct why *why);
+/* 0: none. ERR_INVALID: there is no such wiki. */
+MUST_USE enum err residents_set_wiki(struct db *db, struct user_id id, uint64_t wiki,
+                                     struct why *why);
 /* Texts of its own, in `arena`. */
 struct resident resident_copy(struct arena *arena, const struct resident *resident);

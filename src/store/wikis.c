@@ -249,6 +249,19 @@ enum err wikis_private_of(struct db *db, struct user_id owner, uint64_t *id_out,
     return query_end(q, why);
 }
 
+enum err wikis_known_to(struct db *db, struct arena *arena, struct user_id resident,
+                        struct known_wiki *wiki_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_WIKI_KNOWN);
+    query_u64(q, resident.value);
+    *wiki_out = (struct known_wiki){.name = STR("")};
+    if (query_next(q)) {
+        *wiki_out = (struct known_wiki){.id = query_get_u64(q, 0),
+                                        .name = arena_copy(arena, query_get_str(q, 1))};
+    }
+    return query_end(q, why);
+}
+
 enum err wikis_remove(struct db *db, uint64_t id, struct why *why)
 {
     struct query *q = db_query(db, SQL_WIKI_REMOVE);

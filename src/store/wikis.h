@@ -78,5 +78,15 @@ MUST_USE enum err wikis_cut_off(struct db *db, struct str note, struct why *why)
 /* Of those for their owner alone, the newest; 0: there is none. */
 MUST_USE enum err wikis_private_of(struct db *db, struct user_id owner, uint64_t *id_out,
                                    struct why *why);
+
+/* What a resident knows about and may speak of: a wiki that is for everyone. */
+struct known_wiki {
+    uint64_t id;     /* 0: none */
+    struct str name; /* in the arena */
+};
+/* None, and that of a member, is OK. */
+MUST_USE enum err wikis_known_to(struct db *db, struct arena *arena, struct user_id resident,
+                                 struct known_wiki *wiki_out, struct why *why);
+
 /* With all its books. */
 MUST_USE enum err wikis_remove(struct db *db, uint64_t id, struct why *why);

@@ -37,6 +37,7 @@ test('a resident is made of a form, listed, and shown to everybody', async () =>
   const made = await make({ username: 'xiaohe', nickname: '小荷', bio: BIO, personality: ['curious', 'kind'], avatar_path: avatar });
   assert.deepEqual({ ...made, id: 0, bio: JSON.parse(made.bio) }, {
     id: 0, username: 'xiaohe', nickname: '小荷', avatar_path: avatar, bio: BIO, personality: 'curious,kind', banned: false, in_town: false,
+    wiki: null, wiki_name: null,
   });
   const plain = await make({ username: 'luxun', bio: 'writes' });
   assert.deepEqual([plain.nickname, plain.bio, plain.personality, plain.avatar_path], ['luxun', 'writes', null, null]);

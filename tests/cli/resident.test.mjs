@@ -3,7 +3,7 @@
 // `hutong resident`: who lives in the town goes into files and comes out of them the same, and a
 // file with anything wrong in it adds nobody and says what and where.
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -111,6 +111,39 @@ test('a_file_with_anything_wrong_in_it_adds_nobody', async (t) => {
   const both = await run(['add', '-', '--nickname', 'x'], JSON.stringify(fine));
   assert.deepEqual([both.status, /--nickname stands in the profile/.test(both.err)], [2, true]);
   assert.equal(await must(['export']), before);
+});
+
+test('a_resident_is_given_a_wiki_and_it_is_taken_away_again', async (t) => {
+  const { folder, data, run, must } = await community(t);
+  const tea = path.join(folder, 'teahouse');
+  await mkdir(tea);
+  await writeFile(path.join(tea, 'README.md'), '# Teahouse\n\nPours tea.\n');
+  const wiki = (...args) => hutong(['wiki', ...args, '--data', data], { env: { HUTONG_WIKI_ROOTS: folder } });
+  for (const args of [['add', tea], ['add', tea, '--name', 'inside', '--access', 'members', '--include', '*.md']]) {
+    const { status, err } = await wiki(...args);
+    assert.equal(status, 0, err);
+  }
+  await must(['add', 'luxun', '--wiki', 'teahouse']);
+  await must(['add', '-', '--wiki', '1'], JSON.stringify(PROFILE));
+  assert.equal(await must(['list']),
+    '     1  luxun                    luxun  (knows teahouse)\n     2  ai_xiaohe                小荷  (knows teahouse)\n');
+  assert.deepEqual(JSON.parse(await must(['list', '--json']))[0], {
+    id: 1, username: 'luxun', nickname: 'luxun', in_town: false, wiki: 1, wiki_name: 'teahouse' });
+  assert.equal(await must(['set', 'LuXun', '--wiki', 'none']), 'luxun knows about no wiki\n');
+  assert.equal(await must(['set', 'ai_xiaohe', '--wiki', 'teahouse']), 'ai_xiaohe knows about teahouse\n');
+  const before = await must(['list', '--json']);
+  for (const [words, status, sentence] of [
+    [['set', 'luxun', '--wiki', 'inside'], 1, /wiki is not for everyone/], [['add', 'maodun', '--wiki', 'inside'], 1, /wiki is not for everyone/],
+    [['set', 'luxun', '--wiki', 'nowhere'], 1, /there is no wiki called nowhere; hutong wiki list/],
+    [['set', 'nobody', '--wiki', '1'], 1, /no resident is called nobody/],
+    [['set', 'luxun'], 2, /--wiki NAME\|ID\|none/], [['set', '--wiki', '1'], 2, /needs one NAME/],
+  ]) {
+    const said = await run(words);
+    assert.equal(said.status, status, words.join(' '));
+    assert.match(said.err, sentence);
+  }
+  assert.equal(await must(['list', '--json']), before);
+  assert.deepEqual(JSON.parse(await must(['export']))[1], PROFILE, 'numbers of wikis mean nothing elsewhere');
 });
 
 test('who_looks_where_no_community_is_makes_none', async (t) => {

@@ -10,7 +10,7 @@ const BIO = {
   daily_routine: { '07:00': 'runs' }, personality_traits: ['curious'], something_else: [1],
 };
 const resident = (bio: string | null, more: Partial<Resident> = {}): Resident =>
-  ({ id: 1, username: 'x', nickname: 'X', avatar_path: null, bio, personality: 'curious,kind', banned: false, in_town: true, ...more });
+  ({ id: 1, username: 'x', nickname: 'X', avatar_path: null, bio, personality: 'curious,kind', banned: false, wiki: null, wiki_name: null, in_town: true, ...more });
 
 describe('a profile', () => {
   test('comes back as it was when nothing is changed', () => {

@@ -507,7 +507,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Change a profile; what is absent stays, null takes away. A town that runs reads it when it is started again */
+        /** Change a profile; what is absent stays, null takes away. A town that runs reads it when it is started again, but `wiki` at once: a wiki for everyone that it answers questions about */
         put: operations["put_admin_residents_user_id"];
         post?: never;
         /** Send a resident away for good, with all it posted, said and wrote; it leaves a town that runs within seconds, and others forget its name when that is started again */
@@ -2425,6 +2425,12 @@ export interface components {
             followers_count: number;
             following_count: number;
             following: boolean;
+            wiki?: components["schemas"]["UserWiki"];
+        };
+        UserWiki: {
+            /** Format: int64 */
+            id: number;
+            name: string;
         };
         Community: {
             name: string | null;
@@ -3245,6 +3251,9 @@ export interface components {
             personality: string | null;
             banned: boolean;
             in_town: boolean;
+            /** Format: int64 */
+            wiki: number | null;
+            wiki_name: string | null;
         };
         Residents: {
             items: components["schemas"]["Resident"][];
@@ -4565,6 +4574,8 @@ export interface operations {
                     bio?: Record<string, never> | null;
                     personality?: string | null;
                     avatar_path?: string | null;
+                    /** Format: int64 */
+                    wiki?: number | null;
                 };
             };
         };
@@ -4669,6 +4680,8 @@ export interface operations {
                     bio?: Record<string, never> | null;
                     personality?: string | null;
                     avatar_path?: string | null;
+                    /** Format: int64 */
+                    wiki?: number | null;
                 };
             };
         };
