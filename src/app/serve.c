@@ -28,6 +28,7 @@
 #include "app/command.h"
 #include "app/open.h"
 #include "app/seed.h"
+#include "app/town_lore.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -58,6 +59,7 @@ struct server {
     struct http_limits limits;
     struct server_loop *loops;
     size_t loop_count;
+    struct lore_source lore;
     struct redis *redis; /* owned; NULL: one instance */
     int reserved_fd;     /* owned; keeps the address until the loops listen */
     char address[128];   /* numeric, with the real port */
@@ -429,9 +431,11 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
     struct hall_links town = {.settings = server->api.settings,
                               .store = server->api.store,
                               .hub = server->api.hub,
-                              .llm = server->api.llm};
-    if (!err) err = hall_open(&town, &server->api.hall, why);
+                              .llm = server->api.llm,
+                              .lore = &server->lore};
     if (!err) err = open_wikis(server, demo, why);
+    server->lore = town_lore(server->api.wikis);
+    if (!err) err = hall_open(&town, &server->api.hall, why);
     return err ? err : open_loops(server, why);
 }
 

@@ -13,6 +13,7 @@
 #include "app/page.h"
 #include "app/prompt.h"
 #include "app/town.h"
+#include "app/town_lore.h"
 #include "auth/username.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,6 +47,8 @@ struct console {
     struct hub *hub;
     struct redis *redis;
     struct llm *llm;
+    struct wiki_library *wikis;
+    struct lore_source lore;
     struct hall *hall;
     struct prompt *prompt;
     struct person *people;
@@ -678,9 +681,12 @@ static enum err open_town(struct console *console, struct why *why)
                                .store = console->store,
                                .hub = console->hub,
                                .llm = console->llm,
+                               .lore = &console->lore,
                                .held = true,
                                .tell = on_line,
                                .tell_ctx = console->prompt};
+    if (!err) err = wiki_library_open(settings, console->store, false, &console->wikis, why);
+    console->lore = town_lore(console->wikis);
     if (!err) err = hall_open(&links, &console->hall, why);
     if (!err) err = hall_find_town(console->hall, why);
     if (err) return mend(console, err, why);
@@ -706,6 +712,7 @@ static enum err open_console(struct console *console, struct why *why)
 static void close_console(struct console *console)
 {
     hall_close(console->hall);
+    wiki_library_close(console->wikis);
     prompt_close(console->prompt);
     db_close(console->db);
     if (console->db) store_close(console->store);

@@ -18,7 +18,7 @@ enum { LOCATIONS_MAX = 5000, SEATS = 100, GUESTS = 4 };
 
 /* --- reading --- */
 
-static bool is_chinese(struct str text)
+bool text_is_chinese(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char byte = (unsigned char)text.at[i];
@@ -145,7 +145,7 @@ static void read_person(struct cast *cast, uint32_t number, const struct town_pe
                               .goals = STR(""),
                               .routine = STR("")};
     read_profile(cast, player, person->bio);
-    player->chinese = is_chinese(player->name) || is_chinese(player->bio);
+    player->chinese = text_is_chinese(player->name) || text_is_chinese(player->bio);
 }
 
 static void take_location(void *ctx, const struct location *location)

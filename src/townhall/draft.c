@@ -57,12 +57,18 @@ void draft_show(struct todo *todo, bool now)
     if (todo->reader.value == 0 || todo->said.len <= todo->shown) return;
     int64_t now_us = clock_mono_us();
     if (!now && now_us - todo->shown_us < INT64_C(1000) * SHOWN_MS) return;
-    struct str text = trimmed_words(buf_str(&todo->said), LIMIT_MESSAGE_MAX);
-    if (text.len == 0) return;
+    struct arena arena = {0};
+    struct str said = lore_vetted(&arena, todo, buf_str(&todo->said), false);
+    struct str text = trimmed_words(said, LIMIT_MESSAGE_MAX);
+    if (text.len == 0) {
+        arena_release(&arena);
+        return;
+    }
     todo->shown = todo->said.len;
     todo->shown_us = now_us;
     todo->drafted = true;
     tell(todo, "message.draft", text);
+    arena_release(&arena);
 }
 
 void draft_withdraw(struct todo *todo)

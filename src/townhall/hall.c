@@ -694,6 +694,7 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     if (!err) err = offline_open(&hall->offline, why);
     if (!err) err = budget_open(links->settings, links->llm, &hall->budget, why);
     if (!err) err = pictures_open(hall, &hall->pictures, why);
+    if (!err) err = lore_open(hall, why);
     if (!err) {
         hall->llm = llm_loop_open(links->llm, hall->loop);
         hall->tick = timer_new(hall->loop, on_tick, hall);
@@ -745,6 +746,7 @@ static void run_ending(struct task *task)
     }
     pictures_close(hall->pictures);
     hall->pictures = NULL;
+    lore_close(hall);
     llm_loop_close(hall->llm);
     hall->llm = NULL;
     loop_stop(hall->loop);
@@ -760,6 +762,7 @@ void hall_close(struct hall *hall)
     } else {
         timer_free(hall->tick);
         pictures_close(hall->pictures);
+        lore_close(hall);
         llm_loop_close(hall->llm);
     }
     if (hall->loop) loop_close(hall->loop);

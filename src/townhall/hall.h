@@ -28,6 +28,7 @@
 #include "llm/llm.h"
 #include "store/store.h"
 #include "town/town.h"
+#include "townhall/lore.h"
 
 struct hall;
 
@@ -39,8 +40,9 @@ struct hall_links {
     struct store *store;
     struct hub *hub;
     struct llm *llm;
-    bool held;       /* stands still here until HALL_START, whatever is stored */
-    hall_tell *tell; /* NULL: nobody reads along */
+    const struct lore_source *lore; /* NULL: residents know about nothing */
+    bool held;                      /* stands still here until HALL_START, whatever is stored */
+    hall_tell *tell;                /* NULL: nobody reads along */
     void *tell_ctx;
 };
 

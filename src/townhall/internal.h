@@ -9,6 +9,7 @@
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   words.c    effects that need words: asking for them, then doing the deed
  *   budget.c   what models may cost in a day
+ *   lore.c     what a resident knows about, looked up before it answers a member
  *   draft.c    an answer to a member while it is written
  *   talk.c     what two residents say to each other
  *   model_mind.c  residents who put a decision to a model
@@ -69,6 +70,7 @@ struct todo {
     int64_t since_us;            /* of `call` */
     bool spoilt;                 /* the model's words are none: offline */
     bool paid;                   /* `call` is of a model, not of the offline engine */
+    struct lookup *lookup;       /* lore.c; NULL: nothing was looked up */
     /* A private message to a member, who sees it being written (draft.c). */
     struct user_id reader; /* 0: nobody does */
     size_t shown;          /* bytes of `said` the reader has been told of */
@@ -96,7 +98,8 @@ struct hall {
     struct timer *tick;
     struct llm_loop *llm;
     struct offline *offline;
-    struct db *db; /* its own reader */
+    struct workers *readers; /* owned; lore.c; NULL: nothing is looked up */
+    struct db *db;           /* its own reader */
     char holder[HOLDER_BYTES];
 
     struct town *town; /* NULL: not founded, or held by another instance */
@@ -133,6 +136,8 @@ MUST_USE enum err cast_load(struct cast *cast, struct db *db, struct town_id tow
                             struct why *why);
 /* Out of residents that live nowhere, but the banned: ERR_NOT_FOUND when there are none. */
 MUST_USE enum err cast_call(struct cast *cast, struct db *db, struct why *why);
+/* Has Chinese in it. */
+bool text_is_chinese(struct str text);
 struct town *cast_found(const struct cast *cast, const struct town_settings *settings);
 /* One more, with the next number, which is returned; and away with the last one again. */
 uint32_t cast_add(struct cast *cast, const struct town_person *person);
@@ -210,6 +215,23 @@ MUST_USE enum err talk_log(struct todo *todo, struct str text, struct arena *are
 void talk_speak(struct todo *todo, struct str text);
 void talk_go_on(struct hall *hall);
 void talk_release(struct hall *hall);
+
+/* lore.c */
+MUST_USE enum err lore_open(struct hall *hall, struct why *why);
+/* Waits until nothing is away; no more is looked up. */
+void lore_close(struct hall *hall);
+/* True: it is being looked up, and words_go_on() comes when that is done. False: it has been, or
+ * nobody asked, or the one who answers knows about nothing. */
+bool lore_look(struct todo *todo, struct str question, struct str earlier);
+bool lore_is_away(const struct todo *todo);
+void lore_forget(struct todo *todo);
+/* What was found, and the name of the wiki; NULL: nothing. Good until lore_forget(). */
+const struct lore *lore_of(const struct todo *todo, struct str *name_out);
+/* What a model said, without places it was not given; `whole`: that was all. In `arena`, or
+ * `said`. */
+struct str lore_vetted(struct arena *arena, const struct todo *todo, struct str said, bool whole);
+/* Without a model: where it would look, as a sentence. False: it cannot say. */
+bool lore_point_out(const struct todo *todo, struct buf *to);
 
 /* draft.c */
 /* `reader` sees that an answer is being written, from its first word on. */
