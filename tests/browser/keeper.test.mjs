@@ -4,7 +4,7 @@
 // checked, backups that are taken along, options that are read. For every eye and hand, and with
 // names that mean harm.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -90,6 +90,72 @@ test('an administrator makes a resident, who appears in the town', WAIT, async (
   const after_ = (await root.must('GET', '/admin/residents')).items.at(-1);
   assert.deepEqual([after_.nickname, after_.bio], ['He Hua', items.at(-1).bio]);
   await done(page, [/422/]);
+});
+
+test('a resident is given a wiki to know about, and its profile leads there', WAIT, async (t) => {
+  const roots = await newFolder(t);
+  for (const name of ['teahouse', 'lantern']) {
+    await mkdir(path.join(roots, name));
+    await writeFile(path.join(roots, name, 'README.md'), `# ${name}\n\nPlain words.\n`);
+  }
+  const home = kept(await startServer({ env: townEnv({ HUTONG_WIKI_ROOTS: roots }) }));
+  const keeper = await asAdmin(home);
+  await keeper.must('POST', '/admin/residents', { username: 'tea_keeper', nickname: 'Keeper' }, 201);
+  const page = await visit(browser, home);
+  await logIn(page, home, keeper.username, keeper.password);
+  const change = async () => {
+    await page.goto(`${home.url}/manage/residents`);
+    await page.getByRole('button', { name: 'Change Keeper' }).click();
+  };
+  const save = async () => {
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('Keeper is saved.').first().waitFor();
+  };
+  const choice = page.getByLabel('Knows about');
+  await change();
+  await page.getByText('There is no wiki yet that everyone may see.').waitFor();
+  const wiki = await keeper.must('POST', '/wikis', { url: path.join(roots, 'teahouse') }, 201);
+  await keeper.must('POST', '/wikis', { url: path.join(roots, 'lantern'), access: 'members' }, 201);
+  await change();
+  await choice.locator('option', { hasText: 'teahouse' }).waitFor({ state: 'attached' });
+  assert.deepEqual(await choice.locator('option').allTextContents(), ['no wiki', 'teahouse'], 'those for everyone alone');
+  await choice.selectOption('teahouse');
+  await save();
+  const row = page.locator('main li', { hasText: '@tea_keeper' });
+  await row.getByText('Knows about').waitFor();
+  const known = async () => (await keeper.must('GET', '/admin/residents')).items[0];
+  assert.equal((await known()).wiki, wiki.id);
+
+  await page.goto(`${home.url}/u/@tea_keeper`);
+  await page.getByText('Knows about').waitFor();
+  await page.getByRole('link', { name: 'teahouse' }).click();
+  await page.waitForURL(`${home.url}/w/${wiki.id}`);
+
+  // One that is no longer for everyone stays chosen, and the rest can be saved all the same.
+  await keeper.must('PATCH', `/wikis/${wiki.id}`, { access: 'members' });
+  await change();
+  await page.getByText('This wiki is no longer for everyone').waitFor();
+  await page.locator('textarea[name=description]').fill('Pours.');
+  await save();
+  assert.deepEqual([(await known()).wiki, (await known()).bio], [wiki.id, 'Pours.']);
+  await page.goto(`${home.url}/u/@tea_keeper`);
+  await page.getByText('Pours.').waitFor();
+  assert.equal(await page.getByText('Knows about').count(), 0);
+  await change();
+  await choice.selectOption('no wiki');
+  await save();
+  assert.deepEqual([(await known()).wiki, await row.getByText('Knows about').count()], [null, 0]);
+
+  // … and a new one has it from the beginning.
+  await keeper.must('PATCH', `/wikis/${wiki.id}`, { access: 'everyone' });
+  await page.reload();
+  await page.getByRole('button', { name: 'New resident' }).click();
+  await page.locator('input[name=username]').fill('old_wang');
+  await choice.selectOption('teahouse');
+  await page.getByRole('button', { name: 'Make', exact: true }).click();
+  await page.locator('main li', { hasText: '@old_wang' }).getByRole('link', { name: 'teahouse' }).waitFor();
+  await done(page, [/404/]); // no town, so nobody is anywhere
+  await home.stop();
 });
 
 test('a model fills in the form, and nothing is saved before a person does', WAIT, async () => {
