@@ -227,6 +227,8 @@ bool lore_is_away(const struct todo *todo);
 void lore_forget(struct todo *todo);
 /* What was found, and the name of the wiki; NULL: nothing. Good until lore_forget(). */
 const struct lore *lore_of(const struct todo *todo, struct str *name_out);
+/* It goes on without; false: it had nothing. */
+bool lore_drop(struct todo *todo);
 /* What a model said, without places it was not given; `whole`: that was all. In `arena`, or
  * `said`. */
 struct str lore_vetted(struct arena *arena, const struct todo *todo, struct str said, bool whole);

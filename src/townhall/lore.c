@@ -128,6 +128,14 @@ const struct lore *lore_of(const struct todo *todo, struct str *name_out)
     return &lookup->lore;
 }
 
+bool lore_drop(struct todo *todo)
+{
+    struct str name;
+    bool had = lore_of(todo, &name) != NULL;
+    if (had) todo->lookup->lore = (struct lore){0};
+    return had;
+}
+
 struct str lore_vetted(struct arena *arena, const struct todo *todo, struct str said, bool whole)
 {
     struct str name;

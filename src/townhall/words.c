@@ -573,11 +573,23 @@ static void vet(struct todo *todo)
     buf_add_str(&todo->said, vetted);
 }
 
+/* True: the model cannot read so much, and is asked again without what was looked up. */
+static bool ask_for_less(struct todo *todo, const struct llm_result *result)
+{
+    bool too_long = result->end == LLM_FAILED && result->fault == LLM_FAULT_TOO_LONG;
+    if (!too_long || !todo->paid || !lore_drop(todo)) return false;
+    draft_withdraw(todo);
+    buf_reset(&todo->said, SAID_BYTES);
+    words_go_on(todo->hall);
+    return true;
+}
+
 static void on_end(void *ctx, const struct llm_result *result)
 {
     struct todo *todo = ctx;
     struct hall *hall = todo->hall;
     call_ended(todo, result);
+    if (ask_for_less(todo, result)) return;
     vet(todo);
     bool fine = result->end == LLM_COMPLETE && says_something(todo);
     bool again = !fine && todo->reader.value && !todo->spoilt;

@@ -248,6 +248,20 @@ test('who knows about nothing, or finds nothing, is asked as ever', async () => 
   await provider.stop();
 });
 
+test('a model that cannot read so much is asked without the excerpts', async () => {
+  const provider = kept(await startProvider());
+  const tooLong = { status: 400, error: { message: "This model's maximum context length is 4096 tokens.", code: 'context_length_exceeded' } };
+  provider.always(({ text }) => (text.includes('<excerpts>') ? tooLong : { deltas: ['I pour it by hand [src/pot.c:8-11].'] }));
+  const { at, live, write } = await teahouse({ env: withModel(provider) });
+  assert.equal((await write('Where is a cup poured?')).data.content, 'I pour it by hand [src/pot.c:8-11].');
+  const [first, second] = asked(provider, PRIVATE);
+  assert.deepEqual(second.body.messages.slice(1), first.body.messages.slice(1).filter(({ content }) => !EXCERPTS.test(content)));
+  assert.doesNotMatch(system(second), /excerpts/);
+  await live.close();
+  await at.stop();
+  await provider.stop();
+});
+
 test('without a model, or when it fails, it says where it would look, in the language it is asked in', async () => {
   const provider = kept(await startProvider());
   provider.always({ status: 400, error: { message: 'no' } });

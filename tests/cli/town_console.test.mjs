@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -104,6 +104,23 @@ test('a_town_that_runs_tells_what_happens_and_a_server_goes_on_with_it', async (
   assert.match(err, new RegExp(`^hutong: the town is run by process ${server.pid ?? '\\d+'} on \\S+; stop that one \\(kill \\d+\\), or steer the town there with POST /town/control\n$`));
   // The replay looks only, so it may.
   assert.match((await hutong(['town', 'replay', '--data', data], { env })).out, /\nrun hash: [0-9a-f]{16}\n$/);
+});
+
+test('who_knows_about_a_wiki_answers_out_of_it_here_too', async (t) => {
+  const { data } = await community(t);
+  const roots = await newFolder(t);
+  await mkdir(path.join(roots, 'teahouse'));
+  await writeFile(path.join(roots, 'teahouse/pot.c'), '/* Pours a cup. */\nint pot_pour(int left, int cup)\n{\n    return left - cup;\n}\n');
+  for (const words of [['wiki', 'add', path.join(roots, 'teahouse')], ['resident', 'set', 'ai_xiaoming', '--wiki', 'teahouse']]) {
+    const { status, err } = await hutong([...words, '--data', data], { env: { HUTONG_WIKI_ROOTS: roots } });
+    assert.equal(status, 0, err);
+  }
+  const console = converse(t, BINARY, ['town', '--data', data, '--as', 'demo_lan']);
+  console.say('start\ntell 小明 Where does it pour a cup?\n');
+  await console.hear(/小明 writes to a member: I can't say for sure, but I'd look in pot\.c:1–5 \(teahouse\)\.\n/);
+  console.say('q\n');
+  assert.equal(await console.ended, 0);
+  assert.equal(console.said.err, '');
 });
 
 test('steps_wait_for_enter', async (t) => {
