@@ -101,8 +101,8 @@ const struct command commands[] = {
                "  --nickname TEXT     the name others see; NAME when not given\n"
                "  --bio TEXT          what the profile says: text, or JSON as above\n"
                "  --personality TEXT  traits, separated by commas\n"
-               "  --wiki WIKI         a wiki for everyone that it answers questions about, by its\n"
-               "                      name or number (hutong wiki list); none: none\n"
+               "  --wiki WIKI         a wiki for everyone that it answers questions about, by\n"
+               "                      its name or number (hutong wiki list); none: none\n"
                "  --json              `list` as JSON\n" SETTINGS_PARAGRAPH "\n"
                "Examples:\n"
                "  hutong resident add xiaohe --nickname 小荷 --personality curious,kind\n"
@@ -110,8 +110,8 @@ const struct command commands[] = {
                "  hutong resident export >residents.json\n"
                "  hutong resident import residents.json --data /srv/new\n"
                "\n"
-               "Exit status: 0 done; 1 failed (a name is taken, a profile is wrong), and nothing\n"
-               "has changed; 2 for wrong usage or a wrong setting.\n",
+               "Exit status: 0 done; 1 failed (a name is taken, a profile is wrong), and all\n"
+               "is as it was; 2 for wrong usage or a wrong setting.\n",
      .flags = "json",
      .values = "username nickname bio personality wiki",
      .run = run_resident,
