@@ -28,9 +28,24 @@ static enum err find(void *ctx, struct arena *arena, const struct lore_want *wan
     return OK;
 }
 
+/* What was taken out has left a blank that nobody would write: two of them, or one before a mark.
+ */
+static bool is_gap(struct str text, size_t at)
+{
+    return text.at[at] == ' ' && at + 1 < text.len && strchr(" .,;:!?", text.at[at + 1]);
+}
+
+static void add_without_gaps(struct str text, struct buf *to)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_gap(text, i)) buf_add_byte(to, text.at[i]);
+}
+
 static void vet(const struct lore *lore, struct str said, bool whole, struct buf *to)
 {
     struct arena arena = {0};
+    struct buf kept;
+    buf_init(&kept, 2 * said.len + 1); /* between two places comes a blank */
     struct wiki_source *sources = ARENA_ARRAY(&arena, struct wiki_source, lore->place_count + 1);
     for (size_t i = 0; i < lore->place_count; i++) {
         const struct lore_place *place = &lore->places[i];
@@ -39,9 +54,14 @@ static void vet(const struct lore *lore, struct str said, bool whole, struct buf
     }
     struct wiki_cite cite;
     wiki_cite_init(&cite, sources, lore->place_count);
-    wiki_cite_put(&cite, said, to);
-    if (whole) wiki_cite_end(&cite, to);
+    wiki_cite_put(&cite, said, &kept);
+    if (whole) wiki_cite_end(&cite, &kept);
+    if (cite.removed > 0)
+        add_without_gaps(buf_str(&kept), to);
+    else
+        buf_add_str(to, buf_str(&kept));
     wiki_cite_release(&cite);
+    buf_release(&kept);
     arena_release(&arena);
 }
 

@@ -162,7 +162,7 @@ test('a member who asks is answered out of the wiki, and false places are taken 
     ? { deltas: ['Pour with pot_pour [src/pot.c:8-', '11], [src/pot.c:90-99] not with [src/kettle.c:1', '-3]', '!'] } : { deltas: ['Good.'] }));
   const { at, live, id, write } = await teahouse({ env: withModel(provider) });
   const { data: answer } = await write('Where is a cup poured?');
-  assert.equal(answer.content, 'Pour with pot_pour [src/pot.c:8-11],  not with !');
+  assert.equal(answer.content, 'Pour with pot_pour [src/pot.c:8-11], not with!');
   for (const { data } of live.messages.filter((m) => m.event === 'message.draft' && m.data.user_id === id)) assert.doesNotMatch(data.text, /90|kettle|\[src\/pot\.c:8-$/);
 
   const [request] = asked(provider, PRIVATE);
@@ -205,7 +205,7 @@ test('what is written on a post of a member is answered out of the wiki, too', a
     return comments.flatMap((one) => one.items ?? one);
   };
   const [comment] = await until(look, (all) => all.length > 0, { ms: 60_000, what: 'a comment' });
-  assert.equal(comment.content, 'See [src/pot.c:8-11] .');
+  assert.equal(comment.content, 'See [src/pot.c:8-11].');
   const { messages } = asked(provider, 'comment on the post').find((one) => one.text.includes('<said>Which function pours')).body;
   assert.match(messages[0].content, /You know the code repository teahouse/);
   assert.match(messages.at(-2).content, EXCERPTS);
@@ -280,7 +280,7 @@ test('without a model, or when it fails, it says where it would look, in the lan
 
 test('recorded answers about a wiki are found again', async () => {
   const provider = kept(await startProvider());
-  provider.always({ deltas: ['As in [src/pot.c:8-11].'] });
+  provider.always({ deltas: ['[src/pot.c:8-11,src/pot.c:1-2]'] });
   const record = path.join(roots, 'calls.jsonl');
   // Nothing but these steps moves the clock, so that both hear the same at the same minute.
   const rehearse = async (env) => {
@@ -297,10 +297,10 @@ test('recorded answers about a wiki are found again', async () => {
     await at.stop();
     return answer;
   };
-  assert.equal(await rehearse({ HUTONG_LLM_RECORD: record }), 'As in [src/pot.c:8-11].');
+  assert.equal(await rehearse({ HUTONG_LLM_RECORD: record }), '[src/pot.c:8-11, src/pot.c:1-2]');
   const before_ = provider.requests.length;
   assert.ok(asked(provider, '<excerpts>').length > 0);
-  assert.equal(await rehearse({ HUTONG_LLM_REPLAY: record }), 'As in [src/pot.c:8-11].');
+  assert.equal(await rehearse({ HUTONG_LLM_REPLAY: record }), '[src/pot.c:8-11, src/pot.c:1-2]');
   assert.equal(provider.requests.length, before_);
   await provider.stop();
 });
