@@ -2,6 +2,7 @@
 #include "api/chat_frames.h"
 
 #include "api/chat_shapes.h"
+#include "api/wiki_frames.h"
 
 static struct json_out begin(struct buf *buf, const char *type)
 {
@@ -28,12 +29,20 @@ void chat_frame_start(struct buf *buf, struct str site, struct str model)
 }
 
 void chat_frame_so_far(struct buf *buf, struct str site, struct str model, struct str reasoning,
-                       struct str text)
+                       struct str text, struct str found)
 {
     struct json_out out = begin(buf, "so_far");
     put_who(&out, site, model);
     json_put_str(&out, "reasoning", reasoning.len ? reasoning : STR(""));
     json_put_str(&out, "text", text.len ? text : STR(""));
+    if (found.len) json_put_raw(&out, "found", found);
+    json_close(&out, '}');
+}
+
+void chat_frame_sources(struct buf *buf, const struct wiki_source *sources, size_t count)
+{
+    struct json_out out = begin(buf, "sources");
+    wiki_put_sources(&out, sources, count);
     json_close(&out, '}');
 }
 
@@ -69,6 +78,20 @@ void chat_frame_end(struct buf *buf, const struct llm_result *result)
     if (result->site.len > 0)
         put_who(&out, result->site, result->model); /* no start may have come */
     chat_frame_usage(&out, &result->usage);
+    json_close(&out, '}');
+}
+
+void chat_frame_wiki_end(struct buf *buf, const struct chat_wiki_end *end)
+{
+    bool failed = str_eq(end->status, STR("failed"));
+    struct json_out out = begin(buf, failed ? "error" : "done");
+    json_put_str(&out, failed ? "fault" : "end", failed ? str_of(end->fault) : end->status);
+    if (end->detail[0]) json_put_str(&out, "detail", str_of(end->detail));
+    if (end->site.len) put_who(&out, end->site, end->model);
+    chat_frame_usage(&out, &end->used);
+    json_put_u64(&out, "cited", end->cited);
+    json_put_u64(&out, "removed", end->removed);
+    json_put_i64(&out, "rounds", end->rounds);
     json_close(&out, '}');
 }
 

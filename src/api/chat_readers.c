@@ -21,7 +21,7 @@ struct run_reader {
     struct listener listener;
     struct chat_run *run; /* a reference */
     bool has_start;
-    size_t reasoning, answer; /* how much of them it has */
+    size_t facts, reasoning, answer; /* how much of them it has */
     /* A stream, or who waits for the end: */
     struct call *call;
     struct http_exchange *x;
@@ -67,8 +67,10 @@ static struct run_reader *reader_new(struct chat_run *run, struct api_loop *home
     return reader;
 }
 
-/* What a reader gets at once, as JSON: start, reasoning and delta at most. */
+/* What a reader gets at once, as JSON: start, reasoning and delta at most. Facts of a wiki, a line
+ * each, come before: who reads an answer should know what it is made of. */
 struct pieces {
+    struct buf facts;
     struct buf json[3];
     size_t count;
 };
@@ -84,6 +86,17 @@ static struct buf *add_piece(struct pieces *pieces)
 static void release_pieces(struct pieces *pieces)
 {
     for (size_t i = 0; i < pieces->count; i++) buf_release(&pieces->json[i]);
+    buf_release(&pieces->facts);
+}
+
+static void each_piece(const struct pieces *pieces, void (*tell)(void *ctx, struct str json),
+                       void *ctx)
+{
+    struct str facts = pieces->facts.len ? buf_str(&pieces->facts) : STR(""), line;
+    while (str_split(&facts, '\n', &line)) {
+        if (line.len) tell(ctx, line);
+    }
+    for (size_t i = 0; i < pieces->count; i++) tell(ctx, buf_str(&pieces->json[i]));
 }
 
 static void take_new(const char *type, const struct buf *said, size_t *has, struct pieces *to)
@@ -98,6 +111,11 @@ static void take_said(struct run_reader *reader, struct pieces *to)
 {
     struct chat_run *run = reader->run;
     bool begun = run->answer.len + run->reasoning.len > 0;
+    if (reader->facts < run->facts.len) {
+        buf_init(&to->facts, NEWS_BYTES);
+        buf_add_str(&to->facts, str_from(buf_str(&run->facts), reader->facts));
+        reader->facts = run->facts.len;
+    }
     if (begun && !reader->has_start) {
         chat_frame_start(add_piece(to), str_of(run->site), str_of(run->named));
         reader->has_start = true;
@@ -107,6 +125,11 @@ static void take_said(struct run_reader *reader, struct pieces *to)
 }
 
 /* --- streams --- */
+
+static void send_piece(void *ctx, struct str json)
+{
+    http_stream_event(ctx, json);
+}
 
 static void stream_news(struct listener *listener)
 {
@@ -120,8 +143,7 @@ static void stream_news(struct listener *listener)
     pthread_mutex_unlock(&run->audience.lock);
     if (!reader->has_first) http_stream_event(reader->x, run->first);
     reader->has_first = true;
-    for (size_t i = 0; i < pieces.count; i++)
-        http_stream_event(reader->x, buf_str(&pieces.json[i]));
+    each_piece(&pieces, send_piece, reader->x);
     release_pieces(&pieces);
     if (!ended) return;
     if (run->last.len > 0) http_stream_event(reader->x, buf_str(&run->last));
@@ -214,12 +236,25 @@ static void take_so_far(struct run_reader *reader, struct pieces *to)
 {
     struct chat_run *run = reader->run;
     reader->fresh = false;
-    if (run->answer.len + run->reasoning.len == 0) return;
+    bool begun = run->answer.len + run->reasoning.len > 0;
+    if (!begun && run->facts.len == 0) return;
+    struct buf found = {0};
+    buf_init(&found, NEWS_BYTES);
+    if (run->want) chat_found_write(&run->found, &found);
     chat_frame_so_far(add_piece(to), str_of(run->site), str_of(run->named),
-                      buf_str(&run->reasoning), buf_str(&run->answer));
-    reader->has_start = true;
+                      buf_str(&run->reasoning), buf_str(&run->answer),
+                      found.len ? buf_str(&found) : STR(""));
+    buf_release(&found);
+    reader->has_start = begun;
+    reader->facts = run->facts.len;
     reader->reasoning = run->reasoning.len;
     reader->answer = run->answer.len;
+}
+
+static void hear_piece(void *ctx, struct str json)
+{
+    struct run_reader *reader = ctx;
+    say_piece(reader->hearing, reader->run->turn.id, json);
 }
 
 static void live_news(struct listener *listener)
@@ -235,9 +270,7 @@ static void live_news(struct listener *listener)
         take_said(reader, &pieces);
     }
     pthread_mutex_unlock(&run->audience.lock);
-    for (size_t i = 0; i < pieces.count; i++) {
-        say_piece(reader->hearing, run->turn.id, buf_str(&pieces.json[i]));
-    }
+    each_piece(&pieces, hear_piece, reader);
     release_pieces(&pieces);
     if (ended) leave(reader);
 }

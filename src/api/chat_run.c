@@ -90,6 +90,7 @@ void chat_run_unref(struct chat_run *run)
     buf_release(&run->answer);
     buf_release(&run->reasoning);
     buf_release(&run->last);
+    chat_run_release_wiki(run);
     arena_release(&run->arena);
     mem_free(run);
 }
@@ -137,8 +138,7 @@ static enum err apply_end(struct chat_deed *deed, struct why *why)
     return err;
 }
 
-/* run->last is told when the end is durable. */
-static void store_end(struct chat_run *run, const char *status, const struct llm_usage *usage)
+void chat_run_store_end(struct chat_run *run, const char *status, const struct llm_usage *usage)
 {
     run->call = NULL;
     deadline_clear(&run->linger);
@@ -154,6 +154,7 @@ static void store_end(struct chat_run *run, const char *status, const struct llm
     turn->input_tokens = usage->input;
     turn->output_tokens = usage->output;
     turn->estimated = usage->estimated;
+    turn->about = chat_run_about(run);
     run->end.owner = run->owner;
     run->end.log = "chat.not_stored";
     run->end.apply = apply_end;
@@ -161,13 +162,19 @@ static void store_end(struct chat_run *run, const char *status, const struct llm
     chat_deed_begin(&run->end, run->home);
 }
 
+static bool is_under_way(const struct chat_run *run)
+{
+    return run->call || run->visit;
+}
+
 static void stop_now(struct chat_run *run, const char *status, const char *detail)
 {
     struct llm_usage usage = {-1, -1, -1, -1, false};
     if (run->call) usage = llm_cancel(run->call);
+    if (run->visit) usage = chat_run_leave_wiki(run);
     str_copy(run->detail, sizeof(run->detail), str_of(detail));
     chat_frame_interrupted(&run->last, &usage);
-    store_end(run, status, &usage);
+    chat_run_store_end(run, status, &usage);
 }
 
 /* --- half an answer --- */
@@ -200,7 +207,7 @@ static void on_saved(struct chat_deed *deed, enum err err)
     struct chat_run *run = save->run;
     run->saving = false;
     if (!err) run->saved = save->bytes;
-    if (run->call) plan_save(run, bytes_said(run) > run->saved ? SAVE_US : ALIVE_US);
+    if (is_under_way(run)) plan_save(run, bytes_said(run) > run->saved ? SAVE_US : ALIVE_US);
     arena_release(&save->arena);
     mem_free(save);
     chat_run_unref(run);
@@ -226,7 +233,8 @@ static void on_save_due(struct deadline *deadline)
         .reasoning =
             run->reasoning.len ? arena_copy(&save->arena, buf_str(&run->reasoning)) : STR(""),
         .site = arena_copy(&save->arena, str_of(run->site)),
-        .model = arena_copy(&save->arena, str_of(run->named))};
+        .model = arena_copy(&save->arena, str_of(run->named)),
+        .about = arena_keep(&save->arena, chat_run_about(run))};
     save->deed.owner = run->owner;
     save->deed.log = "chat.not_saved";
     save->deed.apply = apply_save;
@@ -236,9 +244,8 @@ static void on_save_due(struct deadline *deadline)
 
 /* --- the model speaks --- */
 
-static void on_open(void *ctx, struct str site, struct str model)
+void chat_run_named(struct chat_run *run, struct str site, struct str model)
 {
-    struct chat_run *run = ctx;
     pthread_mutex_lock(&run->audience.lock);
     str_copy(run->site, sizeof(run->site), site);
     str_copy(run->named, sizeof(run->named), model);
@@ -246,7 +253,12 @@ static void on_open(void *ctx, struct str site, struct str model)
     pthread_mutex_unlock(&run->audience.lock);
 }
 
-static void tell_piece(struct chat_run *run, struct buf *kept, struct str piece)
+static void on_open(void *ctx, struct str site, struct str model)
+{
+    chat_run_named(ctx, site, model);
+}
+
+void chat_run_said(struct chat_run *run, struct buf *kept, struct str piece)
 {
     pthread_mutex_lock(&run->audience.lock);
     buf_add_str(kept, piece);
@@ -261,31 +273,27 @@ static void on_text(void *ctx, struct str piece)
     if (run->answer.len + piece.len > ANSWER_BYTES) {
         stop_now(run, "cut_off", "the answer is longer than this server keeps");
     } else {
-        tell_piece(run, &run->answer, piece);
+        chat_run_said(run, &run->answer, piece);
     }
 }
 
 static void on_reasoning(void *ctx, struct str piece)
 {
     struct chat_run *run = ctx;
-    tell_piece(run, &run->reasoning, piece);
+    chat_run_said(run, &run->reasoning, piece);
 }
 
 static void on_end(void *ctx, const struct llm_result *result)
 {
     struct chat_run *run = ctx;
     bool cancelled = result->end == LLM_CANCELLED;
-    if (run->site[0] == '\0') { /* without a word: nobody has been named */
-        pthread_mutex_lock(&run->audience.lock);
-        str_copy(run->site, sizeof(run->site), result->site);
-        str_copy(run->named, sizeof(run->named), result->model);
-        pthread_mutex_unlock(&run->audience.lock);
-    }
+    /* Without a word nobody has been named. */
+    if (run->site[0] == '\0') chat_run_named(run, result->site, result->model);
     if (result->end != LLM_COMPLETE) {
         str_copy(run->detail, sizeof(run->detail), str_of(result->why.text));
     }
     chat_frame_end(&run->last, result);
-    store_end(run, cancelled ? "interrupted" : llm_end_name(result->end), &result->usage);
+    chat_run_store_end(run, cancelled ? "interrupted" : llm_end_name(result->end), &result->usage);
 }
 
 static const struct llm_events run_events = {
@@ -330,6 +338,7 @@ struct chat_run *chat_run_new(struct api *api, const struct chat_plan *plan)
     run->turn.id = plan->turn;
     run->turn.chat = plan->chat;
     copy_question(run, plan);
+    chat_run_take_wiki(run, plan->wiki);
     audience_init(&run->audience);
     list_init(&run->link);
     list_init(&run->linger.link);
@@ -351,18 +360,8 @@ void chat_run_drop(struct chat_run *run)
     chat_run_unref(run);
 }
 
-void chat_run_begin(struct chat_run *run, struct api_loop *home)
+static void ask_model(struct chat_run *run)
 {
-    pthread_mutex_lock(&run->audience.lock);
-    run->home = home;
-    if (list_is_empty(&run->audience.listeners)) run->idle_us = loop_now_us(home->loop);
-    bool stop = run->stop;
-    pthread_mutex_unlock(&run->audience.lock);
-    list_add_last(&home->runs, &run->link);
-    if (stop || home->draining) {
-        stop_now(run, stop ? "interrupted" : "cut_off", stop ? "" : "the server restarts");
-        return;
-    }
     struct llm_request request = llm_request_plain();
     request.model = run->model;
     request.messages = run->messages;
@@ -375,8 +374,29 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home)
         shorter[request.shorter_count++] = run->messages[run->message_count - 1];
         request.shorter = shorter;
     }
-    run->call = llm_start(home->llm, &request, &run_events, run);
-    deadline_set(home->loop, &run->linger, loop_now_us(home->loop) + 1000000);
+    run->call = llm_start(run->home->llm, &request, &run_events, run);
+}
+
+void chat_run_begin(struct chat_run *run, struct api_loop *home)
+{
+    pthread_mutex_lock(&run->audience.lock);
+    run->home = home;
+    if (list_is_empty(&run->audience.listeners)) run->idle_us = loop_now_us(home->loop);
+    bool stop = run->stop;
+    pthread_mutex_unlock(&run->audience.lock);
+    list_add_last(&home->runs, &run->link);
+    if (stop || home->draining) {
+        stop_now(run, stop ? "interrupted" : "cut_off", stop ? "" : "the server restarts");
+        return;
+    }
+    if (run->want) {
+        chat_run_ask_wiki(run);
+    } else {
+        ask_model(run);
+    }
+    /* A research takes minutes and is worth its money when it is whole: it ends by itself. */
+    bool lingers = run->want == NULL || !run->want->asking.research;
+    if (lingers) deadline_set(home->loop, &run->linger, loop_now_us(home->loop) + 1000000);
     plan_save(run, ALIVE_US);
 }
 
@@ -384,7 +404,7 @@ void chat_run_drain(struct api_loop *home)
 {
     for (struct list *at = home->runs.next; at != &home->runs; at = at->next) {
         struct chat_run *run = CONTAINER_OF(at, struct chat_run, link);
-        if (run->call) stop_now(run, "cut_off", "the server restarts");
+        if (is_under_way(run)) stop_now(run, "cut_off", "the server restarts");
     }
 }
 
@@ -393,14 +413,26 @@ void chat_run_drain(struct api_loop *home)
 struct stop_errand {
     struct task task;
     struct chat_run *run; /* a reference */
+    const char *status, *detail;
 };
 
 static void on_stop(struct task *task)
 {
     struct stop_errand *errand = CONTAINER_OF(task, struct stop_errand, task);
-    if (errand->run->call) stop_now(errand->run, "interrupted", "");
+    if (is_under_way(errand->run)) stop_now(errand->run, errand->status, errand->detail);
     chat_run_unref(errand->run);
     mem_free(errand);
+}
+
+void chat_run_end_soon(struct chat_run *run, const char *status, const char *detail)
+{
+    struct stop_errand *errand = NEW(struct stop_errand);
+    atomic_fetch_add(&run->refs, 1);
+    errand->run = run;
+    errand->status = status;
+    errand->detail = detail;
+    errand->task.run = on_stop;
+    loop_post(run->home->loop, &errand->task);
 }
 
 void chat_run_stop_soon(struct chat_run *run)
@@ -409,12 +441,7 @@ void chat_run_stop_soon(struct chat_run *run)
     run->stop = true;
     struct api_loop *home = run->home;
     pthread_mutex_unlock(&run->audience.lock);
-    if (home == NULL) return; /* chat_run_begin() will see it */
-    struct stop_errand *errand = NEW(struct stop_errand);
-    atomic_fetch_add(&run->refs, 1);
-    errand->run = run;
-    errand->task.run = on_stop;
-    loop_post(home->loop, &errand->task);
+    if (home) chat_run_end_soon(run, "interrupted", ""); /* else chat_run_begin() will see it */
 }
 
 void chat_runs_stop(struct chat_runs *runs, uint64_t chat)

@@ -6,7 +6,7 @@
  * said only grows, and each reader knows how much of it it has: whoever joins
  * late gets it from the first word, each once. The answer is stored with its
  * true end before its last event is told. It goes on when its readers vanish,
- * for chat-linger-seconds.
+ * for chat-linger-seconds; a research of a wiki to its end.
  *
  *     chat_run_new() in the transaction that stores the question
  *       → chat_run_begin() on the loop, or chat_run_drop()
@@ -14,6 +14,7 @@
 #pragma once
 
 #include "api/call.h"
+#include "api/wiki_visit.h"
 #include "store/chats.h"
 
 struct chat_run;
@@ -35,6 +36,8 @@ struct chat_plan {
     struct str model;
     struct str first; /* the JSON of the first event */
     bool wants_title; /* when it is complete */
+    const struct wiki_visit_want
+        *wiki; /* whose answer it is, but for its turns and model; or NULL */
 };
 
 /* Texts are copied. Any thread. */

@@ -14,6 +14,14 @@ void chat_put(struct json_out *out, const char *key, const struct chat *chat)
     json_put_str(out, "model", chat->model);
     json_put_str(out, "system", chat->system);
     json_put_u64(out, "head", chat->head);
+    if (chat->wiki) {
+        json_open(out, "wiki", '{');
+        json_put_u64(out, "id", chat->wiki);
+        json_put_str(out, "name", chat->wiki_name);
+        json_close(out, '}');
+    } else {
+        json_put_null(out, "wiki");
+    }
     json_put_time(out, "created_at", chat->created_us);
     json_close(out, '}');
 }
@@ -38,6 +46,12 @@ static void put_end(struct json_out *out, const struct chat_turn *turn)
     json_put_bool(out, "estimated", turn->estimated);
 }
 
+/* Of a wiki: JSON as it is kept. */
+static void put_about(struct json_out *out, const char *key, struct str about)
+{
+    json_put_raw(out, key, about.len ? about : STR("null"));
+}
+
 void chat_put_turn(struct json_out *out, const char *key, const struct chat_turn *turn)
 {
     json_open(out, key, '{');
@@ -48,6 +62,8 @@ void chat_put_turn(struct json_out *out, const char *key, const struct chat_turn
     json_put_str(out, "content", turn->content);
     json_put_str(out, "reasoning", turn->reasoning);
     put_end(out, turn);
+    put_about(out, "asked", turn->by_model ? (struct str){0} : turn->about);
+    put_about(out, "found", turn->by_model ? turn->about : (struct str){0});
     json_put_time(out, "created_at", turn->created_us);
     json_close(out, '}');
 }

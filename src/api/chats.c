@@ -7,7 +7,9 @@
  * An edited question or another answer is a branch: a turn with the same parent.
  */
 #include "api/chat_run.h"
+#include "api/chat_found.h"
 #include "api/chat_shapes.h"
+#include "api/chat_wiki.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "base/utf8.h"
@@ -42,12 +44,18 @@ enum err chats_get_list(struct call *call, struct why *why)
 {
     uint64_t before = (uint64_t)input_query_int(call, "before", 0, 0, INT64_MAX);
     uint64_t limit = (uint64_t)input_query_int(call, "limit", 50, 1, LIMIT_PAGE_SIZE);
+    uint64_t wiki = (uint64_t)input_query_int(call, "wiki", 0, 1, INT64_MAX);
     enum err err = input_check(call, why);
     if (err) return err;
+    struct user_id me = call->who.user;
     struct page page = {.out = call_json(call)};
     json_open(&page.out, NULL, '{');
     json_open(&page.out, "items", '[');
-    err = chats_list(call->db, call->who.user, before, limit, put_chat_item, &page, why);
+    if (wiki) {
+        err = chats_list_of_wiki(call->db, me, wiki, before, limit, put_chat_item, &page, why);
+    } else {
+        err = chats_list(call->db, me, before, limit, put_chat_item, &page, why);
+    }
     end_page(&page, "next_before", limit);
     return err;
 }
@@ -79,6 +87,7 @@ enum err chats_post(struct call *call, struct why *why)
     struct chat chat = {
         .title = STR(""), .model = STR(""), .system = STR(""), .created_us = call->act.now_us};
     enum err err = read_draft(call, &chat, why);
+    if (!err && call->body) err = chat_wiki_choose(call, &chat, why);
     if (!err) err = chats_add(call->db, call->who.user, &chat, &chat.id, why);
     if (err) return err;
     chat_tell_updated(&call->act, &chat);
@@ -104,6 +113,7 @@ enum err chats_patch(struct call *call, struct why *why)
     struct chat chat;
     enum err err = load_chat(call, &chat, why);
     if (!err) err = read_draft(call, &chat, why);
+    if (!err) err = chat_wiki_check(&chat, why);
     if (!err) err = chats_save(call->db, &chat, why);
     if (err) return err;
     chat_tell_updated(&call->act, &chat);
@@ -178,12 +188,23 @@ static enum err load_line(struct call *call, uint64_t chat, uint64_t turn, struc
     return OK;
 }
 
+/* Below an answer: what it was made of. */
+static void write_sources(struct buf *to, const struct chat_turn *turn)
+{
+    struct buf list;
+    buf_init(&list, CHAT_FOUND_BYTES);
+    chat_found_list(turn->about, &list);
+    if (list.len) buf_printf(to, "\nSources:\n\n%.*s", STR_ARGS(buf_str(&list)));
+    buf_release(&list);
+}
+
 static void write_markdown(struct call *call, const struct chat *chat, const struct line *line)
 {
     struct buf *to = &call->x->reply;
     call->x->status = 200;
     call->x->content_type = "text/markdown; charset=utf-8";
     buf_printf(to, "# %.*s\n", STR_ARGS(chat->title));
+    if (chat->wiki) buf_printf(to, "\nAbout the wiki: %.*s\n", STR_ARGS(chat->wiki_name));
     for (size_t i = line->count; i-- > 0;) {
         const struct chat_turn *turn = &line->turns[i];
         buf_printf(to, "\n## %s", turn->by_model ? "Answer" : "Question");
@@ -191,6 +212,7 @@ static void write_markdown(struct call *call, const struct chat *chat, const str
             buf_printf(to, " (%.*s)", STR_ARGS(turn->status));
         }
         buf_printf(to, "\n\n%.*s\n", STR_ARGS(turn->content));
+        if (turn->by_model) write_sources(to, turn);
     }
 }
 
@@ -274,7 +296,9 @@ static enum err plan_answer(struct call *call, struct chat *chat, uint64_t quest
                                .created_us = call->act.now_us};
     chat_run_drop(call->run); /* it may be the second try */
     call->run = NULL;
+    struct wiki_visit_want want;
     enum err err = load_line(call, chat->id, question, line, why);
+    if (!err && chat->wiki) err = chat_wiki_plan(call, chat, line->turns[0].about, &want, why);
     if (!err) err = chat_turns_add(call->db, &answer, &answer.id, why);
     if (err) return err;
     struct json_out out = call_json(call);
@@ -291,7 +315,8 @@ static enum err plan_answer(struct call *call, struct chat *chat, uint64_t quest
                              .count = write_messages(chat, line, messages),
                              .model = model.len ? model : chat->model,
                              .first = buf_str(&call->x->reply),
-                             .wants_title = wants_title(chat, line)};
+                             .wants_title = wants_title(chat, line),
+                             .wiki = chat->wiki ? &want : NULL};
     call->run = chat_run_new(call->api, &plan);
     call->after = begin_answer;
     return OK;
@@ -338,6 +363,7 @@ enum err chats_post_message(struct call *call, struct why *why)
     struct str raw = input_str(call, "text", true), model = input_str(call, "model", false);
     err = input_check(call, why);
     if (!err) err = text_check("text", raw, 1, QUESTION_MAX, &question.content, why);
+    if (!err) err = chat_wiki_read(call, &chat, &question.about, why);
     if (!err) err = find_parent(call, &chat, &question.parent, why);
     question.chat = chat.id;
     if (!err) err = chat_turns_add(call->db, &question, &question.id, why);

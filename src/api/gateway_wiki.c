@@ -247,7 +247,7 @@ enum err gateway_begin_wiki(struct call *call, const struct api_key *key,
                                       .include_usage = asked->include_usage};
     list_add_last(&call->home->gateway->counsels, &counsel->link);
     struct wiki_visit_want want = {.who = {.user = key->user},
-                                   .by_key = true,
+                                   .unattended = true,
                                    .name = name,
                                    .asking = {.turns = request->messages, .turn_count = turns}};
     counsel->visit = wiki_visit_start(call->home, &want, &events, counsel);

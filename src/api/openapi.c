@@ -135,14 +135,21 @@ static const struct schema schemas[] = {
                  "unpriced_requests:int, input_tokens:int, output_tokens:int, cached_tokens:int, "
                  "estimated_tokens:int, cost_micro:int?"},
     {"Usage", "items:[UsageRow], more:bool"},
-    {"Chat", "id:id, title:text, model:text, system:text, head:id, created_at:time"},
+    {"Chat", "id:id, title:text, model:text, system:text, head:id, wiki:ChatWiki?, "
+             "created_at:time"},
+    {"ChatWiki", "id:id, name:text"},
+    {"ChatAsked", "research:bool, file:text, language:text"},
+    {"ChatFound", "round:int, last:bool, sources:[ChatSource], notices:[ChatNotice], cited:int, "
+                  "removed:int"},
+    {"ChatSource", "path:text, first:int, last:int, symbol:text"},
+    {"ChatNotice", "type:text, cause:text, detail:text"},
     {"ChatModel", "id:text, site:text, offline:bool"},
     {"ChatModels", "default:text, items:[ChatModel]"},
     {"Chats", "items:[Chat], next_before:int?"},
     {"ChatTurn", "id:id, parent:id, role:user|assistant, status:streaming|complete|cut_off|refused|"
                  "interrupted|failed, content:text, reasoning:text, site:text, model:text, "
                  "offline:bool, detail:text, input_tokens:int?, output_tokens:int?, "
-                 "estimated:bool, created_at:time"},
+                 "estimated:bool, asked:ChatAsked?, found:ChatFound?, created_at:time"},
     {"ChatTurns", "items:[ChatTurn], next_after:int?"},
     {"Place", "id:id, name:text, location_type:text?, x:number, y:number, width:number, "
               "height:number, description:text?"},

@@ -7,6 +7,7 @@
  * reading from the provider.
  */
 #include "api/chat_frames.h"
+#include "api/chat_wiki.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "api/wiki_access.h"
@@ -16,7 +17,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "wiki/old_config.h"
 
 enum { QUESTION_MAX = 32000, HISTORY_MAX = 100, QUEUE_HIGH_BYTES = 64 * 1024 };
 
@@ -213,16 +213,11 @@ static enum err read_want(struct call *call, struct wiki_visit_want *want, struc
     err = input_check(call, why);
     if (!err) err = text_check("question", said, 1, QUESTION_MAX, &question, why);
     if (err) return err;
-    const struct wiki_locales *locales = wiki_old_locales(call->api->wiki_config);
     want->asking = (struct wiki_asking){.model = model.at ? model : STR(""),
-                                        .language = wiki_locale_name(locales, language),
                                         .file = file.at ? file : STR(""),
                                         .research = research};
-    if (language.len && want->asking.language.len == 0) {
-        return why_field(why, "language", "enum",
-                         "language must be one of the codes of /lang/config, or empty for that of "
-                         "the question");
-    }
+    err = chat_wiki_language(call, language, &want->asking.language, why);
+    if (err) return err;
     return read_turns(call, question, &want->asking, why);
 }
 

@@ -40,19 +40,24 @@ void wiki_frame_round(struct buf *buf, int round, bool last)
     json_close(&out, '}');
 }
 
+void wiki_put_sources(struct json_out *out, const struct wiki_source *sources, size_t count)
+{
+    json_open(out, "sources", '[');
+    for (size_t i = 0; i < count; i++) {
+        json_open(out, NULL, '{');
+        json_put_str(out, "path", sources[i].path);
+        json_put_i64(out, "first", sources[i].first);
+        json_put_i64(out, "last", sources[i].last);
+        json_put_str(out, "symbol", sources[i].symbol);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
 void wiki_frame_context(struct buf *buf, const struct wiki_source *sources, size_t count)
 {
     struct json_out out = begin(buf, "context");
-    json_open(&out, "sources", '[');
-    for (size_t i = 0; i < count; i++) {
-        json_open(&out, NULL, '{');
-        json_put_str(&out, "path", sources[i].path);
-        json_put_i64(&out, "first", sources[i].first);
-        json_put_i64(&out, "last", sources[i].last);
-        json_put_str(&out, "symbol", sources[i].symbol);
-        json_close(&out, '}');
-    }
-    json_close(&out, ']');
+    wiki_put_sources(&out, sources, count);
     json_close(&out, '}');
 }
 

@@ -8,6 +8,8 @@
 
 enum { WIKI_FRAME_BYTES = 8 * 1024 * 1024 };
 
+/* The member `sources` of an object under way. */
+void wiki_put_sources(struct json_out *out, const struct wiki_source *sources, size_t count);
 /* Each empties the buffer and writes one object. Pieces, and errors before an answer, are those of
  * chat_frames.h. */
 void wiki_frame_waiting(struct buf *buf, const struct wiki_progress *progress);

@@ -285,6 +285,12 @@ struct llm_usage wiki_visit_cancel(struct wiki_visit *visit)
     return usage;
 }
 
+void wiki_visit_count(const struct wiki_visit *visit, uint64_t *cited_out, uint64_t *removed_out)
+{
+    *cited_out = *removed_out = 0;
+    if (visit->ask) wiki_ask_count(visit->ask, cited_out, removed_out);
+}
+
 void wiki_visit_pause(struct wiki_visit *visit)
 {
     visit->paused = true;
@@ -318,7 +324,7 @@ void wiki_visits_notice(struct api_loop *home, const struct hub_notice *notice)
     for (struct list *at = home->visits.next, *next; at != &home->visits; at = next) {
         next = at->next;
         struct wiki_visit *visit = CONTAINER_OF(at, struct wiki_visit, link);
-        bool meant = !visit->want.by_key && live_is_meant(&visit->want.who, notice);
+        bool meant = !visit->want.unattended && live_is_meant(&visit->want.who, notice);
         if (!visit->cancelled && meant) end_visit(visit, ERR_UNKNOWN_CALLER, "signed out");
     }
 }

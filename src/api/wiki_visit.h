@@ -21,7 +21,7 @@ struct wiki_visit;
 
 struct wiki_visit_want {
     struct caller who;
-    bool by_key;     /* of the API: log-ins that end do not end it, its key's end does */
+    bool unattended; /* log-ins that end do not end it: whoever asked for it does */
     bool may_add;    /* a repository that is not here yet */
     uint64_t wiki;   /* the one meant; 0: the one of that name, or of the address */
     struct str name; /* also its number; empty: the one of the address */
@@ -45,6 +45,8 @@ struct wiki_visit *wiki_visit_start(struct api_loop *home, const struct wiki_vis
 /* Nothing is told any more. Not inside an event. What it cost as by wiki_ask_cancel(); of unknown
  * numbers (-1) when no model had been asked. */
 struct llm_usage wiki_visit_cancel(struct wiki_visit *visit);
+/* Citations so far, as by wiki_ask_count(); none before it is being asked. */
+void wiki_visit_count(const struct wiki_visit *visit, uint64_t *cited_out, uint64_t *removed_out);
 /* What the model it had asked has cost, inside of `failed`; of unknown numbers when none was. */
 struct llm_usage wiki_visit_spent(const struct wiki_visit *visit);
 void wiki_visit_pause(struct wiki_visit *visit); /* a slow reader */

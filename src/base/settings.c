@@ -86,7 +86,7 @@ const struct setting settings_table[] = {
     BOOL(chat_open, "chat-open", "HUTONG_CHAT_OPEN", "on",
          "Whether strangers may ask the model over /chat, as clients of the older chat server do; off: members only."),
     INT(chat_linger_s, "chat-linger-seconds", "HUTONG_CHAT_LINGER_SECONDS", "120", 0, 86400,
-        "Seconds an answer in a conversation goes on when nobody reads it any more."),
+        "Seconds an answer in a conversation goes on when nobody reads it any more; a research of a wiki goes on to its end."),
     BOOL(chat_titles, "chat-titles", "HUTONG_CHAT_TITLES", "on",
          "Whether the model that gave the first answer of a conversation is asked for its title too; off: the first words of the question."),
     {"wiki-guests", "HUTONG_WIKI_GUESTS", SETTING_CHOICE, AT(wiki_guests), "ask", 0, 0, "off read ask add",

@@ -36,22 +36,6 @@ static void on_text(void *ctx, struct str piece)
     buf_add_str(&question->text, piece);
 }
 
-static int64_t joined(int64_t a, int64_t b)
-{
-    return a < 0 ? b : b < 0 ? a : a + b;
-}
-
-/* What a round took comes on top of what was used before. */
-static void use(struct llm_question *question, const struct llm_usage *more)
-{
-    struct llm_usage *used = &question->used;
-    used->input = joined(used->input, more->input);
-    used->output = joined(used->output, more->output);
-    used->cached = joined(used->cached, more->cached);
-    used->reasoning = joined(used->reasoning, more->reasoning);
-    used->estimated |= more->estimated;
-}
-
 /* OK: `*value_out` is to be freed. */
 static enum err read_answer(struct llm_question *question, const struct llm_result *result,
                             struct buf *json, struct json **value_out, struct why *why)
@@ -99,7 +83,7 @@ static void on_end(void *ctx, const struct llm_result *result)
     struct buf json;
     buf_init(&json, LLM_TEXT_MAX);
     question->call = NULL;
-    use(question, &result->usage);
+    llm_usage_add(&question->used, &result->usage);
     bool spoke = result->end == LLM_COMPLETE || result->end == LLM_CUT_OFF;
     if (!spoke) {
         answer.why = result->why;
@@ -156,7 +140,7 @@ struct llm_usage llm_ask_cancel(struct llm_question *question)
 {
     if (question->call) {
         struct llm_usage usage = llm_cancel(question->call);
-        use(question, &usage);
+        llm_usage_add(&question->used, &usage);
     }
     struct llm_usage used = question->used;
     free_question(question);

@@ -78,6 +78,9 @@ struct llm_usage {
     bool estimated;            /* input or output is our guess (llm/tokens.h) */
 };
 
+/* What another call took comes on top; what nobody said of either stays unknown. */
+void llm_usage_add(struct llm_usage *used, const struct llm_usage *more);
+
 struct llm_result {
     enum llm_end end;
     enum llm_finish finish;

@@ -106,3 +106,17 @@ void llm_request_mark(struct buf *to, const struct llm_request *request)
     for (size_t i = 0; i < request->message_count; i++) mark_message(to, &request->messages[i]);
     if (request->scene) mark_scene(to, request->scene);
 }
+
+static int64_t joined(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a + b;
+}
+
+void llm_usage_add(struct llm_usage *used, const struct llm_usage *more)
+{
+    used->input = joined(used->input, more->input);
+    used->output = joined(used->output, more->output);
+    used->cached = joined(used->cached, more->cached);
+    used->reasoning = joined(used->reasoning, more->reasoning);
+    used->estimated |= more->estimated;
+}

@@ -9,7 +9,9 @@ static struct chat read_chat(struct query *q)
                          .system = query_get_str(q, 3),
                          .head = query_get_u64(q, 4),
                          .created_us = query_get_i64(q, 5),
-                         .automatic = query_get_i64(q, 6) != 0};
+                         .automatic = query_get_i64(q, 6) != 0,
+                         .wiki = query_get_u64(q, 7),
+                         .wiki_name = query_get_str(q, 8)};
 }
 
 enum err chats_add(struct db *db, struct user_id owner, const struct chat *draft, uint64_t *id_out,
@@ -21,6 +23,8 @@ enum err chats_add(struct db *db, struct user_id owner, const struct chat *draft
     query_str(q, draft->model);
     query_str(q, draft->system);
     query_i64(q, draft->created_us);
+    query_id(q, draft->wiki);
+    query_str(q, draft->wiki ? draft->wiki_name : STR(""));
     enum err err = query_run(q, why);
     if (!err) *id_out = db_last_id(db);
     return err;
@@ -38,6 +42,7 @@ enum err chats_load(struct db *db, struct arena *arena, struct user_id owner, ui
         chat_out->title = arena_copy(arena, chat_out->title);
         chat_out->model = arena_copy(arena, chat_out->model);
         chat_out->system = arena_copy(arena, chat_out->system);
+        chat_out->wiki_name = arena_copy(arena, chat_out->wiki_name);
     }
     enum err err = query_end(q, why);
     return err || found ? err : why_set(why, ERR_NOT_FOUND, "对话不存在 (no such conversation)");
@@ -57,6 +62,21 @@ enum err chats_list(struct db *db, struct user_id owner, uint64_t before, uint64
     return query_end(q, why);
 }
 
+enum err chats_list_of_wiki(struct db *db, struct user_id owner, uint64_t wiki, uint64_t before,
+                            uint64_t limit, chat_each *each, void *ctx, struct why *why)
+{
+    struct query *q = db_query(db, SQL_CHATS_OF_WIKI);
+    query_u64(q, owner.value);
+    query_u64(q, wiki);
+    query_u64(q, before ? before : INT64_MAX);
+    query_u64(q, limit);
+    while (query_next(q)) {
+        struct chat chat = read_chat(q);
+        each(ctx, &chat);
+    }
+    return query_end(q, why);
+}
+
 enum err chats_save(struct db *db, const struct chat *chat, struct why *why)
 {
     struct query *q = db_query(db, SQL_CHAT_SAVE);
@@ -64,6 +84,7 @@ enum err chats_save(struct db *db, const struct chat *chat, struct why *why)
     query_str(q, chat->model);
     query_str(q, chat->system);
     query_i64(q, chat->automatic);
+    query_str(q, chat->wiki_name);
     query_u64(q, chat->id);
     return query_run(q, why);
 }
@@ -108,7 +129,8 @@ static struct chat_turn read_turn(struct query *q)
                               .input_tokens = read_tokens(q, 10),
                               .output_tokens = read_tokens(q, 11),
                               .estimated = query_get_i64(q, 12) != 0,
-                              .created_us = query_get_i64(q, 13)};
+                              .created_us = query_get_i64(q, 13),
+                              .about = query_get_str(q, 14)};
 }
 
 static enum err set_head(struct db *db, uint64_t chat, uint64_t head, struct why *why)
@@ -141,6 +163,7 @@ enum err chat_turns_add(struct db *db, const struct chat_turn *draft, uint64_t *
     query_str(q, draft->content);
     query_i64(q, draft->created_us);
     query_i64(q, draft->created_us);
+    query_str(q, draft->about);
     err = query_run(q, why);
     if (err) return err;
     *id_out = db_last_id(db);
@@ -159,6 +182,7 @@ enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t chat, uint
         struct str *texts[] = {&turn_out->status, &turn_out->content, &turn_out->reasoning,
                                &turn_out->site,   &turn_out->model,   &turn_out->detail};
         for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_copy(arena, *texts[i]);
+        turn_out->about = arena_keep(arena, turn_out->about);
     }
     enum err err = query_end(q, why);
     return err || found ? err : why_set(why, ERR_NOT_FOUND, "消息不存在 (no such message)");
@@ -195,6 +219,7 @@ enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t no
     query_str(q, turn->reasoning);
     query_str(q, turn->site);
     query_str(q, turn->model);
+    query_str(q, turn->about);
     query_i64(q, now_us);
     query_u64(q, turn->id);
     return query_run(q, why);
@@ -213,6 +238,7 @@ enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there
     bind_tokens(q, turn->input_tokens);
     bind_tokens(q, turn->output_tokens);
     query_i64(q, turn->estimated);
+    query_str(q, turn->about);
     query_u64(q, turn->id);
     enum err err = query_run(q, why);
     *there_out = !err && db_changes(db) > 0;

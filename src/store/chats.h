@@ -12,6 +12,8 @@
 
 struct chat {
     uint64_t id;
+    uint64_t wiki;        /* what it is about; 0: nothing. It may be gone (store/wikis.h) … */
+    struct str wiki_name; /* … and was called so at the last question */
     struct str title, model, system;
     bool automatic; /* nobody has chosen the title */
     uint64_t head;  /* 0: nothing was said yet */
@@ -22,6 +24,9 @@ struct chat_turn {
     uint64_t id, chat, parent; /* parent 0: begins the conversation */
     bool by_model;
     struct str status, content, reasoning, site, model, detail;
+    /* JSON: how a question about a wiki wants to be answered, or what its answer was made of
+     * (api/chat_wiki.h); .at NULL: about no wiki. */
+    struct str about;
     int64_t input_tokens, output_tokens; /* -1: nobody said */
     bool estimated;
     int64_t created_us;
@@ -38,7 +43,11 @@ MUST_USE enum err chats_load(struct db *db, struct arena *arena, struct user_id 
 /* The newest first, from before that id (0: from the newest). */
 MUST_USE enum err chats_list(struct db *db, struct user_id owner, uint64_t before, uint64_t limit,
                              chat_each *each, void *ctx, struct why *why);
-/* Title, who chose it, model and system prompt. */
+/* … of those about a wiki. */
+MUST_USE enum err chats_list_of_wiki(struct db *db, struct user_id owner, uint64_t wiki,
+                                     uint64_t before, uint64_t limit, chat_each *each, void *ctx,
+                                     struct why *why);
+/* Title, who chose it, model, system prompt and what its wiki is called. */
 MUST_USE enum err chats_save(struct db *db, const struct chat *chat, struct why *why);
 /* Another title, if nobody has chosen the one it has; `*changed_out`: nobody had. */
 MUST_USE enum err chats_entitle(struct db *db, uint64_t id, struct str title, bool *changed_out,
@@ -46,7 +55,8 @@ MUST_USE enum err chats_entitle(struct db *db, uint64_t id, struct str title, bo
 /* With all its turns. */
 MUST_USE enum err chats_remove(struct db *db, uint64_t id, struct why *why);
 
-/* Something said; it becomes the head. `draft`: chat, parent, by_model, status, content, time. */
+/* Something said; it becomes the head. `draft`: chat, parent, by_model, status, content,
+ * about, time. */
 MUST_USE enum err chat_turns_add(struct db *db, const struct chat_turn *draft, uint64_t *id_out,
                                  struct why *why);
 MUST_USE enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t chat, uint64_t id,
@@ -54,8 +64,8 @@ MUST_USE enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t c
 /* All branches, oldest first. */
 MUST_USE enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, uint64_t limit,
                                   chat_turn_each *each, void *ctx, struct why *why);
-/* What came of an answer so far: words, site and model; and that it is being written. Nothing when
- * it has ended. */
+/* What came of an answer so far: words, site, model and what it is made of; and that it is being
+ * written. Nothing when it has ended. */
 MUST_USE enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t now_us,
                                   struct why *why);
 /* What an answer has become, also when it was given up as cut off meanwhile. `*there_out` false: it

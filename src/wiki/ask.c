@@ -58,6 +58,7 @@ struct wiki_ask {
     struct wiki_cite cite;
     struct buf piece, answer;
     uint64_t cited, removed;
+    struct llm_usage used; /* by calls that are over */
 };
 
 static void free_ask(struct wiki_ask *ask)
@@ -77,10 +78,10 @@ static void tell_end(struct wiki_ask *ask, const struct llm_result *result, bool
     struct wiki_ask_end end = {.result = result,
                                .err = ask->err,
                                .why = ask->why,
-                               .cited = ask->cited + ask->cite.kept,
-                               .removed = ask->removed + ask->cite.removed,
+                               .used = ask->used,
                                .complete = complete,
                                .rounds = MAX(ask->round, 1)};
+    wiki_ask_count(ask, &end.cited, &end.removed);
     ask->events->end(ask->ctx, &end);
     free_ask(ask);
 }
@@ -155,6 +156,7 @@ static void on_end(void *ctx, const struct llm_result *result)
 {
     struct wiki_ask *ask = ctx;
     ask->call = NULL;
+    llm_usage_add(&ask->used, &result->usage);
     if (ask_for_less(ask, result)) return;
     bool complete = result->end == LLM_COMPLETE;
     wiki_cite_end(&ask->cite, &ask->piece);
@@ -373,6 +375,7 @@ struct wiki_ask *wiki_ask_start(const struct wiki_desk *desk, const struct wiki_
     buf_init(&ask->piece, ANSWER_BYTES);
     buf_init(&ask->answer, ANSWER_BYTES);
     wiki_cite_init(&ask->cite, NULL, 0);
+    ask->used = (struct llm_usage){-1, -1, -1, -1, false};
     ask->round = asking->research ? 1 : asking->round;
     begin_round(ask);
     return ask;
@@ -380,13 +383,22 @@ struct wiki_ask *wiki_ask_start(const struct wiki_desk *desk, const struct wiki_
 
 struct llm_usage wiki_ask_cancel(struct wiki_ask *ask)
 {
-    struct llm_usage usage = {.input = -1, .output = -1, .cached = -1, .reasoning = -1};
-    if (ask->call) usage = llm_cancel(ask->call);
+    if (ask->call) {
+        struct llm_usage usage = llm_cancel(ask->call);
+        llm_usage_add(&ask->used, &usage);
+    }
+    struct llm_usage used = ask->used;
     ask->call = NULL;
     wiki_query_cancel(&ask->query);
     ask->cancelled = true;
     if (!ask->away) free_ask(ask);
-    return usage;
+    return used;
+}
+
+void wiki_ask_count(const struct wiki_ask *ask, uint64_t *cited_out, uint64_t *removed_out)
+{
+    *cited_out = ask->cited + ask->cite.kept;
+    *removed_out = ask->removed + ask->cite.removed;
 }
 
 void wiki_ask_pause(struct wiki_ask *ask)

@@ -47,6 +47,7 @@ struct wiki_ask_end {
     const struct llm_result *result; /* of the last call; NULL: no model was asked */
     enum err err;                    /* the look-up failed; `why` says how */
     struct why why;
+    struct llm_usage used;   /* by all calls together; of unknown numbers when there was none */
     uint64_t cited, removed; /* citations */
     bool complete;
     int rounds;
@@ -79,7 +80,9 @@ struct wiki_desk { /* where it is done */
 struct wiki_ask *wiki_ask_start(const struct wiki_desk *desk, const struct wiki_asking *asking,
                                 const struct wiki_ask_events *events, void *ctx);
 /* Nothing is told any more; the model's connection closes. Not inside an event. What it cost is
- * given back as by llm_cancel(). */
+ * given back as by llm_cancel(), of all its calls together. */
 struct llm_usage wiki_ask_cancel(struct wiki_ask *ask);
+/* How many citations went out so far, and how many were taken out. */
+void wiki_ask_count(const struct wiki_ask *ask, uint64_t *cited_out, uint64_t *removed_out);
 void wiki_ask_pause(struct wiki_ask *ask); /* a slow reader: see llm_pause() */
 void wiki_ask_resume(struct wiki_ask *ask);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { AnswerStream as Stream, isDelta, textOf } from '../support/answer_stream.mjs';
 import { assertOk, assertProblem } from '../support/checks.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
@@ -31,46 +32,7 @@ after(async () => {
   await provider.stop();
 });
 
-// A reader of one stream of server-sent events.
-class Stream {
-  static async open(at, method, to, { token, json } = {}) {
-    const stream = new Stream();
-    stream.leave = new AbortController();
-    stream.reply = await fetch(at.url + to, {
-      method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: json && JSON.stringify(json),
-      signal: AbortSignal.any([stream.leave.signal, AbortSignal.timeout(20_000)]),
-    });
-    assert.equal(stream.reply.status, 200, stream.reply.status === 200 ? '' : await stream.reply.text());
-    stream.reader = stream.reply.body.pipeThrough(new TextDecoderStream()).getReader();
-    stream.events = [];
-    stream.rest = '';
-    return stream;
-  }
-
-  // Everything up to an event that is right, or to the end.
-  async until(right = () => false) {
-    while (!this.events.some(right)) {
-      const { value, done } = await this.reader.read();
-      if (done) return this.events;
-      const blocks = (this.rest + value).split('\n\n');
-      this.rest = blocks.pop();
-      for (const block of blocks) this.events.push(JSON.parse(block.replace(/^data: /, '')));
-    }
-    return this.events;
-  }
-
-  // Until the answer so far ends with this.
-  heard(text) {
-    return this.until(() => textOf(this.events).endsWith(text));
-  }
-}
-
-// Pieces that come together leave together, so one event may bring several.
 const base = '/chat/conversations';
-const isDelta = ({ type }) => type === 'delta';
-const textOf = (events) => events.filter(isDelta).map(({ text }) => text).join('');
 const make = async (json = {}, token = li.token) => assertOk(await server.api('POST', base, { token, json }), 201);
 const ask = (chat, json) => Stream.open(server, 'POST', `${base}/${chat.id}/messages`, { token: li.token, json });
 const turns = async (chat, at = server) => assertOk(await at.api('GET', `${base}/${chat.id}/messages`, { token: li.token })).items;

@@ -9,7 +9,7 @@ import { chooseTo, lineOf } from '../src/chat/tree';
 
 const turn = (id: number, parent: number): ChatTurn => ({
   id, parent, role: id % 2 ? 'user' : 'assistant', status: 'complete', content: `${id}`, reasoning: '', site: '', model: '',
-  offline: false, detail: '', input_tokens: null, output_tokens: null, estimated: false, created_at: '2026-01-01T00:00:00',
+  offline: false, detail: '', input_tokens: null, output_tokens: null, estimated: false, asked: null, found: null, created_at: '2026-01-01T00:00:00',
 });
 const shown = (turns: ChatTurn[], chosen = new Map<number, number>()): string =>
   lineOf(turns, chosen).map(({ turn: { id }, beside }) => (beside.length > 1 ? `${id}(${beside.indexOf(id) + 1}/${beside.length})` : id)).join(' ');

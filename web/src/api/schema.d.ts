@@ -1527,7 +1527,7 @@ export interface paths {
         /** One's conversations with models, newest first */
         get: operations["get_chat_conversations"];
         put?: never;
-        /** Begin a conversation */
+        /** Begin a conversation, also one about a wiki */
         post: operations["post_chat_conversations"];
         delete?: never;
         options?: never;
@@ -2972,8 +2972,38 @@ export interface components {
             system: string;
             /** Format: int64 */
             head: number;
+            wiki: components["schemas"]["ChatWiki"] | null;
             /** Format: date-time-local */
             created_at: string;
+        };
+        ChatWiki: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
+        ChatAsked: {
+            research: boolean;
+            file: string;
+            language: string;
+        };
+        ChatFound: {
+            round: number;
+            last: boolean;
+            sources: components["schemas"]["ChatSource"][];
+            notices: components["schemas"]["ChatNotice"][];
+            cited: number;
+            removed: number;
+        };
+        ChatSource: {
+            path: string;
+            first: number;
+            last: number;
+            symbol: string;
+        };
+        ChatNotice: {
+            type: string;
+            cause: string;
+            detail: string;
         };
         ChatModel: {
             id: string;
@@ -3006,6 +3036,8 @@ export interface components {
             input_tokens: number | null;
             output_tokens: number | null;
             estimated: boolean;
+            asked: components["schemas"]["ChatAsked"] | null;
+            found: components["schemas"]["ChatFound"] | null;
             /** Format: date-time-local */
             created_at: string;
         };
@@ -7071,6 +7103,7 @@ export interface operations {
             query?: {
                 before?: number;
                 limit?: number;
+                wiki?: number;
             };
             header?: never;
             path?: never;
@@ -7110,6 +7143,8 @@ export interface operations {
                     title?: string | null;
                     model?: string | null;
                     system?: string | null;
+                    /** Format: int64 */
+                    wiki?: number | null;
                 };
             };
         };
@@ -7125,6 +7160,7 @@ export interface operations {
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
+            404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             422: components["responses"]["Input"];
@@ -7287,6 +7323,9 @@ export interface operations {
                     /** Format: int64 */
                     parent?: number | null;
                     model?: string | null;
+                    research?: boolean | null;
+                    file?: string | null;
+                    language?: string | null;
                 };
             };
         };
