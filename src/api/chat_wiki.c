@@ -123,7 +123,7 @@ enum err chat_wiki_plan(struct call *call, struct chat *chat, struct str about,
     enum err err = wikis_load(call->db, call->arena, &reader, chat->wiki, &wiki, why);
     if (err == ERR_NOT_FOUND) {
         return why_set(why, ERR_CONFLICT,
-                       "这个对话所谈的百科已不在，或您已不能查看；说过的话仍可阅读 "
+                       "这个对话所谈的百科已不在，或不再对你开放；说过的话仍可阅读 "
                        "(the wiki that this conversation is about is gone, or is not for you to "
                        "see any more: what was said can still be read)");
     }

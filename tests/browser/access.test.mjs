@@ -49,7 +49,10 @@ before(async () => {
   await until(() => server.api('GET', `/wikis/${wiki.id}`, { token: lan.token }), ({ body }) => body.state === 'ready' && !body.progress, { what: 'the wiki' });
   const book = assertOk(await server.api('POST', `/wikis/${wiki.id}/books`, { token: lan.token, json: { model: 'offline/' } }), 201);
   await until(() => server.api('GET', `/wikis/${wiki.id}/books/${book.id}`, { token: lan.token }), ({ body }) => body.state === 'done', { what: 'the outline' });
-  pages.push('/w', `/w/${wiki.id}`, `/w/${wiki.id}?q=wiki`, `/w/${wiki.id}/source`, `/w/${wiki.id}/source?path=wiki.md#L3-L7`, `/w/${wiki.id}/about`, '/w/99999');
+  const talk = assertOk(await server.api('POST', '/chat/conversations', { token: lan.token, json: { wiki: wiki.id } }), 201);
+  const asked = await server.api('POST', `/chat/conversations/${talk.id}/messages`, { token: lan.token, json: { text: 'How is a wiki asked? '.repeat(6) } });
+  assert.match(asked.text, /"end":"complete"/);
+  pages.push(`/c/${talk.id}`, '/w', `/w/${wiki.id}`, `/w/${wiki.id}?q=wiki`, `/w/${wiki.id}/source`, `/w/${wiki.id}/source?path=wiki.md#L3-L7`, `/w/${wiki.id}/about`, '/w/99999');
 });
 after(async () => {
   await browser?.close();

@@ -43,7 +43,7 @@ before(async () => {
   }
   [provider, browser] = await Promise.all([startProvider(), openBrowser()]);
   [server, alone] = await Promise.all([
-    startServer({ env: { HUTONG_WIKI_ROOTS: roots, HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: '' } }),
+    startServer({ env: { HUTONG_WIKI_ROOTS: roots, HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: '', HUTONG_CHAT_TITLES: 'off' } }),
     startServer({ env: { HUTONG_WIKI_ROOTS: roots, HUTONG_LLM_MODEL: 'offline' } }),
   ]);
   for (const one of [server, alone]) one.li = await one.register('lili', { nickname: 'Li', password: 'correct horse' });
@@ -168,6 +168,80 @@ test('a model’s answer streams in, can be stopped, and is followed up', WAIT, 
   provider.script([{ status: 401, error: { message: 'bad key' } }]);
   await ask(page, 'Once more?');
   await panel.getByText('There is no answer.').waitFor();
+  await leave(page);
+});
+
+/** Questions to the model alone: pages ask for the names of models as well. */
+const chatsAsked = () => provider.requests.filter(({ kind }) => kind === 'chat');
+async function chatAsked(at) {
+  await provider.until(() => chatsAsked().length > at);
+  return chatsAsked()[at];
+}
+
+test('an answer goes on while the page is reloaded, and earlier talks are found again', WAIT, async () => {
+  const page = await enter(server);
+  await page.goto(`${server.wiki}/source?path=src/pot.c`);
+  const panel = page.getByRole('region', { name: 'Ask this repository' });
+  provider.script([{ deltas: ['It pours ', 'with care [src/pot.c:10-13].'], stallAfter: 1 }]);
+  let before = chatsAsked().length;
+  await ask(page, 'Who pours the first cup?');
+  await panel.getByText('It pours').waitFor();
+  await page.reload();
+  await panel.getByText('It pours').waitFor(); // joined again, in the middle
+  await panel.getByRole('button', { name: 'Stop the answer' }).waitFor();
+  assert.equal(await panel.locator('a.md-cite').count(), 0);
+  (await chatAsked(before)).resume();
+  await panel.locator('[data-asked=done] a.md-cite').first().waitFor();
+  assert.equal(chatsAsked().length, before + 1, 'nothing was asked twice');
+
+  // A research, which is joined on its way as well.
+  await panel.getByRole('button', { name: 'New talk', exact: true }).click();
+  await panel.getByText('Who pours the first cup?').waitFor({ state: 'detached' });
+  provider.script([{ deltas: ['## Research Plan\nlook\n## Next Steps\npot_heat'] }, { deltas: ['## Research Update 1\nmore [src/pot.c:5-8]'], stallAfter: 1 }, { deltas: ['## Final Conclusion\nall of it'] }]);
+  before = chatsAsked().length;
+  await panel.getByLabel('Research').check();
+  await ask(page, 'How warm is the water?');
+  await panel.getByText('Round 2').waitFor();
+  await page.reload();
+  await panel.getByText('Round 2').waitFor();
+  (await chatAsked(before + 1)).resume();
+  await panel.getByRole('heading', { name: 'Final Conclusion' }).waitFor();
+  await panel.locator('[data-asked=done]').waitFor();
+
+  await panel.getByRole('button', { name: /^Earlier talks/ }).click();
+  const talks = panel.getByRole('list', { name: 'Earlier talks' });
+  await talks.getByRole('button', { name: /^How warm is the water/ }).waitFor();
+  await talks.getByRole('button', { name: /^Who pours the first cup/ }).click();
+  await panel.getByText('It pours with care').waitFor();
+  await panel.getByText(/sources?$/).first().waitFor();
+
+  // The same talk among the conversations with models: it says of what, leads to the lines, and goes on.
+  await panel.getByRole('link', { name: 'Open among the conversations' }).click();
+  await page.waitForURL(/\/c\/\d+$/);
+  const list = page.getByRole('navigation', { name: 'Conversations' });
+  await list.getByRole('link', { name: /Who pours the first cup\?\s*teahouse/ }).waitFor();
+  const answer = page.getByRole('article', { name: 'Answer' }).first();
+  await answer.locator('a.md-cite', { hasText: 'src/pot.c:10-13' }).waitFor();
+  await answer.getByText(/sources?$/).waitFor();
+  provider.script([{ deltas: ['Slowly [src/pot.c:10-13].'] }]);
+  before = chatsAsked().length;
+  await page.getByRole('textbox', { name: 'Ask something' }).fill('And how fast?');
+  await page.getByRole('button', { name: 'Send' }).click();
+  const second = page.getByRole('article', { name: 'Answer' }).nth(1);
+  await second.locator('a.md-cite').waitFor();
+  const told = (await chatAsked(before)).body.messages.map(({ content }) => String(content));
+  assert.ok(told.some((one) => one.includes('It pours with care')) && told.some((one) => one.includes('pot_pour(int left')), 'the code goes along');
+  await second.locator('a.md-cite').click();
+  await page.waitForURL(/path=src\/pot\.c#L10-L13$/);
+  await page.locator('#L10[data-marked]').waitFor();
+  await panel.getByText('Slowly').waitFor(); // here it is open still, with what was asked there
+
+  // Deleted, it is nowhere any more.
+  await panel.getByRole('button', { name: /^Earlier talks/ }).click();
+  await panel.getByRole('button', { name: 'Options for “Who pours the first cup?”' }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  await talks.getByRole('button', { name: /^Who pours/ }).waitFor({ state: 'detached' });
+  await panel.getByText('It pours with care').waitFor({ state: 'detached' });
   await leave(page);
 });
 

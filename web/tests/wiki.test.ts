@@ -2,7 +2,8 @@
 //
 // Wikis without a browser: citations and links, the events of an answer, trees, lines of source.
 import { describe, expect, test } from 'vitest';
-import { historyOf, isOver, newAnswer, takeEvent } from '../src/wiki/answer';
+import type { ChatTurn } from '../src/api/client';
+import { answerOf, historyOf, isOver, newAnswer, takeEvent } from '../src/wiki/answer';
 import { citationAt, fileOf, hashOf, linesOf, sourceOf } from '../src/wiki/links';
 import { partsOf, tamed, wikiMarkdown, type Reading } from '../src/wiki/markdown';
 import { cutLines, languageOf, windowOf } from '../src/wiki/source';
@@ -107,6 +108,18 @@ describe('an answer', () => {
     const failed = after({ type: 'delta', text: 'Half' }, { type: 'error', fault: 'upstream', detail: 'gone' }, { type: 'delta', text: 'x' });
     expect(failed).toMatchObject({ state: 'failed', text: 'Half', detail: 'gone' });
     expect(after({ type: 'later-invention' })).toEqual(newAnswer());
+  });
+  test('one that is kept says how far it is, and how it ended', () => {
+    const kept = (more: Partial<ChatTurn>) => answerOf({
+      id: 2, parent: 1, role: 'assistant', status: 'streaming', content: '', reasoning: '', site: '', model: '', offline: false, detail: '',
+      input_tokens: null, output_tokens: null, estimated: false, asked: null, found: null, created_at: '2026-01-01T00:00:00', ...more,
+    });
+    const found = { round: 2, last: false, sources: [source], notices: [], cited: 0, removed: 1 };
+    expect([kept({}), kept({ found }), kept({ found, content: 'x' })].map(({ state }) => state)).toEqual(['looking', 'reading', 'writing']);
+    const ends = (['complete', 'failed', 'refused', 'interrupted', 'cut_off'] as const).map((status) => kept({ status }).state);
+    expect(ends).toEqual(['done', 'failed', 'failed', 'stopped', 'cut']);
+    expect(kept({ status: 'complete', content: 'Yes', found, site: 'openai', model: 'm' }))
+      .toMatchObject({ state: 'done', text: 'Yes', round: 2, sources: [source], removed: 1, model: 'openai/m' });
   });
   test('the history is what has an answer', () => {
     const talk = [{ question: 'a', answer: { ...newAnswer(), text: 'A' } }, { question: 'b', answer: newAnswer() }];

@@ -55,6 +55,9 @@ async function makeNews() {
   await as(lan.access_token, 'POST', '/reports', { kind: 'post', id: 3, reason: 'other', note: '图片好像不对。' });
   await as(keeper.token, 'POST', '/admin/backups');
   await as(lan.access_token, 'POST', '/wikis/1/books', { model: 'offline/' });
+  const { body: talk } = await as(lan.access_token, 'POST', '/chat/conversations', { wiki: 1 });
+  await as(lan.access_token, 'POST', `/chat/conversations/${talk.id}/messages`, { text: '路由是怎么查找的？ How is a route found?' });
+  MEMBERS.push(`/c/${talk.id}`);
 }
 
 async function shoot(page, path, name) {

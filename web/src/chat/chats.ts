@@ -2,7 +2,7 @@
 //
 // The list of a member's conversations with models, as this page holds it, and what is done to them.
 import { useInfiniteQuery, useQuery, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/vue-query';
-import { computed, type ComputedRef } from 'vue';
+import { computed, type Ref } from 'vue';
 import { api, ask, type Chat } from '@/api/client';
 import { saveFile } from '@/api/save';
 import { useTopic, type LiveEvent } from '@/live';
@@ -55,7 +55,7 @@ export function useChatList() {
   return { query, chats };
 }
 
-export function useChat(id: ComputedRef<number>) {
+export function useChat(id: Ref<number>) {
   return useQuery({
     queryKey: computed(() => ['chat', id.value]),
     queryFn: ({ signal }) => ask(api.GET('/chat/conversations/{chat_id}', { params: { path: { chat_id: id.value } }, signal })),

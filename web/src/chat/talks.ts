@@ -11,6 +11,8 @@ import { useSession } from '@/stores/session';
 import { readBlocks, type Piece } from './stream';
 import { BEGINNING, chooseTo, lineOf } from './tree';
 
+type Found = NonNullable<ChatTurn['found']>;
+
 export interface Talk {
   id: number;
   turns: Map<number, ChatTurn>;
@@ -22,6 +24,7 @@ export interface Talk {
 
 const PAGE = 100;
 const FOLLOW_TRIES = 4;
+const FACTS = new Set(['round', 'sources', 'notice']);
 const ENDS = new Set(['done', 'interrupted', 'error', 'stored']);
 
 /** What is known of a turn and what comes of it: the newer of the two. */
@@ -30,6 +33,17 @@ function newerTurn(known: ChatTurn | undefined, come: ChatTurn): ChatTurn {
     return known && known.status !== 'streaming' && come.status === 'streaming' ? known : come;
   }
   return come.content.length + come.reasoning.length >= known.content.length + known.reasoning.length ? come : known;
+}
+
+/** What an answer about a wiki is made of. Rounds of a research find places again. */
+function addFact(found: Found, piece: Piece): void {
+  if (piece.type === 'round') Object.assign(found, { round: piece.round, last: piece.last });
+  else if (piece.type === 'notice') found.notices.push(piece as unknown as Found['notices'][0]);
+  else {
+    for (const one of piece.sources as Found['sources']) {
+      if (!found.sources.some(({ path, first, last }) => path === one.path && first === one.first && last === one.last)) found.sources.push(one);
+    }
+  }
 }
 
 /** Add a piece of an answer to it. */
@@ -43,7 +57,8 @@ function addPiece(turn: ChatTurn, piece: Piece): void {
     turn.offline = piece.offline === true;
     turn.content = text;
     turn.reasoning = String(piece.reasoning ?? '');
-  }
+    if (piece.found) turn.found = piece.found as Found;
+  } else if (FACTS.has(piece.type)) addFact((turn.found ??= { round: 0, last: false, sources: [], notices: [], cited: 0, removed: 0 }), piece);
 }
 
 export const useTalks = defineStore('talks', () => {
@@ -142,6 +157,7 @@ export const useTalks = defineStore('talks', () => {
           id = answer.id;
           own.add(id);
           asked(talk, piece.question as ChatTurn, answer, true);
+          talk.turns.get(id)!.found = null; // all of it comes (again)
         } else if (ENDS.has(piece.type)) {
           ended = true;
           id ||= (piece.answer as ChatTurn | undefined)?.id ?? 0;
@@ -195,7 +211,8 @@ export const useTalks = defineStore('talks', () => {
   }
 
   /** Resolves when the question is stored. */
-  const askModel = (id: number, text: string, parent: number, key: string): Promise<void> => begin(id, '', { text, parent }, key);
+  const askModel = (id: number, text: string, parent: number, key: string, wants: object = {}): Promise<void> =>
+    begin(id, '', { text, parent, ...wants }, key);
   const regenerate = (id: number, answer: number, key: string): Promise<void> => begin(id, `/${answer}/regenerate`, undefined, key);
 
   async function stop(id: number, turn: number): Promise<void> {

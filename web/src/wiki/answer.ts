@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // An answer about a repository, as its events make it (docs/wiki.md, "Asking").
+import type { ChatTurn } from '@/api/client';
 import type { Piece } from '@/chat/stream';
 import type { Lines } from './links';
 
@@ -24,6 +25,20 @@ export interface Answer {
   removed: number;
   fault: string;
   detail: string;
+}
+
+export interface Asked {
+  id: number;
+  question: string;
+  answer: Answer;
+  /** The answer's, where it is kept. */
+  turn?: number;
+}
+export interface Wanted {
+  model: string;
+  research: boolean;
+  /** The file that is read beside it. */
+  file: string;
 }
 
 export function newAnswer(): Answer {
@@ -88,4 +103,23 @@ export function historyOf(talk: { question: string; answer: Answer }[], longest 
     .filter(({ answer }) => answer.text.trim() !== '')
     .slice(-longest)
     .flatMap(({ question, answer }): Turn[] => [{ role: 'user', content: question }, { role: 'assistant', content: answer.text }]);
+}
+
+const ENDS = { complete: 'done', failed: 'failed', refused: 'failed', interrupted: 'stopped', cut_off: 'cut' } as const;
+
+/** One that is kept, as far as it has come. */
+export function answerOf({ status, content, found, site, model, detail }: ChatTurn): Answer {
+  const underWay = content ? 'writing' : found?.sources.length ? 'reading' : 'looking';
+  return {
+    ...newAnswer(),
+    state: status === 'streaming' ? underWay : ENDS[status],
+    round: found?.round ?? 0,
+    lastRound: found?.last ?? false,
+    sources: found?.sources ?? [],
+    notices: found?.notices ?? [],
+    model: [site, model].filter(Boolean).join('/'),
+    text: content,
+    removed: found?.removed ?? 0,
+    detail,
+  };
 }

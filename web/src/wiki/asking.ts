@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// Questions to a repository and their answers, as long as somebody is in it. Who goes, or stops, ends
-// the answer at the server too.
-import { onScopeDispose, reactive, ref, watch } from 'vue';
+// A stranger's questions to a repository and their answers, as long as somebody is in it. Who goes, or
+// stops, ends the answer at the server too. Those of members are kept (kept.ts).
+import { computed, onScopeDispose, reactive, ref, watch } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { authorized, errorOf } from '@/api/client';
 import { readBlocks } from '@/chat/stream';
 import { sentenceOf } from '@/text/faults';
-import { historyOf, isOver, newAnswer, takeEvent, type Answer } from './answer';
-
-export interface Asked {
-  id: number;
-  question: string;
-  answer: Answer;
-}
-export interface Wanted {
-  model: string;
-  research: boolean;
-  /** The file that is read beside it. */
-  file: string;
-}
+import { historyOf, isOver, newAnswer, takeEvent, type Answer, type Asked, type Wanted } from './answer';
+import type { Kept } from './kept';
 
 export function useAsking(wiki: () => number) {
   const { t } = useI18n();
@@ -38,8 +27,8 @@ export function useAsking(wiki: () => number) {
     if (!isOver(answer)) answer.state = 'cut';
   }
 
-  async function askIt(question: string, wanted: Wanted): Promise<void> {
-    if (busy.value) return;
+  async function askIt(question: string, wanted: Wanted): Promise<boolean> {
+    if (busy.value) return false;
     busy.value = true;
     talk.push({ id: ++count, question, answer: newAnswer() });
     const { answer } = talk.at(-1)!;
@@ -53,6 +42,13 @@ export function useAsking(wiki: () => number) {
     } finally {
       if (stream === own) busy.value = false;
     }
+    return true;
+  }
+  async function again(at: number, wanted: Wanted): Promise<void> {
+    const asked = talk[at];
+    if (!asked || busy.value) return;
+    talk.splice(at);
+    await askIt(asked.question, wanted);
   }
   function stop(): void {
     stream?.abort();
@@ -65,6 +61,6 @@ export function useAsking(wiki: () => number) {
   }
   watch(wiki, clear);
   onScopeDispose(stop);
-  return { talk, busy, ask: askIt, stop, clear };
+  return { talk: computed(() => talk), busy, ask: askIt, again, stop, clear, kept: null };
 }
-export type Asking = ReturnType<typeof useAsking>;
+export type Asking = ReturnType<typeof useAsking> | Kept;
