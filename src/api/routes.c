@@ -485,7 +485,7 @@ const struct route routes_table[] = {
      "", 204},
     {HTTP_POST_, "/chat/conversations/{chat_id}/messages/{turn_id}/regenerate", LANE_WRITE,
      ACCESS_MEMBER, RATE_CHAT, BODY_NONE, chats_regenerate, "Another answer to the same question",
-     "", "", "text/event-stream", 200},
+     "", "", "text/event-stream 409", 200},
 
     /* Wikis */
     {HTTP_GET_, "/wikis", LANE_READ, ACCESS_OPTIONAL, RATE_READ, BODY_NONE, wikis_get_list,

@@ -169,7 +169,9 @@ test('who_vanished_joins_again_and_gets_sources_and_words_once_each', async () =
   const { answer } = first.events[0];
   assert.deepEqual([answer.status, answer.found], ['streaming', null]);
   const heard = async (right) => (await live.next(({ event, data }) => event === 'chat.piece' && right(data))).data;
-  const { sources } = await heard(({ type }) => type === 'sources');
+  // The places themselves, or with all that was said when it began to listen.
+  const early = await heard(({ type, found }) => type === 'sources' || found);
+  const { sources } = early.found ?? early;
   assert.deepEqual(sources, placesIn(first.events));
   const to = `${base}/${chat.id}/messages/${answer.id}/stream`;
   const second = await AnswerStream.open(server, 'GET', to, { token: li.token });
@@ -193,6 +195,32 @@ test('who_vanished_joins_again_and_gets_sources_and_words_once_each', async () =
   const past = await (await AnswerStream.open(server, 'GET', to, { token: li.token })).until();
   assert.deepEqual([past.length, past[0].type, past[0].answer.found.sources], [1, 'stored', sources]);
   assertProblem(await server.api('GET', to, { token: wu.token }), 404);
+});
+
+test('who_comes_before_the_first_word_hears_what_was_found', async () => {
+  const at = provider.requests.length;
+  provider.script([{ deltas: ['Here.'], stallAfter: 'headers' }]);
+  const chat = await make();
+  const stream = await ask(chat, { text: QUESTION });
+  await stream.until(({ type }) => type === 'sources');
+  const live = await Live.open(server, li.token);
+  await live.subscribe(`chat:${chat.id}`);
+  const piece = async (kind) => (await live.next(({ event, data }) => event === 'chat.piece' && data.type === kind)).data;
+  const soFar = await piece('so_far');
+  assert.deepEqual([soFar.text, soFar.found.sources], ['', placesIn(stream.events)]);
+  (await provider.request(at)).resume();
+  assert.deepEqual([(await piece('start')).site, (await piece('delta')).text], ['openai', 'Here.']);
+  assert.equal(textOf(await stream.until()), 'Here.');
+  live.ws.close();
+});
+
+test('a_wiki_that_is_still_being_fetched_is_waited_for', async () => {
+  const { id } = assertOk(await server.api('POST', '/wikis', { token: li.token, json: { url: folder, name: 'fresh', exclude: 'README.md' } }), 201);
+  const chat = await make({ wiki: id });
+  provider.script([{ deltas: ['At last.'] }]);
+  const events = await (await ask(chat, { text: QUESTION })).until();
+  assert.deepEqual([events.at(-1).end, textOf(events)], ['complete', 'At last.']);
+  assert.ok(placesIn(events).length > 0);
 });
 
 test('an_answer_without_readers_ends_but_a_research_goes_on_to_its_end', async () => {
