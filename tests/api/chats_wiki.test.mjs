@@ -299,28 +299,37 @@ test('what_is_said_of_what_the_model_cannot_read_is_kept', async () => {
   assert.deepEqual((await turns(chat))[1].found.notices, notices);
 });
 
-test('a_research_that_the_server_left_is_cut_off_and_can_be_asked_again', async () => {
-  provider.script([RESEARCH[0], { ...RESEARCH[1], stallAfter: 1 }]);
-  // Given a folder, it is SQLite whatever the others use: who dies gives no database back.
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-wiki-talks-data-'));
-  const first = await startServer({ env: env(), dataDir });
-  const me = await first.register('left_talks');
-  const wiki = await add(first, me.token);
-  const chat = assertOk(await first.api('POST', base, { token: me.token, json: { wiki: wiki.id } }), 201);
-  const stream = await AnswerStream.open(first, 'POST', `${base}/${chat.id}/messages`, { token: me.token, json: { text: 'How warm is the water?', research: true } });
-  await stream.heard('Update 1\n');
-  const ended = stream.until().catch(() => {});
-  await first.stop({ keepData: true });
-  await ended;
-  const second = await startServer({ env: env(), dataDir });
-  const [, answer] = await turns(chat, { at: second, token: me.token });
-  assert.deepEqual([answer.status, answer.found.round], ['cut_off', 2]);
-  provider.script(RESEARCH);
-  const again = await AnswerStream.open(second, 'POST', `${base}/${chat.id}/messages/${answer.id}/regenerate`, { token: me.token });
-  assert.equal((await again.until()).at(-1).end, 'complete');
-  await second.stop({ keepData: true });
-  await rm(dataDir, { recursive: true, force: true });
-});
+for (const signal of ['kill', 'stop']) {
+  test(`after_a_${signal}_a_research_is_cut_off_with_what_it_found_and_can_be_asked_again`, async () => {
+    provider.script([RESEARCH[0], { ...RESEARCH[1], stallAfter: 1 }]);
+    // Given a folder, it is SQLite whatever the others use: who dies gives no database back.
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-wiki-talks-data-'));
+    const first = await startServer({ env: env(), dataDir });
+    const me = await first.register('left_talks');
+    const wiki = await add(first, me.token);
+    const chat = assertOk(await first.api('POST', base, { token: me.token, json: { wiki: wiki.id } }), 201);
+    const stream = await AnswerStream.open(first, 'POST', `${base}/${chat.id}/messages`, { token: me.token, json: { text: 'How warm is the water?', research: true } });
+    await stream.heard('Update 1\n');
+    const ended = stream.until().catch(() => {});
+    if (signal === 'kill') {
+      // Stored every five seconds or so, with what it was made of until then.
+      await until(() => turns(chat, { at: first, token: me.token }), ([, { content }]) => content !== '');
+      await first.kill();
+    } else {
+      await first.stop({ keepData: true });
+    }
+    await ended;
+    const second = await startServer({ env: env(), dataDir });
+    const [, answer] = await turns(chat, { at: second, token: me.token });
+    assert.deepEqual([answer.status, answer.found.round], ['cut_off', 2]);
+    assert.deepEqual(answer.found.sources, once(placesIn(stream.events)));
+    provider.script(RESEARCH);
+    const again = await AnswerStream.open(second, 'POST', `${base}/${chat.id}/messages/${answer.id}/regenerate`, { token: me.token });
+    assert.equal((await again.until()).at(-1).end, 'complete');
+    await second.stop({ keepData: true });
+    await rm(dataDir, { recursive: true, force: true });
+  });
+}
 
 test('without_a_model_the_places_are_the_answer_and_say_so', async () => {
   const alone = await startServer({ env: { HUTONG_WIKI_ROOTS: roots, HUTONG_LLM_MODEL: 'offline' } });
