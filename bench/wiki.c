@@ -6,7 +6,9 @@
  *     wiki plain --file FILE --into FILE         the same texts into FTS5, with its unicode61 words
  *     wiki time --file FILE [--plain FILE]   questions, how long each takes
  *     wiki find --file FILE < QUESTIONS          what is found, to be looked at
- *     wiki ask --file FILE --plain FILE < QUESTIONS        how well they are answered
+ *     wiki ask --file FILE --plain FILE [--vectors FILE] < QUESTIONS   how well they are answered
+ *     wiki texts --file FILE --vectors FILE      what has no vector yet, a line of JSON each
+ *     wiki vectors --file FILE --vectors FILE < LINES      {"key":…,"vector":…} of an embedder
  *
  * Each prints one line of JSON. bench/wiki_questions.mjs makes questions out of real repositories.
  */
@@ -23,13 +25,15 @@
 #include "base/mem.h"
 #include "support/measure.h"
 #include "support/options.h"
+#include "support/vectors.h"
 #include "support/wiki.h"
 #include "wiki/find.h"
 
 static const char help[] =
     "usage: wiki index --tree FOLDER --file FILE\n"
+    "       wiki texts|vectors --file FILE --vectors FILE\n"
     "       wiki plain --file FILE --into FILE [--windows]\n"
-    "       wiki time --file FILE [--plain FILE] [--questions N] [--seed N]\n"
+    "       wiki time --file FILE [--plain FILE] [--questions N] [--seed N] [--dimensions N]\n"
     "       wiki find --file FILE [--questions HITS] < QUESTIONS\n"
     "       wiki ask --file FILE --plain FILE < QUESTIONS   {\"question\":…,\"files\":[…]} a "
     "line\n";
@@ -37,8 +41,8 @@ static const char help[] =
 enum { QUESTION_WORDS = 8 };
 
 struct options {
-    struct str tree, file, into, plain;
-    uint64_t questions, seed;
+    struct str tree, file, into, plain, vectors;
+    uint64_t questions, seed, dimensions;
     bool windows, each;
 };
 
@@ -146,20 +150,29 @@ static void run_plain(const struct options *o)
 struct asking {
     struct wiki_index *index;
     struct plain *plain;
-    struct samples words, all, plain_us;
+    struct wiki_matrix *matrix; /* NULL: no vectors */
+    struct rng rng;
+    uint64_t seed;
+    struct samples words, graph, hybrid, plain_us;
     uint64_t found;
 };
 
 static void ask_timed(struct asking *a, struct str text)
 {
-    static const unsigned signals[] = {WIKI_WORDS, WIKI_ALL};
-    struct samples *samples[] = {&a->words, &a->all};
-    for (size_t i = 0; i < COUNT_OF(signals); i++) {
+    static const unsigned signals[] = {WIKI_WORDS, WIKI_WORDS | WIKI_GRAPH, WIKI_ALL};
+    struct samples *samples[] = {&a->words, &a->graph, &a->hybrid};
+    for (size_t i = 0; i < (a->matrix ? 3 : 2); i++) {
         struct arena arena = {0};
         struct why why;
         struct wiki_hit *hits;
         size_t count;
         struct wiki_question question = {.text = text, .limit = 50, .signals = signals[i]};
+        struct wiki_meaning meaning = {.matrix = a->matrix};
+        if (i == 2) {
+            size_t dimensions = wiki_matrix_dimensions(a->matrix);
+            meaning.vector = drawn_question(&arena, dimensions, &a->rng, a->seed);
+            question.meaning = &meaning;
+        }
         int64_t began_us = clock_mono_us();
         must(wiki_find(a->index, &arena, &question, &hits, &count, &why), &why);
         samples_add(samples[i], clock_mono_us() - began_us);
@@ -182,6 +195,11 @@ static void run_time(const struct options *o)
     struct asking asking = {0};
     must(wiki_index_open_reader(path_of(&arena, o->file, "file"), &asking.index, &why), &why);
     if (o->plain.len > 0) asking.plain = plain_open(path_of(&arena, o->plain, "plain"));
+    struct wiki_index_state state;
+    must(wiki_index_state(asking.index, &state, &why), &why);
+    if (o->dimensions) asking.matrix = drawn_matrix(state.chunks, o->dimensions, o->seed);
+    asking.seed = o->seed;
+    rng_init(&asking.rng, o->seed, 0);
     struct str *questions =
         questions_of_words(asking.index, &arena, o->questions, QUESTION_WORDS, o->seed);
     for (size_t i = 0; i < o->questions; i++) ask_timed(&asking, questions[i]);
@@ -191,21 +209,32 @@ static void run_time(const struct options *o)
     struct json_out json = json_begin(&out);
     json_open(&json, NULL, '{');
     json_put_u64(&json, "found", asking.found);
+    json_put_u64(&json, "chunks", state.chunks);
     samples_write(&asking.words, &json, "words_us");
-    samples_write(&asking.all, &json, "words_and_graph_us");
+    samples_write(&asking.graph, &json, "words_and_graph_us");
+    samples_write(&asking.hybrid, &json, "hybrid_us");
     samples_write(&asking.plain_us, &json, "plain_us");
     json_close(&json, '}');
     finish(&out);
     plain_close(asking.plain);
+    wiki_matrix_release(asking.matrix);
     wiki_index_close(asking.index);
     arena_release(&arena);
 }
 
 /* ---- quality ---- */
 
-enum { METHODS = 4, RECALL_AT = 10, HITS = 100 };
+enum { METHODS = 6, RECALL_AT = 10, HITS = 100 };
 
-static const char *const method_names[METHODS] = {"plain", "words", "graph", "fused"};
+static const struct {
+    const char *name;
+    unsigned signals; /* 0: plain */
+} methods[METHODS] = {{"plain", 0},
+                      {"words", WIKI_WORDS},
+                      {"graph", WIKI_GRAPH},
+                      {"vectors", WIKI_VECTORS},
+                      {"words_graph", WIKI_WORDS | WIKI_GRAPH},
+                      {"fused", WIKI_ALL}};
 
 struct quality {
     double recall[METHODS], reciprocal[METHODS];
@@ -235,29 +264,37 @@ static void judge(struct quality *quality, int method, const struct str *files, 
 }
 
 static size_t find_files(struct wiki_index *index, struct arena *arena, struct str text,
-                         unsigned signals, struct str **files_out)
+                         const struct wiki_meaning *meaning, unsigned signals,
+                         struct str **files_out)
 {
     struct why why;
     struct wiki_hit *hits;
     size_t count;
-    struct wiki_question question = {.text = text, .limit = HITS, .signals = signals};
+    struct wiki_question question = {
+        .text = text, .limit = HITS, .signals = signals, .meaning = meaning};
     must(wiki_find(index, arena, &question, &hits, &count, &why), &why);
     *files_out = ARENA_ARRAY(arena, struct str, count + 1);
     for (size_t i = 0; i < count; i++) (*files_out)[i] = hits[i].chunk.path;
     return count;
 }
 
-static void ask_one(struct wiki_index *index, struct plain *plain, const struct json *line,
-                    struct quality *quality)
+static void ask_one(struct wiki_index *index, struct plain *plain, const struct wiki_matrix *matrix,
+                    const struct json *line, struct quality *quality)
 {
-    static const unsigned signals[METHODS] = {0, WIKI_WORDS, WIKI_GRAPH, WIKI_WORDS | WIKI_GRAPH};
     struct arena arena = {0};
+    struct wiki_meaning meaning = {.matrix = matrix};
     struct str text = {0};
     if (!json_as_str(json_get(line, "question"), &text)) give_up("wiki", "a line without question");
+    if (matrix) {
+        meaning.vector =
+            vector_of(&arena, json_get(line, "vector"), wiki_matrix_dimensions(matrix));
+        if (!meaning.vector) give_up("wiki", "a line without its vector");
+    }
     for (int method = 0; method < METHODS; method++) {
         struct str *files;
         size_t count = method == 0 ? plain_find(plain, &arena, text, HITS, &files)
-                                   : find_files(index, &arena, text, signals[method], &files);
+                                   : find_files(index, &arena, text, matrix ? &meaning : NULL,
+                                                methods[method].signals, &files);
         judge(quality, method, files, count, json_get(line, "files"));
     }
     quality->count++;
@@ -272,16 +309,22 @@ static void run_ask(const struct options *o)
     struct wiki_index *index;
     must(wiki_index_open_reader(path_of(&arena, o->file, "file"), &index, &why), &why);
     struct plain *plain = plain_open(path_of(&arena, o->plain, "plain"));
+    struct wiki_matrix *matrix = NULL;
+    if (o->vectors.len) {
+        matrix = vectors_matrix(path_of(&arena, o->vectors, "vectors"),
+                                path_of(&arena, o->file, "file"));
+    }
     char *line = NULL;
     size_t cap = 0;
     for (ssize_t len; (len = getline(&line, &cap, stdin)) > 0;) {
         struct json *tree;
         must(json_parse((struct str){line, (size_t)len}, &tree, NULL, &why), &why);
         struct quality before = quality;
-        ask_one(index, plain, tree, &quality);
+        ask_one(index, plain, matrix, tree, &quality);
         if (o->each) {
             fprintf(stderr, "%.2f %.2f  %.*s", quality.reciprocal[0] - before.reciprocal[0],
-                    quality.reciprocal[3] - before.reciprocal[3], (int)len, line);
+                    quality.reciprocal[METHODS - 1] - before.reciprocal[METHODS - 1], (int)len,
+                    line);
         }
         json_free(tree);
     }
@@ -292,7 +335,7 @@ static void run_ask(const struct options *o)
     json_open(&json, NULL, '{');
     json_put_u64(&json, "questions", quality.count);
     for (int m = 0; m < METHODS; m++) {
-        json_open(&json, method_names[m], '{');
+        json_open_n(&json, methods[m].name, strlen(methods[m].name), '{');
         put_ratio(&json, "recall10", quality.recall[m], (double)quality.count);
         put_ratio(&json, "mrr", quality.reciprocal[m], (double)quality.count);
         json_close(&json, '}');
@@ -300,7 +343,26 @@ static void run_ask(const struct options *o)
     json_close(&json, '}');
     finish(&out);
     plain_close(plain);
+    wiki_matrix_release(matrix);
     wiki_index_close(index);
+    arena_release(&arena);
+}
+
+/* ---- vectors ---- */
+
+static void run_texts(const struct options *o)
+{
+    struct arena arena = {0};
+    vectors_wanted(path_of(&arena, o->vectors, "vectors"), path_of(&arena, o->file, "file"));
+    arena_release(&arena);
+}
+
+static void run_vectors(const struct options *o)
+{
+    struct arena arena = {0};
+    uint64_t count =
+        vectors_take(path_of(&arena, o->vectors, "vectors"), path_of(&arena, o->file, "file"));
+    printf("{\"vectors\":%llu}\n", (unsigned long long)count);
     arena_release(&arena);
 }
 
@@ -340,10 +402,12 @@ int main(int argc, char **argv)
         ROW_TEXT("file", &o.file),
         ROW_TEXT("into", &o.into),
         ROW_TEXT("plain", &o.plain),
+        ROW_TEXT("vectors", &o.vectors),
         ROW_FLAG("windows", &o.windows),
         ROW_FLAG("each", &o.each),
         ROW_COUNT("questions", &o.questions, 1, 100000),
         ROW_COUNT("seed", &o.seed, 0, 1e15),
+        ROW_COUNT("dimensions", &o.dimensions, 1, WIKI_DIMENSIONS_MAX),
     };
     const char *what = argc > 1 ? argv[1] : "--help";
     int skip = argc > 1 && argv[1][0] != '-';
@@ -358,7 +422,11 @@ int main(int argc, char **argv)
         run_ask(&o);
     else if (strcmp(what, "find") == 0)
         run_find(&o);
+    else if (strcmp(what, "texts") == 0)
+        run_texts(&o);
+    else if (strcmp(what, "vectors") == 0)
+        run_vectors(&o);
     else
-        give_up("wiki", "index, plain, time, ask or find?");
+        give_up("wiki", "index, plain, time, ask, find, texts or vectors?");
     return 0;
 }

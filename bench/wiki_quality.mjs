@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// node bench/wiki_quality.mjs FOLDER: how well an index finds, beside BM25 over windows of 350 words.
+// node bench/wiki_quality.mjs FOLDER [EMBEDDER PACKAGES]: how well an index finds, beside BM25 over
+// windows of 350 words. EMBEDDER is one of bench/wiki_embedder.mjs, whose npm packages lie in PACKAGES.
 //
 // FOLDER holds real repositories, one folder each; which are missing is told and passed over:
 //
@@ -9,12 +10,14 @@
 //
 // unpacked as FOLDER/wget, FOLDER/bison … Each is copied without what its questions are made of
 // (bench/wiki_questions.mjs), indexed, and asked. Prints a line of a table for each:
-// recall@10 / MRR of plain windows, of words, and of words with the graph.
+// recall@10 / MRR of plain windows, of words, of words with the graph, and with an embedder of vectors
+// alone and of all three.
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
+import { openEmbedder } from './wiki_embedder.mjs'
 import { ofChangeLog, ofDjango, ofFastify, unique } from './wiki_questions.mjs'
 
 const WIKI = new URL('../build/release/bench/wiki', import.meta.url).pathname
@@ -34,10 +37,20 @@ const REPOSITORIES = {
     fastify: { ask: ofFastify, not: below('docs') },
 }
 
-const run = (args, input) => JSON.parse(execFileSync(WIKI, args, { input, maxBuffer: 1 << 26 }).toString())
+const say = (args, input) => execFileSync(WIKI, args, { input, maxBuffer: 1 << 30 }).toString()
+const run = (args, input) => JSON.parse(say(args, input))
+const lines = (list) => list.map((one) => `${JSON.stringify(one)}\n`).join('')
 const figures = ({ recall10, mrr }) => `${recall10.toFixed(3)} / ${mrr.toFixed(3)}`
 
-function judge(folder, { ask, not }, work) {
+// Vectors of all chunks into a file, and each question its own.
+async function embed(embedder, file, vectors, questions) {
+    const chunks = say(['texts', '--file', file, '--vectors', vectors]).split('\n').filter(Boolean).map((line) => JSON.parse(line))
+    const made = await embedder(chunks.map(({ text }) => text))
+    run(['vectors', '--file', file, '--vectors', vectors], lines(chunks.map(({ key }, i) => ({ key, vector: [...made[i]] }))))
+    for (const question of questions) question.vector = [...(await embedder([question.question]))[0]]
+}
+
+async function judge(folder, { ask, not }, work, embedder) {
     const questions = unique(ask(folder), QUESTIONS)
     const tree = path.join(work, 'tree')
     const file = path.join(work, 'index.db')
@@ -45,23 +58,28 @@ function judge(folder, { ask, not }, work) {
     cpSync(folder, tree, { recursive: true, filter: (at) => !not(at) })
     run(['index', '--tree', tree, '--file', file])
     run(['plain', '--windows', '--file', file, '--into', plain])
-    return run(['ask', '--file', file, '--plain', plain], questions.map((q) => JSON.stringify(q)).join('\n') + '\n')
+    const vectors = path.join(work, 'vectors.db')
+    if (embedder) await embed(embedder, file, vectors, questions)
+    return run(['ask', '--file', file, '--plain', plain, ...(embedder ? ['--vectors', vectors] : [])], lines(questions))
 }
 
-const from = process.argv[2]
-if (!from) {
-    console.error('usage: node bench/wiki_quality.mjs FOLDER')
+const [from, name, packages] = process.argv.slice(2)
+if (!from || (name && !packages)) {
+    console.error('usage: node bench/wiki_quality.mjs FOLDER [use|glove PACKAGES]')
     process.exit(2)
 }
-console.log('| repository | questions | plain windows | words | words + graph |\n| --- | --- | --- | --- | --- |')
-for (const [name, how] of Object.entries(REPOSITORIES)) {
-    const folder = path.join(from, name)
+const columns = ['repository', 'questions', 'plain windows', 'words', 'words + graph', ...(name ? [name, 'all'] : [])]
+console.log(`| ${columns.join(' | ')} |\n|${' --- |'.repeat(columns.length)}`)
+for (const [repository, how] of Object.entries(REPOSITORIES)) {
+    const folder = path.join(from, repository)
     if (!existsSync(folder)) {
-        console.error(`${name}: not in ${from}`)
+        console.error(`${repository}: not in ${from}`)
         continue
     }
     const work = mkdtempSync(path.join(tmpdir(), 'hutong-wiki-quality-'))
-    const { questions, plain, words, fused } = judge(folder, how, work)
-    console.log(`| ${name}${how.tuned ? ' *' : ''} | ${questions} | ${figures(plain)} | ${figures(words)} | ${figures(fused)} |`)
+    const embedder = name ? await openEmbedder(name, packages) : undefined
+    const { questions, ...by } = await judge(folder, how, work, embedder)
+    const judged = [by.plain, by.words, by.words_graph, ...(embedder ? [by.vectors, by.fused] : [])]
+    console.log(`| ${[repository + (how.tuned ? ' *' : ''), questions, ...judged.map(figures)].join(' | ')} |`)
     rmSync(work, { recursive: true })
 }

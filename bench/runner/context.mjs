@@ -9,9 +9,9 @@ import * as protocol from './protocol.mjs';
 import { startSlowModel } from './slowmodel.mjs';
 import { adopt, CannotMeasure, freePort, startHutong, startNginx, startTool } from './servers.mjs';
 
-function execute(file, args, seconds) {
+function execute(file, args, seconds, env) {
   return new Promise((done) => {
-    const options = { timeout: seconds * 1000, maxBuffer: 16 * 1024 * 1024 };
+    const options = { timeout: seconds * 1000, maxBuffer: 16 * 1024 * 1024, env };
     const child = execFile(file, args, options, (error, stdout, stderr) => {
       // `code` is a text for what could not be started, null for what was killed.
       const status = error ? (error.code ?? `signal ${error.signal}`) : 0;
@@ -94,6 +94,10 @@ export function createContext({ binary, tools, folder, size }) {
 
     freePort,
     hutong: (data, environment) => startHutong(binary, data, folder, environment),
+    async command(args, environment) {
+      const { status, stdout, stderr } = await execute(binary, args, 600, { ...process.env, ...environment });
+      if (status !== 0) throw new CannotMeasure(`hutong ${args[0]} (${status}): ${stderr || stdout}`);
+    },
     emptyData: () => mkdtemp(path.join(folder, 'empty-')),
 
     async liveTown(residents, environment) {

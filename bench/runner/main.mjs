@@ -47,6 +47,7 @@ const fullSize = {
   modelMs: 15000,
   townMost: 1000000,
   wikiLines: 1000000,
+  wikiChunks: 100000,
 };
 const quickSize = {
   members: 100,
@@ -61,6 +62,7 @@ const quickSize = {
   modelMs: 200,
   townMost: 10000,
   wikiLines: 20000,
+  wikiChunks: 1500,
 };
 
 function giveUp(sentence) {

@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import * as protocol from './protocol.mjs';
 import { CannotMeasure } from './servers.mjs';
+import { wikiAskRow } from './wikiask.mjs';
 import { wikiRow } from './wikirow.mjs';
 
 // ---- judging ----
@@ -897,4 +898,5 @@ export const rows = [
   townMinds,
   agenda,
   wikiRow({ atMost, forComparison }),
+  wikiAskRow({ atMost, forComparison }),
 ];

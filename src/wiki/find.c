@@ -13,14 +13,22 @@
 #include "base/mem.h"
 #include "wiki/find_internal.h"
 
-enum { CANDIDATES = 200, RANK_K = 60, QUOTA_MIN = 3 };
+enum { CANDIDATES = 200, RANK_K = 60, QUOTA_MIN = 3, NEAR_SHARE = 6 };
 
 /* How much a place in the order of each signal counts. The graph finds what words do not, but knows
- * less well what is meant: it moves a chunk by a place or two, and adds at the end. */
-static const struct {
-    enum wiki_signal signal;
-    double weight;
-} signals[] = {{WIKI_WORDS, 1.0}, {WIKI_VECTORS, 0.5}, {WIKI_GRAPH, 0.03}};
+ * less well what is meant: it moves a chunk by a place or two, and adds at the end. So do vectors
+ * where the question names an identifier, which words cannot mistake; elsewhere they weigh more.
+ * docs/decisions/0009-wiki-index.md has what was measured. */
+static const double words_weight = 1.0, graph_weight = 0.03;
+static const double vectors_weight = 0.25, vectors_weight_named = 0.05;
+
+static double weight_of_vectors(const struct wiki_asked *asked)
+{
+    for (size_t i = 0; i < asked->count; i++) {
+        if (asked->words[i].named && asked->words[i].chunks > 0) return vectors_weight_named;
+    }
+    return vectors_weight;
+}
 
 /* ---- orders ---- */
 
@@ -68,12 +76,8 @@ static void merge_same(struct wiki_order *order)
 }
 
 static void fuse(struct arena *arena, struct wiki_order *into, const struct wiki_order *from,
-                 enum wiki_signal signal)
+                 enum wiki_signal signal, double weight)
 {
-    double weight = 0;
-    for (size_t i = 0; i < COUNT_OF(signals); i++) {
-        if (signals[i].signal == signal) weight = signals[i].weight;
-    }
     for (size_t i = 0; i < from->count; i++) {
         wiki_order_add(arena, into, from->at[i].chunk, weight / (double)(RANK_K + i + 1));
         into->at[into->count - 1].signals = signal;
@@ -124,6 +128,40 @@ static enum err gather(struct gathering *g, const struct wiki_ranked *ranked, st
     return OK;
 }
 
+static bool has_hit(const struct gathering *g, uint32_t chunk)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        if (g->hits[i].chunk.id == chunk) return true;
+    }
+    return false;
+}
+
+/* The best of `fused`, until there are `count` hits. */
+static enum err gather_best(struct gathering *g, const struct wiki_order *fused, size_t count,
+                            struct why *why)
+{
+    enum err err = OK;
+    for (size_t i = 0; i < fused->count && g->count < count && !err; i++) {
+        if (!has_hit(g, fused->at[i].chunk)) err = gather(g, &fused->at[i], why);
+    }
+    return err;
+}
+
+/* What vectors alone find stands behind all that has many words of the question, however near it
+ * is: the last places of an answer are for the nearest. */
+static enum err gather_nearest(struct gathering *g, const struct wiki_order *near,
+                               const struct wiki_order *fused, struct why *why)
+{
+    enum err err = OK;
+    for (size_t i = 0; i < near->count && g->count < g->limit && !err; i++) {
+        uint32_t chunk = near->at[i].chunk;
+        size_t at = 0;
+        while (fused->at[at].chunk != chunk) at++;
+        if (!has_hit(g, chunk)) err = gather(g, &fused->at[at], why);
+    }
+    return err;
+}
+
 static enum err find_inside(struct wiki_index *index, struct arena *arena, struct arena *scratch,
                             const struct wiki_question *question, struct gathering *g,
                             struct why *why)
@@ -141,17 +179,16 @@ static enum err find_inside(struct wiki_index *index, struct arena *arena, struc
         err = wiki_find_graph(index, scratch, &asked, &words, CANDIDATES, &graph, why);
     }
     if (err) return err;
-    if (question->signals & WIKI_WORDS) fuse(scratch, &fused, &words, WIKI_WORDS);
-    fuse(scratch, &fused, &near, WIKI_VECTORS);
-    if (question->signals & WIKI_GRAPH) fuse(scratch, &fused, &graph, WIKI_GRAPH);
+    if (question->signals & WIKI_WORDS) fuse(scratch, &fused, &words, WIKI_WORDS, words_weight);
+    fuse(scratch, &fused, &near, WIKI_VECTORS, weight_of_vectors(&asked));
+    fuse(scratch, &fused, &graph, WIKI_GRAPH, graph_weight);
     merge_same(&fused);
     wiki_order_sort(&fused, fused.count);
     g->hits = ARENA_ARRAY(arena, struct wiki_hit, g->limit + 1);
     g->files = ARENA_ARRAY(scratch, int64_t, g->limit + 1);
-    for (size_t i = 0; i < fused.count && g->count < g->limit && !err; i++) {
-        err = gather(g, &fused.at[i], why);
-    }
-    return err;
+    err = gather_best(g, &fused, near.count ? g->limit - g->limit / NEAR_SHARE : g->limit, why);
+    if (!err) err = gather_nearest(g, &near, &fused, why);
+    return err ? err : gather_best(g, &fused, g->limit, why);
 }
 
 enum err wiki_find(struct wiki_index *index, struct arena *arena,
