@@ -23,6 +23,7 @@
 #include "store/inspect.h"
 #include "store/migrate.h"
 #include "townhall/budget.h"
+#include "wiki/old_config.h"
 
 enum {
     NAME_COLUMNS = 16,
@@ -532,6 +533,7 @@ int run_doctor(struct args *args)
         doctor_redis,   doctor_comfyui, check_town_money, doctor_wiki,
     };
     if (args->word_count > 0) return usage_error("doctor takes settings only");
+    wiki_old_embedder(&args->settings, &args->arena, environ);
     struct visit visit = {
         .arena = &args->arena, .settings = &args->settings, .colour = page_colour(STDOUT_FILENO)};
     struct why why;

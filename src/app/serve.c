@@ -447,6 +447,7 @@ int run_serve(struct args *args)
         return usage_error("serve takes options only, and not \"%s\"", args->words[0]);
     }
     struct server *server = NEW(struct server);
+    wiki_old_embedder(&args->settings, &args->arena, environ);
     server->api.settings = &args->settings;
     server->reserved_fd = -1;
     raise_file_limit();

@@ -23,6 +23,7 @@
 #include "wiki/ask.h"
 #include "wiki/locale.h"
 #include "wiki/old_cache.h"
+#include "wiki/old_config.h"
 
 enum { QUESTION_BYTES_MAX = 1024 * 1024, TELL_MS = 500 };
 
@@ -138,7 +139,8 @@ static int embed(struct wiki_session *session, uint64_t id)
     enum err err = llm_open(links.settings, &session->llm, &why);
     links.llm = session->llm;
     if (!err) err = wiki_embedder_open(&links, &session->embedder, &why);
-    loop_close(session->loop); /* it has run, which a loop does once */
+    if (!err && session->embedder == NULL) return 0; /* taken over, and not set up here */
+    loop_close(session->loop);                       /* it has run, which a loop does once */
     session->loop = NULL;
     if (!err) err = loop_open(&session->loop, &why);
     if (err) return fail(&why);
@@ -475,6 +477,7 @@ int run_wiki(struct args *args)
     if (args->word_count == 0)
         return usage_error(
             "wiki needs one of add, index, list, ask, generate, export, delete and import");
+    wiki_old_embedder(&args->settings, &args->arena, environ);
     enum err err = log_open(NULL, LOG_ERROR, &why); /* what is printed says the rest */
     if (!err) err = open_store(&args->settings, &session.store, &session.db, &why);
     if (!err) err = loop_open(&session.loop, &why);

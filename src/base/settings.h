@@ -96,6 +96,7 @@ struct settings {
     int64_t wiki_minutes, wiki_megabytes, wiki_context_tokens, wiki_pages_at_once;
     struct str wiki_embedder;         /* SITE/MODEL; empty: none */
     int64_t wiki_embedder_dimensions; /* 0: the model's own */
+    bool wiki_embedder_taken_over;    /* no setting: see wiki/old_config.h */
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
     int64_t image_bytes_max;

@@ -568,6 +568,10 @@ enum err wiki_embedder_open(const struct wiki_embedder_links *links,
     *embedder_out = NULL;
     if (links->settings->wiki_embedder.len == 0) return OK;
     enum err err = wiki_embedder_check(links->settings, links->llm, why);
+    if (err && links->settings->wiki_embedder_taken_over) {
+        log_warn("wiki.embedder", "reason=\"%s\" what=\"words alone lead to places\"", why->text);
+        return OK;
+    }
     if (err) return err;
     struct wiki_embedder *embedder = NEW(struct wiki_embedder);
     embedder->links = *links;

@@ -31,8 +31,9 @@ struct wiki_embedder_links {
 };
 
 /* Takes up all wikis that have an index (unless `one`), and whatever the library indexes from now
- * on. NULL and OK: no embedder is configured. ERR_INVALID: it is no SITE/MODEL of a site there is.
- * All of `links` must outlive it. */
+ * on. NULL and OK: no embedder is configured. ERR_INVALID: it is no SITE/MODEL of a site there is
+ * (one that was taken over from an older configuration is left out then). All of `links` must
+ * outlive it. */
 MUST_USE enum err wiki_embedder_open(const struct wiki_embedder_links *links,
                                      struct wiki_embedder **embedder_out, struct why *why);
 /* NULL is fine. Before the library closes. */

@@ -2,6 +2,7 @@
 #include "wiki/old_config.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/json.h"
@@ -162,7 +163,7 @@ static struct str site_of_class(struct str name)
         {"GoogleGenAIClient", "google"},    {"OpenAIClient", "openai"},
         {"OpenRouterClient", "openrouter"}, {"OllamaClient", "ollama"},
         {"BedrockClient", "bedrock"},       {"AzureAIClient", "azure"},
-        {"DashscopeClient", "dashscope"},
+        {"DashscopeClient", "dashscope"},   {"GoogleEmbedderClient", "google"},
     };
     for (size_t i = 0; i < COUNT_OF(classes); i++) {
         if (str_eq(name, str_of(classes[i].name))) return str_of(classes[i].site);
@@ -228,6 +229,66 @@ static void read_offers(struct wiki_old_config *config, const struct reading *re
     if (json_as_str(json_get(tree, "default_provider"), &standard)) {
         config->offer_standard = replace(reading, standard);
     }
+}
+
+/* --- the embedder --- */
+
+/* What there was where the file says nothing. */
+static const struct {
+    const char *type, *block, *model;
+    int64_t dimensions;
+} embedders[] = {
+    {"openai", "embedder", "text-embedding-3-small", 256},
+    {"google", "embedder_google", "gemini-embedding-001", 0},
+    {"ollama", "embedder_ollama", "nomic-embed-text", 0},
+};
+
+static void read_embedder(struct settings *settings, const struct reading *reading,
+                          const struct json *tree, struct str type)
+{
+    size_t which = 0; /* anything else was the first, too */
+    struct str text, model;
+    for (size_t i = 0; i < COUNT_OF(embedders); i++) {
+        if (str_eq(type, str_of(embedders[i].type))) which = i;
+    }
+    const struct json *block = json_get(tree, embedders[which].block);
+    const struct json *arguments = json_get(block, "model_kwargs");
+    struct str site = str_of(embedders[which].type);
+    if (json_as_str(json_get(block, "client_class"), &text) && site_of_class(text).len > 0) {
+        site = site_of_class(text);
+    }
+    bool named = json_as_str(json_get(arguments, "model"), &text) &&
+                 read_text(reading, text, NAME_MAX_CHARS, &model);
+    if (!named) model = str_of(embedders[which].model);
+    int64_t dimensions = block ? 0 : embedders[which].dimensions;
+    int64_t asked;
+    if (json_as_i64(json_get(arguments, "dimensions"), &asked) && asked >= 0 && asked <= 8192) {
+        dimensions = asked;
+    }
+    settings->wiki_embedder =
+        arena_printf(reading->arena, "%.*s/%.*s", STR_ARGS(site), STR_ARGS(model));
+    settings->wiki_embedder_dimensions = dimensions;
+    settings->wiki_embedder_taken_over = true;
+}
+
+void wiki_old_embedder(struct settings *settings, struct arena *arena, char *const *env)
+{
+    struct reading reading = {arena, "embedder.json", env};
+    struct str type = environment(env, STR("DEEPWIKI_EMBEDDER_TYPE")),
+               folder = settings->wiki_config;
+    char path[4096];
+    if (settings->wiki_embedder.len > 0) return;
+    snprintf(path, sizeof(path), "%.*s/%s", STR_ARGS(folder), reading.file);
+    bool filed = folder.len > 0 && access(path, F_OK) == 0;
+    if (type.len == 0 && !filed) return;
+    if (str_eq(type, STR("bedrock"))) {
+        log_warn("wiki.config", "unsupported=\"DEEPWIKI_EMBEDDER_TYPE=bedrock\" "
+                                "advice=\"name another with wiki-embedder\"");
+        return;
+    }
+    struct json *tree = filed ? load(folder, reading.file) : NULL;
+    read_embedder(settings, &reading, tree, type);
+    json_free(tree);
 }
 
 /* --- life cycle --- */

@@ -9,13 +9,15 @@
  * is as none, and the log says so: languages are then the ten that such pages
  * know, and models those of our own sites.
  *
- * Not read: parameters of models (our sites know theirs), embedder.json and
- * repo.json.
+ * Its embedder is taken over too (wiki_old_embedder()). Not read: parameters of
+ * models and the addresses of embedders (our sites know theirs), and repo.json.
  *
  * Read-only once it is made, on any thread; all texts live as long as it.
  */
 #pragma once
 
+#include "base/arena.h"
+#include "base/settings.h"
 #include "wiki/locale.h"
 
 /* A provider as pages know it. */
@@ -44,3 +46,10 @@ size_t wiki_offers(const struct wiki_old_config *config, const struct wiki_offer
 struct str wiki_offer_standard(const struct wiki_old_config *config);
 /* The site that a page means by a provider's id: of an offer, else the id itself. */
 struct str wiki_offer_site(const struct wiki_old_config *config, struct str id);
+
+/*
+ * wiki-embedder and its dimensions, unless they are set, as the older program would have had them:
+ * by DEEPWIKI_EMBEDDER_TYPE and embedder.json; neither there: nothing. Marked as taken over: what
+ * is not set up here is then left out with a word in the log. Before threads begin; in `arena`.
+ */
+void wiki_old_embedder(struct settings *settings, struct arena *arena, char *const *env);

@@ -35,6 +35,7 @@ static int remove_folder(void **state)
     (void)state;
     leave("lang.json", NULL);
     leave("generator.json", NULL);
+    leave("embedder.json", NULL);
     return rmdir(folder);
 }
 
@@ -124,11 +125,59 @@ static void what_makes_no_sense_is_as_none(void **state)
     wiki_old_config_free(config);
 }
 
+/* wiki-embedder and its dimensions, "openai/m@256"; "-": none. */
+static const char *embedder_of(const char *type, const char *file)
+{
+    static char said[200], variable[64];
+    struct arena arena = {0};
+    struct settings settings = {.wiki_config = file ? str_of(folder) : STR("")};
+    snprintf(variable, sizeof(variable), "DEEPWIKI_EMBEDDER_TYPE=%s", type ? type : "");
+    char *const env[] = {type ? variable : NULL, NULL};
+    leave("embedder.json", file);
+    wiki_old_embedder(&settings, &arena, env);
+    assert_int_equal(settings.wiki_embedder_taken_over, settings.wiki_embedder.len > 0);
+    snprintf(said, sizeof(said), "%.*s@%d", STR_ARGS(settings.wiki_embedder),
+             (int)settings.wiki_embedder_dimensions);
+    if (settings.wiki_embedder.len == 0) str_copy(said, sizeof(said), STR("-"));
+    arena_release(&arena);
+    return said;
+}
+
+static void the_embedder_there_was_is_the_embedder_here(void **state)
+{
+    (void)state;
+    assert_string_equal(embedder_of(NULL, NULL), "-");
+    assert_string_equal(embedder_of("openai", NULL), "openai/text-embedding-3-small@256");
+    assert_string_equal(embedder_of("google", NULL), "google/gemini-embedding-001@0");
+    assert_string_equal(embedder_of("ollama", NULL), "ollama/nomic-embed-text@0");
+    assert_string_equal(embedder_of("bedrock", NULL), "-");
+    static const char file[] =
+        "{\"embedder\":{\"client_class\":\"OpenAIClient\",\"batch_size\":10,\"model_kwargs\":"
+        "{\"model\":\"text-embedding-v3\",\"dimensions\":512}},"
+        "\"embedder_ollama\":{\"client_class\":\"OllamaClient\",\"model_kwargs\":{\"model\":"
+        "\"bge\"}}}";
+    assert_string_equal(embedder_of(NULL, file), "openai/text-embedding-v3@512");
+    assert_string_equal(embedder_of("ollama", file), "ollama/bge@0");
+    assert_string_equal(embedder_of("anything", file), "openai/text-embedding-v3@512");
+    static const char other[] = "{\"embedder\":{\"client_class\":\"OllamaClient\",\"model_kwargs\":"
+                                "{\"model\":\"mxbai-embed-large\",\"dimensions\":-3}}}";
+    assert_string_equal(embedder_of(NULL, other), "ollama/mxbai-embed-large@0");
+    assert_string_equal(embedder_of(NULL, "no json"), "openai/text-embedding-3-small@256");
+    struct arena arena = {0};
+    struct settings settings = {.wiki_embedder = STR("lab/own")};
+    char type[] = "DEEPWIKI_EMBEDDER_TYPE=google";
+    char *const env[] = {type, NULL};
+    wiki_old_embedder(&settings, &arena, env); /* ours is said: it stays */
+    assert_true(str_eq(settings.wiki_embedder, STR("lab/own")));
+    arena_release(&arena);
+}
+
 int main(void)
 {
     struct why why;
     if (log_open("/dev/null", LOG_ERROR, &why) != OK) return 1; /* it complains, as it should */
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_embedder_there_was_is_the_embedder_here),
         cmocka_unit_test(without_a_folder_there_are_ten_languages_and_no_offers),
         cmocka_unit_test(files_are_read_with_what_the_environment_says),
         cmocka_unit_test(what_makes_no_sense_is_as_none),
