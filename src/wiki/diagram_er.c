@@ -71,6 +71,8 @@ struct er_diagram {
 static struct str entity_of(struct diagram *d, struct str said)
 {
     struct str name = diagram_unquoted(d, diagram_bare(said));
+    name = diagram_replace(d, diagram_replace(d, name, '%', " "), '\\', "/");
+    name = diagram_unquoted(d, name);
     bool plain = name.len > 0 && !diagram_is_one_of(diagram_first_word(name), keywords, false);
     bool quoted = !plain || (name.at[0] >= '0' && name.at[0] <= '9');
     for (size_t i = 0; i < name.len; i++) {
@@ -80,8 +82,6 @@ static struct str entity_of(struct diagram *d, struct str said)
     }
     if (name.len == 0) d->too_much = true;
     if (!quoted) return name;
-    name = str_trim(diagram_replace(d, diagram_replace(d, name, '%', " "), '\\', "/"));
-    if (name.len == 0) d->too_much = true;
     return arena_printf(d->arena, "\"%.*s\"", STR_ARGS(name));
 }
 
