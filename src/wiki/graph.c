@@ -2,6 +2,9 @@
 /*
  * wiki/graph.c: which symbols matter, and which files lean on which.
  *
+ * A file leans on another if it mentions what that defines, or says itself that it
+ * needs it (wiki/imports.h).
+ *
  * No table of mentions is kept: the words of the index say in which chunks a
  * name stands, so an update has nothing to mend here. A name that is defined in
  * more than a few places is no name of one thing, and one that half of the
@@ -11,6 +14,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "wiki/imports.h"
 
 enum {
     DEFINED_MAX = 3,
@@ -247,7 +251,7 @@ static void mention(void *ctx, struct wiki_posting posting)
         e->mentioned[e->mentioned_count++] = place;
 }
 
-static void add_edge(struct edging *e, uint32_t from, uint32_t to)
+static void add_edge(struct edging *e, uint32_t from, uint32_t to, uint64_t weight)
 {
     uint64_t key = (uint64_t)from << 32 | to;
     struct edge_sum *sum = map_find(&e->sums, MAP_KEY(&key));
@@ -256,7 +260,7 @@ static void add_edge(struct edging *e, uint32_t from, uint32_t to)
         sum->key = key;
         map_add(&e->sums, MAP_KEY(&sum->key), sum);
     }
-    sum->weight++;
+    sum->weight += weight;
 }
 
 static enum err add_edges_of(struct edging *e, struct str name, const struct folding *folded,
@@ -286,7 +290,7 @@ static enum err add_edges_of(struct edging *e, struct str name, const struct fol
         bool defines = false;
         for (size_t d = 0; d < defined_count; d++) defines |= defined[d] == e->mentioned[m];
         for (size_t d = 0; d < defined_count && !defines; d++) {
-            add_edge(e, e->mentioned[m], defined[d]);
+            add_edge(e, e->mentioned[m], defined[d], 1);
         }
     }
     return err;
@@ -312,6 +316,27 @@ static enum err collect_edges(struct edging *e, struct why *why)
         }
     }
     if (err) sqlite3_reset(stmt);
+    return err;
+}
+
+/* What files say themselves. */
+static enum err collect_imports(struct edging *e, struct why *why)
+{
+    sqlite3_stmt *stmt = NULL;
+    struct str *paths = ARENA_ARRAY(&e->arena, struct str, e->place_count + 1);
+    for (size_t i = 0; i < e->place_count; i++) paths[i] = e->places[i].path;
+    struct wiki_importing *importing = wiki_importing_new(&e->arena, paths, e->place_count);
+    enum err err = db_prepare(e->index, WIKI_IMPORTS_ALL, &stmt, why);
+    for (bool row = true; !err && row;) {
+        err = db_row(e->index, stmt, &row, why);
+        uint32_t from;
+        if (err || !row || !find_place(e, sqlite3_column_int64(stmt, 0), &from)) continue;
+        struct wiki_import import = {db_text(stmt, 1),
+                                     (enum wiki_import_kind)sqlite3_column_int(stmt, 2)};
+        size_t to = wiki_importing_find(importing, from, &import);
+        if (to < e->place_count) add_edge(e, from, (uint32_t)to, WIKI_IMPORT_WEIGHT);
+    }
+    wiki_importing_free(importing);
     return err;
 }
 
@@ -348,6 +373,7 @@ enum err wiki_index_edges(struct wiki_index *index, struct arena *arena, size_t 
     enum err err = db_do(index, WIKI_BEGIN, why);
     if (!err) err = lengths_load(index, why);
     if (!err) err = collect_edges(&e, why);
+    if (!err) err = collect_imports(&e, why);
     if (!err) *count_out = heaviest(&e, arena, max, edges_out);
     db_undo(index); /* nothing was written */
     map_release(&e.sums);

@@ -88,7 +88,12 @@ MUST_USE enum err wiki_index_symbols(struct wiki_index *index, struct arena *are
                                      size_t max, struct wiki_symbol **symbols_out,
                                      size_t *count_out, struct why *why);
 
-/* One file mentions what another defines: how many different symbols. */
+/* What it counts that a file imports another, beside the symbols of it that it mentions: it says
+ * so itself, and a header may be needed for what has no name of its own. */
+enum { WIKI_IMPORT_WEIGHT = 3 };
+
+/* One file leans on another: how many different symbols that this one defines it mentions, and
+ * WIKI_IMPORT_WEIGHT more for each import of it. */
 struct wiki_edge {
     struct str from, to;
     uint64_t weight;

@@ -42,6 +42,9 @@ static const char schema[] =
     "CREATE TABLE symbols (file INTEGER NOT NULL, n INTEGER NOT NULL, name TEXT NOT NULL,"
     " kind TEXT NOT NULL, scope TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
     " PRIMARY KEY (file, n)) WITHOUT ROWID;"
+    /* What a file says it needs, as it says it (wiki/imports.h). */
+    "CREATE TABLE imports (file INTEGER NOT NULL, n INTEGER NOT NULL, text TEXT NOT NULL,"
+    " kind INTEGER NOT NULL, PRIMARY KEY (file, n)) WITHOUT ROWID;"
     "CREATE INDEX symbols_name ON symbols (name COLLATE NOCASE);";
 
 /* ---- failures ---- */

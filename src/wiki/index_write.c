@@ -156,7 +156,7 @@ static enum err drop_words_of(struct updating *u, const struct known *known, str
 static enum err drop_rows_of(struct updating *u, const struct known *known, struct why *why)
 {
     static const enum wiki_statement drops[] = {WIKI_FILE_DROP, WIKI_SYMBOLS_DROP,
-                                                WIKI_CHUNKS_DROP};
+                                                WIKI_IMPORTS_DROP, WIKI_CHUNKS_DROP};
     enum err err = OK;
     for (size_t i = 0; i < COUNT_OF(drops) && !err; i++) {
         sqlite3_stmt *stmt = NULL;
@@ -256,6 +256,19 @@ static enum err add_symbol(struct updating *u, size_t n, const struct wiki_mark 
     return db_run(u->index, stmt, why);
 }
 
+static enum err add_import(struct updating *u, size_t n, const struct wiki_import *import,
+                           struct why *why)
+{
+    sqlite3_stmt *stmt = NULL;
+    enum err err = db_prepare(u->index, WIKI_IMPORT_ADD, &stmt, why);
+    if (err) return err;
+    sqlite3_bind_int64(stmt, 1, u->next_file);
+    sqlite3_bind_int64(stmt, 2, (int64_t)n);
+    db_bind(stmt, 3, import->text);
+    sqlite3_bind_int(stmt, 4, (int)import->kind);
+    return db_run(u->index, stmt, why);
+}
+
 static enum err add_incoming(struct updating *u, const struct wiki_incoming *in, struct why *why)
 {
     enum err err = add_file_row(u, in, why);
@@ -263,6 +276,9 @@ static enum err add_incoming(struct updating *u, const struct wiki_incoming *in,
         err = add_chunk(u, in, &in->pieces[i], why);
     }
     for (size_t i = 0; i < in->mark_count && !err; i++) err = add_symbol(u, i, &in->marks[i], why);
+    for (size_t i = 0; i < in->import_count && !err; i++) {
+        err = add_import(u, i, &in->imports[i], why);
+    }
     u->next_file++;
     if (!err && wiki_terms_bytes(u->terms) > TERMS_MAX_BYTES) {
         err = words_put(u->index, u->terms, why);

@@ -72,6 +72,9 @@ enum { WIKI_INDEX_VERSION = 2 };
                     "ORDER BY id")                                                                 \
     X(SYMBOLS_NAMED, "SELECT file, kind, first, last, name FROM symbols "                          \
                      "WHERE name = ? COLLATE NOCASE LIMIT ?")                                      \
+    X(IMPORT_ADD, "INSERT INTO imports (file, n, text, kind) VALUES (?, ?, ?, ?)")                 \
+    X(IMPORTS_DROP, "DELETE FROM imports WHERE file = ?")                                          \
+    X(IMPORTS_ALL, "SELECT file, text, kind FROM imports ORDER BY file, n")                        \
     X(COUNTS_LEFT, "SELECT left_out, count(*), sum(lines), sum(bytes), sum(chunk_count), "         \
                    "sum(symbol_count) FROM files GROUP BY left_out")
 

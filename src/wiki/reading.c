@@ -49,6 +49,7 @@ static void read_file(struct wiki_reading *r, size_t at, struct wiki_incoming *i
     wiki_tagger_marks(r->tagger, &in->arena, in->path, text, &in->marks, &in->mark_count);
     wiki_split(&in->arena, in->path, text, in->marks, in->mark_count, &in->pieces,
                &in->piece_count);
+    in->import_count = wiki_imports(&in->arena, in->path, in->language, text, &in->imports);
 }
 
 /* False: nobody wants it any more. */

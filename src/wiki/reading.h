@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "wiki/imports.h"
 #include "wiki/split.h"
 #include "wiki/tree.h"
 
@@ -22,9 +23,11 @@ struct wiki_incoming {
     size_t piece_count;
     struct wiki_mark *marks;
     size_t mark_count;
+    struct wiki_import *imports;
+    size_t import_count;
     enum err err; /* nothing else is there, and it is the last */
     struct why why;
-    struct arena arena; /* pieces and marks */
+    struct arena arena; /* pieces, marks and imports */
     struct buf text;
 };
 

@@ -345,6 +345,51 @@ static void symbols_and_edges(void **state)
     assert_int_equal(count, 0);
 }
 
+static uint64_t weight_of(struct place *p, const char *from, const char *to)
+{
+    struct why why;
+    struct wiki_edge *edges;
+    size_t count;
+    must(wiki_index_edges(p->index, &p->arena, 1000, &edges, &count, &why), &why);
+    for (size_t i = 0; i < count; i++) {
+        bool same = str_eq(edges[i].from, str_of(from)) && str_eq(edges[i].to, str_of(to));
+        if (same) return edges[i].weight;
+    }
+    return 0;
+}
+
+static void files_lean_on_what_they_import(void **state)
+{
+    struct place *p = *state;
+    put(p, "src/brew.c",
+        STR("#include \"pot/kettle.h\"\n\nint brew(void)\n{\n    return boil_all();\n}\n"));
+    put(p, "src/pot/kettle.h", STR("int boil_all(void);\n#define boil_once 1\n"));
+    put(p, "app/views.py", STR("from .models import user\nimport app.models.tea\n"));
+    put(p, "app/models/user.py", STR("NAME = 1\n"));
+    put(p, "app/models/tea.py", STR("LEAF = 1\n"));
+    put(p, "web/main.js", STR("import { a } from './a.js'\nconst b = require('./parts')\n"));
+    put(p, "web/a.js", STR("export const a = 1\n"));
+    put(p, "web/parts/index.js", STR("export const b = 1\n"));
+    put(p, "cmd/main.go", STR("package main\n\nimport (\n\t\"fmt\"\n\t\"x.org/y/pot\"\n)\n"));
+    put(p, "pot/pot.go", STR("package pot\n\nfunc Tea() {}\n"));
+    update(p);
+    assert_true(weight_of(p, "src/brew.c", "src/pot/kettle.h") >= WIKI_IMPORT_WEIGHT);
+    assert_true(weight_of(p, "app/views.py", "app/models/user.py") >= WIKI_IMPORT_WEIGHT);
+    assert_true(weight_of(p, "app/views.py", "app/models/tea.py") >= WIKI_IMPORT_WEIGHT);
+    assert_true(weight_of(p, "web/main.js", "web/a.js") >= WIKI_IMPORT_WEIGHT);
+    assert_true(weight_of(p, "web/main.js", "web/parts/index.js") >= WIKI_IMPORT_WEIGHT);
+    assert_true(weight_of(p, "cmd/main.go", "pot/pot.go") >= WIKI_IMPORT_WEIGHT);
+
+    /* Only the file that changes is read again, and yet who imports what moved leans on it. */
+    put(p, "web/main.js", STR("import { b } from './parts/index.js'\n"));
+    take_away(p, "app/models/tea.py");
+    put(p, "app/models/tea/__init__.py", STR("LEAF = 1\n"));
+    assert_int_equal(update(p).changed, 2);
+    assert_int_equal(weight_of(p, "web/main.js", "web/a.js"), 0);
+    assert_true(weight_of(p, "web/main.js", "web/parts/index.js") >= WIKI_IMPORT_WEIGHT);
+    assert_true(weight_of(p, "app/views.py", "app/models/tea/__init__.py") >= WIKI_IMPORT_WEIGHT);
+}
+
 static void a_folder_narrows_what_is_found(void **state)
 {
     struct place *p = *state;
@@ -660,6 +705,7 @@ int main(void)
         TEST(an_update_reads_what_has_changed),
         TEST(an_updated_index_is_like_a_new_one),
         TEST(symbols_and_edges),
+        TEST(files_lean_on_what_they_import),
         TEST(tests_come_first_only_when_they_are_asked_for),
         TEST(a_file_counts_as_a_whole),
         TEST(a_folder_narrows_what_is_found),

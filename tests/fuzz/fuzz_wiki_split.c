@@ -1,17 +1,42 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * tests/fuzz/fuzz_wiki_split.c: any text with any marks, cut in pieces. The pieces in order are the
- * text, none is too large, and none begins in the middle of a character.
+ * text, none is too large, and none begins in the middle of a character. What the text imports,
+ * read as each language, is within its ceilings.
  *
  * The first byte chooses the name; then, up to a zero byte, three bytes for each mark.
  */
 #include "wiki/split.h"
 
 #include "base/utf8.h"
+#include "wiki/imports.h"
+#include "wiki/language.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MARKS_MAX = 32 };
+
+/* In whatever language: within the ceilings, and resolved to a file or to none. */
+static void check_imports(struct arena *arena, struct str text)
+{
+    static const char *const files[] = {"a/b.c",  "a/c.h",  "x.py",      "x/__init__.py", "y.js",
+                                        "m.go",   "s/l.rs", "J.java",    "r.rb",          "p.php",
+                                        "P/m.pm", "l.lua",  "bin/run.sh"};
+    struct str paths[COUNT_OF(files)];
+    for (size_t i = 0; i < COUNT_OF(files); i++) paths[i] = str_of(files[i]);
+    struct wiki_importing *importing = wiki_importing_new(arena, paths, COUNT_OF(files));
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        struct wiki_import *imports;
+        size_t count = wiki_imports(arena, paths[i], wiki_language(paths[i]), text, &imports);
+        ASSERT(count <= WIKI_IMPORTS_MAX);
+        for (size_t n = 0; n < count; n++) {
+            ASSERT(imports[n].text.len > 0 && imports[n].text.len <= WIKI_IMPORT_BYTES);
+            size_t found = wiki_importing_find(importing, i, &imports[n]);
+            ASSERT(found <= COUNT_OF(files) && found != i);
+        }
+    }
+    wiki_importing_free(importing);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -41,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         done += pieces[i].text.len;
     }
     ASSERT(done == text.len);
+    check_imports(&arena, text);
     arena_release(&arena);
     return 0;
 }
