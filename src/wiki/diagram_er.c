@@ -212,7 +212,9 @@ static struct str attribute_word(struct diagram *d, struct str word)
         bool wide = (unsigned char)c >= 0x80; /* from U+00C0 on; those below are rare enough */
         bool fine = wide || diagram_is_name_byte(c) || (i > 0 && strchr("-[]().,*", c));
         bool alone = opens != closes && strchr("()<>", c); /* of a pair */
-        if (alone) c = '_';
+        /* "--" draws a relation. */
+        bool again = c == '-' && out.len > 0 && out.at[out.len - 1] == '-';
+        if (alone || again) c = '_';
         if (i == 0 && c >= '0' && c <= '9') buf_add_byte(&out, '_');
         if (c == '<')
             buf_add_byte(&out, '(');

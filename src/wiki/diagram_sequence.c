@@ -125,9 +125,10 @@ static int actor_of(struct sequence *s, struct str said)
     const struct diagram_name *known = diagram_known(d, name);
     if (known) return actor_of_id(s, known->id);
     if (is_safe_name(name)) return actor_of_id(s, name);
-    if (name.len == 0) d->too_much = true;
+    struct str label = label_text(d, name);
+    if (label.len == 0) d->too_much = true; /* nobody */
     struct str id = diagram_id(d, name);
-    diagram_say(d, "participant %.*s as %.*s", STR_ARGS(id), STR_ARGS(label_text(d, name)));
+    diagram_say(d, "participant %.*s as %.*s", STR_ARGS(id), STR_ARGS(label));
     return actor_of_id(s, id);
 }
 
