@@ -203,7 +203,7 @@ static bool mend_first(struct diagram *d, const struct kind *kind, struct str in
         behind = str_trim(str_from(behind, way.len));
         while (behind.len > 0 && behind.at[0] == ';') behind = str_trim(str_from(behind, 1));
     }
-    if (flow && !stays && behind.len == 0) buf_add_str(d->to, STR(" TD"));
+    if (flow && !stays) buf_add_str(d->to, STR(" TD"));
     buf_add_byte(d->to, '\n');
     if (behind.len == 0) return true;
     if (flow || kind->mend == diagram_class || kind->mend == diagram_state ||
