@@ -89,9 +89,11 @@ bool diagram_comment(struct diagram *d)
 {
     bool comment = str_starts(d->line, STR("%%")) && !str_starts(d->line, STR("%%{"));
     if (d->line.len > 0 && !comment) return false;
-    if (comment) buf_add_str(d->to, d->indent);
     /* One with nothing in it is no comment to Mermaid. */
-    buf_add_str(d->to, str_eq(d->line, STR("%%")) ? STR("") : d->line);
+    if (d->line.len > 2) {
+        buf_add_str(d->to, d->indent);
+        buf_add_str(d->to, d->line);
+    }
     buf_add_byte(d->to, '\n');
     return true;
 }
