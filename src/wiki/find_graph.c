@@ -3,8 +3,9 @@
  * wiki/find_graph.c: chunks by who defines and who mentions what.
  *
  * From the question: what defines the identifiers in it. From the best hits of
- * the words: what defines the symbols they mention. A name that is defined in
- * many places, or mentioned everywhere, leads nowhere and is passed over.
+ * the words: what defines the symbols they mention, and what their files import
+ * (find_imports.c). A name that is defined in many places, or mentioned
+ * everywhere, leads nowhere and is passed over.
  */
 #include "wiki/find_internal.h"
 
@@ -192,6 +193,7 @@ enum err wiki_find_graph(struct wiki_index *index, struct arena *arena,
         double worth = best->at[i].score / best->at[0].score / (double)(i + 3);
         err = follow_hit(index, arena, asked, best->at[i].chunk, worth, &order, why);
     }
+    if (!err) err = wiki_find_imports(index, arena, best, &order, why);
     if (err) return err;
     add_up(&order);
     wiki_order_sort(&order, max);

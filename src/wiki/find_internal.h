@@ -60,6 +60,11 @@ enum err wiki_find_vectors(struct wiki_index *index, struct arena *arena,
                            const struct wiki_asked *asked, const struct wiki_meaning *meaning,
                            size_t max, struct wiki_order *order_out, struct why *why);
 
+/* More of the graph, behind what is in `order`; after files_load(). */
+enum err wiki_find_imports(struct wiki_index *index, struct arena *arena,
+                           const struct wiki_order *best, struct wiki_order *order,
+                           struct why *why);
+
 /* log((N - n + 0.5) / (n + 0.5) + 1) */
 double wiki_rarity(const struct wiki_index *index, uint64_t chunks);
 /* In how many chunks a word stands. */

@@ -333,7 +333,7 @@ static enum err collect_imports(struct edging *e, struct why *why)
         if (err || !row || !find_place(e, sqlite3_column_int64(stmt, 0), &from)) continue;
         struct wiki_import import = {db_text(stmt, 1),
                                      (enum wiki_import_kind)sqlite3_column_int(stmt, 2)};
-        size_t to = wiki_importing_find(importing, from, &import);
+        size_t to = wiki_importing_find(importing, &e->arena, from, &import);
         if (to < e->place_count) add_edge(e, from, (uint32_t)to, WIKI_IMPORT_WEIGHT);
     }
     wiki_importing_free(importing);

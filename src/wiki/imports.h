@@ -48,6 +48,6 @@ struct wiki_importing *wiki_importing_new(struct arena *arena, const struct str 
                                           size_t count);
 void wiki_importing_free(struct wiki_importing *importing);
 /* Which of the paths `import` of file `from` (also one of them) is: its index; `count` where it is
- * none, or may be several. */
-size_t wiki_importing_find(const struct wiki_importing *importing, size_t from,
-                           const struct wiki_import *import);
+ * none, or may be several. `scratch` keeps nothing that matters afterwards. */
+size_t wiki_importing_find(const struct wiki_importing *importing, struct arena *scratch,
+                           size_t from, const struct wiki_import *import);

@@ -26,7 +26,6 @@ struct shelf {
 };
 
 struct wiki_importing {
-    struct arena *arena;
     const struct str *paths;
     struct str *modules;   /* what each is called without its extension */
     const char **families; /* of languages that import each other */
@@ -101,7 +100,6 @@ struct wiki_importing *wiki_importing_new(struct arena *arena, const struct str 
                                           size_t count)
 {
     struct wiki_importing *w = ARENA_NEW(arena, struct wiki_importing);
-    w->arena = arena;
     w->paths = paths;
     w->count = count;
     w->modules = ARENA_ARRAY(arena, struct str, count + 1);
@@ -222,14 +220,15 @@ static struct str joined(struct arena *arena, struct str folder, struct str text
     return arena_copy(arena, (struct str){path, len});
 }
 
-static size_t find_near(const struct wiki_importing *w, size_t from, struct str text)
+static size_t find_near(const struct wiki_importing *w, struct arena *scratch, size_t from,
+                        struct str text)
 {
     struct str folder = folder_of(w->paths[from]);
-    struct wanted wanted = {from, joined(w->arena, folder, text), true};
+    struct wanted wanted = {from, joined(scratch, folder, text), true};
     size_t found = wanted.text.len > 0 ? nearest(w, &wanted) : w->count;
     if (found < w->count || !str_eq(str_of(w->families[from]), STR("Rust"))) return found;
     /* What foo.rs calls x is foo/x.rs. */
-    wanted.text = joined(w->arena, without_extension(w->paths[from]), text);
+    wanted.text = joined(scratch, without_extension(w->paths[from]), text);
     return wanted.text.len > 0 ? nearest(w, &wanted) : w->count;
 }
 
@@ -253,14 +252,14 @@ static size_t find_far(const struct wiki_importing *w, size_t from, struct str t
     return found;
 }
 
-size_t wiki_importing_find(const struct wiki_importing *w, size_t from,
+size_t wiki_importing_find(const struct wiki_importing *w, struct arena *scratch, size_t from,
                            const struct wiki_import *import)
 {
     ASSERT(from < w->count);
     size_t found = w->count;
     struct str text = import->text;
     if (import->kind == WIKI_IMPORT_NEAR || import->kind == WIKI_IMPORT_ANY) {
-        found = find_near(w, from, text);
+        found = find_near(w, scratch, from, text);
     }
     if (import->kind != WIKI_IMPORT_NEAR && found == w->count) found = find_far(w, from, text);
     while (import->kind == WIKI_IMPORT_PARENT && found == w->count && text.len > 0) {

@@ -267,6 +267,7 @@ void wiki_index_close(struct wiki_index *index)
     mem_free(index->scores);
     mem_free(index->file_of);
     mem_free(index->files);
+    wiki_neighbours_free(index->neighbours);
     mem_free(index->file);
     mem_free(index);
 }

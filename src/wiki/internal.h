@@ -74,6 +74,7 @@ enum { WIKI_INDEX_VERSION = 2 };
                      "WHERE name = ? COLLATE NOCASE LIMIT ?")                                      \
     X(IMPORT_ADD, "INSERT INTO imports (file, n, text, kind) VALUES (?, ?, ?, ?)")                 \
     X(IMPORTS_DROP, "DELETE FROM imports WHERE file = ?")                                          \
+    X(IMPORTS_OF, "SELECT text, kind FROM imports WHERE file = ? ORDER BY n LIMIT ?")              \
     X(IMPORTS_ALL, "SELECT file, text, kind FROM imports ORDER BY file, n")                        \
     X(COUNTS_LEFT, "SELECT left_out, count(*), sum(lines), sum(bytes), sum(chunk_count), "         \
                    "sum(symbol_count) FROM files GROUP BY left_out")
@@ -110,7 +111,12 @@ struct wiki_index {
     struct wiki_indexed_file *files; /* owned */
     size_t file_count;
     int64_t files_generation; /* of these */
+
+    struct wiki_neighbours *neighbours; /* owned; see find_imports.c; NULL: not asked for yet */
 };
+
+struct wiki_neighbours;
+void wiki_neighbours_free(struct wiki_neighbours *neighbours); /* NULL is fine */
 
 /* ---- index_db.c ---- */
 

@@ -695,10 +695,43 @@ static void names_and_texts_of_strangers(void **state)
     buf_release(&question);
 }
 
+/* Two that say the same: the one that the best hit's file imports comes first. */
+static void expect_order(struct place *p, const char *first, const char *second)
+{
+    size_t count, at[2] = {0};
+    struct wiki_hit *hits = find(p, "warm water for guests at the table", &count);
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(hits[i].chunk.path, str_of(first))) at[0] = i + 1;
+        if (str_eq(hits[i].chunk.path, str_of(second))) at[1] = i + 1;
+    }
+    assert_true(count == 3 && str_eq(hits[0].chunk.path, STR("lib/table.js")));
+    assert_int_equal(at[0], 2);
+    assert_int_equal(at[1], 3);
+}
+
+static void of_two_alike_the_imported_one_comes_first(void **state)
+{
+    struct place *p = *state;
+    static const char pot[] = "// Warm water.\nexport default 1;\n";
+    put(p, "copy/pot.js", str_of(pot));
+    put(p, "lib/pot.js", str_of(pot));
+    put(p, "lib/table.js",
+        STR("import x from './pot.js';\n\n// Warm water for guests at the table.\nexport default "
+            "x;\n"));
+    update(p);
+    expect_order(p, "lib/pot.js", "copy/pot.js");
+    put(p, "lib/table.js",
+        STR("import x from '../copy/pot.js';\n\n// Warm water for guests at the table.\nexport "
+            "default x;\n"));
+    update(p); /* the neighbours are those of the new state */
+    expect_order(p, "copy/pot.js", "lib/pot.js");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(of_two_alike_the_imported_one_comes_first),
         TEST(what_is_written_is_found),
         TEST(hits_have_true_lines),
         TEST(files_are_read_as_they_were),

@@ -106,7 +106,7 @@ static void what_is_imported_is_found(void **state)
         size_t count = wiki_imports(&arena, paths[from], wiki_language(paths[from]),
                                     str_of(lines[i].line), &imports);
         for (size_t n = 0; n < count; n++) {
-            size_t to = wiki_importing_find(importing, from, &imports[n]);
+            size_t to = wiki_importing_find(importing, &arena, from, &imports[n]);
             if (to == COUNT_OF(files)) continue;
             if (found == 3 || lines[i].means[found] != (int)to) {
                 fail_msg("%s in %s: %s", lines[i].line, files[from], files[to]);
