@@ -147,7 +147,7 @@ static bool setting(struct str line, struct buf *to)
 /* Between two lines of "---": its title; other settings are about looks, and are left away. */
 static void mend_settings(struct str *block, struct buf *to)
 {
-    struct str rest = *block, line;
+    struct str rest = *block, line = STR("");
     while (str_split(&rest, '\n', &line) && str_trim(line).len == 0) *block = rest;
     if (!str_eq(str_trim(line), STR("---"))) return;
     struct buf kept;

@@ -145,12 +145,16 @@ static bool titled(struct diagram *d, bool *seen)
     return true;
 }
 
+enum { EVENTS_MAX = 50 }; /* in a line; more is no timeline, and each is copied */
+
 /* "period : event : event", and ": event" for more of them. */
 static bool period(struct diagram *d, bool *seen)
 {
     struct str rest = diagram_text(d, d->line, "#;"), one, done = STR("");
     bool first = true;
+    size_t events = 0;
     while (rest.len > 0 && str_split(&rest, ':', &one)) {
+        if (++events > EVENTS_MAX) return false;
         one = str_trim(one);
         bool begins = first;
         first = false;

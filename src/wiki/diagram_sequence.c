@@ -184,7 +184,8 @@ static struct str color_of(struct diagram *d, struct str text)
 static bool begin_block(struct sequence *s, struct str word, struct str rest)
 {
     struct diagram *d = s->d;
-    char kind = word.at[0] == 'p' ? 'r' : word.at[0];
+    char kind = (char)(word.at[0] | 0x20); /* in whatever letters models write it */
+    if (kind == 'p') kind = 'r';
     bool box = str_eq_nocase(word, STR("box")), rect = str_eq_nocase(word, STR("rect"));
     leave_box(s);
     if (box || rect) rest = color_of(d, rest);
@@ -386,10 +387,12 @@ static bool is_message(struct diagram *d, struct str *left, struct str *right,
 /* ---- notes ---- */
 
 /* Lines up to "end note", as PlantUML has them, in one. */
+enum { NOTE_LINES_MAX = 100 };
+
 static struct str read_note(struct diagram *d)
 {
     struct str text = STR("");
-    while (diagram_next(d)) {
+    for (size_t lines = 0; lines < NOTE_LINES_MAX && diagram_next(d); lines++) {
         struct str rest;
         if (diagram_after(d->line, "end note", &rest) || diagram_after(d->line, "endnote", &rest)) {
             return text;

@@ -232,7 +232,7 @@ static void on_rested(void *ctx)
     go_on(embedder);
 }
 
-/* The wiki at work is taken up again, afterwards; those that come meanwhile wait too. */
+/* The wiki at work is taken up again, behind the others: it may be its own fault. */
 static void rest(struct wiki_embedder *embedder, const char *sentence, int64_t at_least_ms)
 {
     embedder->rest_ms = MIN(MAX(2 * embedder->rest_ms, REST_MS), REST_MS_MAX);
@@ -242,7 +242,11 @@ static void rest(struct wiki_embedder *embedder, const char *sentence, int64_t a
     tell(embedder, 0, 0, sentence);
     pthread_mutex_lock(&embedder->lock);
     struct embedded_wiki *wiki = find_wiki(embedder, embedder->at_work);
-    if (wiki) wiki->wanted = true;
+    if (wiki) {
+        wiki->wanted = true;
+        list_remove(&wiki->link);
+        list_add_last(&embedder->wikis, &wiki->link);
+    }
     pthread_mutex_unlock(&embedder->lock);
     close_wiki(embedder);
     embedder->resting = true;
@@ -374,11 +378,15 @@ static bool next_batch(struct wiki_embedder *embedder)
     enum err err = wiki_vectors_unseen(embedder->vectors, &embedder->batch_arena,
                                        &embedder->chunk_at, embedder->batch_max, BATCH_BYTES,
                                        &embedder->batch, &embedder->batch_count, &why);
-    if (err) {
+    if (err == ERR_CORRUPT) { /* its index is being made again: then it comes again */
         log_warn("wiki.embedder", "wiki=%llu reason=\"%s\"", (unsigned long long)embedder->at_work,
                  why.text);
         tell(embedder, 0, 0, why.text);
-        close_wiki(embedder); /* its index is being made again: then it comes again */
+        close_wiki(embedder);
+        return false;
+    }
+    if (err) {
+        rest(embedder, why.text, 0);
         return false;
     }
     if (embedder->batch_count == 0) {
@@ -596,6 +604,7 @@ void wiki_embedder_close(struct wiki_embedder *embedder)
         send_order(embedder, last_turn);
         pthread_join(embedder->thread, NULL);
     } else if (embedder->loop) {
+        embedder->closing = true; /* orders are still in the loop's box */
         timer_free(embedder->timer);
         llm_loop_close(embedder->home);
     }

