@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* api/admin.c: /admin/users and /admin/audit: who is here, and what was done. */
+#include "api/chat_run.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "auth/username.h"
@@ -109,6 +110,7 @@ enum err admin_put_banned(struct call *call, struct why *why)
     }
     err = input_check(call, why);
     if (!err) err = accounts_set_banned(&call->act, id, banned, why);
+    if (!err && banned) chat_runs_stop_of(call->api->chat_runs, id);
     if (!err) call_no_content(call);
     return err;
 }

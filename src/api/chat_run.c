@@ -187,6 +187,7 @@ struct save {
     struct chat_turn turn; /* texts in `arena` */
     struct arena arena;
     size_t bytes;
+    bool there; /* it is still to be written; set by the writer */
 };
 
 static size_t bytes_said(const struct chat_run *run)
@@ -207,6 +208,8 @@ static void on_saved(struct chat_deed *deed, enum err err)
     struct chat_run *run = save->run;
     run->saving = false;
     if (!err) run->saved = save->bytes;
+    /* Deleted, or its owner has left, perhaps through another instance: nobody wants it. */
+    if (!err && !save->there && is_under_way(run)) stop_now(run, "interrupted", "");
     if (is_under_way(run)) plan_save(run, bytes_said(run) > run->saved ? SAVE_US : ALIVE_US);
     arena_release(&save->arena);
     mem_free(save);
@@ -215,8 +218,8 @@ static void on_saved(struct chat_deed *deed, enum err err)
 
 static enum err apply_save(struct chat_deed *deed, struct why *why)
 {
-    const struct save *save = CONTAINER_OF(deed, struct save, deed);
-    return chat_turns_save(deed->act.db, &save->turn, deed->act.now_us, why);
+    struct save *save = CONTAINER_OF(deed, struct save, deed);
+    return chat_turns_save(deed->act.db, &save->turn, deed->act.now_us, &save->there, why);
 }
 
 static void on_save_due(struct deadline *deadline)

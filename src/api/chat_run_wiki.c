@@ -14,6 +14,7 @@
 #include "api/wiki_frames.h"
 
 enum { FACTS_BYTES = 8 * 1024 * 1024 };
+#define LONG_ANSWER "the answer is longer than this server keeps"
 
 /* run->fact goes to the readers. Under the lock. */
 static void tell_fact(struct chat_run *run)
@@ -38,6 +39,7 @@ static void on_waiting(void *ctx, const struct wiki_progress *progress)
 static void on_round(void *ctx, int round, bool last)
 {
     struct chat_run *run = ctx;
+    if (run->overlong) return;
     if (run->answer.len) chat_run_said(run, &run->answer, STR("\n\n"));
     wiki_frame_round(&run->fact, round, last);
     pthread_mutex_lock(&run->audience.lock);
@@ -82,7 +84,8 @@ static void on_text(void *ctx, struct str piece)
         chat_run_said(run, &run->answer, piece);
     } else {
         run->overlong = true;
-        chat_run_end_soon(run, "cut_off", "the answer is longer than this server keeps");
+        str_copy(run->detail, sizeof(run->detail), STR(LONG_ANSWER));
+        chat_run_end_soon(run, "cut_off", LONG_ANSWER);
     }
 }
 
@@ -114,6 +117,7 @@ static void on_failed(void *ctx, enum err err, const struct why *why)
 /* Words of earlier rounds are a part of an answer, whatever became of the next. */
 static const char *status_of(const struct chat_run *run, const struct wiki_ask_end *end)
 {
+    if (run->overlong) return "cut_off";
     if (end->complete) return "complete";
     bool failed = end->err || end->result == NULL || end->result->end == LLM_FAILED;
     if (failed) return run->answer.len ? "cut_off" : "failed";
@@ -125,7 +129,7 @@ static void on_end(void *ctx, const struct wiki_ask_end *end)
     struct chat_run *run = ctx;
     const struct llm_result *result = end->result;
     if (run->site[0] == '\0' && result) chat_run_named(run, result->site, result->model);
-    if (!end->complete) {
+    if (!end->complete && !run->overlong) {
         const char *detail = end->err ? end->why.text : result ? result->why.text : "";
         str_copy(run->detail, sizeof(run->detail), str_of(detail));
     }

@@ -108,7 +108,7 @@ static enum err take_name(struct call *call, struct chat *chat, struct str name,
 {
     if (str_eq(chat->wiki_name, name)) return OK;
     chat->wiki_name = name;
-    enum err err = chats_save(call->db, chat, why);
+    enum err err = chats_name_wiki(call->db, chat->id, name, why);
     if (!err) chat_tell_updated(&call->act, chat);
     return err;
 }

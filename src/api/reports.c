@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* api/reports.c: /reports, where members tell, and /admin/reports, where moderators answer. */
+#include "api/chat_run.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "base/limits.h"
@@ -105,6 +106,11 @@ enum err admin_resolve_report(struct call *call, struct why *why)
     }
     err = input_check(call, why);
     if (!err) err = moderate_resolve(&call->act, id, outcome, why);
+    struct report report;
+    if (!err && outcome == OUTCOME_BANNED) {
+        err = reports_load(call->db, call->arena, id, &report, why);
+        if (!err) chat_runs_stop_of(call->api->chat_runs, report.author.id);
+    }
     if (!err) call_no_content(call);
     return err;
 }

@@ -84,8 +84,15 @@ enum err chats_save(struct db *db, const struct chat *chat, struct why *why)
     query_str(q, chat->model);
     query_str(q, chat->system);
     query_i64(q, chat->automatic);
-    query_str(q, chat->wiki_name);
     query_u64(q, chat->id);
+    return query_run(q, why);
+}
+
+enum err chats_name_wiki(struct db *db, uint64_t id, struct str name, struct why *why)
+{
+    struct query *q = db_query(db, SQL_CHAT_NAME_WIKI);
+    query_str(q, name);
+    query_u64(q, id);
     return query_run(q, why);
 }
 
@@ -212,7 +219,7 @@ static void bind_tokens(struct query *q, int64_t tokens)
 }
 
 enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t now_us,
-                         struct why *why)
+                         bool *there_out, struct why *why)
 {
     struct query *q = db_query(db, SQL_TURN_SAVE);
     query_str(q, turn->content);
@@ -222,7 +229,9 @@ enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t no
     query_str(q, turn->about);
     query_i64(q, now_us);
     query_u64(q, turn->id);
-    return query_run(q, why);
+    enum err err = query_run(q, why);
+    *there_out = !err && db_changes(db) > 0;
+    return err;
 }
 
 enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there_out,

@@ -47,8 +47,10 @@ MUST_USE enum err chats_list(struct db *db, struct user_id owner, uint64_t befor
 MUST_USE enum err chats_list_of_wiki(struct db *db, struct user_id owner, uint64_t wiki,
                                      uint64_t before, uint64_t limit, chat_each *each, void *ctx,
                                      struct why *why);
-/* Title, who chose it, model, system prompt and what its wiki is called. */
+/* Title, who chose it, model and system prompt. */
 MUST_USE enum err chats_save(struct db *db, const struct chat *chat, struct why *why);
+/* What its wiki is called. */
+MUST_USE enum err chats_name_wiki(struct db *db, uint64_t id, struct str name, struct why *why);
 /* Another title, if nobody has chosen the one it has; `*changed_out`: nobody had. */
 MUST_USE enum err chats_entitle(struct db *db, uint64_t id, struct str title, bool *changed_out,
                                 struct why *why);
@@ -66,8 +68,9 @@ MUST_USE enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, 
                                   chat_turn_each *each, void *ctx, struct why *why);
 /* What came of an answer so far: words, site, model and what it is made of; and that it is being
  * written. Nothing when it has ended. */
+/* *there_out is false when it is streaming no more: deleted, or ended by somebody else. */
 MUST_USE enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t now_us,
-                                  struct why *why);
+                                  bool *there_out, struct why *why);
 /* What an answer has become, also when it was given up as cut off meanwhile. `*there_out` false: it
  * was deleted meanwhile, nothing is changed. */
 MUST_USE enum err chat_turns_end(struct db *db, const struct chat_turn *turn, bool *there_out,

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { asAdmin } from '../support/admin.mjs';
 import { AnswerStream, isDelta, textOf } from '../support/answer_stream.mjs';
 import { assertOk, assertProblem } from '../support/checks.mjs';
 import { Live } from '../support/live.mjs';
@@ -274,6 +275,38 @@ test('a_research_is_joined_again_and_stopped_and_begun_anew_in_the_same_way', as
   provider.script(RESEARCH);
   const again = await (await AnswerStream.open(server, 'POST', `${base}/${chat.id}/messages/${answer.id}/regenerate`, { token: li.token })).until();
   assert.deepEqual([again.at(-1).end, again.at(-1).rounds], ['complete', 3]);
+});
+
+// A research of which the model is at its second round, and nobody reads it.
+async function leaveResearch(token) {
+  const at = provider.requests.length;
+  provider.script([RESEARCH[0], { ...RESEARCH[1], stallAfter: 1 }]);
+  const chat = await make({ wiki: teahouse.id }, token);
+  const stream = await ask(chat, { text: 'How warm is the water?', research: true }, token);
+  await stream.heard('Update 1\n');
+  stream.leave.abort();
+  return { chat, asked: await provider.request(at + 1) };
+}
+
+test('a_research_ends_with_the_account_of_who_asked', async () => {
+  const root = await asAdmin(server, 'root_talks');
+  const sun = await server.register('sun_talks');
+  const { asked } = await leaveResearch(sun.token);
+  assert.equal((await root.ask('PUT', `/admin/users/${sun.id}/banned`, { banned: true })).status, 204);
+  await provider.until(() => asked.closedAt);
+
+  const qian = await server.register('qian_talks');
+  const other = await leaveResearch(qian.token);
+  const report = assertOk(await server.api('POST', '/reports', { token: li.token, json: { kind: 'user', id: qian.id, reason: 'abuse' } }), 201);
+  assert.equal((await root.ask('POST', `/admin/reports/${report.id}/resolve`, { outcome: 'banned' })).status, 204);
+  await provider.until(() => other.asked.closedAt);
+});
+
+test('a_research_ends_soon_when_another_instance_deleted_its_conversation', async () => {
+  const { chat, asked } = await leaveResearch(li.token);
+  await server.sql(`DELETE FROM chats WHERE id = ${chat.id}`);
+  await provider.until(() => asked.closedAt, { ms: 30_000 });
+  assertProblem(await server.api('GET', `${base}/${chat.id}`, { token: li.token }), 404);
 });
 
 test('what_a_research_said_before_it_failed_is_a_part_of_an_answer', async () => {
