@@ -99,6 +99,9 @@ static void ask(struct wiki_visit *visit)
     asking->wiki = visit->wiki.id;
     asking->name = visit->wiki.name;
     asking->url = str_eq(visit->wiki.kind, STR("local")) ? STR("") : visit->wiki.url;
+    /* Others end with the log-in, or hold a token that opened it. */
+    struct wiki_reader reader = {visit->want.who.user, visit->want.who.role == ROLE_ADMIN};
+    asking->reader = visit->want.unattended ? &reader : NULL;
     if (visit->events->begun) visit->events->begun(visit->ctx, &visit->wiki);
     visit->ask = wiki_ask_start(&desk, asking, &passed_on, visit);
     if (visit->paused) wiki_ask_pause(visit->ask);

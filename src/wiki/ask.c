@@ -38,6 +38,7 @@ struct wiki_ask {
     void *ctx;
     struct arena arena; /* what is asked */
     struct wiki_asking asking;
+    struct wiki_reader reader; /* where `asking` names one */
     struct llm_message turns[TURNS_MAX + 2 * WIKI_ROUNDS];
     size_t turn_count;
     int round;
@@ -210,13 +211,25 @@ static void speak(struct wiki_ask *ask)
 
 /* --- the look-up --- */
 
+/* A research takes its time: meanwhile the wiki may have become others' alone. */
+static enum err check_reader(struct wiki_ask *ask, struct db *db, struct why *why)
+{
+    struct wiki wiki;
+    if (!ask->asking.reader) return OK;
+    enum err err = wikis_load(db, &ask->found, &ask->reader, ask->asking.wiki, &wiki, why);
+    if (err != ERR_NOT_FOUND) return err;
+    return why_set(why, err, "this wiki is gone, or is not for you to see any more");
+}
+
 static void gather(struct job *job, void *own)
 {
-    (void)own;
     struct wiki_ask *ask = CONTAINER_OF(job, struct wiki_ask, job);
     struct wiki_index *index;
     struct wiki_matrix *matrix = NULL;
-    ask->err = wiki_library_borrow(ask->desk.library, ask->asking.wiki, &index, &ask->why);
+    ask->err = check_reader(ask, own, &ask->why);
+    if (!ask->err) {
+        ask->err = wiki_library_borrow(ask->desk.library, ask->asking.wiki, &index, &ask->why);
+    }
     if (!ask->err) {
         if (ask->query.values) matrix = wiki_library_matrix(ask->desk.library, ask->asking.wiki);
         struct wiki_meaning meaning = {matrix, ask->query.values};
@@ -365,6 +378,7 @@ struct wiki_ask *wiki_ask_start(const struct wiki_desk *desk, const struct wiki_
     ask->job.work = gather;
     ask->back.run = on_gathered;
     ask->asking = *asking;
+    if (asking->reader) ask->reader = *asking->reader;
     ask->asking.name = arena_copy(&ask->arena, asking->name);
     ask->asking.url = arena_copy(&ask->arena, asking->url);
     ask->asking.model = arena_copy(&ask->arena, asking->model);

@@ -39,6 +39,9 @@ struct wiki_asking {
     struct str file;     /* a file whose whole text is wanted; empty: none */
     int round;           /* 1 to WIKI_ROUNDS: one round of a research; 0: none */
     bool research;       /* all rounds, one after the other */
+    /* Who asks: may they (still) see the wiki? Looked at before each look-up; the workers' own must
+     * be a connection to the store then. NULL: they may. */
+    const struct wiki_reader *reader;
 };
 
 enum wiki_cause { WIKI_LESS = 1, WIKI_NOTHING, WIKI_TOO_LONG, WIKI_UNFOUND };

@@ -302,6 +302,23 @@ test('a_research_ends_with_the_account_of_who_asked', async () => {
   await provider.until(() => other.asked.closedAt);
 });
 
+test('a_wiki_that_is_closed_to_a_member_is_read_no_further_by_their_research', async () => {
+  const ours = await add(server, wu.token, { name: 'closing', access: 'everyone', exclude: 'docs/' });
+  const at = provider.requests.length;
+  provider.script([{ deltas: ['## Research Plan\n', '## Next Steps\npot_heat'], stallAfter: 1 }]);
+  const chat = await make({ wiki: ours.id });
+  const stream = await ask(chat, { text: 'How warm is the water?', research: true });
+  await stream.heard('## Research Plan\n');
+  assertOk(await server.api('PATCH', `/wikis/${ours.id}`, { token: wu.token, json: { access: 'owner' } }));
+  (await provider.request(at)).resume();
+  const events = await stream.until();
+  assert.deepEqual([events.at(-1).end ?? events.at(-1).type], ['cut_off']);
+  const [, kept] = await turns(chat);
+  assert.equal(kept.status, 'cut_off');
+  assert.match(kept.detail, /not for you to see any more/);
+  assert.equal(provider.requests.length, at + 1);
+});
+
 test('a_research_ends_soon_when_another_instance_deleted_its_conversation', async () => {
   const { chat, asked } = await leaveResearch(li.token);
   await server.sql(`DELETE FROM chats WHERE id = ${chat.id}`);
