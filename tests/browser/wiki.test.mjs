@@ -245,6 +245,73 @@ test('an answer goes on while the page is reloaded, and earlier talks are found 
   await leave(page);
 });
 
+/** Holds what the page asks of this address and method, until it is let go. */
+function hold(page, address, method) {
+  let go;
+  const held = new Promise((resolve) => (go = resolve));
+  const come = new Promise((resolve) => {
+    page.route(address, async (route) => {
+      if (route.request().method() !== method) return route.continue();
+      resolve(route.request());
+      await held;
+      return route.continue();
+    });
+  });
+  return { come, go };
+}
+
+test('a talk stays with its wiki, and is gone on with only where all of it is known', WAIT, async () => {
+  const other = assertOk(await server.api('POST', '/wikis', { token: server.li.token, json: { url: path.join(folder, 'src') } }), 201);
+  await until(() => server.api('GET', `/wikis/${other.id}`, { token: server.li.token }), ({ body }) => body.state === 'ready' && !body.progress, { what: 'the other wiki' });
+  const page = await enter(server);
+  const panel = page.getByRole('region', { name: 'Ask this repository' });
+  const stored = (wiki) => page.evaluate((end) => Object.entries(localStorage).find(([key]) => key.startsWith('hutong.talk.') && key.endsWith(end))?.[1], `/w/${wiki}`);
+  await page.goto(`${server.url}/w/${other.id}`);
+  await page.locator('#page').getByRole('link', { name: 'Wikis' }).click();
+  await page.locator(`a[href="/w/${server.id}"]`).first().click();
+  await panel.waitFor();
+
+  // The first question makes the talk; before that is known, the page shows the other wiki.
+  const making = hold(page, '**/chat/conversations', 'POST');
+  provider.script([{ deltas: ['It pours with care.'] }]);
+  let before = chatsAsked().length;
+  await ask(page, 'Whose cup is it?');
+  assert.ok((await making.come).headers()['idempotency-key']);
+  assert.ok(await panel.getByRole('button', { name: 'Stop the answer' }).isDisabled(), 'nothing is being answered yet');
+  await page.evaluate(() => history.go(-2));
+  await page.waitForURL(`${server.url}/w/${other.id}`);
+  making.go();
+  await chatAsked(before);
+  await until(() => stored(server.id), Boolean, { what: 'the talk under its own wiki' });
+  assert.equal(await stored(other.id), undefined);
+  assert.equal(await panel.getByText('Whose cup is it?').count(), 0);
+
+  // One that was stored under another wiki is not opened there.
+  const talk = await stored(server.id);
+  await page.evaluate(([from, to]) => {
+    const key = Object.keys(localStorage).find((one) => one.startsWith('hutong.talk.') && one.endsWith(from));
+    localStorage.setItem(key.slice(0, -from.length) + to, localStorage.getItem(key));
+  }, [`/w/${server.id}`, `/w/${other.id}`]);
+  await page.reload();
+  await until(() => stored(other.id), (now) => now === undefined, { what: 'the wrong talk to be forgotten' });
+  await panel.getByText('Whose cup is it?').waitFor({ state: 'detached' });
+
+  // While it is loading, nothing is asked: it would begin anew.
+  const loading = hold(page, `**/chat/conversations/${talk}/messages?*`, 'GET');
+  await page.goto(server.wiki);
+  await loading.come;
+  await panel.getByRole('textbox', { name: 'Ask about the code' }).fill('And whose pot?');
+  const button = panel.getByRole('button', { name: 'Ask', exact: true });
+  assert.ok(await button.isDisabled());
+  loading.go();
+  provider.script([{ deltas: ['Everybody’s.'] }]);
+  before = chatsAsked().length;
+  await button.click();
+  assert.ok((await chatAsked(before)).body.messages.some(({ content }) => String(content).includes('It pours with care')), 'what was said goes along');
+  await panel.getByText('Everybody’s.').waitFor();
+  await leave(page);
+});
+
 test('a book is read page by page, with its diagrams, in both looks', WAIT, async () => {
   const book = await write('# Pots\n\n## Heat\n\nHot [src/pot.c:5-8].\n\n```mermaid\ngraph TD\n  Pot -->|pours| Cup["<b>Cup</b>"]\n```\n\n## Broken\n\n```mermaid\nsequenceDiagram\n  a --> --> ((\n```\n');
   for (const dark of [false, true]) {

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { ChatTurn } from '../src/api/client';
 import { blocksOf, markdown, type Block } from '../src/chat/blocks';
 import { blockReader } from '../src/chat/stream';
+import { newerTurn } from '../src/chat/talks';
 import { chooseTo, lineOf } from '../src/chat/tree';
 
 const turn = (id: number, parent: number): ChatTurn => ({
@@ -133,4 +134,23 @@ test('blocks of a stream, cut anywhere', () => {
     const cut = blockReader();
     expect([...cut(whole.slice(0, at)), ...cut(whole.slice(at))]).toEqual([{ type: 'start' }, { type: 'delta', text: '你\n' }]);
   }
+});
+
+describe('of two copies of a turn the newer one is kept', () => {
+  const found = (round: number, ...paths: string[]): NonNullable<ChatTurn['found']> =>
+    ({ round, last: false, sources: paths.map((path) => ({ path, first: 1, last: 2, symbol: '' })), notices: [], cited: 0, removed: 0 });
+  const turn = (content: string, of: ChatTurn['found'], status: ChatTurn['status'] = 'streaming'): ChatTurn =>
+    ({ id: 2, parent: 1, role: 'assistant', status, content, reasoning: '', found: of }) as ChatTurn;
+
+  test('what an answer is made of came by its stream, and is not stored yet', () => {
+    for (const stored of [null, found(0), found(1, 'a.c')]) {
+      expect(newerTurn(turn('', found(1, 'a.c', 'b.c')), turn('more', stored))).toMatchObject({ content: 'more', found: found(1, 'a.c', 'b.c') });
+    }
+    expect(newerTurn(turn('more', null), turn('', found(1, 'a.c')))).toMatchObject({ content: 'more', found: found(1, 'a.c') });
+    expect(newerTurn(turn('', found(1, 'a.c')), turn('', found(2, 'a.c')))).toMatchObject({ found: found(2, 'a.c') });
+  });
+  test('once it is over, what is stored is all of it', () => {
+    expect(newerTurn(turn('much', found(1, 'a.c')), turn('end', null, 'complete'))).toMatchObject({ content: 'end', found: null });
+    expect(newerTurn(turn('end', null, 'complete'), turn('much', found(1, 'a.c')))).toMatchObject({ content: 'end', found: null });
+  });
 });

@@ -27,12 +27,17 @@ const FOLLOW_TRIES = 4;
 const FACTS = new Set(['round', 'sources', 'notice']);
 const ENDS = new Set(['done', 'interrupted', 'error', 'stored']);
 
-/** What is known of a turn and what comes of it: the newer of the two. */
-function newerTurn(known: ChatTurn | undefined, come: ChatTurn): ChatTurn {
+const weightOf = (found: ChatTurn['found']): number => (found ? found.sources.length + found.notices.length + found.round : -1);
+
+/** What is known of a turn and what comes of it: the newer of the two. While it is written, what it is
+ *  made of may be known from its stream before it is stored. */
+export function newerTurn(known: ChatTurn | undefined, come: ChatTurn): ChatTurn {
   if (!known || known.status !== 'streaming' || come.status !== 'streaming') {
     return known && known.status !== 'streaming' && come.status === 'streaming' ? known : come;
   }
-  return come.content.length + come.reasoning.length >= known.content.length + known.reasoning.length ? come : known;
+  const newer = come.content.length + come.reasoning.length >= known.content.length + known.reasoning.length ? come : known;
+  const { found } = weightOf(come.found) >= weightOf(known.found) ? come : known;
+  return { ...newer, found };
 }
 
 /** What an answer about a wiki is made of. Rounds of a research find places again. */

@@ -25,25 +25,35 @@ export function useKept(wiki: () => number) {
   const toasts = useToasts();
   const client = useQueryClient();
   const tries = useTries();
+  const begun = useTries();
 
   /** The conversation that is open; 0: one that has not begun. */
   const current = ref(0);
   const sending = ref(false);
   const keyOf = (): string => `hutong.talk.${session.me?.id ?? 0}/w/${wiki()}`;
 
-  function open(id: number): void {
-    current.value = id;
+  function store(key: string, id: number): void {
     try {
-      if (id) localStorage.setItem(keyOf(), String(id));
-      else localStorage.removeItem(keyOf());
+      if (id) localStorage.setItem(key, String(id));
+      else localStorage.removeItem(key);
     } catch {
       // A full store: it is open as long as the page.
     }
+  }
+  function open(id: number): void {
+    current.value = id;
+    store(keyOf(), id);
     if (id) void talks.load(id);
   }
   watch([wiki, () => session.me?.id], () => open(session.me ? Number(localStorage.getItem(keyOf())) || 0 : 0), { immediate: true });
 
   const chat = useChat(current);
+  /** What was stored under this wiki and is about another. */
+  const stray = computed(() => {
+    const one = chat.data.value;
+    return one?.wiki && one.id === current.value && one.wiki.id !== wiki();
+  });
+  watch(stray, (now) => now && open(0), { immediate: true });
   const own = computed(() => (current.value ? talks.talks.get(current.value) : undefined));
   const line = computed(() => (own.value ? lineOf(own.value.turns.values(), own.value.chosen).map(({ turn }) => turn) : []));
   const last = computed(() => line.value.at(-1));
@@ -53,8 +63,11 @@ export function useKept(wiki: () => number) {
       return turn.role === 'user' && answer ? [{ id: turn.id, question: turn.content, answer: answerOf(answer), turn: answer.id }] : [];
     }));
   const busy = computed(() => sending.value || last.value?.status === 'streaming');
+  /** Where a question belongs is known only when all before it is. */
+  const able = computed(() => !current.value || own.value?.loaded === true);
+  const stoppable = computed(() => last.value?.status === 'streaming');
   const loading = computed(() => current.value > 0 && !own.value?.loaded && !own.value?.error && !line.value.length);
-  const error = computed(() => (line.value.length ? null : (own.value?.error ?? null)));
+  const error = computed(() => (own.value?.loaded && line.value.length ? null : (own.value?.error ?? null)));
   // It was deleted, here or elsewhere.
   watch(error, (now) => now instanceof ApiError && now.status === 404 && open(0));
 
@@ -70,11 +83,11 @@ export function useKept(wiki: () => number) {
   );
 
   /** False: it could not be asked, and that was told. */
-  async function send(what: string, run: (key: string) => Promise<void>): Promise<boolean> {
+  async function send(run: () => Promise<void>): Promise<boolean> {
     if (busy.value) return false;
     sending.value = true;
     try {
-      await run(tries.keyOf(what));
+      await run();
       tries.done();
       return true;
     } catch (failure) {
@@ -85,28 +98,41 @@ export function useKept(wiki: () => number) {
       sending.value = false;
     }
   }
+  /** 0: meanwhile somebody else is logged in. */
   async function begin(): Promise<number> {
-    const made = await call(api.POST('/chat/conversations', { body: { wiki: wiki() } }));
-    putChat(client, made);
-    open(made.id);
-    return made.id;
+    const place = keyOf();
+    const me = session.me?.id;
+    const made = await call(api.POST('/chat/conversations', { body: { wiki: wiki() }, headers: { 'Idempotency-Key': begun.keyOf(place) } }))
+      .catch((failure: unknown) => {
+        begun.done(failure);
+        throw failure;
+      });
+    begun.done();
+    if (session.me?.id === me) putChat(client, made);
+    // The page may show another wiki by now: there this one is not open.
+    if (place === keyOf()) open(made.id);
+    else store(place, made.id);
+    return session.me?.id === me ? made.id : 0;
   }
-  function ask(question: string, { model, research, file }: Wanted): Promise<boolean> {
+  async function ask(question: string, { model, research, file }: Wanted): Promise<boolean> {
+    if (!able.value) return false;
     const parent = last.value?.id ?? BEGINNING;
-    return send(`${parent}/${research}/${question}`, async (key) => {
-      const wants = { ...(research && { research }), ...(model && { model }), ...(file && { file }) };
-      await talks.askModel(current.value || (await begin()), question, parent, key, wants);
+    const wants = { ...(research && { research }), ...(model && { model }), ...(file && { file }) };
+    return send(async () => {
+      const id = current.value || (await begin());
+      if (id) await talks.askModel(id, question, parent, tries.keyOf(JSON.stringify([id, parent, wants, question])), wants);
     });
   }
   async function again(at: number): Promise<void> {
     const asked = talk.value[at];
-    if (asked?.turn) await send(`again/${asked.turn}`, (key) => talks.regenerate(current.value, asked.turn!, key));
+    if (asked?.turn) await send(() => talks.regenerate(current.value, asked.turn!, tries.keyOf(`again/${asked.turn}`)));
   }
   function stop(): void {
     const turn = last.value;
-    if (turn) talks.stop(current.value, turn.id).catch((failure: unknown) => toasts.say(sentenceOf(failure, t), true));
+    // Until the new answer has begun, the last one is that to another question.
+    if (turn && stoppable.value) talks.stop(current.value, turn.id).catch((failure: unknown) => toasts.say(sentenceOf(failure, t), true));
   }
   const retry = (): void => void talks.load(current.value);
-  return { talk, busy, ask, again, stop, clear: () => open(0), kept: { current, title: computed(() => (current.value ? (chat.data.value?.title ?? '') : '')), loading, error, open, retry } };
+  return { talk, busy, ask, again, stop, clear: () => open(0), kept: { current, title: computed(() => (current.value ? (chat.data.value?.title ?? '') : '')), able, stoppable, loading, error, open, retry } };
 }
 export type Kept = ReturnType<typeof useKept>;
