@@ -145,6 +145,28 @@ test('a reload in the middle of an answer loses no word', WAIT, async (t) => {
   clean(page);
 });
 
+test('what is asked while a conversation is loading waits, and belongs to what was said', WAIT, async (t) => {
+  const page = await begin(t);
+  let go;
+  const held = new Promise((resolve) => (go = resolve));
+  await page.route(`**${base}/${chatOf(page)}/messages?*`, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.reload();
+  await ask(page, 'And then?');
+  const send = page.getByRole('button', { name: 'Send' });
+  assert.ok(await send.isDisabled());
+  assert.equal(await box(page).inputValue(), 'And then?');
+  provider.script([{ deltas: ['Then the second.'] }]);
+  const request = nextAsked();
+  go();
+  await send.click();
+  await complete(page, 'Then the second.');
+  assert.ok((await request()).body.messages.some(({ content }) => String(content).includes('First answer.')), 'what was said goes along');
+  clean(page);
+});
+
 test('another answer is a branch beside the first', WAIT, async (t) => {
   const page = await begin(t, 'Which colour?', 'Red.');
   provider.script([{ deltas: ['Blue.'] }]);
