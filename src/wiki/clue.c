@@ -8,6 +8,7 @@ enum { TOKENS_MAX = 64, MATCHES = 2 };
 /* A word of the question. */
 struct token {
     struct str word, stem; /* stem empty: the same */
+    size_t parts;          /* parseConfig has two; 0 for most */
     bool there;            /* in the run that is looked at */
 };
 
@@ -16,7 +17,7 @@ struct question {
     struct token tokens[TOKENS_MAX];
     size_t count;
     bool asks;   /* it is a question */
-    bool behind; /* the last word was taken, and its stem may follow */
+    bool behind; /* the last word was taken, and its stem or parts may follow */
 };
 
 static bool is_one_of(struct str word, const char *const *words, size_t count)
@@ -53,6 +54,9 @@ static void take_token(void *ctx, struct str word, enum wiki_word kind)
         if (is_courtesy(word)) question->count--;
         question->behind = false;
     }
+    /* A Chinese character is a part of nothing that somebody has named. */
+    if (kind == WIKI_WORD_PART && question->behind && !((unsigned char)word.at[0] & 0x80))
+        question->tokens[question->count - 1].parts++;
     if (kind != WIKI_WORD_WHOLE) return;
     question->asks |= is_asking(word);
     question->behind = false;
@@ -92,6 +96,12 @@ static bool is_called(struct str symbol, struct str word)
     return symbol.len > 0 && str_eq_nocase(symbol, word);
 }
 
+/* pot_pour, pourPot; utf8 and mp3 are not: people say them whatever they talk about. */
+static bool is_identifier(const struct token *token)
+{
+    return token->parts > 1 || str_find_byte(token->word, '_') < token->word.len;
+}
+
 static bool is_sure(struct question *question, struct str run, struct str symbol)
 {
     size_t matches = 0;
@@ -101,7 +111,7 @@ static bool is_sure(struct question *question, struct str run, struct str symbol
         const struct token *token = &question->tokens[i];
         if (is_called(symbol, token->word)) return true;
         if (!token->there) continue;
-        if (str_find_byte(token->word, '_') < token->word.len) return true; /* an identifier */
+        if (is_identifier(token)) return true;
         matches++;
     }
     return matches >= MATCHES;

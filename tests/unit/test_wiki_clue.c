@@ -11,7 +11,8 @@ static void expect(const char *question, const char *sure)
         {.path = STR("src/pot.c"), .first = 7, .last = 11, .symbol = STR("pot_pour")},
         {.path = STR("docs/tea.md"), .first = 1, .last = 3, .symbol = STR("Brewing")}};
     struct str first = STR("[src/pot.c:7-11] pot_pour\n7| /* Pours a cup. */\n"
-                           "8| int pot_pour(int left, int cup)\n");
+                           "8| int pot_pour(int left, int cup)\n"
+                           "9| fillPot(utf8);\n");
     struct str second = STR("[docs/tea.md:1-3] Brewing\n1| # Brewing\n2| 先把水烧热，再倒进茶壶。\n"
                             "3| Good morning, and have a nice day with warm tea.\n");
     size_t ends[] = {first.len, first.len + second.len};
@@ -33,7 +34,8 @@ static void one_points_at_what_a_question_names(void **state)
     expect("Where is a cup poured?", "1"); /* two words, one of them by its stem */
     expect("where do you pour a cup", "1");
     expect("What does pot_pour do?", "1"); /* an identifier is enough */
-    expect("How does brewing go?", "2");   /* what it is called */
+    expect("What does fillPot do?", "1");
+    expect("How does brewing go?", "2"); /* what it is called */
     expect("茶壶里的水怎么烧热？", "2");
     expect("How is the cup of warm tea poured?", "12");
 }
@@ -48,6 +50,8 @@ static void one_points_at_nothing_when_somebody_just_talks(void **state)
     expect("早上好，今天忙吗？", "");
     expect("How warm is it?", ""); /* one word alone is chance */
     expect("Where is the kettle?", "");
+    expect("Where is emptyPot?", "");
+    expect("What is utf8?", ""); /* no identifier, and one word */
 }
 
 static void a_question_may_be_longer_than_what_is_looked_at(void **state)
