@@ -35,17 +35,20 @@ static bool is_gap(struct str text, size_t at)
     return text.at[at] == ' ' && at + 1 < text.len && strchr(" .,;:!?", text.at[at + 1]);
 }
 
-static void add_without_gaps(struct str text, struct buf *to)
+/* `taken`: behind which bytes something was taken out. Other blanks are layout and stay. */
+static void add_without_gaps(struct str text, const bool *taken, struct buf *to)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (!is_gap(text, i)) buf_add_byte(to, text.at[i]);
+        if (!taken[i + 1] || !is_gap(text, i)) buf_add_byte(to, text.at[i]);
 }
 
 static void vet(const struct lore *lore, struct str said, bool whole, struct buf *to)
 {
     struct arena arena = {0};
     struct buf kept;
-    buf_init(&kept, 2 * said.len + 1); /* between two places comes a blank */
+    size_t kept_max = 2 * said.len + 1; /* between two places comes a blank */
+    buf_init(&kept, kept_max);
+    bool *taken = ARENA_ARRAY(&arena, bool, kept_max + 1);
     struct wiki_source *sources = ARENA_ARRAY(&arena, struct wiki_source, lore->place_count + 1);
     for (size_t i = 0; i < lore->place_count; i++) {
         const struct lore_place *place = &lore->places[i];
@@ -54,12 +57,12 @@ static void vet(const struct lore *lore, struct str said, bool whole, struct buf
     }
     struct wiki_cite cite;
     wiki_cite_init(&cite, sources, lore->place_count);
-    wiki_cite_put(&cite, said, &kept);
+    for (size_t i = 0; i < said.len; i++) {
+        wiki_cite_put(&cite, str_head(str_from(said, i), 1), &kept);
+        taken[kept.len] |= cite.dropped_last;
+    }
     if (whole) wiki_cite_end(&cite, &kept);
-    if (cite.removed > 0)
-        add_without_gaps(buf_str(&kept), to);
-    else
-        buf_add_str(to, buf_str(&kept));
+    add_without_gaps(buf_str(&kept), taken, to);
     wiki_cite_release(&cite);
     buf_release(&kept);
     arena_release(&arena);

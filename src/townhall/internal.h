@@ -225,6 +225,8 @@ void lore_close(struct hall *hall);
 bool lore_look(struct todo *todo, struct str question, struct str earlier);
 bool lore_is_away(const struct todo *todo);
 void lore_forget(struct todo *todo);
+/* Drop what was found when its wiki is not for everyone any more: it may have waited for long. */
+void lore_check(struct todo *todo);
 /* What was found, and the name of the wiki; NULL: nothing. Good until lore_forget(). */
 const struct lore *lore_of(const struct todo *todo, struct str *name_out);
 /* It goes on without; false: it had nothing. */

@@ -24,7 +24,8 @@ struct lookup {
     struct task back;
     struct hall *hall;
     struct todo *todo; /* NULL: it waits no more */
-    bool away;         /* all below is the worker's */
+    atomic_bool forgotten;
+    bool away; /* all below is the worker's */
     struct arena arena;
     struct known_wiki wiki;
     struct lore_want want;
@@ -44,8 +45,10 @@ static void look(struct job *job, void *own)
     (void)own;
     struct lookup *lookup = CONTAINER_OF(job, struct lookup, job);
     const struct lore_source *source = lookup->hall->links.lore;
-    lookup->err =
-        source->find(source->ctx, &lookup->arena, &lookup->want, &lookup->lore, &lookup->why);
+    if (!atomic_load(&lookup->forgotten)) { /* else whoever closes would wait for it */
+        lookup->err =
+            source->find(source->ctx, &lookup->arena, &lookup->want, &lookup->lore, &lookup->why);
+    }
     loop_post(lookup->hall->loop, &lookup->back);
 }
 
@@ -117,6 +120,7 @@ void lore_forget(struct todo *todo)
     todo->lookup = NULL;
     if (!lookup) return;
     lookup->todo = NULL;
+    atomic_store(&lookup->forgotten, true);
     if (!lookup->away) lookup_free(lookup);
 }
 
@@ -134,6 +138,20 @@ bool lore_drop(struct todo *todo)
     bool had = lore_of(todo, &name) != NULL;
     if (had) todo->lookup->lore = (struct lore){0};
     return had;
+}
+
+void lore_check(struct todo *todo)
+{
+    struct hall *hall = todo->hall;
+    struct str name;
+    if (!lore_of(todo, &name)) return;
+    struct arena arena = {0};
+    struct known_wiki now = {0};
+    struct why why;
+    enum err err =
+        wikis_known_to(hall->db, &arena, cast_user(&hall->cast, todo->effect.who), &now, &why);
+    if (err || now.id != todo->lookup->wiki.id) lore_drop(todo);
+    arena_release(&arena);
 }
 
 struct str lore_vetted(struct arena *arena, const struct todo *todo, struct str said, bool whole)

@@ -132,17 +132,24 @@ static void say_as(struct prompt *prompt, enum llm_role role, struct str text)
     prompt->messages[prompt->count++] = (struct llm_message){.role = role, .text = text};
 }
 
+/* "<said>", and what a model may take for it: "</Said >". */
+static bool is_mark(struct str text)
+{
+    static const char *const names[] = {"said", "excerpts"};
+    if (!str_starts(text, STR("<"))) return false;
+    text = str_from(text, str_starts(text, STR("</")) ? 2 : 1);
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (str_eq_nocase(str_head(text, strlen(names[i])), str_of(names[i]))) return true;
+    return false;
+}
+
 /* A copy whose marks are broken, so that nothing of it stands outside of ours. */
 static struct str without_marks(struct arena *arena, struct str text)
 {
-    static const char *const marks[] = {"<said>", "</said>", "<excerpts>", "</excerpts>"};
     struct str safe = arena_copy(arena, text);
     char *at = (char *)(uintptr_t)safe.at;
-    for (size_t i = 0; i < safe.len; i++) {
-        if (at[i] != '<') continue;
-        for (size_t j = 0; j < COUNT_OF(marks); j++)
-            if (str_starts(str_from(safe, i), str_of(marks[j]))) at[i] = '(';
-    }
+    for (size_t i = 0; i < safe.len; i++)
+        if (is_mark(str_from(safe, i))) at[i] = '(';
     return safe;
 }
 
@@ -452,6 +459,7 @@ static void offline_words(struct prompt *prompt)
 {
     struct todo *todo = prompt->todo;
     buf_reset(&todo->said, SAID_BYTES);
+    lore_check(todo);
     if (lore_point_out(todo, &todo->said)) {
         atomic_fetch_add(&todo->hall->stats.words_offline, 1);
         return;
@@ -716,6 +724,7 @@ static bool ask(struct todo *todo)
     struct hall *hall = todo->hall;
     struct prompt prompt = {.todo = todo, .marks = may_ask_for_words(hall) && !todo->spoilt};
     todo->paid = prompt.marks;
+    lore_check(todo); /* before anything of it is told */
     if (!see_what_it_is_about(&prompt)) return false;
     if (lore_look(todo, prompt.question, prompt.earlier)) return false;
     draft_begin(todo, is_member(todo->effect.other) ? prompt.partner : (struct user_id){0});
