@@ -291,6 +291,24 @@ test('without a model, or when it fails, it says where it would look, in the lan
   await provider.stop();
 });
 
+test('a wiki that becomes private while a model is slow is spoken of no more', async () => {
+  const provider = kept(await startProvider());
+  const stalls = { status: 400, error: { message: 'no' }, stallAfter: 'request' };
+  provider.always(({ text }) => (text.includes('<excerpts>') ? stalls : { deltas: ['Good.'] }));
+  const { at, keeper, wiki, live, write } = await teahouse({ env: withModel(provider) });
+  const answer = write('Where is the cup poured?');
+  await until(() => keeper.must('GET', '/town'), () => asked(provider, '<excerpts>').some((one) => one.stalled), { ms: 60_000, what: 'a model that is asked' });
+  const held = asked(provider, '<excerpts>');
+  assertOk(await keeper.ask('PATCH', `/wikis/${wiki.id}`, { access: 'members' }));
+  for (const request of held) request.resume();
+  // Else it would say where to look, for there are places that are sure.
+  assert.doesNotMatch((await answer).data.content, /teahouse|pot\.c/);
+  assert.equal(asked(provider, '<excerpts>').length, held.length, 'and no model hears of it');
+  await live.close();
+  await at.stop();
+  await provider.stop();
+});
+
 test('recorded answers about a wiki are found again', async () => {
   const provider = kept(await startProvider());
   provider.always({ deltas: ['[src/pot.c:8-11,src/pot.c:1-2]'] });
