@@ -313,7 +313,7 @@ test('a talk stays with its wiki, and is gone on with only where all of it is kn
 });
 
 test('a book is read page by page, with its diagrams, in both looks', WAIT, async () => {
-  const book = await write('# Pots\n\n## Heat\n\nHot [src/pot.c:5-8].\n\n```mermaid\ngraph TD\n  Pot -->|pours| Cup["<b>Cup</b>"]\n```\n\n## Broken\n\n```mermaid\nsequenceDiagram\n  a --> --> ((\n```\n');
+  const book = await write('# Pots\n\n## Heat\n\nHot [src/pot.c:5-8].\n\n```mermaid\ngraph TD\n  Pot -->|pours| Cup["<b>Cup</b>"]\n```\n\n## Broken\n\n```mermaid\ngitGraph\n  commit\n  merge nowhere\n```\n');
   for (const dark of [false, true]) {
     const page = await enter(server, { dark });
     await page.goto(book);
@@ -323,7 +323,7 @@ test('a book is read page by page, with its diagrams, in both looks', WAIT, asyn
     await page.waitForFunction(() => document.querySelector('[data-diagram=drawn] img').naturalWidth > 50);
     assert.equal(await figures.count(), 2);
     await page.locator('[data-diagram=text]').getByText('This diagram could not be drawn.').waitFor();
-    await page.locator('[data-diagram=text]').getByText('a --> --> ((').waitFor();
+    await page.locator('[data-diagram=text]').getByText('merge nowhere').waitFor();
     await page.getByRole('button', { name: 'Enlarge' }).click();
     const dialog = page.getByRole('dialog', { name: 'Diagram' });
     const width = () => dialog.locator('img').evaluate((one) => one.clientWidth);

@@ -31,7 +31,7 @@ static void check_imports(struct arena *arena, struct str text)
         ASSERT(count <= WIKI_IMPORTS_MAX);
         for (size_t n = 0; n < count; n++) {
             ASSERT(imports[n].text.len > 0 && imports[n].text.len <= WIKI_IMPORT_BYTES);
-            size_t found = wiki_importing_find(importing, i, &imports[n]);
+            size_t found = wiki_importing_find(importing, arena, i, &imports[n]);
             ASSERT(found <= COUNT_OF(files) && found != i);
         }
     }
