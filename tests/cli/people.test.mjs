@@ -90,7 +90,7 @@ const WRONG = [
   ['a role for nobody', ['user', 'role', 'hong', 'admin'], '', 1, /no such user/],
   ['no verb', ['user'], '', 2, /say `add NAME`, `role NAME ROLE` or `list`/],
   ['no name of a resident', ['resident', 'add'], '', 2, /needs one NAME, or - to read a profile/],
-  ['no verb for residents', ['resident'], '', 2, /say `add NAME`, `list`, `import FILE` or `export`/],
+  ['no verb for residents', ['resident'], '', 2, /say `add NAME`, `set NAME`, `list`, `import FILE` or `export`/],
 ];
 
 test('what is wrong is said and changes nothing', async (t) => {
