@@ -48,6 +48,15 @@ enum err chats_load(struct db *db, struct arena *arena, struct user_id owner, ui
     return err || found ? err : why_set(why, ERR_NOT_FOUND, "对话不存在 (no such conversation)");
 }
 
+static enum err tell_chats(struct query *q, chat_each *each, void *ctx, struct why *why)
+{
+    while (query_next(q)) {
+        struct chat chat = read_chat(q);
+        each(ctx, &chat);
+    }
+    return query_end(q, why);
+}
+
 enum err chats_list(struct db *db, struct user_id owner, uint64_t before, uint64_t limit,
                     chat_each *each, void *ctx, struct why *why)
 {
@@ -55,11 +64,7 @@ enum err chats_list(struct db *db, struct user_id owner, uint64_t before, uint64
     query_u64(q, owner.value);
     query_u64(q, before ? before : INT64_MAX);
     query_u64(q, limit);
-    while (query_next(q)) {
-        struct chat chat = read_chat(q);
-        each(ctx, &chat);
-    }
-    return query_end(q, why);
+    return tell_chats(q, each, ctx, why);
 }
 
 enum err chats_list_of_wiki(struct db *db, struct user_id owner, uint64_t wiki, uint64_t before,
@@ -70,11 +75,7 @@ enum err chats_list_of_wiki(struct db *db, struct user_id owner, uint64_t wiki, 
     query_u64(q, wiki);
     query_u64(q, before ? before : INT64_MAX);
     query_u64(q, limit);
-    while (query_next(q)) {
-        struct chat chat = read_chat(q);
-        each(ctx, &chat);
-    }
-    return query_end(q, why);
+    return tell_chats(q, each, ctx, why);
 }
 
 enum err chats_save(struct db *db, const struct chat *chat, struct why *why)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/str.h"
 
 enum { DEPTH_MAX = 64 }; /* ours have four or five levels */
@@ -76,4 +77,17 @@ size_t wiki_dir_count(const char *folder, const char *ending)
     }
     if (dir) closedir(dir);
     return count;
+}
+
+bool wiki_dir_remove_database(const char *file)
+{
+    static const char *const ends[] = {"-wal", "-shm", ""};
+    bool removed = true;
+    struct arena arena = {0};
+    for (size_t i = 0; i < COUNT_OF(ends) && removed; i++) {
+        const char *path = arena_printf(&arena, "%s%s", file, ends[i]).at;
+        removed = unlink(path) == 0 || errno == ENOENT;
+    }
+    arena_release(&arena);
+    return removed;
 }

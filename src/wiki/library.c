@@ -212,25 +212,13 @@ static enum err update_index(struct update *update, const char *file, struct wik
     return err;
 }
 
-/* SQLite's log goes too: it would be taken for the next file's. */
-static bool remove_index(struct arena *arena, const char *file)
-{
-    static const char *const ends[] = {"-wal", "-shm", ""};
-    bool removed = true;
-    for (size_t i = 0; i < COUNT_OF(ends) && removed; i++) {
-        const char *path = arena_printf(arena, "%s%s", file, ends[i]).at;
-        removed = unlink(path) == 0 || errno == ENOENT;
-    }
-    return removed;
-}
-
 static enum err make_index(struct update *update, struct arena *arena, struct wiki_tree *tree,
                            struct wiki *wiki, struct why *why)
 {
     const char *file = index_of(arena, update->library, wiki->id);
     struct wiki_index_state state;
     enum err err = update_index(update, file, tree, &state, why);
-    if (err == ERR_CORRUPT && remove_index(arena, file)) { /* it can be made again, so it is */
+    if (err == ERR_CORRUPT && wiki_dir_remove_database(file)) { /* it can be made again, so it is */
         log_warn("wiki.index", "wiki=%llu reason=\"%s\" what=\"made anew\"",
                  (unsigned long long)wiki->id, why->text);
         forget_kept(update->library, wiki->id);

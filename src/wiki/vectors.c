@@ -8,13 +8,13 @@
  */
 #include "wiki/vectors.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "wiki/dir.h"
 #include "wiki/internal.h"
 
 enum { BUSY_TIMEOUT_MS = 10000, FORMAT = 1, SWEEP_ABOVE = 1000 };
@@ -179,19 +179,6 @@ static enum err open_own(const char *file, struct str embedder, struct wiki_vect
     return *fits_out ? err : OK;
 }
 
-static bool remove_file(const char *file)
-{
-    static const char *const ends[] = {"-wal", "-shm", ""};
-    bool removed = true;
-    struct arena arena = {0};
-    for (size_t i = 0; i < COUNT_OF(ends) && removed; i++) {
-        const char *path = arena_printf(&arena, "%s%s", file, ends[i]).at;
-        removed = unlink(path) == 0 || errno == ENOENT;
-    }
-    arena_release(&arena);
-    return removed;
-}
-
 enum err wiki_vectors_open(const char *file, const char *index_file, struct str embedder,
                            struct wiki_vectors **vectors_out, struct why *why)
 {
@@ -201,7 +188,8 @@ enum err wiki_vectors_open(const char *file, const char *index_file, struct str 
         log_info("wiki.vectors", "file=%s what=\"begun anew\"", file);
         wiki_vectors_close(*vectors_out);
         *vectors_out = NULL;
-        if (!remove_file(file)) return why_set(why, ERR_IO, "the disk failed this wiki's vectors");
+        if (!wiki_dir_remove_database(file))
+            return why_set(why, ERR_IO, "the disk failed this wiki's vectors");
         err = open_own(file, embedder, vectors_out, &fits, why);
         if (!err && !fits) err = db_damaged(why);
     }
