@@ -214,7 +214,7 @@ static bool goes_on(void *ctx, uint64_t done, uint64_t total)
     const struct call *call = ctx;
     (void)done;
     (void)total;
-    return !atomic_load(&call->home->draining);
+    return !atomic_load(&call->home->api->draining);
 }
 
 /* Sentences of the copying are for the operator's log; these are for who pressed the button. */

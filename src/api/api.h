@@ -57,6 +57,7 @@ struct api {
     struct wiki_old_config *wiki_config; /* languages, and what older pages are offered */
     char admin_code[33]; /* lets the first account become admin; "" when there is one */
     atomic_bool admin_code_used;
+    atomic_bool draining;   /* about to stop; set before any loop tells its connections so */
     atomic_int uploads;     /* under way */
     int64_t started_us;     /* wall */
     struct api_loop *loops; /* owned by app */
@@ -84,7 +85,6 @@ struct api_loop {
     struct list errands;  /* calls that wait for a model, of struct errand (errand.c) */
     struct list visits;   /* questions about repositories, of struct wiki_visit (wiki_visit.c) */
     struct list asking;   /* open sockets of /ws/chat, of struct old_socket (wiki_old_doors.c) */
-    atomic_bool draining; /* read on any thread */
     int index;
 };
 
@@ -108,7 +108,7 @@ struct rate *api_rate_new(const struct settings *settings);
 /* Per-loop parts; after the loop, the hub and the store are there. */
 MUST_USE enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop,
                                 int index, struct why *why);
-/* Tell the live connections to come back, then nothing new is taken. On the loop. */
+/* Tell the live connections to come back; api->draining is set: nothing new is taken. On the loop. */
 void api_loop_drain(struct api_loop *home);
 /* Cut off the live connections that did not go, and keep the loop from ending no longer. On the
  * loop, or before it runs; also when api_loop_open() failed. */

@@ -388,7 +388,7 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home)
     bool stop = run->stop;
     pthread_mutex_unlock(&run->audience.lock);
     list_add_last(&home->runs, &run->link);
-    if (stop || home->draining) {
+    if (stop || home->api->draining) {
         stop_now(run, stop ? "interrupted" : "cut_off", stop ? "" : "the server restarts");
         return;
     }

@@ -201,7 +201,7 @@ static void start(struct chat_title *title, const struct chat_entitled *chat)
 
 void chat_title_ask(struct api_loop *home, const struct chat_entitled *chat)
 {
-    if (!home->api->settings->chat_titles || home->draining || home->llm == NULL) return;
+    if (!home->api->settings->chat_titles || home->api->draining || home->llm == NULL) return;
     struct chat_title *title = NEW(struct chat_title);
     title->home = home;
     title->deed.owner = chat->owner;

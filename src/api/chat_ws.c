@@ -473,7 +473,7 @@ enum err chat_ws(struct call *call, struct why *why)
     const char *reason = NULL;
     if (ws_check_request(call->x, why) != OK) {
         live_ask_for_upgrade(call, why);
-    } else if (call->home->draining) {
+    } else if (call->home->api->draining) {
         refuse_chat(call, WS_CODE_RESTART, "the server restarts");
     } else if (live_claim(call, LIVE_BY_TICKET | LIVE_BY_QUERY, &code, &reason)) {
         live_confirm(call, open_chat);

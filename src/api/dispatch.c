@@ -699,7 +699,6 @@ enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop
 
 void api_loop_drain(struct api_loop *home)
 {
-    home->draining = true;
     metrics_leave(home->api->metrics, home->index); /* its server may be gone any moment now */
     live_drain(home);
     chat_drain(home);

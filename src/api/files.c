@@ -151,7 +151,7 @@ static void bury(struct upload *upload)
     ASSERT(upload->call == NULL);
     if (upload->under_way > 0) return;
     upload->job.work = work_end;
-    bool slow = upload->fd >= 0 && !upload->home->draining;
+    bool slow = upload->fd >= 0 && !upload->home->api->draining;
     if (slow && workers_submit(upload->api->workers, &upload->job)) return;
     end_upload(upload);
 }

@@ -95,7 +95,7 @@ static bool check_disk(struct call *call, struct why *saw)
 
 static bool check_serving(struct call *call, struct why *saw)
 {
-    bool draining = call->home->draining;
+    bool draining = call->home->api->draining;
     why_write(saw, draining ? "the server is about to stop" : "the server takes requests");
     return !draining;
 }

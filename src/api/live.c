@@ -575,7 +575,7 @@ static enum err begin_ws(struct call *call, bool legacy, struct why *why)
     if (!legacy && !respond_origin_fits(call)) {
         return why_set(why, ERR_DENIED, "this page may not open live connections here");
     }
-    if (call->home->draining) {
+    if (call->home->api->draining) {
         refuse_ws(call, legacy, WS_CODE_RESTART, "the server restarts");
     } else if (!live_claim(call, legacy ? LIVE_BY_QUERY : LIVE_BY_TICKET, &code, &reason)) {
         refuse_ws(call, legacy, code, reason);

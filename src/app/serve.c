@@ -314,6 +314,7 @@ static void wait_for_stop(struct server *server, const sigset_t *signals)
 /* Until everything is finished, the time is over or somebody asks a second time. */
 static void drain(struct server *server, const sigset_t *signals)
 {
+    server->api.draining = true;
     on_each_loop(server, drain_loop, server);
     int64_t until_us = clock_mono_us() + server->api.settings->drain_timeout_s * 1000000;
     for (;;) {
