@@ -80,7 +80,7 @@ enum err admin_post_settlers(struct call *call, struct why *why)
     struct str language = input_str(call, "language", true);
     if (language.at && !is_language(language))
         input_fault(call, "body", "language", "enum", "language must be zh or en");
-    settling.chinese = str_eq(language, STR("zh"));
+    settling.chinese = language.at && str_eq(language, STR("zh"));
     read_chosen(call, &settling);
     err = input_check(call, why);
     if (!err) err = settlers_move_in(&call->act, &settling, why);

@@ -80,11 +80,11 @@ struct api_loop {
     size_t live_count;
     struct list chats; /* open sockets of /chat, of struct chat_socket (chat_ws.c) */
     size_t chat_count;
-    struct list runs;     /* answers under way, of struct chat_run (chat_run.c) */
-    struct list titles;   /* being asked for, of struct chat_title (chat_title.c) */
-    struct list errands;  /* calls that wait for a model, of struct errand (errand.c) */
-    struct list visits;   /* questions about repositories, of struct wiki_visit (wiki_visit.c) */
-    struct list asking;   /* open sockets of /ws/chat, of struct old_socket (wiki_old_doors.c) */
+    struct list runs;    /* answers under way, of struct chat_run (chat_run.c) */
+    struct list titles;  /* being asked for, of struct chat_title (chat_title.c) */
+    struct list errands; /* calls that wait for a model, of struct errand (errand.c) */
+    struct list visits;  /* questions about repositories, of struct wiki_visit (wiki_visit.c) */
+    struct list asking;  /* open sockets of /ws/chat, of struct old_socket (wiki_old_doors.c) */
     int index;
 };
 
@@ -108,7 +108,8 @@ struct rate *api_rate_new(const struct settings *settings);
 /* Per-loop parts; after the loop, the hub and the store are there. */
 MUST_USE enum err api_loop_open(struct api_loop *home, struct api *api, struct loop *loop,
                                 int index, struct why *why);
-/* Tell the live connections to come back; api->draining is set: nothing new is taken. On the loop. */
+/* Tell the live connections to come back; api->draining is set: nothing new is taken. On the loop.
+ */
 void api_loop_drain(struct api_loop *home);
 /* Cut off the live connections that did not go, and keep the loop from ending no longer. On the
  * loop, or before it runs; also when api_loop_open() failed. */

@@ -123,6 +123,7 @@ static void book_all(struct flight *flight, const struct llm_usage *usage)
             near != &flight->near ? CONTAINER_OF(near, struct reader, near) : NULL;
         struct reader *there =
             far != &flight->far.listeners ? CONTAINER_OF(far, struct reader, listener.link) : NULL;
+        ASSERT(here || there);
         bool takes_near = there == NULL || (here && here->rank < there->rank);
         book(flight, takes_near ? &here->payer : &there->payer, usage, first);
         if (takes_near)

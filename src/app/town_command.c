@@ -251,7 +251,7 @@ static int run_run(struct args *args)
     struct study_choices choices = {0};
     struct study_plan plan;
     struct town *town = NULL;
-    uint32_t threads;
+    uint32_t threads = 1;
     if (args->word_count > 1)
         return usage_error("town run takes options only, and not \"%s\"", args->words[1]);
     int status = read_choices(args, &choices);
@@ -423,7 +423,7 @@ static int run_experiment(struct args *args)
         if (strcmp(name, "mind") == 0) continue;
         return usage_error("town experiment takes --%s out of its FILE", name);
     }
-    uint32_t threads;
+    uint32_t threads = 1;
     int status = read_mind(args);
     if (!status) status = read_threads(args, &threads);
     if (status) return status;

@@ -155,7 +155,7 @@ const struct memory *memory_best_since(struct memories memories, int32_t since)
 struct relation *relation_find(struct relations relations, uint32_t who)
 {
     for (size_t i = 0; i < *relations.count; i++)
-        if (relations.relation[i].who == who) return &relations.relation[i];
+        if (relations.relation[i].who == who) return relations.relation + i;
     return NULL;
 }
 
@@ -196,7 +196,7 @@ struct relation *relation_get(struct relations relations, uint32_t who, int32_t 
         at = weakest_tie(relations, day);
     relations.relation[at] =
         (struct relation){.who = who, .last_day = (uint16_t)MIN(day, UINT16_MAX)};
-    return &relations.relation[at];
+    return relations.relation + at;
 }
 
 void relation_meet(struct relation *relation, int32_t day, int pleasant, int closer)

@@ -374,6 +374,7 @@ static uint16_t house_of(const struct cast *cast, const struct place *places, ui
 
 static uint16_t home_of_player(const struct cast *cast, const struct place *places, uint32_t number)
 {
+    ASSERT(cast->location_count > 0);
     uint16_t own = house_of(cast, places, number);
     if (own != NOWHERE) return own;
     uint32_t homes = 0;

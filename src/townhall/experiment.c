@@ -47,7 +47,8 @@ static double t_point(double freedom)
                                    2.120, 2.110,  2.101, 2.093, 2.086, 2.080, 2.074, 2.069,
                                    2.064, 2.060,  2.056, 2.052, 2.048, 2.045, 2.042};
     if (freedom < 1) return small[1];
-    if (freedom < COUNT_OF(small)) return small[(size_t)freedom];
+    size_t whole = (size_t)freedom;
+    if (whole < COUNT_OF(small)) return small[whole];
     return freedom < 40 ? 2.042 : freedom < 60 ? 2.021 : freedom < 120 ? 2.000 : 1.980;
 }
 

@@ -379,7 +379,7 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     atomic_fetch_add(&hall->stats.effects, batch->effect_count);
     atomic_fetch_add(&hall->stats.inputs, batch->input_count);
     town_forget_effects(hall->town);
-    return err;
+    return OK;
 }
 
 /* Let the town go on to `until`, or until enough has happened. */

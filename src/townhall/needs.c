@@ -21,6 +21,7 @@ static int by_size(const void *a, const void *b)
 
 static struct need_spread spread(uint16_t *seen, uint32_t count)
 {
+    ASSERT(count > 0);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < count; i++) sum += seen[i];
     qsort(seen, count, sizeof(seen[0]), by_size);

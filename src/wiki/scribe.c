@@ -227,7 +227,7 @@ static void begin(struct writing *job)
         writing_go_on(job);
     } else if (job->model.len > 0) {
         writing_plan(job);
-    } else if ((err = writing_outline(job, true, &book, &why)) == OK) {
+    } else if (writing_outline(job, true, &book, &why) == OK) {
         writing_planned(job, &book);
     } else {
         writing_end(job, WIKI_BOOK_FAILED, why.text);

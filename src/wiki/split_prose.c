@@ -164,8 +164,8 @@ static int heading_at(struct headings *h, const struct wiki_lines *lines, int li
     case PROSE_MARKDOWN:
         if (turns_fence(h, here) || h->fenced) return 0;
         if (marked_heading(here, '#', title_out)) return marked_heading(here, '#', title_out);
-        if (str_trim(next).len >= 3 && underlines(next, here) && strchr("=-", next.at[0]) &&
-            !strchr("-*>|#", str_trim(here).at[0])) {
+        if (next.len >= 3 && str_trim(next).len >= 3 && underlines(next, here) &&
+            strchr("=-", next.at[0]) && !strchr("-*>|#", str_trim(here).at[0])) {
             *title_out = str_trim(here);
             return next.at[0] == '=' ? 1 : 2;
         }
