@@ -403,6 +403,15 @@ void chat_run_begin(struct chat_run *run, struct api_loop *home)
     plan_save(run, ALIVE_US);
 }
 
+void chat_run_notice(struct api_loop *home, const struct hub_notice *notice)
+{
+    if (notice->what != NOTICE_STOP_ANSWER || home->index != 0) return; /* once is enough */
+    struct chat_run *run = chat_run_find(home->api->chat_runs, notice->session);
+    if (run == NULL) return;
+    if (run->owner.value == notice->user.value) chat_run_stop_soon(run);
+    chat_run_unref(run);
+}
+
 void chat_run_drain(struct api_loop *home)
 {
     for (struct list *at = home->runs.next; at != &home->runs; at = at->next) {

@@ -61,6 +61,8 @@ void chat_run_join(struct chat_run *run, struct call *call);
 /* End the answer; the call is answered 204 when that is stored. On the call's loop. */
 void chat_run_stop(struct chat_run *run, struct call *call);
 
+/* Stopped through another instance? On the loop. */
+void chat_run_notice(struct api_loop *home, const struct hub_notice *notice);
 /* The server stops: what is under way is cut off. On the loop. */
 void chat_run_drain(struct api_loop *home);
 

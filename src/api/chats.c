@@ -419,7 +419,8 @@ static void write_past(struct call *call, const struct chat_turn *turn)
     buf_add_str(to, STR("\n\n"));
 }
 
-/* The run is looked for before the row: one that ends in between is then in the row. */
+/* The run is looked for before the row: one that ends in between is then in the row. Neither: its
+ * writer is another instance, and `call->joined` is NULL. */
 static enum err find_run(struct call *call, struct chat_turn *answer, struct why *why)
 {
     struct chat chat;
@@ -428,7 +429,16 @@ static enum err find_run(struct call *call, struct chat_turn *answer, struct why
     if (err && run) chat_run_unref(run);
     if (err) return err;
     call->joined = run;
-    if (run || !str_eq(answer->status, STR("streaming"))) return OK;
+    return OK;
+}
+
+static bool is_elsewhere(const struct call *call, const struct chat_turn *answer)
+{
+    return call->joined == NULL && str_eq(answer->status, STR("streaming"));
+}
+
+static enum err refuse_elsewhere(struct why *why)
+{
     return why_set(why, ERR_CONFLICT, "another instance of this server writes this answer");
 }
 
@@ -436,6 +446,7 @@ enum err chats_stream(struct call *call, struct why *why)
 {
     struct chat_turn answer;
     enum err err = find_run(call, &answer, why);
+    if (!err && is_elsewhere(call, &answer)) err = refuse_elsewhere(why);
     if (err) return err;
     if (call->joined) {
         call->after = join_run;
@@ -449,8 +460,16 @@ enum err chats_stop(struct call *call, struct why *why)
 {
     struct chat_turn answer;
     enum err err = find_run(call, &answer, why);
+    bool elsewhere = !err && is_elsewhere(call, &answer);
+    if (elsewhere && !hub_has_others(call->api->hub)) err = refuse_elsewhere(why);
     if (err) return err;
     call_no_content(call);
-    if (call->joined) call->after = stop_run;
+    if (elsewhere) {
+        struct hub_notice notice = {
+            .what = NOTICE_STOP_ANSWER, .user = call->who.user, .session = answer.id};
+        hub_notify(call->api->hub, &notice);
+    } else if (call->joined) {
+        call->after = stop_run;
+    }
     return OK;
 }

@@ -668,6 +668,7 @@ static void on_notice(void *ctx, const struct hub_notice *notice)
     live_notice(home, notice);
     gateway_notice(home, notice);
     chat_notice(home, notice);
+    chat_run_notice(home, notice);
     wiki_visits_notice(home, notice);
     wiki_old_notice(home, notice);
 }

@@ -741,8 +741,8 @@ enum err live_events(struct call *call, struct why *why)
 
 bool live_is_meant(const struct caller *who, const struct hub_notice *notice)
 {
-    bool of_others = notice->what == NOTICE_LEFT_TOPIC || notice->what == NOTICE_KEY_REVOKED;
-    if (who->user.value == 0 || of_others) return false;
+    bool signs_out = notice->what == NOTICE_SESSION_REVOKED || notice->what == NOTICE_USER_REVOKED;
+    if (who->user.value == 0 || !signs_out) return false;
     if (notice->what == NOTICE_SESSION_REVOKED) return who->session == notice->session;
     return who->user.value == notice->user.value &&
            (notice->session == 0 || who->session != notice->session);

@@ -481,8 +481,10 @@ const struct route routes_table[] = {
      RATE_READ, BODY_NONE, chats_stream, "Hear an answer from its first word, also under way", "",
      "", "text/event-stream", 200},
     {HTTP_POST_, "/chat/conversations/{chat_id}/messages/{turn_id}/stop", LANE_READ, ACCESS_MEMBER,
-     RATE_WRITE, BODY_NONE, chats_stop, "End an answer; answered when its end is stored", "", "",
-     "", 204},
+     RATE_WRITE, BODY_NONE, chats_stop,
+     "End an answer; answered when its end is stored, or when another instance, whose it is, was "
+     "told",
+     "", "", " 409", 204},
     {HTTP_POST_, "/chat/conversations/{chat_id}/messages/{turn_id}/regenerate", LANE_WRITE,
      ACCESS_MEMBER, RATE_CHAT, BODY_NONE, chats_regenerate, "Another answer to the same question",
      "", "", "text/event-stream 409", 200},

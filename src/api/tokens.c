@@ -149,7 +149,8 @@ static bool is_meant(const struct seen *seen, const struct hub_notice *notice)
         return seen->who.user.value == notice->user.value &&
                (notice->session == 0 || seen->who.session != notice->session);
     case NOTICE_LEFT_TOPIC:
-    case NOTICE_KEY_REVOKED: return false;
+    case NOTICE_KEY_REVOKED:
+    case NOTICE_STOP_ANSWER: return false;
     }
     return false;
 }

@@ -384,6 +384,11 @@ void hub_notify(struct hub *hub, const struct hub_notice *notice)
     hub_deliver_notice(hub, notice);
 }
 
+bool hub_has_others(const struct hub *hub)
+{
+    return hub->broker.notify != NULL;
+}
+
 void hub_deliver_notice(struct hub *hub, const struct hub_notice *notice)
 {
     size_t loops = loop_count(hub);

@@ -74,7 +74,8 @@ struct hub_notice {
         NOTICE_SESSION_REVOKED, /* one log-in ended */
         NOTICE_USER_REVOKED,    /* all log-ins of `user` but `session` (0: all) ended */
         NOTICE_LEFT_TOPIC,      /* `user` may not hear `topic` any more */
-        NOTICE_KEY_REVOKED      /* the key for programs whose id is `session` */
+        NOTICE_KEY_REVOKED,     /* the key for programs whose id is `session` */
+        NOTICE_STOP_ANSWER      /* `user` stops the answer of a model whose id is `session` */
     } what;
     struct user_id user;
     uint64_t session;
@@ -107,6 +108,8 @@ void hub_loop_close(struct hub_loop *hub_loop);
 /* Takes the references. After the commit, on any thread. To every instance. */
 void hub_publish(struct hub *hub, struct event **events, size_t count);
 void hub_notify(struct hub *hub, const struct hub_notice *notice);
+/* Whether there may be other instances to hear it: a broker is set, and up or not. */
+bool hub_has_others(const struct hub *hub);
 
 /* --- what the broker brings, any thread: to the readers here, never on to others --- */
 

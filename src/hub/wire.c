@@ -7,10 +7,9 @@ static const char *const kind_names[] = {"event", "notice", "present", "here", "
 static_assert(COUNT_OF(kind_names) == WIRE_KINDS, "a name for each kind");
 
 static const char *const notice_names[] = {
-    [NOTICE_SESSION_REVOKED] = "session",
-    [NOTICE_USER_REVOKED] = "user",
-    [NOTICE_LEFT_TOPIC] = "left",
-    [NOTICE_KEY_REVOKED] = "key",
+    [NOTICE_SESSION_REVOKED] = "session", [NOTICE_USER_REVOKED] = "user",
+    [NOTICE_LEFT_TOPIC] = "left",         [NOTICE_KEY_REVOKED] = "key",
+    [NOTICE_STOP_ANSWER] = "stop",
 };
 
 /* --- writing --- */
@@ -144,7 +143,7 @@ static bool read_notice(struct arena *arena, const struct json *tree, struct wir
     notice->what = (enum hub_notice_kind)at;
     return read_user(json_get(tree, "user"), &notice->user) &&
            json_as_u64(json_get(tree, "session"), &notice->session) &&
-           ((notice->what != NOTICE_SESSION_REVOKED && notice->what != NOTICE_KEY_REVOKED) ||
+           (notice->what == NOTICE_USER_REVOKED || notice->what == NOTICE_LEFT_TOPIC ||
             notice->session > 0) &&
            (notice->what != NOTICE_LEFT_TOPIC ||
             read_topic(json_get(tree, "topic"), &notice->topic));

@@ -303,6 +303,38 @@ test('an answer whose instance has died is cut off by another, and one that is w
   await provider.stop();
 });
 
+test('an answer that another instance writes can be stopped', { timeout: 60_000 }, async () => {
+  const provider = await startProvider();
+  const env = {
+    HUTONG_DATABASE: database, HUTONG_REDIS: redis.url, HUTONG_LOOPS: '2',
+    HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/m', HUTONG_CHAT_TITLES: 'off',
+  };
+  const [writes, asked] = await Promise.all([1, 2].map(() => startServer({ env, dataDir: a.dataDir })));
+  await Promise.all([isUp(writes), isUp(asked)]);
+  const base = '/chat/conversations';
+  provider.script([{ deltas: ['half', ' more'], stallAfter: 1 }]);
+  const chat = (await writes.api('POST', base, { token: lili.token, json: {} })).body.id;
+  const live = await Live.open(asked, lili.token);
+  await live.subscribe(`chat:${chat}`);
+  const at = provider.requests.length;
+  const reply = writes.api('POST', `${base}/${chat}/messages`, { token: lili.token, json: { text: 'go' } });
+  const upstream = await provider.request(at);
+  await provider.until(() => upstream.stalled);
+  const { answer } = (await live.event('chat.asked')).data;
+  const stop = (token) => asked.api('POST', `${base}/${chat}/messages/${answer.id}/stop`, { token });
+  assert.equal((await stop(ming.token)).status, 404);
+  assert.equal((await stop(lili.token)).status, 204);
+  const end = (await live.event('chat.answered')).data;
+  assert.deepEqual([end.turn, end.status], [answer.id, 'interrupted']);
+  await reply;
+  const stored = (await asked.api('GET', `${base}/${chat}/messages`, { token: lili.token })).body.items[1];
+  assert.deepEqual([stored.status, stored.content], ['interrupted', 'half']);
+  await live.close();
+  await writes.stop({ keepData: true });
+  await asked.stop({ keepData: true });
+  await provider.stop();
+});
+
 test('a server whose Redis is not there starts, and tells once that it is alone', { timeout: 60_000 }, async () => {
   const nowhere = await startRedis();
   await nowhere.stop(); // its port is free, most likely; and if not, nobody there speaks Redis

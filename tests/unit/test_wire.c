@@ -120,7 +120,7 @@ static void notices_and_presence_arrive_as_they_were_sent(void **state)
 {
     (void)state;
     struct arena arena = {0};
-    for (enum hub_notice_kind what = NOTICE_SESSION_REVOKED; what <= NOTICE_LEFT_TOPIC; what++) {
+    for (enum hub_notice_kind what = NOTICE_SESSION_REVOKED; what <= NOTICE_STOP_ANSWER; what++) {
         struct wire wire = {.kind = WIRE_NOTICE};
         wire.notice.what = what;
         wire.notice.user.value = 3;
