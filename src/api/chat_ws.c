@@ -31,7 +31,8 @@ enum {
     HISTORY_BYTES = 256 * 1024,
     ANSWER_BYTES = 1024 * 1024, /* the longest a model of today says at once is a quarter of it */
     QUEUE_HIGH_BYTES = 64 * 1024,
-    QUESTION_MAX = 32000, /* code points */
+    QUESTION_MAX = 32000,                            /* code points */
+    QUESTION_FRAME_BYTES = 12 * QUESTION_MAX + 4096, /* each escaped as two halves, at worst */
 };
 
 /* Something said, or a question that waits. */
@@ -438,7 +439,7 @@ static struct chat_socket *accept_chat(struct call *call)
     struct chat_socket *socket = socket_new(call);
     socket->typed = header_list_has(offered, STR("hutong.chat.v1"));
     struct ws_options options = {.queue_max = (size_t)settings->live_queue_bytes,
-                                 .message_max = LIMIT_WS_MESSAGE_BYTES,
+                                 .message_max = QUESTION_FRAME_BYTES,
                                  .ping_us = settings->live_ping_s * 1000000,
                                  .protocol = live_choose_protocol(call->x, STR("hutong.chat.v1"))};
     socket->ws = ws_accept(call->x, &options, socket->typed ? &typed_owner : &plain_owner, socket);

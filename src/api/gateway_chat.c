@@ -283,7 +283,7 @@ static void land(struct flight *flight, const struct llm_result *result, bool go
 {
     flight->call = NULL;
     unlist(flight);
-    bool asked = result->end != LLM_FAILED && result->usage.input >= 0;
+    bool asked = result->usage.input >= 0 || result->usage.output >= 0;
     lock(flight);
     flight->failure = *result;
     flight->failure.site = flight->failure.model = (struct str){0};

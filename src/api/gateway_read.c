@@ -135,7 +135,8 @@ static enum err check_members(struct reading *r, size_t index, const struct json
 {
     /* What an answer of ours or of others had, and programs send back with it. */
     static const char *const known[] = {"role",         "content",           "tool_calls",
-                                        "tool_call_id", "reasoning_content", "reasoning"};
+                                        "tool_call_id", "reasoning_content", "reasoning",
+                                        "parsed"};
     for (const struct json *at = json_first(object); at; at = json_after(at)) {
         bool fine = json_kind(at) == JSON_NULL;
         fine |= strcmp(json_name(at), "annotations") == 0 && json_first(at) == NULL;

@@ -83,7 +83,8 @@ static enum llm_fault fault_of(enum err err)
 
 static void fail(struct counsel *counsel, enum llm_fault fault, const char *sentence)
 {
-    struct llm_result result = {.end = LLM_FAILED, .fault = fault, .retry_after_ms = -1};
+    struct llm_result result = {
+        .end = LLM_FAILED, .fault = fault, .retry_after_ms = -1, .usage = {-1, -1, -1, -1, false}};
     why_write(&result.why, "%s", sentence);
     end_with(counsel, &result);
 }

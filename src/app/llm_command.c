@@ -22,7 +22,8 @@ struct session {
     struct llm *llm;
     struct loop *loop;
     struct llm_loop *home;
-    int status; /* of the process */
+    struct llm_call *call; /* the question under way, but for one with a schema */
+    int status;            /* of the process */
 };
 
 /* --- check and models --- */
@@ -87,21 +88,45 @@ static int run_listing(struct session *session, bool names)
     }
     loop_run(session->loop);
     if (!names) finish_check(&listing);
-    return listing.answering == 0 && listing.sites > 1 ? 1 : 0;
+    return listing.answering == 0 ? 1 : 0;
 }
 
 /* --- chat --- */
 
-static void put(struct str piece)
+static bool put(struct str piece)
 {
-    fwrite(piece.at, 1, piece.len, stdout);
-    fflush(stdout);
+    return fwrite(piece.at, 1, piece.len, stdout) == piece.len && fflush(stdout) == 0;
+}
+
+/* Nobody reads any more, or the disk is full. */
+static void give_up(struct session *session)
+{
+    fprintf(stderr, "hutong: cannot write the answer: %s\n", strerror(errno));
+    session->status = 1;
+    loop_stop(session->loop);
 }
 
 static void on_text(void *ctx, struct str piece)
 {
-    (void)ctx;
-    put(piece);
+    struct session *session = ctx;
+    if (put(piece)) return;
+    (void)llm_cancel(session->call);
+    give_up(session);
+}
+
+static void print_usage(const struct llm_result *result)
+{
+    const struct llm_usage *usage = &result->usage;
+    char tokens[64] = "unknown tokens";
+    if (usage->input >= 0 || usage->output >= 0) {
+        snprintf(tokens, sizeof(tokens), "%lld + %lld tokens%s", (long long)MAX(usage->input, 0),
+                 (long long)MAX(usage->output, 0), usage->estimated ? " (estimated)" : "");
+    }
+    char first[48] = "nothing said";
+    if (result->first_us >= 0)
+        snprintf(first, sizeof(first), "first after %lld ms", (long long)(result->first_us / 1000));
+    fprintf(stderr, "hutong: %.*s/%.*s, %s, %s, %lld ms\n", STR_ARGS(result->site),
+            STR_ARGS(result->model), tokens, first, (long long)(result->total_us / 1000));
 }
 
 static void on_open(void *ctx, struct str site, struct str model)
@@ -119,17 +144,15 @@ static void on_open(void *ctx, struct str site, struct str model)
 static void on_end(void *ctx, const struct llm_result *result)
 {
     struct session *session = ctx;
-    if (result->first_us >= 0) put(STR("\n"));
+    if (result->first_us >= 0 && !put(STR("\n"))) {
+        give_up(session);
+        return;
+    }
     if (result->end != LLM_COMPLETE) {
         fprintf(stderr, "hutong: %s\n", result->why.text);
         session->status = 1;
     }
-    if (args_option(session->args, "usage")) {
-        fprintf(stderr, "hutong: %.*s/%.*s, %lld + %lld tokens%s, first after %lld ms, %lld ms\n",
-                STR_ARGS(result->site), STR_ARGS(result->model), (long long)result->usage.input,
-                (long long)result->usage.output, result->usage.estimated ? " (estimated)" : "",
-                (long long)(result->first_us / 1000), (long long)(result->total_us / 1000));
-    }
+    if (args_option(session->args, "usage")) print_usage(result);
     loop_stop(session->loop);
 }
 
@@ -163,9 +186,12 @@ static void on_answered(void *ctx, const struct llm_answer *answer)
         fail(&answer->why);
         session->status = 1;
     } else {
-        put(answer->text);
-        put(STR("\n"));
+        if (!put(answer->text) || !put(STR("\n"))) {
+            give_up(session);
+            return;
+        }
     }
+    if (answer->result && args_option(session->args, "usage")) print_usage(answer->result);
     loop_stop(session->loop);
 }
 
@@ -217,7 +243,7 @@ static int run_chat(struct session *session)
     request.message_count = count;
     const char *schema = args_option(args, "schema");
     if (schema) return ask_for_shape(session, &request, schema);
-    llm_start(session->home, &request, &events, session);
+    session->call = llm_start(session->home, &request, &events, session);
     loop_run(session->loop);
     return session->status;
 }

@@ -74,6 +74,7 @@ struct llm_call {
     int64_t hint_ms;      /* when to come back, by the head; -1: not said */
     int64_t said_tokens;  /* our estimate of what was told */
 
+    struct llm_usage spent; /* input and output of attempts that came to nothing */
     struct buf offline_text;
     size_t offline_at;
 
@@ -146,6 +147,10 @@ static const struct llm_message *asked_messages(const struct llm_call *call, siz
 static void fill_usage(struct llm_call *call, struct llm_usage *usage)
 {
     if (call->first_us < 0 && call->asked_us == 0) return; /* nothing was asked */
+    /* Servers that do not count say nought. */
+    if (usage->input == 0 && usage->output == 0 && call->said_tokens > 0) {
+        usage->input = usage->output = -1;
+    }
     if (usage->input < 0) {
         size_t count;
         const struct llm_message *messages = asked_messages(call, &count);
@@ -161,12 +166,30 @@ static void fill_usage(struct llm_call *call, struct llm_usage *usage)
     }
 }
 
+/* What attempts took that came to nothing is paid for as well. */
+static void add_spent(const struct llm_call *call, struct llm_usage *usage)
+{
+    if (call->spent.input == 0 && call->spent.output == 0) return;
+    usage->input = MAX(usage->input, 0) + call->spent.input;
+    usage->output = MAX(usage->output, 0) + call->spent.output;
+}
+
+/* Of an attempt that another follows, or nothing. */
+static void note_spent(struct llm_call *call)
+{
+    if (!call->reading) return;
+    call->spent.input += MAX(call->reader.usage.input, 0);
+    call->spent.output += MAX(call->reader.usage.output, 0);
+    call->result.usage = (struct llm_usage){-1, -1, -1, -1, false};
+}
+
 static void tell_end(struct llm_call *call)
 {
     ASSERT(call->state != CALL_OVER);
     struct llm_result *result = &call->result;
     call->state = CALL_OVER;
-    if (result->end != LLM_FAILED) fill_usage(call, &result->usage);
+    if (result->end != LLM_FAILED || call->first_us >= 0) fill_usage(call, &result->usage);
+    add_spent(call, &result->usage);
     result->attempts = call->attempts;
     result->first_us = call->first_us >= 0 ? call->first_us - call->began_us : -1;
     result->total_us = clock_mono_us() - call->began_us;
@@ -210,9 +233,25 @@ static void next_turn(struct llm_call *call)
     loop_at_turn_end(call->home->loop, &call->advance);
 }
 
+/* What a program asks of a model that the offline engine is not: a shape, a tool, eyes. */
+static bool offline_falls_short(const struct llm_request *request)
+{
+    if (request->class != LLM_PROGRAM) return false;
+    if (request->format != LLM_FORMAT_TEXT) return true;
+    struct str choice = request->tool_choice;
+    bool may =
+        choice.len == 0 || str_eq(choice, STR("\"auto\"")) || str_eq(choice, STR("\"none\""));
+    if (!may) return true;
+    for (size_t i = 0; i < request->message_count; i++)
+        if (request->messages[i].parts.len > 0) return true;
+    return false;
+}
+
 static bool take_next_choice(struct llm_call *call)
 {
     if (call->plan_at + 1 >= call->plan_count) return false;
+    bool offline = llm_is_offline(call->plan[call->plan_at + 1].place);
+    if (offline && offline_falls_short(&call->request)) return false; /* why it failed says more */
     call->plan_at++;
     call->attempts_here = 0;
     return true;
@@ -232,8 +271,8 @@ static bool another_key(struct llm_call *call, enum llm_fault fault, int64_t hin
     struct llm_place *place = place_of(call);
     if (!llm_fault_rules(fault).next_key || place->site.key_count < 2) return false;
     bool soon = fault == LLM_FAULT_RATE;
-    int64_t park_us = soon ? MAX(hint_ms, 0) * 1000 : PARK_KEY_US;
-    gate_park_key(place->gate, call->key, clock_mono_us() + park_us);
+    int64_t park_us = soon ? MAX(hint_ms, (int64_t)BACKOFF_MS) * 1000 : PARK_KEY_US;
+    gate_park_key(place->gate, call->key, clock_mono_us() + park_us, fault);
     return gate_take_key(place->gate, place->site.key_count, clock_mono_us()) >= 0;
 }
 
@@ -256,6 +295,7 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
     bool in_time = clock_mono_us() - call->began_us < place->clocks.first_us;
     bool again =
         rules.again && call->attempts_here < ATTEMPTS_PER_SITE && in_time && hint_ms <= HINT_MS_MAX;
+    note_spent(call);
     drop_attempt(call, fault);
     call->result.retry_after_ms = hint_ms;
     if (fault == LLM_FAULT_TOO_LONG && call->request.shorter && !call->shortened) {
@@ -514,21 +554,36 @@ static void choose_model(struct llm_call *call)
     choice->site_named = choice->place->site.model.len == 0;
 }
 
+/* False: all are parked, for a moment; the call rests, or goes elsewhere. Where all were refused
+ * for good, one of them is asked again, as a lone key is: it may be valid by now, and if not, the
+ * reason is the one that is told. */
+static bool take_key(struct llm_call *call)
+{
+    struct llm_place *place = place_of(call);
+    size_t count = place->site.key_count;
+    call->key = gate_take_key(place->gate, count, clock_mono_us());
+    if (call->key >= 0 || count == 0) return true;
+    struct gate_parked parked = gate_first_parked(place->gate, count);
+    if (parked.fault != LLM_FAULT_RATE) {
+        call->key = parked.key;
+        return true;
+    }
+    int64_t left_us = MAX(parked.until_us - clock_mono_us(), 0);
+    struct llm_trouble trouble = {.fault = LLM_FAULT_RATE, .retry_after_ms = left_us / 1000 + 1};
+    recover(call, LLM_FAULT_RATE, &trouble);
+    return false;
+}
+
 static void ask(struct llm_call *call)
 {
     struct llm_place *place = place_of(call);
     const struct llm_site *site = &place->site;
-    call->key = gate_take_key(place->gate, site->key_count, clock_mono_us());
+    if (!take_key(call)) return;
     choose_model(call);
     bool nameless = call->plan[call->plan_at].model.len == 0;
     call->attempts++;
     call->attempts_here++;
     llm_tally_request(&place->tally, call->attempts_here > 1);
-    if (site->key_count > 0 && call->key < 0) {
-        struct llm_trouble trouble = {.fault = LLM_FAULT_QUOTA, .retry_after_ms = -1};
-        recover(call, LLM_FAULT_QUOTA, &trouble); /* every key is parked */
-        return;
-    }
     call->state = nameless && site->provider->write_models ? CALL_NAMING : CALL_ASKING;
     struct llm_wire wire = {.arena = &call->arena, .method = "POST"};
     buf_init(&wire.body, LLM_BODY_MAX);
@@ -563,6 +618,13 @@ static void say_offline(struct llm_call *call)
 static void begin_offline(struct llm_call *call)
 {
     struct llm *llm = call->home->llm;
+    if (offline_falls_short(&call->request)) {
+        struct llm_trouble trouble = {.fault = LLM_FAULT_REQUEST, .retry_after_ms = -1};
+        str_copy(trouble.text, sizeof(trouble.text),
+                 STR("the offline engine is no language model: it writes plain text only"));
+        recover(call, LLM_FAULT_REQUEST, &trouble);
+        return;
+    }
     size_t count;
     const struct llm_message *messages = asked_messages(call, &count);
     struct offline_request request = {
@@ -753,7 +815,12 @@ struct llm_usage llm_cancel(struct llm_call *call)
     bool asked = call->state == CALL_ASKING || call->state == CALL_ANSWERING;
     struct llm_usage usage =
         call->reading ? call->reader.usage : (struct llm_usage){-1, -1, -1, -1, false};
-    if (asked) fill_usage(call, &usage);
+    if (asked && llm_is_offline(place_of(call))) {
+        usage = (struct llm_usage){0, 0, 0, 0, false};
+    } else if (asked) {
+        fill_usage(call, &usage);
+    }
+    add_spent(call, &usage);
     bool grant_on_its_way = call->state == CALL_QUEUED &&
                             !gate_withdraw(place_of(call)->gate, &call->ticket) &&
                             call->ticket.granted_already;

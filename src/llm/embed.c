@@ -192,16 +192,20 @@ static enum err send(struct llm_embed *embed, struct llm_wire *wire, struct why 
 static void ask(struct llm_embed *embed)
 {
     const struct llm_site *site = &embed->choice.place->site;
-    struct llm_trouble trouble = {.fault = LLM_FAULT_QUOTA, .retry_after_ms = -1};
+    struct llm_trouble trouble = {.fault = LLM_FAULT_RATE, .retry_after_ms = -1};
     struct why why;
     embed->has_place = true;
     embed->tries++;
     llm_tally_request(&embed->choice.place->tally, embed->tries > 1);
     embed->batch = MIN(embed->count - embed->done, site->provider->embed_max);
     embed->key = gate_take_key(embed->choice.place->gate, site->key_count, clock_mono_us());
-    if (site->key_count > 0 && embed->key < 0) { /* every key is parked */
-        recover(embed, &trouble);
-        return;
+    if (site->key_count > 0 && embed->key < 0) { /* all are parked */
+        struct gate_parked parked = gate_first_parked(embed->choice.place->gate, site->key_count);
+        if (parked.fault == LLM_FAULT_RATE) {
+            recover(embed, &trouble);
+            return;
+        }
+        embed->key = parked.key; /* refused for good: it may be valid by now */
     }
     struct llm_wire wire = {.arena = &embed->arena, .method = "POST"};
     buf_init(&wire.body, BODY_MAX);

@@ -41,6 +41,7 @@ struct gate {
     int retry_tenths;
 
     int64_t parked_until_us[LLM_KEYS_MAX];
+    enum llm_fault parked_for[LLM_KEYS_MAX];
     unsigned next_key;
 };
 
@@ -271,12 +272,25 @@ int gate_take_key(struct gate *gate, size_t key_count, int64_t now_us)
     return found;
 }
 
-void gate_park_key(struct gate *gate, int key, int64_t until_us)
+void gate_park_key(struct gate *gate, int key, int64_t until_us, enum llm_fault fault)
 {
     if (key < 0) return;
     pthread_mutex_lock(&gate->lock);
     gate->parked_until_us[key] = until_us;
+    gate->parked_for[key] = fault;
     pthread_mutex_unlock(&gate->lock);
+}
+
+struct gate_parked gate_first_parked(struct gate *gate, size_t key_count)
+{
+    ASSERT(key_count > 0 && key_count <= LLM_KEYS_MAX);
+    size_t first = 0;
+    pthread_mutex_lock(&gate->lock);
+    for (size_t i = 1; i < key_count; i++)
+        if (gate->parked_until_us[i] < gate->parked_until_us[first]) first = i;
+    struct gate_parked parked = {(int)first, gate->parked_until_us[first], gate->parked_for[first]};
+    pthread_mutex_unlock(&gate->lock);
+    return parked;
 }
 
 struct gate_state gate_state(struct gate *gate)

@@ -64,8 +64,15 @@ bool gate_may_retry(struct gate *gate);
 
 /* Index of the key to use now, or -1: all are parked. A site without keys: -1 too. */
 int gate_take_key(struct gate *gate, size_t key_count, int64_t now_us);
-/* It was refused: leave it alone until then. */
-void gate_park_key(struct gate *gate, int key, int64_t until_us);
+/* It was refused, and why: leave it alone until then. */
+void gate_park_key(struct gate *gate, int key, int64_t until_us, enum llm_fault fault);
+/* When all are parked: the first that may be used again, when, and why it may not now. */
+struct gate_parked {
+    int key;
+    int64_t until_us;
+    enum llm_fault fault;
+};
+struct gate_parked gate_first_parked(struct gate *gate, size_t key_count);
 
 struct gate_state {
     size_t running, waiting, limit;

@@ -151,6 +151,7 @@ void llm_openai_read_event(struct llm_reader *reader, struct str name, const str
 void llm_openai_read_whole(struct llm_reader *reader, const struct json *body);
 /* The "tool_calls" of a message or of a delta. */
 void llm_openai_read_calls(struct llm_reader *reader, const struct json *words);
+enum llm_finish llm_openai_finish(struct str reason);
 void llm_openai_read_models(const struct json *body, llm_each_model *each, void *ctx);
 void llm_openai_write_embedding_body(const struct llm_embedding_asking *asking,
                                      struct llm_wire *wire);

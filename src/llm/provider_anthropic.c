@@ -324,8 +324,9 @@ static void read_stop(struct llm_reader *reader, const struct json *holder)
         {"refusal", LLM_FINISH_FILTER}};
     struct str reason = llm_json_text(holder, "stop_reason");
     if (reason.len == 0) return;
-    enum llm_finish finish = LLM_FINISH_STOP;
-    if (str_eq(reason, STR("tool_use")) && reader->said_tool) finish = LLM_FINISH_TOOL;
+    enum llm_finish finish = LLM_FINISH_LENGTH; /* a word we do not know: perhaps not whole */
+    if (str_eq(reason, STR("tool_use")))
+        finish = reader->said_tool ? LLM_FINISH_TOOL : LLM_FINISH_STOP;
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         if (str_eq(reason, str_of(table[i].reason))) finish = table[i].finish;
     }

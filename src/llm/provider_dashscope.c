@@ -226,13 +226,10 @@ static void read_message(struct llm_reader *reader, const struct json *message, 
 
 static void read_finish(struct llm_reader *reader, struct str reason)
 {
-    if (str_eq(reason, STR("length"))) {
-        llm_read_finish(reader, LLM_FINISH_LENGTH);
-    } else if (str_eq(reason, STR("content_filter"))) {
-        llm_read_finish(reader, LLM_FINISH_FILTER);
-    } else if (is_over(reason)) {
-        llm_read_finish(reader, reader->said_tool ? LLM_FINISH_TOOL : LLM_FINISH_STOP);
-    }
+    if (!is_over(reason)) return;
+    enum llm_finish finish = llm_openai_finish(reason);
+    if (finish == LLM_FINISH_STOP && reader->said_tool) finish = LLM_FINISH_TOOL;
+    llm_read_finish(reader, finish);
 }
 
 static void read_usage(struct llm_reader *reader, const struct json *usage)

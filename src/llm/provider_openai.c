@@ -157,14 +157,18 @@ static enum err write_chat(const struct llm_asking *asking, struct llm_wire *wir
 
 /* --- answers --- */
 
-static enum llm_finish finish_of(struct str reason)
+/* "stop", and what compatible servers say for it. Whoever has another word (Mistral's
+ * "model_length") was cut short: an answer is whole only when that is known. */
+enum llm_finish llm_openai_finish(struct str reason)
 {
-    if (str_eq(reason, STR("length"))) return LLM_FINISH_LENGTH;
+    static const char *const whole[] = {"stop", "eos", "eos_token", "end_turn", "stop_sequence"};
     if (str_eq(reason, STR("content_filter"))) return LLM_FINISH_FILTER;
     if (str_eq(reason, STR("tool_calls")) || str_eq(reason, STR("function_call"))) {
         return LLM_FINISH_TOOL;
     }
-    return LLM_FINISH_STOP;
+    for (size_t i = 0; i < COUNT_OF(whole); i++)
+        if (str_eq_nocase(reason, str_of(whole[i]))) return LLM_FINISH_STOP;
+    return LLM_FINISH_LENGTH;
 }
 
 static void read_usage(struct llm_reader *reader, const struct json *usage)
@@ -251,7 +255,7 @@ static void read_choice(struct llm_reader *reader, const struct json *choice, co
     } else {
         llm_read_finish(reader, reader->said_tool && str_eq(reason, STR("stop"))
                                     ? LLM_FINISH_TOOL
-                                    : finish_of(reason));
+                                    : llm_openai_finish(reason));
     }
 }
 

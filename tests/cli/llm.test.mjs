@@ -3,6 +3,8 @@
 // `hutong llm` against scripted providers: the answer, and nothing else, on standard output; an exit
 // status that says whether it is complete; retries, keys and fall-backs as the reader sees them.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -167,6 +169,22 @@ test('check and models say what answers', async (t) => {
   const models = await hutong(['llm', 'models'], { env });
   assert.match(models.out, /^openai\/one$/m);
   assert.match(models.out, /^openai\/two$/m);
+});
+
+test('an answer that cannot be written is a failure, and is asked for no longer', async (t) => {
+  const p = await provider(t);
+  p.always({ deltas: ['one', ' two'], stallAfter: 2 });
+  // Not spawnSync: the provider is in this process.
+  const run = spawn('sh', ['-c', `"${process.env.HUTONG_BIN}" llm chat hello >/dev/full`], {
+    env: { ...process.env, ...openaiAt(p) }, stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  run.stderr.on('data', (bytes) => { said += bytes; });
+  const [status] = await once(run, 'close');
+  assert.equal(status, 1);
+  assert.match(said, /cannot write the answer: No space left/);
+  const asked = await p.request(p.requests.length - 1);
+  await p.until(() => asked.closedAt); // it stalls: nothing but our leaving ends it
 });
 
 test('with no model at all the offline engine answers and says what it is', async () => {
@@ -359,7 +377,7 @@ test('wrong words end at once with what would be right', async () => {
 
 test('what answers is said in lines without trailing blanks', async () => {
   const { status, out } = await hutong(['llm', 'check'], { env: { HUTONG_LLM_PROBE: 'off' } });
-  assert.equal(status, 0);
+  assert.equal(status, 1); // no language model does
   assert.match(out, /^offline +answers, 1 model$/m);
   assert.match(out, /^Default model: offline$/m);
 });

@@ -63,9 +63,9 @@ describe('/chat with no model at all', () => {
     await chat.close();
   });
 
-  test('a_message_over_64_KiB_closes_with_1009_and_broken_UTF_8_with_1007', async () => {
+  test('a_message_over_380_KiB_closes_with_1009_and_broken_UTF_8_with_1007', async () => {
     const large = await Chat.open(server);
-    large.say('x'.repeat(65 * 1024));
+    large.say('x'.repeat(390 * 1024));
     assert.equal((await large.closed).code, 1009);
     const broken = await Chat.open(server, { typed: false });
     broken.ws.send(Buffer.from([0xff, 0xfe]), { binary: false });

@@ -241,11 +241,11 @@ static void keys_take_turns_and_parked_ones_are_left_alone(void **state)
     struct gate *gate = gate_new(10, 10);
     assert_int_equal(gate_take_key(gate, 0, START), -1);
     for (int i = 0; i < 6; i++) assert_int_equal(gate_take_key(gate, 3, START), i % 3);
-    gate_park_key(gate, 1, START + SECOND);
+    gate_park_key(gate, 1, START + SECOND, LLM_FAULT_RATE);
     assert_int_equal(gate_take_key(gate, 3, START), 0);
     assert_int_equal(gate_take_key(gate, 3, START), 2);
-    gate_park_key(gate, 0, START + SECOND);
-    gate_park_key(gate, 2, START + 2 * SECOND);
+    gate_park_key(gate, 0, START + SECOND, LLM_FAULT_RATE);
+    gate_park_key(gate, 2, START + 2 * SECOND, LLM_FAULT_RATE);
     assert_int_equal(gate_take_key(gate, 3, START), -1);
     assert_int_equal(gate_take_key(gate, 3, START + SECOND), 0);
     assert_int_equal(gate_take_key(gate, 3, START + SECOND), 1);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// Programs and what goes wrong between us and a provider: what is booked, what counts as whole, keys.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import OpenAI from 'openai';
+
+import { assertOk } from '../support/checks.mjs';
+import { startProvider } from '../support/provider.mjs';
+import { startServer } from '../support/server.mjs';
+import { until as askUntil } from '../support/watch.mjs';
+
+const until = (ask) => askUntil(ask, Boolean);
+
+let provider, server, mei;
+before(async () => {
+  provider = await startProvider();
+  server = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), OPENAI_API_KEY: 'sk-upstream' } });
+  mei = await server.register('mei_spent');
+});
+after(async () => {
+  await server.stop();
+  await provider.stop();
+});
+
+async function makeKey(limits = {}, to = server, who = mei) {
+  return assertOk(await to.api('POST', '/keys', { token: who.token, json: { name: 'test', ...limits } }), 201);
+}
+const client = (key, to = server) => new OpenAI({ apiKey: key.key, baseURL: `${to.url}/v1`, maxRetries: 0 });
+const question = (more = {}) => ({ model: 'openai/m', messages: [{ role: 'user', content: 'hello' }], ...more });
+const last = () => provider.request(provider.requests.length - 1);
+async function rows(key) {
+  const { items } = assertOk(await server.api('GET', '/usage', { token: mei.token }));
+  return items.filter(({ key_id }) => key_id === key.id);
+}
+
+test('what a provider counted is booked whatever came of it, also of attempts that came to nothing', async () => {
+  const key = await makeKey();
+  const ask = (more) => client(key).chat.completions.create(question(more));
+  const used = async (want) => until(async () => {
+    const [row] = await rows(key);
+    return row?.input_tokens === want[0] && row.output_tokens === want[1];
+  });
+  // Thoughts and not a word: no answer, but they were made.
+  provider.script([{ reasoning: ['hm'], deltas: [], finish: 'stop', usage: { input: 1000, output: 5000 } }]);
+  await assert.rejects(ask());
+  await used([1000, 5000]);
+  // Nothing at all, twice, then an answer: three were paid for.
+  provider.script([
+    { deltas: [], usage: { input: 10, output: 1 } },
+    { deltas: [], usage: { input: 10, output: 2 } },
+    { deltas: ['fine'], usage: { input: 10, output: 3 } },
+  ]);
+  const reply = await ask();
+  assert.deepEqual([reply.usage.prompt_tokens, reply.usage.completion_tokens], [30, 6]);
+  await used([1030, 5006]);
+});
+
+test('a budget stops a program whose answers are all empty', async () => {
+  const key = await makeKey({ tokens_per_day: 2000 });
+  const empty = { reasoning: ['hm'], deltas: [], finish: 'stop', usage: { input: 1000, output: 5000 } };
+  provider.script([empty]);
+  await assert.rejects(client(key).chat.completions.create(question({ max_tokens: 50 })));
+  await until(async () => (await rows(key)).length > 0);
+  const before = provider.requests.length;
+  await assert.rejects(client(key).chat.completions.create(question({ max_tokens: 50 })), { status: 429 });
+  assert.equal(provider.requests.length, before);
+});
+
+test('nought from a server that does not count is not believed', async () => {
+  const key = await makeKey();
+  provider.script([{ deltas: ['hello there my friends'], usage: { input: 0, output: 0 } }]);
+  const reply = await client(key).chat.completions.create(question());
+  assert.ok(reply.usage.prompt_tokens > 0 && reply.usage.completion_tokens > 0);
+  assert.equal(reply.usage.estimated, true);
+});
+
+test('an answer that ends for a reason of its own is not told as whole', async () => {
+  const key = await makeKey();
+  for (const [finish, told] of [['model_length', 'length'], ['EOS', 'stop']]) {
+    provider.script([{ deltas: ['half an'], finish }]);
+    const reply = await client(key).chat.completions.create(question());
+    assert.equal(reply.choices[0].finish_reason, told, finish);
+  }
+});
+
+test('what parse() gives can be sent back', async () => {
+  const key = await makeKey();
+  const messages = [
+    { role: 'user', content: 'hi' },
+    { role: 'assistant', content: '{"a":1}', parsed: { a: 1 }, refusal: null },
+    { role: 'user', content: 'more' },
+  ];
+  provider.script([{ deltas: ['fine'] }]);
+  await client(key).chat.completions.create(question({ messages }));
+  assert.equal((await last()).body.messages[1].parsed, undefined);
+});
+
+test('several keys: a storm of 429 is waited out, and refused keys are told as such', async () => {
+  const site = await startProvider();
+  const two = await startServer({
+    env: { HUTONG_OPENAI_BASE: site.base('openai'), OPENAI_API_KEY: 'sk-one,sk-two' },
+  });
+  const who = await two.register('two_keys');
+  const key = await makeKey({}, two, who);
+  const ask = () => client(key, two).chat.completions.create(question());
+  site.always({ status: 429, error: { code: 'rate_limit_exceeded', message: 'slow down' } });
+  await assert.rejects(ask(), { status: 429 });
+  const seen = site.requests.length;
+  assert.ok(seen >= 2 && seen <= 4, `${seen} requests`);
+  site.always({ status: 401, error: { code: 'invalid_api_key', message: 'no' } });
+  await until(async () => {
+    const error = await ask().catch((e) => e);
+    return error.status === 502 && /does not accept the key/.test(error.message);
+  });
+  // Again, and it is still the key; and when it is accepted again, there is an answer.
+  await assert.rejects(ask(), /does not accept the key/);
+  site.always({ deltas: ['fine'] });
+  assert.equal((await ask()).choices[0].message.content, 'fine');
+  await two.stop();
+  await site.stop();
+});
+
+test('the offline engine refuses what only a model can do', async () => {
+  const alone = await startServer({ env: { HUTONG_LLM_PROBE: 'off' } });
+  const who = await alone.register('alone');
+  const key = await makeKey({}, alone, who);
+  const ask = (more) => client(key, alone).chat.completions.create({ model: 'offline', messages: [{ role: 'user', content: 'hi' }], ...more });
+  await assert.rejects(ask({ response_format: { type: 'json_object' } }), { status: 400 });
+  await assert.rejects(ask({ response_format: { type: 'json_object' } }), /plain text only/);
+  assert.ok((await ask()).choices[0].message.content.length > 0);
+  await alone.stop();
+});
