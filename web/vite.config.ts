@@ -15,11 +15,12 @@ function shellFiles(): Plugin {
   return {
     name: 'shell-files',
     generateBundle(_, bundle) {
-      // What draws diagrams is heavy, and a page of its own: nothing of it is kept.
+      // What draws diagrams is heavy, and a page of its own: nothing of it is kept. Nor are the server's
+      // sentences in Chinese: without the server there are none, and English readers never need them.
       const ofApp = new Set<string>();
       const follow = (name: string): void => {
         const part = bundle[name];
-        if (part?.type !== 'chunk' || ofApp.has(name)) return;
+        if (part?.type !== 'chunk' || part.name === 'zh-CN-server' || ofApp.has(name)) return;
         ofApp.add(name);
         for (const next of [...part.imports, ...part.dynamicImports]) follow(next);
       };
@@ -59,7 +60,10 @@ export default defineConfig({
         // Smaller ones go into what all load: so few that what one page needs stays with that page.
         experimentalMinChunkSize: 4_000,
         // Sentences that are learnt later (src/i18n): so few that they would be put among what all load.
-        manualChunks: (id) => /\/src\/i18n\/([\w-]+)\/later\/(\w+)\.json$/.exec(id)?.slice(1).join('-'),
+        manualChunks: (id) => {
+          if (id.includes('/src/i18n/zh-CN/server/')) return 'zh-CN-server';
+          return /\/src\/i18n\/([\w-]+)\/later\/(\w+)\.json$/.exec(id)?.slice(1).join('-');
+        },
         entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
         // PixiJS splits itself; whatever is of it is heavy, and not kept before somebody looks at the map.
         chunkFileNames: ({ name, moduleIds }) =>

@@ -5,6 +5,7 @@ import { createApp } from 'vue';
 import { ApiError } from '@/api/client';
 import App from './App.vue';
 import { i18n, speak } from './i18n';
+import { learnServer } from './i18n/server';
 import { router } from './router';
 import { useLook } from './stores/look';
 import './styles.css';
@@ -26,6 +27,7 @@ async function begin(): Promise<void> {
   const app = createApp(App);
   app.use(createPinia()).use(i18n).use(VueQueryPlugin, { queryClient }).use(router);
   await speak(useLook().language);
+  learnServer();
   app.mount('#app');
   if ('serviceWorker' in navigator && import.meta.env.PROD) {
     void navigator.serviceWorker.register('/sw.js').catch(() => undefined);

@@ -17,7 +17,7 @@ function flat(sentences: Sentences, prefix = ''): Map<string, string> {
 const read = (language: string, file: string): Map<string, string> =>
   flat(JSON.parse(readFileSync(path.join(root, 'i18n', language, file), 'utf8')) as Sentences);
 const partsOf = (language: string): string[] =>
-  (readdirSync(path.join(root, 'i18n', language), { recursive: true }) as string[]).filter((file) => file.endsWith('.json'));
+  (readdirSync(path.join(root, 'i18n', language), { recursive: true }) as string[]).filter((file) => file.endsWith('.json') && !file.startsWith('server/'));
 const parts = partsOf('en');
 const named = (text: string): string[] => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!))].sort();
 

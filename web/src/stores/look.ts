@@ -4,6 +4,7 @@
 import { defineStore } from 'pinia';
 import { computed, ref, watch, watchEffect } from 'vue';
 import { speak, type Language } from '@/i18n';
+import { learnServer } from '@/i18n/server';
 
 export type Look = 'device' | 'light' | 'dark';
 
@@ -34,7 +35,7 @@ export const useLook = defineStore('look', () => {
   watch(look, (value) => localStorage.setItem('hutong.look', value));
   watch(language, (value) => {
     localStorage.setItem('hutong.language', value);
-    void speak(value);
+    void speak(value).then(learnServer);
   });
   return { look, language, isDark };
 });

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// What the server says, in the reader's language. Its API speaks English to everybody (programs, older
+// clients and logs read the same sentences), so the app has a catalogue of them: zh-CN/server/, a file a
+// room of src/. Its keys are formats as they stand in the server's source; tests/server.test.ts holds
+// the two together. Every sentence of the server passes through here where it is shown, not before: so
+// what is kept (letters, turns) stays what was said, and follows the reader to another language.
+import { shallowRef } from 'vue';
+import { i18n } from '.';
+import { englishOf, translator, type Catalogue, type Translate } from './formats';
+
+const translate = shallowRef<Translate | null>(null);
+let coming: Promise<void> | null = null;
+
+const files = import.meta.glob<Record<string, string>>('./zh-CN/server/*.json', { import: 'default' });
+
+async function load(): Promise<void> {
+  const catalogue: Catalogue = { sentences: {}, ofFields: {}, names: {} };
+  await Promise.all(
+    Object.entries(files).map(async ([file, read]) => {
+      const part = file.endsWith('/of-fields.json') ? 'ofFields' : file.endsWith('/names.json') ? 'names' : 'sentences';
+      Object.assign(catalogue[part], await read());
+    }),
+  );
+  translate.value = translator(catalogue);
+}
+
+/** Only who reads Chinese needs it. When it does not come, sentences stay as they were said. */
+export function learnServer(): void {
+  if (i18n.global.locale.value !== 'zh-CN') return;
+  coming ??= load().catch(() => void (coming = null));
+}
+
+/** One sentence of the server, as this reader is to see it. What is not known is shown as it is. */
+export function serverSays(sentence: string): string {
+  const { english, chinese } = englishOf(sentence);
+  if (i18n.global.locale.value !== 'zh-CN') return english;
+  if (!translate.value) learnServer();
+  return translate.value?.(english) ?? chinese ?? english;
+}
