@@ -60,10 +60,7 @@ export default defineConfig({
         // Smaller ones go into what all load: so few that what one page needs stays with that page.
         experimentalMinChunkSize: 4_000,
         // Sentences that are learnt later (src/i18n): so few that they would be put among what all load.
-        manualChunks: (id) => {
-          if (id.includes('/src/i18n/zh-CN/server/')) return 'zh-CN-server';
-          return /\/src\/i18n\/([\w-]+)\/later\/(\w+)\.json$/.exec(id)?.slice(1).join('-');
-        },
+        manualChunks: (id) => /\/src\/i18n\/([\w-]+)\/later\/(\w+)\.json$/.exec(id)?.slice(1).join('-'),
         entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
         // PixiJS splits itself; whatever is of it is heavy, and not kept before somebody looks at the map.
         chunkFileNames: ({ name, moduleIds }) =>

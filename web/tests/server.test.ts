@@ -5,7 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { englishOf, numbersOf, translator, type Catalogue } from '../src/i18n/formats';
+import { englishOf } from '../src/i18n/english';
+import { numbersOf, translator, type Catalogue } from '../src/i18n/formats';
 import { ApiError } from '../src/api/client';
 import { sentenceOf } from '../src/text/faults';
 import { allLiterals, everyLiteral, LEFT_OUT, literalsOf, sentences } from './sentences';
@@ -14,7 +15,7 @@ const folder = fileURLToPath(new URL('../src/i18n/zh-CN/server', import.meta.url
 const read = (file: string): [string, string][] =>
   Object.entries(JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Record<string, string>);
 const SPECIAL = ['names.json', 'of-fields.json'];
-const rows = readdirSync(folder).filter((file) => !SPECIAL.includes(file)).flatMap(read);
+const rows = readdirSync(folder).filter((file) => file.endsWith('.json') && !SPECIAL.includes(file)).flatMap(read);
 const ofFields = read('of-fields.json');
 const names = read('names.json');
 const catalogue: Catalogue = { sentences: Object.fromEntries(rows), ofFields: Object.fromEntries(ofFields), names: Object.fromEntries(names) };

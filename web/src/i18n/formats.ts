@@ -7,6 +7,8 @@
 // {1} is what the first conversion of the format became; where sentences are put together by hand (%1,
 // %2) the number is the format's own. What was put in may be a sentence of the catalogue itself.
 
+import { englishOf } from './english';
+
 export interface Catalogue {
   sentences: Record<string, string>;
   /** What may follow the name of a field: 'avatar_path' + ' ' + 'must be text'. */
@@ -110,10 +112,4 @@ export function translator({ sentences, ofFields, names }: Catalogue): Translate
   }
 
   return (sentence) => whole(sentence, 0);
-}
-
-/** Older sentences of the server come in both languages: 中文 (English). */
-export function englishOf(sentence: string): { english: string; chinese: string | null } {
-  const [, chinese, english] = /^((?:file )?\p{Script=Han}[^(]*?) \((.*)\)$/su.exec(sentence) ?? [];
-  return { english: english ?? sentence, chinese: chinese ?? null };
 }

@@ -7,22 +7,14 @@
 // what is kept (letters, turns) stays what was said, and follows the reader to another language.
 import { shallowRef } from 'vue';
 import { i18n } from '.';
-import { englishOf, translator, type Catalogue, type Translate } from './formats';
+import { englishOf } from './english';
+import type { Translate } from './formats';
 
 const translate = shallowRef<Translate | null>(null);
 let coming: Promise<void> | null = null;
 
-const files = import.meta.glob<Record<string, string>>('./zh-CN/server/*.json', { import: 'default' });
-
 async function load(): Promise<void> {
-  const catalogue: Catalogue = { sentences: {}, ofFields: {}, names: {} };
-  await Promise.all(
-    Object.entries(files).map(async ([file, read]) => {
-      const part = file.endsWith('/of-fields.json') ? 'ofFields' : file.endsWith('/names.json') ? 'names' : 'sentences';
-      Object.assign(catalogue[part], await read());
-    }),
-  );
-  translate.value = translator(catalogue);
+  translate.value = (await import('./zh-CN-server')).translate;
 }
 
 /** Only who reads Chinese needs it. When it does not come, sentences stay as they were said. */
