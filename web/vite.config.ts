@@ -46,7 +46,13 @@ export default defineConfig({
     __VUE_I18N_LEGACY_API__: 'false',
     __INTLIFY_PROD_DEVTOOLS__: 'false',
   },
-  resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  resolve: {
+    alias: [
+      { find: '@', replacement: new URL('./src', import.meta.url).pathname },
+      // What a browser knows by itself; tests in Node have none.
+      ...(process.env.VITEST ? [] : [{ find: /^entities$/, replacement: new URL('./src/text/entities.ts', import.meta.url).pathname }]),
+    ],
+  },
   build: {
     outDir: '../build/web/dist',
     emptyOutDir: true,
@@ -60,7 +66,13 @@ export default defineConfig({
         // Smaller ones go into what all load: so few that what one page needs stays with that page.
         experimentalMinChunkSize: 4_000,
         // Sentences that are learnt later (src/i18n): so few that they would be put among what all load.
-        manualChunks: (id) => /\/src\/i18n\/([\w-]+)\/later\/(\w+)\.json$/.exec(id)?.slice(1).join('-'),
+        // The same with the colours of each language of code (src/chat/languages.ts).
+        manualChunks: (id) => {
+          // What the bundler itself adds for all: not within something heavy that happens to need it.
+          if (/commonjsHelpers|vite\/preload-helper/.test(id)) return 'helpers';
+          const code = /\/highlight\.js\/(?:es|lib)\/languages\/(\w+)\.js$/.exec(id);
+          return code ? `heavy-code-${code[1]}` : /\/src\/i18n\/([\w-]+)\/later\/(\w+)\.json$/.exec(id)?.slice(1).join('-');
+        },
         entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
         // PixiJS splits itself; whatever is of it is heavy, and not kept before somebody looks at the map.
         chunkFileNames: ({ name, moduleIds }) =>

@@ -1,41 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// Colours for code, loaded with the first block of it. The common languages; others stay plain.
+// Colours for code, loaded with the first block of it; the rules of each language come with its first
+// (languages.ts).
+import type { LanguageFn } from 'highlight.js';
 import hljs from 'highlight.js/lib/core';
-import bash from 'highlight.js/lib/languages/bash';
-import c from 'highlight.js/lib/languages/c';
-import cpp from 'highlight.js/lib/languages/cpp';
-import csharp from 'highlight.js/lib/languages/csharp';
-import css from 'highlight.js/lib/languages/css';
-import diff from 'highlight.js/lib/languages/diff';
-import dockerfile from 'highlight.js/lib/languages/dockerfile';
-import go from 'highlight.js/lib/languages/go';
-import ini from 'highlight.js/lib/languages/ini';
-import java from 'highlight.js/lib/languages/java';
-import javascript from 'highlight.js/lib/languages/javascript';
-import json from 'highlight.js/lib/languages/json';
-import kotlin from 'highlight.js/lib/languages/kotlin';
-import lua from 'highlight.js/lib/languages/lua';
-import makefile from 'highlight.js/lib/languages/makefile';
-import markdown from 'highlight.js/lib/languages/markdown';
-import php from 'highlight.js/lib/languages/php';
-import python from 'highlight.js/lib/languages/python';
-import ruby from 'highlight.js/lib/languages/ruby';
-import rust from 'highlight.js/lib/languages/rust';
-import sql from 'highlight.js/lib/languages/sql';
-import swift from 'highlight.js/lib/languages/swift';
-import typescript from 'highlight.js/lib/languages/typescript';
-import xml from 'highlight.js/lib/languages/xml';
-import yaml from 'highlight.js/lib/languages/yaml';
 
-const languages = { bash, c, cpp, csharp, css, diff, dockerfile, go, ini, java, javascript, json, kotlin, lua, makefile,
-  markdown, php, python, ruby, rust, sql, swift, typescript, xml, yaml };
-for (const [name, language] of Object.entries(languages)) hljs.registerLanguage(name, language);
 // Beyond this the colours cost more time than they are worth.
 const LONGEST = 100_000;
 
-/** HTML with everything of `code` escaped, or null: no such language, or too much. */
+export function learn(all: [string, LanguageFn][]): void {
+  for (const [name, rules] of all) if (!hljs.getLanguage(name)) hljs.registerLanguage(name, rules);
+}
+
+/** HTML with everything of `code` escaped, or null: it is too much. The language was learnt. */
 export function highlight(code: string, language: string): string | null {
-  if (code.length > LONGEST || !hljs.getLanguage(language)) return null;
-  return hljs.highlight(code, { language, ignoreIllegals: true }).value;
+  return code.length > LONGEST ? null : hljs.highlight(code, { language, ignoreIllegals: true }).value;
 }

@@ -3,8 +3,8 @@
 // A block of markdown as HTML that may be shown. markdown-it is told to make nothing dangerous
 // (blocks.ts); DOMPurify lets only these elements and attributes through, whatever it made.
 import DOMPurify from 'dompurify';
-import { shallowRef } from 'vue';
 import { markdown } from './blocks';
+import { coloured, wantColours } from './colours';
 
 const { escapeHtml } = markdown.utils;
 export const PURE = {
@@ -28,23 +28,10 @@ export interface Env {
   references?: unknown;
 }
 
-type Highlight = (code: string, language: string) => string | null;
-/** Only there when a block of code was. */
-export const highlight = shallowRef<Highlight>();
-let asked = false;
-export function wantHighlight(): void {
-  if (asked) return;
-  asked = true;
-  import('./heavy-highlight').then(
-    (module) => (highlight.value = module.highlight),
-    () => (asked = false), // without colours for now
-  );
-}
-
 function code(text: string, language: string, env: Env): string {
-  wantHighlight();
-  const coloured = env.colours && language ? highlight.value?.(text, language) : null;
-  return `<figure class="md-code"><figcaption><span>${escapeHtml(language)}</span><button type="button" data-copy="">${escapeHtml(env.words.copy)}</button></figcaption><pre tabindex="0"><code>${coloured ?? escapeHtml(text)}</code></pre></figure>\n`;
+  wantColours(language);
+  const html = (env.colours ? coloured(text, language) : null) ?? escapeHtml(text);
+  return `<figure class="md-code"><figcaption><span>${escapeHtml(language)}</span><button type="button" data-copy="">${escapeHtml(env.words.copy)}</button></figcaption><pre tabindex="0"><code>${html}</code></pre></figure>\n`;
 }
 
 /** Code with its colours and a way to copy it, and tables that scroll. */
