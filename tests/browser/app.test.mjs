@@ -2,20 +2,24 @@
 //
 // The browser app, as members meet it.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { assertOk } from '../support/checks.mjs';
 import { openBrowser } from '../support/browser.mjs';
 import { startServer } from '../support/server.mjs';
 import { logIn, visit } from '../support/app.mjs';
+import { until } from '../support/watch.mjs';
 
 const WAIT = { timeout: 90_000 };
 
-let server, browser;
+let server, browser, folder;
 const members = {};
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), openBrowser()]);
+  folder = await mkdtemp(path.join(tmpdir(), 'hutong-app-'));
+  [server, browser] = await Promise.all([startServer({ env: { HUTONG_WIKI_ROOTS: folder } }), openBrowser()]);
   for (const name of ['lan', 'tom']) {
     members[name] = await server.register(name, { nickname: name === 'lan' ? '阿兰' : 'Tom', password: 'correct horse' });
   }
@@ -23,6 +27,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.stop({ keepData: false });
+  await rm(folder, { recursive: true, force: true });
 });
 
 test('the server gives the app for exactly the pages that the app has', WAIT, async () => {
@@ -70,11 +75,19 @@ test('assets are kept for a year and come in the coding the browser takes', WAIT
 });
 
 test('no page loads more than 180 kB of JavaScript before it is there, the map apart', WAIT, async () => {
-  for (const path of ['/', '/m', '/c', '/settings', '/search', '/w']) {
+  const { token } = members.lan;
+  await writeFile(`${folder}/main.cpp`, 'int main() { return 0; } // coloured\n');
+  const wiki = assertOk(await server.api('POST', '/wikis', { token, json: { url: folder } }), 201).id;
+  await until(() => server.api('GET', `/wikis/${wiki}`, { token }), ({ body }) => body.state === 'ready' && !body.progress, { what: 'the wiki' });
+  const chat = assertOk(await server.api('POST', '/chat/conversations', { token, json: {} }), 201).id;
+  await server.api('POST', `/chat/conversations/${chat}/messages`, { token, json: { text: 'Hello', parent: 0 } });
+  for (const path of ['/', '/m', '/c', `/c/${chat}`, '/settings', '/search', '/w', `/w/${wiki}`, `/w/${wiki}/source?path=main.cpp`]) {
     const page = await visit(browser, server, { worker: false });
     await logIn(page, server, 'lan', 'correct horse');
     await page.goto(server.url + path);
     await page.waitForFunction(() => document.querySelector('main h1') && !document.querySelector('.animate-spin'));
+    if (path.startsWith('/c/')) await page.locator('[data-status=complete] .md').waitFor();
+    if (path.includes('source')) await page.locator('.hljs-comment').waitFor();
     const bytes = await page.evaluate(() => performance.getEntriesByType('resource')
       .filter(({ name }) => name.endsWith('.js')).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0));
     assert.ok(bytes > 50_000 && bytes <= 180_000, `${path}: ${bytes} bytes`);

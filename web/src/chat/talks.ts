@@ -96,13 +96,19 @@ export const useTalks = defineStore('talks', () => {
     if (turn.status === 'streaming') for (const piece of pieces ?? []) addPiece(turn, piece);
   }
 
+  /** The turns behind this one. They are put there together: a long talk is not shown from its beginning, page by page. */
   async function loadAfter(talk: Talk, from: number): Promise<void> {
-    for (let after: number | null = from; after !== null; ) {
-      const page: { items: ChatTurn[]; next_after: number | null } = await ask(
-        api.GET('/chat/conversations/{chat_id}/messages', { params: { path: { chat_id: talk.id }, query: { after, limit: PAGE } } }),
-      );
-      for (const turn of page.items) put(talk, turn);
-      after = page.next_after;
+    const come: ChatTurn[] = [];
+    try {
+      for (let after: number | null = from; after !== null; ) {
+        const page: { items: ChatTurn[]; next_after: number | null } = await ask(
+          api.GET('/chat/conversations/{chat_id}/messages', { params: { path: { chat_id: talk.id }, query: { after, limit: PAGE } } }),
+        );
+        come.push(...page.items);
+        after = page.next_after;
+      }
+    } finally {
+      for (const turn of come) put(talk, turn);
     }
   }
 

@@ -13,32 +13,43 @@ export interface Place {
 /** The parent of what begins a conversation. */
 export const BEGINNING = 0;
 
+/** About how high a turn is shown, in pixels: words of a question and of an answer in lines of usual width. */
+export function sizeOf({ role, content }: ChatTurn): number {
+  return role === 'user' ? 80 + 26 * Math.floor(content.length / 75) : 64 + 28 * Math.ceil(content.length / 80);
+}
+
+/** The same place as before, where nothing of it has changed: what shows it is not made anew. */
+function placeOf(turn: ChatTurn, beside: number[], before: Place | undefined): Place {
+  const same = before?.turn === turn && before.beside.length === beside.length && beside.every((id, i) => id === before.beside[i]);
+  return same ? before : { turn, beside };
+}
+
 /**
  * From the beginning to an end. `chosen`: parent → which of its branches; where nothing was chosen,
- * or it is not there (any more), the branch with the newest turn in it.
+ * or it is not there (any more), the branch with the newest turn in it. `before`: the line as it was.
  */
-export function lineOf(turns: Iterable<ChatTurn>, chosen: ReadonlyMap<number, number> = new Map()): Place[] {
+export function lineOf(turns: Iterable<ChatTurn>, chosen: ReadonlyMap<number, number> = new Map(), before: Place[] = []): Place[] {
   // A turn is always younger than its parent, so in this order every parent comes before its branches.
-  const sorted = [...turns].sort((a, b) => a.id - b.id);
-  const branches = new Map<number, ChatTurn[]>();
-  for (const turn of sorted) {
-    const beside = branches.get(turn.parent);
-    if (beside) beside.push(turn);
-    else branches.set(turn.parent, [turn]);
+  const sorted = Array.from(turns, (turn) => ({ id: turn.id, parent: turn.parent, turn })).sort((a, b) => a.id - b.id);
+  const branches = new Map<number, typeof sorted>();
+  for (const one of sorted) {
+    const beside = branches.get(one.parent);
+    if (beside) beside.push(one);
+    else branches.set(one.parent, [one]);
   }
   const newest = new Map<number, number>();
-  for (const turn of sorted.reverse()) {
-    const here = Math.max(turn.id, newest.get(turn.id) ?? 0);
-    newest.set(turn.id, here);
-    newest.set(turn.parent, Math.max(here, newest.get(turn.parent) ?? 0));
+  for (const { id, parent } of sorted.reverse()) {
+    const here = Math.max(id, newest.get(id) ?? 0);
+    newest.set(id, here);
+    newest.set(parent, Math.max(here, newest.get(parent) ?? 0));
   }
   const line: Place[] = [];
   for (let at = BEGINNING, all = branches.get(at); all; all = branches.get(at)) {
-    const turn =
-      all.find(({ id }) => id === chosen.get(at)) ??
+    const { turn, id } =
+      all.find((one) => one.id === chosen.get(at)) ??
       all.reduce((best, one) => ((newest.get(one.id) ?? 0) > (newest.get(best.id) ?? 0) ? one : best));
-    line.push({ turn, beside: all.map(({ id }) => id) });
-    at = turn.id;
+    line.push(placeOf(turn, all.map((one) => one.id), before[line.length]));
+    at = id;
   }
   return line;
 }

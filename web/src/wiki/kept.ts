@@ -4,7 +4,7 @@
 // about a wiki"). It begins with the first question; which one is open in which wiki stays on this device,
 // for this member alone, so that the page finds it again, also in the middle of an answer.
 import { useQueryClient } from '@tanstack/vue-query';
-import { computed, ref, watch } from 'vue';
+import { computed, ref, watch, type ComputedRef } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { api, ApiError, ask as call } from '@/api/client';
 import { putChat, useChat } from '@/chat/chats';
@@ -15,8 +15,8 @@ import { useTopic } from '@/live';
 import { useSession } from '@/stores/session';
 import { useToasts } from '@/stores/toasts';
 import { sentenceOf } from '@/text/faults';
-import type { Chat } from '@/api/client';
-import { answerOf, type Asked, type Wanted } from './answer';
+import type { Chat, ChatTurn } from '@/api/client';
+import { answerOf, type Answer, type Asked, type Wanted } from './answer';
 
 export function useKept(wiki: () => number) {
   const { t } = useI18n();
@@ -56,11 +56,20 @@ export function useKept(wiki: () => number) {
   watch(stray, (now) => now && open(0), { immediate: true });
   const own = computed(() => (current.value ? talks.talks.get(current.value) : undefined));
   const line = computed(() => (own.value ? lineOf(own.value.turns.values(), own.value.chosen).map(({ turn }) => turn) : []));
+  /** Each made anew only when its own turn changes: while one is written the others stay what they are. */
+  const answers = new WeakMap<ChatTurn, ComputedRef<Answer>>();
+  function answerFor(turn: ChatTurn): ComputedRef<Answer> {
+    const known = answers.get(turn) ?? computed(() => answerOf(turn));
+    answers.set(turn, known);
+    return known;
+  }
   const last = computed(() => line.value.at(-1));
   const talk = computed<Asked[]>(() =>
     line.value.flatMap((turn, at) => {
       const answer = line.value[at + 1];
-      return turn.role === 'user' && answer ? [{ id: turn.id, question: turn.content, answer: answerOf(answer), turn: answer.id }] : [];
+      if (turn.role !== 'user' || !answer) return [];
+      const shown = answerFor(answer);
+      return [{ id: turn.id, question: turn.content, turn: answer.id, get answer() { return shown.value; } }];
     }));
   const busy = computed(() => sending.value || last.value?.status === 'streaming');
   /** Where a question belongs is known only when all before it is. */
