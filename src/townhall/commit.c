@@ -43,20 +43,20 @@ static bool is_refusal(enum err err)
 /* --- effects --- */
 
 static struct str phrase(struct batch *batch,
-                         void (*write)(struct buf *, const struct hall *, const struct effect *),
+                         void (*write)(struct buf *, const struct cast *, const struct effect *),
                          const struct effect *effect)
 {
     struct buf buf;
     buf_init(&buf, PHRASE_BYTES);
-    write(&buf, batch->hall, effect);
+    write(&buf, &batch->hall->cast, effect);
     struct str text = arena_copy(&batch->arena, buf_str(&buf));
     buf_release(&buf);
     return text;
 }
 
-static void write_reason(struct buf *to, const struct hall *hall, const struct effect *effect)
+static void write_reason(struct buf *to, const struct cast *cast, const struct effect *effect)
 {
-    phrase_reason(to, hall->cast.players[effect->who].chinese, effect->why);
+    phrase_reason(to, cast->players[effect->who].chinese, effect->why);
 }
 
 static struct action_log log_of(struct batch *batch, const struct effect *effect)

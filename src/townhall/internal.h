@@ -13,6 +13,7 @@
  *   draft.c    an answer to a member while it is written
  *   talk.c     what two residents say to each other
  *   model_mind.c  residents who put a decision to a model
+ *   decision.c a decision as a model is asked, and its answer
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
  *   view.c     the town as JSON, for maps
  *   lines.c    what happens, for people at a terminal
@@ -247,6 +248,42 @@ void draft_withdraw(struct todo *todo);
 /* The text without what models put around it, at most so many characters. */
 struct str trimmed_words(struct str text, size_t chars);
 
+/* decision.c */
+enum { NO_CHOICE = 255 };
+/* A decision as a model is asked. Points into itself: not to be moved. */
+struct decision {
+    struct buf prompt, shape;
+    struct llm_message messages[2];
+    struct llm_request request;
+};
+/* `cast` has all of the town's numbers, and its places are those of whose question it is.
+ * decision_release() it, whatever was in it before is lost. */
+void decision_write(struct decision *decision, const struct cast *cast, const struct town *town,
+                    const struct question *question);
+void decision_release(struct decision *decision); /* zeroed is fine */
+
+/* Who has decided in the end: the model, or the rules, and why they had to. */
+enum decided_how {
+    DECIDED_BY_MODEL,
+    DECIDED_UNFIT,   /* what it said is none of what is possible, or not of the wanted shape */
+    DECIDED_REFUSED, /* it, or a filter, would not answer */
+    DECIDED_LATE,    /* not within its time */
+    DECIDED_FAILED,  /* no answer came: an error, nobody there … */
+    DECIDED_SPENT,   /* it was not asked: a budget is used up */
+    DECIDED_HOWS
+};
+const char *decided_how_name(enum decided_how how); /* "unfit" */
+struct decided {
+    enum decided_how how;
+    uint8_t choice;   /* an option's number, or NO_CHOICE */
+    uint16_t minutes; /* 0: as planned; the town keeps it within what the deed can last */
+};
+struct llm_answer;
+struct decided decision_read(const struct llm_answer *answer, uint32_t options);
+struct decided undecided(enum decided_how how);
+/* As the town is told. */
+struct input decided_input(const struct decided *decided, uint32_t who, uint32_t number);
+
 /* model_mind.c */
 /* What the model part of the town's settings should be now; told to the town when it is not. */
 bool mind_settings(const struct hall *hall, struct input *input_out);
@@ -269,14 +306,14 @@ void mind_release(struct hall *hall);
 struct str subject_words(bool chinese, uint8_t subject);
 const char *mood_word(uint8_t emotion); /* of llm_scene */
 const char *weather_word(uint8_t weather);
-void phrase_deed(struct buf *to, const struct hall *hall, const struct effect *effect);
+void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *effect);
 void phrase_reason(struct buf *to, bool chinese, uint8_t reason);
 /* EFFECT_REMEMBER, and any memory of resident `who`. */
-void phrase_remembered(struct buf *to, const struct hall *hall, const struct effect *effect);
-void phrase_memory(struct buf *to, const struct hall *hall, uint32_t who,
+void phrase_remembered(struct buf *to, const struct cast *cast, const struct effect *effect);
+void phrase_memory(struct buf *to, const struct cast *cast, uint32_t who,
                    const struct memory *memory);
-struct str player_name(const struct hall *hall, uint32_t who);
-struct str place_name(const struct hall *hall, uint16_t place);
+struct str player_name(const struct cast *cast, uint32_t who);
+struct str place_name(const struct cast *cast, uint16_t place);
 
 /* lines.c: to hall->links.tell, if there is one. */
 void lines_happened(struct hall *hall, const struct effect *effects, size_t count);

@@ -12,7 +12,7 @@ enum { LINES_BYTES = 1024 * 1024, JUMP_MINUTES = 2 };
 
 static struct str name_of(const struct hall *hall, uint32_t who)
 {
-    struct str name = player_name(hall, who);
+    struct str name = player_name(&hall->cast, who);
     return name.len ? name : STR("a member");
 }
 
@@ -20,7 +20,7 @@ static void put_deed(struct buf *to, const struct hall *hall, const struct effec
 {
     buf_printf(to, "%s %.*s: ", effect->kind == EFFECT_BEGAN ? ">>" : "<<",
                STR_ARGS(name_of(hall, effect->who)));
-    phrase_deed(to, hall, effect);
+    phrase_deed(to, &hall->cast, effect);
     buf_printf(to, " (%s, %d min)", deed_info((enum deed)effect->deed)->name, effect->minutes);
 }
 

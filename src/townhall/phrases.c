@@ -58,15 +58,15 @@ const char *weather_word(uint8_t weather)
     return words[weather];
 }
 
-struct str player_name(const struct hall *hall, uint32_t who)
+struct str player_name(const struct cast *cast, uint32_t who)
 {
-    if (is_member(who) || who >= hall->cast.count) return STR("");
-    return hall->cast.players[who].name;
+    if (is_member(who) || who >= cast->count) return STR("");
+    return cast->players[who].name;
 }
 
-struct str place_name(const struct hall *hall, uint16_t place)
+struct str place_name(const struct cast *cast, uint16_t place)
 {
-    return place < hall->cast.location_count ? hall->cast.locations[place].name : STR("");
+    return place < cast->location_count ? cast->locations[place].name : STR("");
 }
 
 /* %p: the place, %w: the other one, %s: the subject. */
@@ -138,7 +138,7 @@ static const struct words facts[FACT_COUNT] = {
 };
 
 struct filling {
-    const struct hall *hall;
+    const struct cast *cast;
     bool chinese;
     uint32_t who;
     uint16_t place;
@@ -155,10 +155,10 @@ static void fill(struct buf *to, const char *text, const struct filling *filling
         struct str word = {0};
         at++;
         if (*at == 'w') {
-            word = player_name(filling->hall, filling->who);
+            word = player_name(filling->cast, filling->who);
             if (word.len == 0) word = filling->chinese ? STR("某位邻居") : STR("a neighbour");
         } else if (*at == 'p') {
-            word = place_name(filling->hall, filling->place);
+            word = place_name(filling->cast, filling->place);
             if (word.len == 0) word = filling->chinese ? STR("路上") : STR("the way");
         } else {
             word = subject_words(filling->chinese, filling->subject);
@@ -168,15 +168,15 @@ static void fill(struct buf *to, const char *text, const struct filling *filling
     }
 }
 
-static bool writes_chinese(const struct hall *hall, uint32_t who)
+static bool writes_chinese(const struct cast *cast, uint32_t who)
 {
-    return who < hall->cast.count && hall->cast.players[who].chinese;
+    return who < cast->count && cast->players[who].chinese;
 }
 
-void phrase_deed(struct buf *to, const struct hall *hall, const struct effect *effect)
+void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *effect)
 {
-    bool chinese = writes_chinese(hall, effect->who);
-    struct filling filling = {hall, chinese, effect->other, effect->place, effect->subject};
+    bool chinese = writes_chinese(cast, effect->who);
+    struct filling filling = {cast, chinese, effect->other, effect->place, effect->subject};
     fill(to, say(&deeds[effect->deed], chinese), &filling);
     if (effect->kind == EFFECT_DEED && !effect->fine)
         buf_add_str(to, chinese ? STR("，没成") : STR(", but it came to nothing"));
@@ -188,10 +188,10 @@ void phrase_reason(struct buf *to, bool chinese, uint8_t reason)
 }
 
 /* EFFECT_REMEMBER: a day or a thought; `deed` is the fact behind it. */
-void phrase_remembered(struct buf *to, const struct hall *hall, const struct effect *effect)
+void phrase_remembered(struct buf *to, const struct cast *cast, const struct effect *effect)
 {
-    bool chinese = writes_chinese(hall, effect->who);
-    struct filling filling = {hall, chinese, effect->other, effect->place, effect->subject};
+    bool chinese = writes_chinese(cast, effect->who);
+    struct filling filling = {cast, chinese, effect->other, effect->place, effect->subject};
     uint8_t about =
         effect->deed < FACT_COUNT && effect->deed != FACT_SELF ? effect->deed : effect->fact;
     if (effect->fact == FACT_THOUGHT && effect->other != NOBODY) {
@@ -209,7 +209,7 @@ void phrase_remembered(struct buf *to, const struct hall *hall, const struct eff
     buf_add_str(to, chinese ? STR("。") : STR("."));
 }
 
-void phrase_memory(struct buf *to, const struct hall *hall, uint32_t who,
+void phrase_memory(struct buf *to, const struct cast *cast, uint32_t who,
                    const struct memory *memory)
 {
     bool thought = memory->fact == FACT_DAY || memory->fact == FACT_THOUGHT;
@@ -220,5 +220,5 @@ void phrase_memory(struct buf *to, const struct hall *hall, uint32_t who,
                             .fact = memory->fact,
                             .subject = memory->subject,
                             .mood = memory->valence};
-    phrase_remembered(to, hall, &effect);
+    phrase_remembered(to, cast, &effect);
 }

@@ -79,7 +79,7 @@ static void write_person(struct buf *to, const struct hall *hall, const struct e
     count = memory_rank(memories, count, &cue, town_now(hall->town), found, RECALLED);
     for (size_t i = 0; i < count; i++) {
         buf_add_str(to, STR("  remembers: "));
-        phrase_memory(to, hall, who, found[i]);
+        phrase_memory(to, &hall->cast, who, found[i]);
         buf_add_byte(to, '\n');
     }
 }
@@ -122,7 +122,7 @@ struct str talk_prompt(struct todo *todo)
     const struct hall *hall = todo->hall;
     const struct effect *effect = &todo->effect;
     bool chinese = hall->cast.players[effect->who].chinese;
-    struct str place = place_name(hall, effect->place);
+    struct str place = place_name(&hall->cast, effect->place);
     struct str subject = subject_words(chinese, effect->subject);
     struct str before = last_talk(todo);
     int turns = talk_turns(effect);
@@ -225,7 +225,7 @@ static void say_turn(struct todo *todo, int number, const struct str turn[], str
         .traits = me->traits,
         .partner = cast->players[speaker(effect, number + 1)].name,
         .mood = str_of(mood_word(town_resident(hall->town, speaker(effect, number))->emotion)),
-        .place = place_name(hall, effect->place),
+        .place = place_name(&hall->cast, effect->place),
         .topic = subject_words(chinese, effect->subject),
         .weather = str_of(weather_word(town_sky(hall->town)->weather)),
         .hour = hour_of(effect->at),
@@ -291,7 +291,7 @@ static struct str as_told(struct arena *arena, const struct hall *hall, const st
     buf_init(&to, 2 * TALK_BYTES);
     for (int i = 0; i < count; i++) {
         buf_printf(&to, "%s%.*s: %.*s", i ? "\n" : "",
-                   STR_ARGS(player_name(hall, speaker(effect, i))), STR_ARGS(turn[i]));
+                   STR_ARGS(player_name(&hall->cast, speaker(effect, i))), STR_ARGS(turn[i]));
     }
     struct str told = arena_copy(arena, buf_str(&to));
     buf_release(&to);
@@ -314,7 +314,7 @@ enum err talk_log(struct todo *todo, struct str text, struct arena *arena, struc
         own.other = speaker(effect, i + 1);
         struct buf deed;
         buf_init(&deed, 512);
-        phrase_deed(&deed, hall, &own);
+        phrase_deed(&deed, &hall->cast, &own);
         struct action_log log = {.character = cast_user(&hall->cast, own.who),
                                  .target = cast_user(&hall->cast, own.other),
                                  .location = cast_location(&hall->cast, effect->place),

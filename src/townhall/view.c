@@ -49,7 +49,7 @@ static void put_phrase(struct json_out *out, const char *key, const struct hall 
 {
     struct buf buf;
     buf_init(&buf, PHRASE_BYTES);
-    phrase_deed(&buf, hall, effect);
+    phrase_deed(&buf, &hall->cast, effect);
     json_put_str(out, key, buf_str(&buf));
     buf_release(&buf);
 }
@@ -252,7 +252,7 @@ static void put_memories(const struct hall *hall, struct json_out *out, uint32_t
         const struct memory *memory = &sorted[i];
         struct buf buf;
         buf_init(&buf, PHRASE_BYTES);
-        phrase_memory(&buf, hall, who, memory);
+        phrase_memory(&buf, &hall->cast, who, memory);
         json_open(out, NULL, '{');
         json_put_i64(out, "minute", memory->at);
         json_put_str(out, "type", str_of(memory_type_name((enum memory_type)memory->type)));
@@ -287,7 +287,7 @@ static void put_relations(const struct hall *hall, struct json_out *out, uint32_
         if (!has_account(hall, relation->who, user)) continue;
         json_open(out, NULL, '{');
         json_put_u64(out, "id", user.value);
-        json_put_str(out, "name", player_name(hall, relation->who));
+        json_put_str(out, "name", player_name(&hall->cast, relation->who));
         json_put_i64(out, "liking", relation->liking);
         json_put_i64(out, "familiarity", relation->familiarity);
         json_put_i64(out, "met", relation->met);

@@ -263,7 +263,7 @@ static void set_scene(struct prompt *prompt)
     const struct effect *effect = &prompt->todo->effect;
     const struct player *me = prompt->me;
     const struct resident *resident = town_resident(hall->town, effect->who);
-    struct str place = place_name(hall, effect->place);
+    struct str place = place_name(&hall->cast, effect->place);
     prompt->scene = (struct llm_scene){
         .language = me->chinese ? STR("zh") : STR("en"),
         .name = me->name,
