@@ -27,6 +27,7 @@ struct command {
     const char *name;
     const char *usage;   /* what stands behind the name, one line for each way */
     const char *summary; /* one line */
+    const char *about;   /* the first part of a manual that is too long for one literal; or NULL */
     const char *manual;  /* the page of `hutong NAME --help`, below usage; 79 columns */
     const char *flags;   /* own options without a value, blank-separated */
     const char *values;  /* own options with a value */

@@ -78,7 +78,7 @@ static void print_manual(const struct command *command)
         printf("%s hutong %s %.*s\n", before, command->name, STR_ARGS(line));
         before = "      ";
     }
-    printf("\n%s", command->manual);
+    printf("\n%s%s", command->about ? command->about : "", command->manual);
 }
 
 static bool is_word_of(const char *words, struct str word)

@@ -10,11 +10,11 @@
 /*
  * Let both copies of `state` live, write the report into `dir` and print its figures. `alone`: the
  * program does nothing else meanwhile; Ctrl-C ends it (ERR_CANCELLED), and it is told how far it
- * is. ERR_INVALID: a setting; see branch_run().
+ * is. `minds` NULL: the rules decide. ERR_INVALID: a setting; see branch_run().
  */
 MUST_USE enum err town_branch(struct args *args, struct str state,
                               const struct study_choices *choices, const uint64_t *seed,
-                              const char *dir, bool alone, struct why *why);
+                              const char *dir, bool alone, struct minds *minds, struct why *why);
 
 /* town_console.c: the town from the terminal. Gives the exit status, as those below. */
 int run_town_console(struct args *args);

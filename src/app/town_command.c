@@ -46,20 +46,32 @@ static void listen_for_stop(void)
 /* --- telling how far it is --- */
 
 struct teller {
-    bool town;    /* one town, whose clock can be told */
-    int32_t from; /* … and where that began */
+    bool town;                 /* one town, whose clock can be told */
+    int32_t from;              /* … and where that began */
+    const struct minds *minds; /* NULL: the rules decide */
     bool terminal, told;
     int64_t began_us, told_us;
 };
 
-static struct teller teller_start(bool town, int32_t from)
+static struct teller teller_start(bool town, int32_t from, const struct minds *minds)
 {
     int64_t now_us = clock_mono_us();
     return (struct teller){.town = town,
                            .from = from,
+                           .minds = minds,
                            .terminal = isatty(STDERR_FILENO) != 0,
                            .began_us = now_us,
                            .told_us = now_us};
+}
+
+static void tell_minds(const struct minds *minds)
+{
+    struct minds_progress progress = minds_look(minds);
+    fprintf(stderr, ", %u asked now, %u wait, %llu answered, %llu tokens", progress.under_way,
+            progress.waiting, (unsigned long long)progress.answered,
+            (unsigned long long)progress.tokens);
+    if (progress.priced && progress.micro > 0)
+        fprintf(stderr, ", cost %.4f", (double)progress.micro / 1e6);
 }
 
 /* A study_watch. */
@@ -81,6 +93,7 @@ static bool tell(void *ctx, int32_t minutes, int32_t minutes_all)
     }
     fprintf(stderr, "%.0f %%, %.0f days an hour, %lld:%02lld:%02lld left",
             100.0 * minutes / minutes_all, days_an_hour, left / 3600, left / 60 % 60, left % 60);
+    if (teller->minds) tell_minds(teller->minds);
     fflush(stderr);
     return !stop_wanted;
 }
@@ -129,13 +142,39 @@ static int read_threads(const struct args *args, uint32_t *threads_out)
     return 0;
 }
 
-static int read_mind(const struct args *args)
+/* What is chosen about models: who decides, and what is usual where nothing is said. */
+static int read_mind(struct args *args, struct study_choices *choices)
 {
-    const char *mind = args_option(args, "mind");
-    if (!mind || strcmp(mind, "rule") == 0) return 0;
-    return usage_error("--mind is \"%s\"; allowed: rule. Models answer in a community only, where "
-                       "`hutong serve` asks them",
-                       mind);
+    const char *mind = args_option(args, "mind"), *model = args_option(args, "model");
+    struct why why;
+    choices->usual_share = (int32_t)args->settings.town_model_share;
+    choices->usual_calls = (int32_t)args->settings.town_model_calls;
+    if (mind && study_choose_mind(choices, str_of(mind), &why) != OK)
+        return usage_error("--%s", why.text);
+    if (model) args->settings.llm_model = str_of(model);
+    return 0;
+}
+
+/* Who answers, when anybody asks. `*minds_out` is NULL where the rules decide. 0, or the exit
+ * status. */
+static int open_minds(const struct args *args, bool needed, struct minds **minds_out)
+{
+    struct minds_plan plan = {.journal = args_option(args, "journal")};
+    uint64_t seconds;
+    struct why why;
+    *minds_out = NULL;
+    static const char *const own[] = {"model", "journal", "answer-seconds"};
+    for (size_t i = 0; i < COUNT_OF(own) && !needed; i++)
+        if (args_option(args, own[i]))
+            return usage_error("--%s is for --mind model: the rules ask nobody", own[i]);
+    if (!needed) return 0;
+    if (!args_number(args, "answer-seconds", ANSWER_S_USUAL, &seconds) || seconds < 1 ||
+        seconds > ANSWER_S_MAX)
+        return usage_error("--answer-seconds is \"%s\"; allowed: a whole number from 1 to %d",
+                           args_option(args, "answer-seconds"), ANSWER_S_MAX);
+    plan.answer_s = (int64_t)seconds;
+    if (log_open(NULL, LOG_ERROR, &why) != OK) return fail(&why);
+    return minds_open(&args->settings, &plan, minds_out, &why) == OK ? 0 : fail(&why);
 }
 
 static int read_seed(const struct args *args, uint64_t *seed_out)
@@ -169,17 +208,36 @@ static void print_figures(struct args *args, const struct study *study, uint32_t
            page_bytes(&args->arena, study->bytes));
 }
 
+/* Who decided what was put to a model, and what that took. */
+static void print_minds(struct str model, const struct mind_figures *figures)
+{
+    printf("%llu decisions put to %.*s: %llu by the model", (unsigned long long)figures->asked,
+           STR_ARGS(model), (unsigned long long)figures->how[DECIDED_BY_MODEL]);
+    for (int how = DECIDED_BY_MODEL + 1; how < DECIDED_HOWS; how++)
+        if (figures->how[how])
+            printf(", %llu by rules (%s)", (unsigned long long)figures->how[how],
+                   decided_how_name((enum decided_how)how));
+    if (figures->from_journal)
+        printf("; %llu out of the journal", (unsigned long long)figures->from_journal);
+    printf("\n%llu tokens in, %llu out%s", (unsigned long long)figures->input,
+           (unsigned long long)figures->output, figures->estimated ? " (estimated)" : "");
+    if (!figures->unpriced && figures->micro) printf(", cost %.4f", (double)figures->micro / 1e6);
+    putchar('\n');
+}
+
 static int finish_run(struct args *args, const struct study *study, uint32_t threads,
                       const char *dir)
 {
     struct why why;
     print_figures(args, study, threads);
+    if (study->model.len) print_minds(study->model, &study->mind);
     enum err err = dir ? report_study(dir, study, threads, &why) : OK;
     printf("run hash: %016llx\n", (unsigned long long)study->hash);
     fflush(stdout);
     if (err) return fail(&why);
     if (study->whole) return 0;
     int32_t at = study->from + study->minutes;
+    if (study->err) return fail(&study->why);
     fprintf(stderr,
             "hutong: ended by a signal at day %d %02d:%02d; figures are of what was reached\n",
             day_of(at), hour_of(at), at % MINUTES_PER_HOUR);
@@ -222,7 +280,7 @@ static int save_town(const char *path, const struct town *town, const struct stu
 }
 
 static int live(struct args *args, struct town *town, const struct study_plan *plan,
-                uint32_t threads)
+                uint32_t threads, struct minds *minds)
 {
     const char *dir = args_option(args, "report"), *save = args_option(args, "save");
     struct crew *crew;
@@ -230,9 +288,10 @@ static int live(struct args *args, struct town *town, const struct study_plan *p
     if (dir && report_folder(dir, &why) != OK) return fail(&why);
     if (crew_open(threads, &crew, &why) != OK) return fail(&why);
     struct town_runner runner = crew_runner(crew);
-    struct teller teller = teller_start(true, town_now(town));
+    struct teller teller = teller_start(true, town_now(town), minds);
     listen_for_stop();
-    struct study *study = study_run_on(town, plan, threads > 1 ? &runner : NULL, tell, &teller);
+    struct study *study =
+        study_run_on(town, plan, threads > 1 ? &runner : NULL, tell, &teller, minds, STR(""));
     teller_end(&teller);
     crew_close(crew);
     int saved = save ? save_town(save, town, plan) : 0;
@@ -251,16 +310,19 @@ static int run_run(struct args *args)
     struct study_choices choices = {0};
     struct study_plan plan;
     struct town *town = NULL;
+    struct minds *minds = NULL;
     uint32_t threads = 1;
     if (args->word_count > 1)
         return usage_error("town run takes options only, and not \"%s\"", args->words[1]);
     int status = read_choices(args, &choices);
     if (!status) status = refuse(args, "at", "town branch");
-    if (!status) status = read_mind(args);
+    if (!status) status = read_mind(args, &choices);
     if (!status) status = read_threads(args, &threads);
+    if (!status) status = open_minds(args, choices.model, &minds);
     if (!status) status = get_town(args, &choices, &town, &plan);
-    if (!status) status = live(args, town, &plan, threads);
+    if (!status) status = live(args, town, &plan, threads, minds);
     town_free(town);
+    minds_close(minds);
     return status;
 }
 
@@ -287,17 +349,24 @@ static void print_branch(struct args *args, const struct branch *branch, const c
         if (was[i] == was[i] && is[i] == is[i]) /* NAN: there is no such figure */
             printf("  %-14s %10.2f %10.2f  %s\n", measures[i].name, was[i], is[i],
                    measures[i].unit);
+    if (changed->model.len) {
+        printf("as it was: ");
+        print_minds(changed->model, &branch->as_it_was->mind);
+        printf("changed: ");
+        print_minds(changed->model, &changed->mind);
+    }
     printf("all of it in %s\n", dir);
 }
 
 enum err town_branch(struct args *args, struct str state, const struct study_choices *choices,
-                     const uint64_t *seed, const char *dir, bool alone, struct why *why)
+                     const uint64_t *seed, const char *dir, bool alone, struct minds *minds,
+                     struct why *why)
 {
     struct branch branch;
-    struct teller teller = teller_start(false, 0);
+    struct teller teller = teller_start(false, 0, minds);
     if (alone) listen_for_stop();
     enum err err =
-        branch_run(state, choices, seed, alone ? tell : tell_nobody, &teller, &branch, why);
+        branch_run(state, choices, seed, alone ? tell : tell_nobody, &teller, minds, &branch, why);
     teller_end(&teller);
     if (!err && !(branch.as_it_was->whole && branch.changed->whole))
         err = why_set(why, ERR_CANCELLED, "ended by a signal; there is no report");
@@ -308,7 +377,8 @@ enum err town_branch(struct args *args, struct str state, const struct study_cho
 }
 
 /* The community's town as it was at that minute. It is only looked at: whoever runs it goes on. */
-static enum err look_back(struct args *args, uint64_t at, struct buf *state, struct why *why)
+static enum err look_back(struct args *args, uint64_t at, struct minds *minds, struct buf *state,
+                          struct why *why)
 {
     struct db *db = NULL;
     struct town_row row;
@@ -324,6 +394,7 @@ static enum err look_back(struct args *args, uint64_t at, struct buf *state, str
     if (!err) town_write(replay.town, state);
     if (!err && state->failed)
         err = why_set(why, ERR_LIMIT, "the town has more than %d bytes", STATE_BYTES_MAX);
+    if (!err && minds) err = minds_meet(minds, db, row.id, town_resident_count(replay.town), why);
     town_free(replay.town);
     db_close(db);
     return err;
@@ -346,16 +417,19 @@ static int run_branch(struct args *args)
     if (!status) status = refuse(args, "from", "town run");
     if (!status) status = refuse(args, "threads", "town run` and `town experiment");
     if (!status) status = read_seed(args, &seed);
-    if (!status) status = read_mind(args);
+    if (!status) status = read_mind(args, &choices);
+    struct minds *minds = NULL;
+    if (!status) status = open_minds(args, choices.model, &minds);
     if (status) return status;
-    if (log_open(NULL, LOG_ERROR, &why) != OK) return fail(&why);
+    if (!minds && log_open(NULL, LOG_ERROR, &why) != OK) return fail(&why);
     struct buf state;
     buf_init(&state, STATE_BYTES_MAX);
-    enum err err = look_back(args, at, &state, &why);
+    enum err err = look_back(args, at, minds, &state, &why);
     if (!err)
         err = town_branch(args, buf_str(&state), &choices, args_option(args, "seed") ? &seed : NULL,
-                          dir, true, &why);
+                          dir, true, minds, &why);
     buf_release(&state);
+    minds_close(minds);
     if (err == ERR_INVALID) return usage_error("%s", why.text);
     return err ? fail(&why) : 0;
 }
@@ -377,37 +451,42 @@ static enum err read_file(const char *path, struct buf *text, struct why *why)
     return OK;
 }
 
-static enum err open_experiment(const char *path, struct experiment **experiment_out,
-                                struct why *why)
+static enum err open_experiment(const char *path, const struct study_choices *usual,
+                                struct experiment **experiment_out, struct why *why)
 {
     struct buf text;
     struct why said;
     buf_init(&text, EXPERIMENT_BYTES_MAX);
     enum err err = read_file(path, &text, why);
     if (!err) {
-        err = experiment_read(buf_str(&text), experiment_out, &said);
+        err = experiment_read(buf_str(&text), usual, experiment_out, &said);
         if (err) why_set(why, err, "%s: %s", path, said.text);
     }
     buf_release(&text);
     return err;
 }
 
-static int run_open(struct experiment *experiment, uint32_t threads, const char *dir)
+static int run_open(struct experiment *experiment, uint32_t threads, const char *dir,
+                    struct minds *minds)
 {
     struct why why;
     struct crew *crew;
     if (report_folder(dir, &why) != OK) return fail(&why);
     if (crew_open(threads, &crew, &why) != OK) return fail(&why);
-    struct teller teller = teller_start(false, 0);
+    struct teller teller = teller_start(false, 0, minds);
     listen_for_stop();
-    bool whole = experiment_run(experiment, crew, tell, &teller);
+    bool whole = experiment_run(experiment, crew, tell, &teller, minds);
     teller_end(&teller);
     crew_close(crew);
     if (experiment_report(experiment, dir, &why) != OK) return fail(&why);
+    struct str model;
+    struct mind_figures figures = experiment_minds(experiment, &model);
+    if (model.len) print_minds(model, &figures);
     printf("%u runs, compared in %s/report.html\nrun hash: %016llx\n", experiment_done(experiment),
            dir, (unsigned long long)experiment_hash(experiment));
     fflush(stdout);
     if (whole) return 0;
+    if (experiment_failed(experiment, &why) != OK) return fail(&why);
     fputs("hutong: ended by a signal; runs that were under way are left out\n", stderr);
     return 1;
 }
@@ -415,27 +494,34 @@ static int run_open(struct experiment *experiment, uint32_t threads, const char 
 static int run_experiment(struct args *args)
 {
     const char *dir = args_option(args, "report");
+    static const char *const allowed[] = {"report", "threads", "mind",
+                                          "model",  "journal", "answer-seconds"};
+    struct study_choices usual = {0};
+    struct minds *minds = NULL;
     if (args->word_count != 2) return usage_error("town experiment needs one FILE");
     if (!dir) return usage_error("town experiment needs --report DIR, where its tables go");
     for (size_t i = 0; i < args->option_count; i++) {
         const char *name = args->options[i][0];
-        if (strcmp(name, "report") == 0 || strcmp(name, "threads") == 0) continue;
-        if (strcmp(name, "mind") == 0) continue;
+        bool own = false;
+        for (size_t n = 0; n < COUNT_OF(allowed); n++) own |= strcmp(name, allowed[n]) == 0;
+        if (own) continue;
         return usage_error("town experiment takes --%s out of its FILE", name);
     }
     uint32_t threads = 1;
-    int status = read_mind(args);
+    int status = read_mind(args, &usual);
     if (!status) status = read_threads(args, &threads);
     if (status) return status;
     struct experiment *experiment;
     struct why why;
-    enum err err = open_experiment(args->words[1], &experiment, &why);
+    enum err err = open_experiment(args->words[1], &usual, &experiment, &why);
     if (err) {
         fail(&why);
         return err == ERR_INVALID ? 2 : 1;
     }
-    status = run_open(experiment, threads, dir);
+    status = open_minds(args, experiment_has_models(experiment), &minds);
+    if (!status) status = run_open(experiment, threads, dir, minds);
     experiment_free(experiment);
+    minds_close(minds);
     return status;
 }
 

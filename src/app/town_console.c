@@ -350,7 +350,7 @@ static void do_branch(struct console *console, struct str rest)
     if (!err && copy_town(console, &state))
         err = town_branch(console->args, buf_str(&state), &chosen.choices,
                           chosen.seeded ? &chosen.seed : NULL, arena_copy(&console->arena, dir).at,
-                          false, &why);
+                          false, NULL, &why);
     if (err) printf("%s\n", why.text);
     buf_release(&state);
 }

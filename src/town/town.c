@@ -488,6 +488,23 @@ uint32_t town_questions_open(const struct town *town)
     return open;
 }
 
+/* Numbers go round after four billion questions of a quarter; two that wait are near each other. */
+static int by_number(const void *a, const void *b)
+{
+    const struct question *const *one = a, *const *other = b;
+    return (int32_t)((*one)->number - (*other)->number) < 0 ? -1 : 1;
+}
+
+void town_questions(const struct town *town, const struct question **out)
+{
+    for (uint32_t i = 0; i < town->quarters; i++) {
+        const struct quarter *quarter = &town->quarter[i];
+        for (uint32_t n = 0; n < quarter->questions; n++) out[n] = &quarter->question[n];
+        qsort(out, quarter->questions, sizeof(*out), by_number);
+        out += quarter->questions;
+    }
+}
+
 const struct town_settings *town_settings(const struct town *town)
 {
     return &town->settings;

@@ -230,6 +230,9 @@ struct question {
 const struct question *town_question(const struct town *town, uint32_t who);
 /* Everything that waits for an answer now. */
 uint32_t town_questions_open(const struct town *town);
+/* These, quarter by quarter, each as they were asked; `out` has room for town_questions_open().
+ * Good until the town changes. */
+void town_questions(const struct town *town, const struct question **out);
 
 /* --- looking --- */
 

@@ -12,6 +12,7 @@ struct both {
     study_watch *watch;
     void *ctx;
     int32_t before;
+    struct minds *minds;
 };
 
 static bool watch_both(void *ctx, int32_t minutes, int32_t minutes_all)
@@ -22,16 +23,24 @@ static bool watch_both(void *ctx, int32_t minutes, int32_t minutes_all)
     return both->watch(both->ctx, both->before + minutes / 2, minutes_all);
 }
 
+/* `folder` is the copy's name, in the journal of its minds, too. */
 static enum err live(struct str state, const struct study_choices *choices, const uint64_t *seed,
-                     struct both *both, struct study **study_out, struct why *why)
+                     struct both *both, const char *folder, struct study **study_out,
+                     struct why *why)
 {
     static const int8_t unknown[TRAIT_COUNT];
     struct town *town = NULL;
     struct study_plan plan;
     enum err err = town_read(state, &town, why);
     if (!err) err = study_go_on(town, choices, seed, unknown, &plan, why);
-    if (!err) *study_out = study_run_on(town, &plan, NULL, watch_both, both);
+    if (!err)
+        *study_out = study_run_on(town, &plan, NULL, watch_both, both,
+                                  choices->model ? both->minds : NULL, str_of(folder));
     town_free(town);
+    if (!err && (*study_out)->err) {
+        err = (*study_out)->err;
+        *why = (*study_out)->why;
+    }
     return err;
 }
 
@@ -47,16 +56,17 @@ static enum err no_other_setting(struct why *why)
 }
 
 enum err branch_run(struct str state, const struct study_choices *choices, const uint64_t *seed,
-                    study_watch *watch, void *ctx, struct branch *branch_out, struct why *why)
+                    study_watch *watch, void *ctx, struct minds *minds, struct branch *branch_out,
+                    struct why *why)
 {
     struct study_choices days = study_days_alone(choices);
-    struct both both = {watch, ctx, 0};
+    struct both both = {watch, ctx, 0, minds};
     *branch_out = (struct branch){0};
     if (!seed && study_choices_equal(choices, &days)) return no_other_setting(why);
-    enum err err = live(state, choices, seed, &both, &branch_out->changed, why);
+    enum err err = live(state, choices, seed, &both, folders[1], &branch_out->changed, why);
     if (err) return err;
     both.before = branch_out->changed->minutes / 2;
-    return live(state, &days, NULL, &both, &branch_out->as_it_was, why);
+    return live(state, &days, NULL, &both, folders[0], &branch_out->as_it_was, why);
 }
 
 static void write_comparison(struct buf *csv, const struct branch *branch)

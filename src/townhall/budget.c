@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "llm/prices.h"
 #include "llm/site.h"
+#include "llm/tokens.h"
 #include "store/towns.h"
 
 struct budget {
@@ -17,6 +18,9 @@ struct budget {
     uint64_t tokens, micro;
     uint64_t new_tokens, new_micro; /* of them: not stored yet */
     bool unpriced;                  /* somebody answered who has no price */
+    bool of_run;                    /* there are no days */
+    struct budget_hold held;        /* by calls that are under way */
+    bool short_tokens, short_micro; /* what is left did not do for one call */
 };
 
 static int64_t today(void)
@@ -93,6 +97,17 @@ enum err budget_open(const struct settings *settings, struct llm *llm, struct bu
     return err;
 }
 
+struct budget *budget_open_run(const struct settings *settings, struct llm *llm)
+{
+    struct budget *budget = NEW(struct budget);
+    struct why why;
+    *budget = (struct budget){.settings = settings, .llm = llm, .of_run = true};
+    enum err err = read_money(settings, &budget->micro_most, &why);
+    if (!err) err = prices_open(settings->llm_prices, &budget->prices, &why);
+    ASSERT(err == OK); /* budget_check() has seen the same settings */
+    return budget;
+}
+
 enum err budget_check(const struct settings *settings, struct llm *llm, struct why *why)
 {
     struct budget *budget;
@@ -114,11 +129,11 @@ void budget_free(struct budget *budget)
 static void turn_day(struct budget *budget)
 {
     int64_t day = today();
-    if (budget->day == day) return;
+    if (budget->of_run || budget->day == day) return;
     budget->day = day;
     budget->tokens = budget->new_tokens;
     budget->micro = budget->new_micro;
-    budget->unpriced = false;
+    budget->unpriced = budget->short_tokens = budget->short_micro = false;
 }
 
 enum err budget_load(struct budget *budget, struct db *db, struct why *why)
@@ -149,14 +164,19 @@ void budget_saved(struct budget *budget)
 static bool tokens_spent(const struct budget *budget)
 {
     uint64_t most = (uint64_t)budget->settings->town_model_tokens;
-    return most > 0 && budget->tokens >= most;
+    return most > 0 && (budget->tokens >= most || budget->short_tokens);
+}
+
+static bool money_spent(const struct budget *budget)
+{
+    return budget->micro_most && (budget->micro >= budget->micro_most || budget->short_micro);
 }
 
 enum budget_state budget_state(struct budget *budget)
 {
     turn_day(budget);
     if (budget->micro_most && budget->unpriced) return BUDGET_NO_PRICE;
-    if (budget->micro_most && budget->micro >= budget->micro_most) return BUDGET_MONEY_SPENT;
+    if (money_spent(budget)) return BUDGET_MONEY_SPENT;
     return tokens_spent(budget) ? BUDGET_TOKENS_SPENT : BUDGET_LEFT;
 }
 
@@ -213,15 +233,98 @@ void budget_spend(struct budget *budget, enum budget_purse purse, const struct l
         log_info("town.budget", "reason=\"%s\"", budget_state_text(after));
 }
 
+bool budget_price(const struct budget *budget, uint64_t input, uint64_t output, struct str site,
+                  struct str model, uint64_t *micro_out)
+{
+    const struct llm_place *place = llm_find_place(budget->llm, site);
+    *micro_out = 0;
+    return (place && llm_is_offline(place)) ||
+           prices_cost(budget->prices, site, model, input, output, micro_out);
+}
+
+void budget_note(struct budget *budget, enum budget_purse purse, uint64_t tokens, uint64_t micro)
+{
+    turn_day(budget);
+    if (purse == PURSE_MINDS) budget->tokens += tokens;
+    budget->micro += micro;
+}
+
+struct str budget_standard_model(const struct budget *budget, struct arena *arena)
+{
+    const struct llm_choice *standard = &budget->llm->standard;
+    return standard->model.len ? standard->model
+                               : llm_known_model(budget->llm, standard->place, arena);
+}
+
 void budget_spend_cancelled(struct budget *budget, enum budget_purse purse,
                             const struct llm_usage *usage)
 {
     const struct llm_choice *standard = &budget->llm->standard;
     struct arena arena = {0};
-    struct str model = standard->model;
-    if (model.len == 0) model = llm_known_model(budget->llm, standard->place, &arena);
-    budget_spend(budget, purse, usage, standard->place->site.name, model);
+    budget_spend(budget, purse, usage, standard->place->site.name,
+                 budget_standard_model(budget, &arena));
     arena_release(&arena);
+}
+
+/* --- reserving --- */
+
+enum { MESSAGE_TOKENS = 4, FRAME_TOKENS = 3, MENDING_TOKENS = 64, ANSWER_TOKENS = 1024 };
+
+struct estimate {
+    uint64_t input, output;
+};
+
+static struct estimate estimate_of(const struct llm_request *request)
+{
+    struct estimate one = {.input = FRAME_TOKENS + tokens_estimate(request->schema),
+                           .output = request->max_tokens > 0 ? (uint64_t)request->max_tokens
+                                                             : ANSWER_TOKENS};
+    for (size_t i = 0; i < request->message_count; i++)
+        one.input += MESSAGE_TOKENS + tokens_estimate(request->messages[i].text);
+    if (request->schema.len == 0) return one;
+    /* The second round has the first and what was wrong with it in front. */
+    return (struct estimate){.input = 2 * one.input + one.output + MENDING_TOKENS,
+                             .output = 2 * one.output};
+}
+
+static bool is_room(uint64_t most, uint64_t spent, uint64_t held, uint64_t more)
+{
+    return most == 0 || spent + held + more <= most;
+}
+
+bool budget_reserve(struct budget *budget, enum budget_purse purse,
+                    const struct llm_request *request, struct budget_hold *hold_out)
+{
+    struct arena arena = {0};
+    struct estimate estimate = estimate_of(request);
+    struct budget_hold hold = {.tokens =
+                                   purse == PURSE_MINDS ? estimate.input + estimate.output : 0};
+    (void)budget_price(budget, estimate.input, estimate.output,
+                       budget->llm->standard.place->site.name,
+                       budget_standard_model(budget, &arena), &hold.micro);
+    arena_release(&arena);
+    turn_day(budget);
+    bool tokens = purse != PURSE_MINDS || is_room((uint64_t)budget->settings->town_model_tokens,
+                                                  budget->tokens, budget->held.tokens, hold.tokens);
+    bool micro = is_room(budget->micro_most, budget->micro, budget->held.micro, hold.micro);
+    *hold_out = (struct budget_hold){0};
+    if (tokens && micro) {
+        *hold_out = hold;
+        budget->held.tokens += hold.tokens;
+        budget->held.micro += hold.micro;
+        return true;
+    }
+    if (!tokens && budget->held.tokens == 0) budget->short_tokens = true;
+    if (!micro && budget->held.micro == 0) budget->short_micro = true;
+    return false;
+}
+
+void budget_let_go(struct budget *budget, struct budget_hold *hold)
+{
+    ASSERT(budget->held.tokens >= hold->tokens && budget->held.micro >= hold->micro);
+    budget->held.tokens -= hold->tokens;
+    budget->held.micro -= hold->micro;
+    *hold = (struct budget_hold){0};
 }
 
 struct budget_figures budget_figures(struct budget *budget)

@@ -33,6 +33,9 @@ MUST_USE enum err budget_check(const struct settings *settings, struct llm *llm,
 /* As budget_check(). `settings` and `llm` must stay. Free with budget_free(). */
 MUST_USE enum err budget_open(const struct settings *settings, struct llm *llm,
                               struct budget **budget_out, struct why *why);
+/* The same amounts for a run of a town without a community, however many days of ours that takes:
+ * nothing is stored. Call budget_check() once before. */
+struct budget *budget_open_run(const struct settings *settings, struct llm *llm);
 void budget_free(struct budget *budget); /* NULL is fine */
 
 /* Take over what the store has of today; what is not stored yet comes on top. */
@@ -57,6 +60,30 @@ void budget_spend(struct budget *budget, enum budget_purse purse, const struct l
 /* The same of a call that was cancelled: the standard model was asked. */
 void budget_spend_cancelled(struct budget *budget, enum budget_purse purse,
                             const struct llm_usage *usage);
+
+/* In millionths, at the prices of llm-prices. False: that model has none. */
+bool budget_price(const struct budget *budget, uint64_t input, uint64_t output, struct str site,
+                  struct str model, uint64_t *micro_out);
+/* Of whom the town asks; in `arena`, or it lives longer. Empty: that site has named none yet. */
+struct str budget_standard_model(const struct budget *budget, struct arena *arena);
+/* What somebody else has counted already. */
+void budget_note(struct budget *budget, enum budget_purse purse, uint64_t tokens, uint64_t micro);
+
+/*
+ * What a call may take, before it is made: so much is reserved until it is let go of, when the call
+ * is over and what it took is spent. False: there is not so much left; the rules decide, or the
+ * offline engine finds the words. When nothing else was reserved, the budget is used up then.
+ *
+ * The estimate is our count of what is asked, all the tokens an answer may have, and where JSON is
+ * wanted, the second round that mends an answer which is none (llm/ask.h).
+ */
+struct budget_hold {
+    uint64_t tokens, micro;
+};
+bool budget_reserve(struct budget *budget, enum budget_purse purse,
+                    const struct llm_request *request, struct budget_hold *hold_out);
+/* Zeroed afterwards; zeroed is fine. */
+void budget_let_go(struct budget *budget, struct budget_hold *hold);
 
 /* Of today. Money in millionths; `most` 0: no limit. */
 struct budget_figures {

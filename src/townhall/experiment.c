@@ -20,6 +20,7 @@ struct trial {
     bool done;
     uint64_t hash;
     double values[MEASURES];
+    struct mind_figures mind;
 };
 
 struct experiment {
@@ -35,6 +36,9 @@ struct experiment {
     void *watch_ctx;
     int64_t minutes, minutes_all;
     bool stopped;
+    struct minds *minds;
+    enum err err; /* the first that failed */
+    struct why why;
 };
 
 /* --- statistics --- */
@@ -121,13 +125,20 @@ static enum err read_name(struct experiment *experiment, const struct json *valu
 static enum err read_choice(struct study_choices *choices, const struct json *member,
                             const char *where, struct why *why)
 {
+    struct str mind;
+    if (strcmp(json_name(member), "mind") == 0) {
+        struct why unfit;
+        if (!json_as_str(member, &mind)) mind = STR("no text");
+        enum err bad = study_choose_mind(choices, mind, &unfit);
+        return bad ? why_set(why, bad, "%s: %s", where, unfit.text) : OK;
+    }
     int option = study_option_find(str_of(json_name(member)));
     if (option < 0) {
-        char names[200] = "";
+        char names[240] = "";
         size_t at = 0;
         for (int i = 0; i < STUDY_OPTIONS; i++)
             at += (size_t)snprintf(names + at, sizeof(names) - at, " %s", study_options[i].name);
-        return why_set(why, ERR_INVALID, "%s has no setting \"%.40s\"; allowed:%s", where,
+        return why_set(why, ERR_INVALID, "%s has no setting \"%.40s\"; allowed:%s mind", where,
                        json_name(member), names);
     }
     int64_t value;
@@ -203,7 +214,8 @@ static enum err read_arms(struct experiment *experiment, const struct json *valu
     return err;
 }
 
-static enum err read_tree(struct experiment *experiment, const struct json *tree, struct why *why)
+static enum err read_tree(struct experiment *experiment, const struct json *tree,
+                          const struct study_choices *usual, struct why *why)
 {
     static const char *const fields[] = {"name", "seeds", "settings", "arms"};
     if (json_kind(tree) != JSON_OBJECT)
@@ -217,7 +229,7 @@ static enum err read_tree(struct experiment *experiment, const struct json *tree
                            "there is no field \"%.40s\"; allowed: name seeds settings arms",
                            json_name(member));
     }
-    struct study_choices shared = {0};
+    struct study_choices shared = *usual;
     const struct json *settings = json_get(tree, "settings");
     if (settings && json_kind(settings) != JSON_OBJECT)
         return why_set(why, ERR_INVALID, "settings must be an object");
@@ -229,14 +241,15 @@ static enum err read_tree(struct experiment *experiment, const struct json *tree
     return err;
 }
 
-enum err experiment_read(struct str text, struct experiment **experiment_out, struct why *why)
+enum err experiment_read(struct str text, const struct study_choices *usual,
+                         struct experiment **experiment_out, struct why *why)
 {
     struct json *tree = NULL;
     enum err err = read_syntax(text, &tree, why);
     if (err) return err;
     struct experiment *experiment = NEW(struct experiment);
     pthread_mutex_init(&experiment->lock, NULL);
-    err = read_tree(experiment, tree, why);
+    err = read_tree(experiment, tree, usual, why);
     json_free(tree);
     if (err) {
         experiment_free(experiment);
@@ -264,12 +277,20 @@ static struct study_plan plan_of(const struct experiment *experiment, uint32_t a
     return study_plan(experiment->seeds[seed], &experiment->arms[arm].choices);
 }
 
+/* One run, as it is watched. */
+struct trial_watch {
+    struct experiment *experiment;
+    int32_t minutes; /* of it, as last told: a minute in which models are asked is told often */
+};
+
 static bool watch_trial(void *ctx, int32_t minutes, int32_t minutes_all)
 {
     (void)minutes_all;
-    struct experiment *experiment = ctx;
+    struct trial_watch *trial = ctx;
+    struct experiment *experiment = trial->experiment;
     pthread_mutex_lock(&experiment->lock);
-    experiment->minutes += minutes > 0;
+    experiment->minutes += minutes - trial->minutes;
+    trial->minutes = minutes;
     if (experiment->watch && !experiment->stopped) {
         /* Shares are all that is made of these numbers; they need not be minutes. */
         int64_t scale = experiment->minutes_all / INT32_MAX + 1;
@@ -282,30 +303,80 @@ static bool watch_trial(void *ctx, int32_t minutes, int32_t minutes_all)
     return goes_on;
 }
 
+static void note_failure(struct experiment *experiment, const struct study *study)
+{
+    pthread_mutex_lock(&experiment->lock);
+    if (!experiment->err) {
+        experiment->err = study->err;
+        experiment->why = study->why;
+    }
+    experiment->stopped = true;
+    pthread_mutex_unlock(&experiment->lock);
+}
+
 static void run_trial(void *ctx, uint32_t number)
 {
     struct experiment *experiment = ctx;
     struct trial *trial = &experiment->trials[number];
-    if (!watch_trial(experiment, 0, 0)) return;
+    struct trial_watch watch = {.experiment = experiment};
+    if (!watch_trial(&watch, 0, 0)) return;
+    const struct arm *arm = &experiment->arms[number / experiment->seed_count];
     struct study_plan plan =
         plan_of(experiment, number / experiment->seed_count, number % experiment->seed_count);
-    struct study *study = study_run(&plan, NULL, watch_trial, experiment);
+    struct town *town = study_found(&plan);
+    struct study *study = study_run_on(town, &plan, NULL, watch_trial, &watch,
+                                       arm->choices.model ? experiment->minds : NULL, arm->name);
+    town_free(town);
+    if (study->err) note_failure(experiment, study);
     trial->done = study->whole;
     trial->hash = study->hash;
+    trial->mind = study->mind;
     study_measure(study, trial->values);
     study_free(study);
 }
 
-bool experiment_run(struct experiment *experiment, struct crew *crew, study_watch *watch, void *ctx)
+bool experiment_run(struct experiment *experiment, struct crew *crew, study_watch *watch, void *ctx,
+                    struct minds *minds)
 {
+    ASSERT(minds || !experiment_has_models(experiment));
     experiment->watch = watch;
     experiment->watch_ctx = ctx;
+    experiment->minds = minds;
     for (uint32_t arm = 0; arm < experiment->arm_count; arm++) {
         struct study_plan plan = plan_of(experiment, arm, 0);
         experiment->minutes_all += (int64_t)plan.days * MINUTES_PER_DAY * experiment->seed_count;
     }
     crew_run(crew, experiment->arm_count * experiment->seed_count, run_trial, experiment);
     return !experiment->stopped;
+}
+
+bool experiment_has_models(const struct experiment *experiment)
+{
+    for (uint32_t arm = 0; arm < experiment->arm_count; arm++)
+        if (experiment->arms[arm].choices.model) return true;
+    return false;
+}
+
+enum err experiment_failed(const struct experiment *experiment, struct why *why)
+{
+    if (experiment->err) *why = experiment->why;
+    return experiment->err;
+}
+
+/* Of the runs of an arm, or of all: those that were ended cost something, too. */
+static struct mind_figures minds_of(const struct experiment *experiment, uint32_t first,
+                                    uint32_t count)
+{
+    struct mind_figures sum = {0};
+    for (uint32_t i = first; i < first + count; i++)
+        mind_figures_add(&sum, &experiment->trials[i].mind);
+    return sum;
+}
+
+struct mind_figures experiment_minds(const struct experiment *experiment, struct str *model_out)
+{
+    *model_out = experiment->minds ? minds_model(experiment->minds) : STR("");
+    return minds_of(experiment, 0, experiment->arm_count * experiment->seed_count);
 }
 
 uint32_t experiment_done(const struct experiment *experiment)
@@ -362,8 +433,14 @@ static void put_arm(struct json_out *out, const struct experiment *experiment, u
     json_open(out, NULL, '{');
     json_put_str(out, "name", experiment->arms[arm].name);
     json_open(out, "settings", '{');
+    report_json_mind(out, experiment->arms[arm].choices.model);
     report_json_plan(out, &plan);
     json_close(out, '}');
+    if (experiment->arms[arm].choices.model && experiment->minds) {
+        struct mind_figures mind =
+            minds_of(experiment, arm * experiment->seed_count, experiment->seed_count);
+        report_json_model(out, minds_model(experiment->minds), &mind);
+    }
     json_open(out, "values", '{');
     for (int i = 0; i < MEASURES; i++) {
         struct spread spread = spread_in(experiment, arm, i);

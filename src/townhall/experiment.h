@@ -12,10 +12,10 @@
  *       ]
  *     }
  *
- * What can be set is in study_options. Every arm runs once with every seed, so that
- * arms meet the same people; figures are those of study_measure(). Intervals are
- * Student's t, differences are from the first arm, with Welch's interval (1947),
- * which does not ask for equal spread.
+ * What can be set is in study_options, and "mind": "rule" or "model". Every arm runs once with
+ * every seed, so that arms meet the same people; figures are those of study_measure(). Intervals
+ * are Student's t, differences are from the first arm, with Welch's interval (1947), which does not
+ * ask for equal spread.
  */
 #pragma once
 
@@ -27,14 +27,22 @@ enum { ARMS_MAX = 32, SEEDS_MAX = 1000, EXPERIMENT_BYTES_MAX = 1 << 20 };
 struct experiment;
 
 /* ERR_INVALID: a sentence with the line or the field, and what is allowed. */
-MUST_USE enum err experiment_read(struct str text, struct experiment **experiment_out,
-                                  struct why *why);
+/* `usual`: what holds where the file says nothing. */
+MUST_USE enum err experiment_read(struct str text, const struct study_choices *usual,
+                                  struct experiment **experiment_out, struct why *why);
+/* Whether an arm of it has models decide. */
+bool experiment_has_models(const struct experiment *experiment);
 void experiment_free(struct experiment *experiment); /* NULL is fine */
 
-/* Run all; the crew takes a run each. False: `watch` ended it; runs under way are left out then.
- * `watch` is called by one thread at a time, with minutes of all runs together. */
-bool experiment_run(struct experiment *experiment, struct crew *crew, study_watch *watch,
-                    void *ctx);
+/* Run all; the crew takes a run each. False: `watch` ended it, or a run failed; runs under way are
+ * left out then. `watch` is called by one thread at a time, with minutes of all runs together.
+ * `minds` may be NULL without models; they stay until the experiment is freed. */
+bool experiment_run(struct experiment *experiment, struct crew *crew, study_watch *watch, void *ctx,
+                    struct minds *minds);
+/* Why a run failed: of mind_run_decide(). OK: none did. */
+MUST_USE enum err experiment_failed(const struct experiment *experiment, struct why *why);
+/* What models did in all of it, and who was asked. */
+struct mind_figures experiment_minds(const struct experiment *experiment, struct str *model_out);
 /* Runs that came to their end. */
 uint32_t experiment_done(const struct experiment *experiment);
 /* Of their hashes, in order: the same for the same file. */

@@ -9,6 +9,7 @@
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   words.c    effects that need words: asking for them, then doing the deed
  *   budget.c   what models may cost in a day
+ *   minds.c, asker.c, mind_journal.c, extras.c  decisions where there is no community
  *   lore.c     what a resident knows about, looked up before it answers a member
  *   draft.c    an answer to a member while it is written
  *   talk.c     what two residents say to each other
@@ -32,6 +33,7 @@
 #include "townhall/budget.h"
 #include "townhall/hall.h"
 #include "townhall/holder.h"
+#include "townhall/minds.h"
 #include "townhall/needs.h"
 #include "townhall/pictures.h"
 
@@ -262,17 +264,7 @@ void decision_write(struct decision *decision, const struct cast *cast, const st
                     const struct question *question);
 void decision_release(struct decision *decision); /* zeroed is fine */
 
-/* Who has decided in the end: the model, or the rules, and why they had to. */
-enum decided_how {
-    DECIDED_BY_MODEL,
-    DECIDED_UNFIT,   /* what it said is none of what is possible, or not of the wanted shape */
-    DECIDED_REFUSED, /* it, or a filter, would not answer */
-    DECIDED_LATE,    /* not within its time */
-    DECIDED_FAILED,  /* no answer came: an error, nobody there … */
-    DECIDED_SPENT,   /* it was not asked: a budget is used up */
-    DECIDED_HOWS
-};
-const char *decided_how_name(enum decided_how how); /* "unfit" */
+/* As minds.h has it. */
 struct decided {
     enum decided_how how;
     uint8_t choice;   /* an option's number, or NO_CHOICE */

@@ -94,6 +94,30 @@ void report_json_plan(struct json_out *out, const struct study_plan *plan)
         json_put_i64(out, study_options[i].name, study_chosen(plan, i));
 }
 
+void report_json_mind(struct json_out *out, bool model)
+{
+    json_put_str(out, "mind", model ? STR("model") : STR("rule"));
+}
+
+void report_json_model(struct json_out *out, struct str name, const struct mind_figures *figures)
+{
+    json_open(out, "model", '{');
+    json_put_str(out, "name", name);
+    json_put_u64(out, "asked", figures->asked);
+    json_put_u64(out, "decided", figures->how[DECIDED_BY_MODEL]);
+    json_put_u64(out, "repaired", figures->repaired);
+    json_open(out, "rules_decided", '{');
+    for (int how = DECIDED_BY_MODEL + 1; how < DECIDED_HOWS; how++)
+        json_put_u64(out, decided_how_name((enum decided_how)how), figures->how[how]);
+    json_close(out, '}');
+    json_put_u64(out, "from_journal", figures->from_journal);
+    json_put_u64(out, "input_tokens", figures->input);
+    json_put_u64(out, "output_tokens", figures->output);
+    json_put_bool(out, "tokens_estimated", figures->estimated);
+    report_json_figure(out, "cost", figures->unpriced ? NAN : (double)figures->micro / 1e6);
+    json_close(out, '}');
+}
+
 void report_json_measures(struct json_out *out)
 {
     json_open(out, "measures", '[');
@@ -154,9 +178,10 @@ static void put_summary(struct json_out *out, const struct study *study, uint32_
     json_put_str(out, "commit", str_of(version_commit()));
     json_open(out, "settings", '{');
     json_put_u64(out, "seed", study->plan.town.seed);
-    json_put_str(out, "mind", STR("rule"));
+    report_json_mind(out, study->model.len > 0);
     report_json_plan(out, &study->plan);
     json_close(out, '}');
+    if (study->model.len) report_json_model(out, study->model, &study->mind);
     put_hash(out, study->hash);
     json_put_bool(out, "whole", study->whole);
     json_put_i64(out, "from", study->from);

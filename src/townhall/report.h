@@ -30,5 +30,9 @@ void report_json_figure(struct json_out *out, const char *key, double value);
 void report_csv_figure(struct buf *csv, double value); /* with a comma before it */
 /* What the study was of, as members of the open object. */
 void report_json_plan(struct json_out *out, const struct study_plan *plan);
+/* "mind":"rule" or "model". */
+void report_json_mind(struct json_out *out, bool model);
+/* "model":{…}: who was asked, and what that came to. */
+void report_json_model(struct json_out *out, struct str name, const struct mind_figures *figures);
 /* "measures":[…]: what they are called. */
 void report_json_measures(struct json_out *out);

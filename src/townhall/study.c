@@ -20,6 +20,8 @@ enum {
     OPTION_FEED,
     OPTION_EFFECTS,
     OPTION_MAIL,
+    OPTION_SHARE,
+    OPTION_CALLS,
     OPTION_TRAIT, /* the first of TRAIT_COUNT */
 };
 
@@ -31,6 +33,8 @@ const struct study_option study_options[STUDY_OPTIONS] = {
     [OPTION_FEED] = {"feed_slots", 64, 1 << 20, POWER_OF_TWO},
     [OPTION_EFFECTS] = {"keep_effects", 0, 1, ANY_NUMBER},
     [OPTION_MAIL] = {"mail_minutes", 1, 60, DIVIDES_60},
+    [OPTION_SHARE] = {"model_share", 0, 100, ANY_NUMBER},
+    [OPTION_CALLS] = {"model_calls", 0, 250, ANY_NUMBER},
     [OPTION_TRAIT + OPENNESS] = {"openness", -100, 100, ANY_NUMBER},
     [OPTION_TRAIT + CONSCIENTIOUSNESS] = {"conscientiousness", -100, 100, ANY_NUMBER},
     [OPTION_TRAIT + EXTRAVERSION] = {"extraversion", -100, 100, ANY_NUMBER},
@@ -61,6 +65,14 @@ enum err study_choose(struct study_choices *choices, int option, int64_t value, 
     return OK;
 }
 
+enum err study_choose_mind(struct study_choices *choices, struct str mind, struct why *why)
+{
+    choices->model = str_eq(mind, STR("model"));
+    if (choices->model || str_eq(mind, STR("rule"))) return OK;
+    return why_set(why, ERR_INVALID, "mind is \"%.*s\"; allowed: rule, model",
+                   STR_ARGS(str_head(mind, 40)));
+}
+
 bool study_may_change(int option)
 {
     return option != OPTION_RESIDENTS && option != OPTION_DAYS;
@@ -68,7 +80,9 @@ bool study_may_change(int option)
 
 struct study_choices study_days_alone(const struct study_choices *choices)
 {
-    struct study_choices days = {0};
+    struct study_choices days = {.model = choices->model,
+                                 .usual_share = choices->usual_share,
+                                 .usual_calls = choices->usual_calls};
     days.given[OPTION_DAYS] = choices->given[OPTION_DAYS];
     days.value[OPTION_DAYS] = choices->value[OPTION_DAYS];
     return days;
@@ -79,6 +93,20 @@ bool study_choices_equal(const struct study_choices *a, const struct study_choic
     for (int i = 0; i < STUDY_OPTIONS; i++)
         if (a->given[i] != b->given[i] || a->value[i] != b->value[i]) return false;
     return true;
+}
+
+/* Of a town whose residents asked before, what held then goes on. */
+static void choose_asking(struct town_settings *town, const struct study_choices *choices)
+{
+    bool asked = town->ask_share > 0;
+    if (!choices->model) {
+        town->ask_share = 0; /* nobody is here to answer */
+        return;
+    }
+    if (!asked) town->ask_share = (uint8_t)choices->usual_share;
+    if (!asked) town->asks_a_day = (uint16_t)choices->usual_calls;
+    if (choices->given[OPTION_SHARE]) town->ask_share = (uint8_t)choices->value[OPTION_SHARE];
+    if (choices->given[OPTION_CALLS]) town->asks_a_day = (uint16_t)choices->value[OPTION_CALLS];
 }
 
 struct study_plan study_plan(uint64_t seed, const struct study_choices *choices)
@@ -95,6 +123,7 @@ struct study_plan study_plan(uint64_t seed, const struct study_choices *choices)
     if (given[OPTION_FEED]) plan.town.feed_slots = (uint32_t)value[OPTION_FEED];
     if (given[OPTION_EFFECTS]) plan.town.keep_effects = (uint8_t)value[OPTION_EFFECTS];
     if (given[OPTION_MAIL]) plan.town.mail_minutes = (uint8_t)value[OPTION_MAIL];
+    choose_asking(&plan.town, choices);
     for (int i = 0; i < TRAIT_COUNT; i++)
         if (given[OPTION_TRAIT + i]) plan.trait_mean[i] = (int8_t)value[OPTION_TRAIT + i];
     return plan;
@@ -110,6 +139,8 @@ int32_t study_chosen(const struct study_plan *plan, int option)
     case OPTION_FEED: return (int32_t)plan->town.feed_slots;
     case OPTION_EFFECTS: return plan->town.keep_effects;
     case OPTION_MAIL: return plan->town.mail_minutes;
+    case OPTION_SHARE: return plan->town.ask_share;
+    case OPTION_CALLS: return plan->town.asks_a_day;
     }
     ASSERT(option >= OPTION_TRAIT && option < STUDY_OPTIONS);
     return plan->trait_mean[option - OPTION_TRAIT];
@@ -257,15 +288,41 @@ static int64_t cpu_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static bool run_hour(struct watching *watching, const struct town_runner *runner,
-                     study_watch *watch, void *ctx)
+/* How it is lived, and who is told. */
+struct living {
+    const struct town_runner *runner;
+    study_watch *watch;
+    void *ctx;
+    struct mind_run *mind; /* owned; NULL: nobody answers */
+    const struct study *study;
+};
+
+static bool goes_on(void *ctx)
+{
+    const struct living *living = ctx;
+    const struct study_plan *plan = &living->study->plan;
+    return !living->watch || living->watch(living->ctx, living->study->minutes,
+                                           (int32_t)plan->days * MINUTES_PER_DAY);
+}
+
+/* False: it ends here, and the study knows why. */
+static bool decide(struct watching *watching, struct living *living)
 {
     struct study *study = watching->study;
-    int32_t all = (int32_t)study->plan.days * MINUTES_PER_DAY;
+    if (!living->mind) return true;
+    enum err err = mind_run_decide(living->mind, watching->town, goes_on, living, &study->why);
+    if (err != ERR_CANCELLED) study->err = err;
+    return err == OK;
+}
+
+static bool run_hour(struct watching *watching, struct living *living)
+{
+    struct study *study = watching->study;
     for (int i = 0; i < MINUTES_PER_HOUR; i++) {
-        if (watch && !watch(ctx, study->minutes, all)) return false;
+        if (!goes_on(living)) return false;
         study->minutes++;
-        town_advance(watching->town, study->from + study->minutes, runner);
+        town_advance(watching->town, study->from + study->minutes, living->runner);
+        if (!decide(watching, living)) return false;
         see_effects(watching);
     }
     return true;
@@ -285,7 +342,8 @@ static struct town_tally tally_since(const struct town_tally *now, const struct 
 }
 
 struct study *study_run_on(struct town *town, const struct study_plan *plan,
-                           const struct town_runner *runner, study_watch *watch, void *ctx)
+                           const struct town_runner *runner, study_watch *watch, void *ctx,
+                           struct minds *minds, struct str label)
 {
     ASSERT(town_living_count(town) == plan->residents);
     struct study *study = NEW(struct study);
@@ -304,15 +362,24 @@ struct study *study_run_on(struct town *town, const struct study_plan *plan,
     ASSERT(living == plan->residents);
     struct town_tally began = watching.before;
     town_forget_effects(town);
-    bool goes_on = true;
-    while (goes_on && study->hours < plan->days * 24) {
+    struct living how = {.runner = runner, .watch = watch, .ctx = ctx, .study = study};
+    if (minds) how.mind = mind_run_open(minds, town, label);
+    /* What was asked when it was saved, or in the community. */
+    bool lives = decide(&watching, &how);
+    study->days += !lives;
+    while (lives && study->hours < plan->days * 24) {
         bool new_day = study->hours % 24 == 0;
         study->days += new_day;
-        goes_on = run_hour(&watching, runner, watch, ctx);
-        if (goes_on) see_needs(&watching);
+        lives = run_hour(&watching, &how);
+        if (lives) see_needs(&watching);
         see_day(&watching, study->hours % 24 == 0);
     }
-    study->whole = goes_on;
+    study->whole = lives;
+    if (minds) {
+        study->mind = mind_run_figures(how.mind);
+        study->model = minds_model(minds);
+        mind_run_close(how.mind);
+    }
     struct town_tally ended = town_tally(town);
     study->tally = tally_since(&ended, &began);
     study->hash = town_hash(watching.town);
@@ -336,7 +403,7 @@ struct study *study_run(const struct study_plan *plan, const struct town_runner 
                         study_watch *watch, void *ctx)
 {
     struct town *town = study_found(plan);
-    struct study *study = study_run_on(town, plan, runner, watch, ctx);
+    struct study *study = study_run_on(town, plan, runner, watch, ctx, NULL, STR(""));
     town_free(town);
     return study;
 }
@@ -368,7 +435,7 @@ enum err study_go_on(struct town *town, const struct study_choices *choices, con
     if (given[OPTION_FEED]) was.town.feed_slots = plan.town.feed_slots;
     if (given[OPTION_EFFECTS]) was.town.keep_effects = plan.town.keep_effects;
     if (given[OPTION_MAIL]) was.town.mail_minutes = plan.town.mail_minutes;
-    was.town.ask_share = 0; /* nobody is here to answer */
+    choose_asking(&was.town, choices);
     for (int i = 0; i < TRAIT_COUNT; i++)
         was.trait_mean[i] = (int8_t)MIN(MAX(was.trait_mean[i] + plan.trait_mean[i], -100), 100);
     town_change(town, &was.town, plan.trait_mean);

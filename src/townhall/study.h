@@ -3,8 +3,9 @@
  * townhall/study.h: a town without a community, run from its first morning for so
  * many days, and what was seen of it.
  *
- * Everything but the times is a function of the plan: two studies with the same
- * plan are equal, on any machine and with any number of threads. A day here is 24
+ * Everything but the times is a function of the plan, and of what models answered
+ * where they decide: two studies with the same plan are equal, on any machine and with
+ * any number of threads. A day here is 24
  * hours from where it begins, 08:00 for a town that is founded; hours of the day are
  * those of the clock.
  *
@@ -13,6 +14,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "townhall/minds.h"
 #include "townhall/needs.h"
 
 enum {
@@ -36,7 +38,7 @@ struct study_option {
     int32_t least, most;
     enum study_number kind;
 };
-enum { STUDY_OPTIONS = 12 };
+enum { STUDY_OPTIONS = 14 };
 extern const struct study_option study_options[STUDY_OPTIONS];
 /* Its number, or -1: there is none of that name. */
 int study_option_find(struct str name);
@@ -45,14 +47,19 @@ int study_option_find(struct str name);
 struct study_choices {
     int32_t value[STUDY_OPTIONS];
     bool given[STUDY_OPTIONS];
+    bool model; /* a model decides what it is asked; false: the rules decide everything */
+    int32_t usual_share, usual_calls; /* model_share and model_calls unless they are chosen */
 };
+/* Who decides: "rule" or "model". ERR_INVALID. */
+MUST_USE enum err study_choose_mind(struct study_choices *choices, struct str mind,
+                                    struct why *why);
 /* ERR_INVALID, with a sentence that says what is allowed. */
 MUST_USE enum err study_choose(struct study_choices *choices, int option, int64_t value,
                                struct why *why);
 
 /* Whether a town that lives can go on with another value of it. */
 bool study_may_change(int option);
-/* Of what was chosen, for how long only. */
+/* Of what was chosen, for how long and who decides only. */
 struct study_choices study_days_alone(const struct study_choices *choices);
 bool study_choices_equal(const struct study_choices *a, const struct study_choices *b);
 
@@ -78,6 +85,10 @@ struct study {
     struct study_plan plan;
     int32_t from; /* the minute it began in */
     bool whole;   /* it was not ended before its time */
+    enum err err; /* why it was not, unless `watch` ended it: of mind_run_decide() */
+    struct why why;
+    struct mind_figures mind; /* zeros where the rules decide */
+    struct str model;         /* who was asked, of minds_model(); empty: the rules decided */
     int32_t minutes;
     uint64_t hash; /* town_hash() at the end */
     int64_t wall_us, cpu_us;
@@ -92,21 +103,26 @@ struct study {
     uint64_t posts_seen, reactions;          /* … of those the phone still knows at the end */
 };
 
-/* Called at least once a simulated minute; false ends the study there. */
+/* Called at least once a simulated minute, and while models are waited for; false ends the study
+ * there. */
 typedef bool study_watch(void *ctx, int32_t minutes, int32_t minutes_all);
 
-/* `runner` NULL: on this thread. `watch` may be NULL. Free with study_free(). */
+/* `runner` NULL: on this thread. `watch` may be NULL. The rules decide. Free with study_free(). */
 struct study *study_run(const struct study_plan *plan, const struct town_runner *runner,
                         study_watch *watch, void *ctx);
 /* The town of a plan, on its first morning. Free with town_free(). */
 struct town *study_found(const struct study_plan *plan);
 /* The same with a town that is there, which lives plan->days from now on; it stays the caller's.
- * Figures are of these days alone. `plan->residents` is how many it has. */
+ * Figures are of these days alone. `plan->residents` is how many it has.
+ * `minds` NULL: nobody answers what residents ask, and the plan must say that they do not; `label`
+ * is the run's name in their journal. */
 struct study *study_run_on(struct town *town, const struct study_plan *plan,
-                           const struct town_runner *runner, study_watch *watch, void *ctx);
+                           const struct town_runner *runner, study_watch *watch, void *ctx,
+                           struct minds *minds, struct str label);
 /*
  * Make a town that has lived ready for study_run_on(): what was chosen is changed in it
- * (town_change()), `seed` too unless it is NULL, and the rule mind is alone from now on.
+ * (town_change()), `seed` too unless it is NULL, and the rule mind is alone from now on unless
+ * `choices->model`.
  * `trait_mean`: what had been added to its traits. ERR_INVALID, with a sentence, for what cannot
  * be: other residents, more days than there are; the town is unchanged then.
  */
