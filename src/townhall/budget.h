@@ -4,9 +4,9 @@
  * (setting town-model-tokens: decisions and conversations) and in money
  * (town-model-money: all that the town asks, with the prices of llm-prices).
  *
- * What a call took is counted when it is over, so what is under way when a
- * budget is used up still adds to it. It goes to the store with the town's next
- * step, at most five seconds later, into a row of the day (town_spending): a
+ * What a call may take is reserved before it is made, and what it took is counted
+ * when it is over, so a budget is passed by what estimates were off at most. It goes to the store
+ * with the town's next step, at most five seconds later, into a row of the day (town_spending): a
  * restart, another instance and a new town go on from there. kill -9 forgets at
  * most what had not been stored.
  *

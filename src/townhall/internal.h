@@ -73,6 +73,7 @@ struct todo {
     int64_t since_us;            /* of `call` */
     bool spoilt;                 /* the model's words are none: offline */
     bool paid;                   /* `call` is of a model, not of the offline engine */
+    struct budget_hold hold;     /* what that may take */
     struct lookup *lookup;       /* lore.c; NULL: nothing was looked up */
     /* A private message to a member, who sees it being written (draft.c). */
     struct user_id reader; /* 0: nobody does */

@@ -32,7 +32,8 @@ struct deciding {
     uint32_t who, number, options;
     int32_t asked_at;
     int64_t since_us;
-    struct str prompt; /* owned */
+    struct str prompt;       /* owned */
+    struct budget_hold hold; /* what `call` may take */
 };
 
 /* --- settings --- */
@@ -94,6 +95,7 @@ static void on_answer(void *ctx, const struct llm_answer *answer)
     struct deciding *deciding = ctx;
     struct hall *hall = deciding->hall;
     deciding->call = NULL;
+    budget_let_go(hall->budget, &deciding->hold);
     budget_spend(hall->budget, PURSE_MINDS, &answer->usage, answer->result->site,
                  answer->result->model);
     struct decided decided = decision_read(answer, deciding->options);
@@ -124,7 +126,13 @@ void mind_ask(struct hall *hall, uint32_t who)
     struct decision decision;
     decision_write(&decision, &hall->cast, hall->town, question);
     deciding->prompt = kept(buf_str(&decision.prompt));
-    deciding->call = llm_ask(hall->llm, &decision.request, on_answer, deciding);
+    if (budget_reserve(hall->budget, PURSE_MINDS, &decision.request, &deciding->hold)) {
+        deciding->call = llm_ask(hall->llm, &decision.request, on_answer, deciding);
+    } else {
+        struct decided decided = undecided(DECIDED_SPENT);
+        answer_add(deciding, &decided, STR("what is left of the day's budget would not do"));
+        deciding_free(deciding);
+    }
     decision_release(&decision);
 }
 
@@ -166,6 +174,7 @@ static void deciding_end(struct hall *hall, struct deciding *deciding)
 {
     if (deciding->call) {
         struct llm_usage usage = llm_ask_cancel(deciding->call);
+        budget_let_go(hall->budget, &deciding->hold);
         budget_spend_cancelled(hall->budget, PURSE_MINDS, &usage);
     }
     deciding_free(deciding);

@@ -63,6 +63,7 @@ static void cancel_call(struct todo *todo)
 {
     if (!todo->call) return;
     struct llm_usage usage = llm_cancel(todo->call);
+    budget_let_go(todo->hall->budget, &todo->hold);
     if (todo->paid) budget_spend_cancelled(todo->hall->budget, purse_of(todo), &usage);
     todo->call = NULL;
     todo->hall->asking--;
@@ -72,6 +73,7 @@ static void call_ended(struct todo *todo, const struct llm_result *result)
 {
     todo->call = NULL;
     todo->hall->asking--;
+    budget_let_go(todo->hall->budget, &todo->hold);
     budget_spend(todo->hall->budget, purse_of(todo), &result->usage, result->site, result->model);
 }
 
@@ -655,11 +657,11 @@ static bool may_ask_for_talk(struct hall *hall, const struct effect *effect)
            atomic_load(&hall->stats.todo) <= TODO_MANY;
 }
 
-static void ask_for_talk(struct todo *todo)
+/* False: what is left of the day's budget would not do for it. */
+static bool ask_for_talk(struct todo *todo)
 {
     static const struct llm_events events = {.text = talk_on_text, .end = talk_on_end};
     struct hall *hall = todo->hall;
-    hall->cast.players[todo->effect.who].talks++;
     const struct llm_message messages[] = {
         {.role = LLM_SYSTEM,
          .text =
@@ -677,10 +679,16 @@ static void ask_for_talk(struct todo *todo)
     request.whole = true;
     request.only_this = true; /* the offline engine is the fall-back, turn by turn */
     request.seed = (int64_t)(todo->number & INT32_MAX);
+    if (!budget_reserve(hall->budget, PURSE_MINDS, &request, &todo->hold)) {
+        todo->prompt = (struct str){0}; /* nobody was asked */
+        return false;
+    }
+    hall->cast.players[todo->effect.who].talks++;
     todo->since_us = clock_mono_us();
     todo->paid = true;
     todo->call = llm_start(hall->llm, &request, &events, todo);
     hall->asking++;
+    return true;
 }
 
 /* Words for posts, comments and messages: the day's money may be used up. */
@@ -742,6 +750,7 @@ static bool ask(struct todo *todo)
     request.thinking = LLM_THINKING_OFF;
     request.temperature = 0.9;
     request.whole = todo->reader.value == 0;
+    todo->paid = todo->paid && budget_reserve(hall->budget, PURSE_WORDS, &request, &todo->hold);
     if (!todo->paid) request.model = STR("offline");
     request.seed = (int64_t)(todo->number & INT32_MAX);
     request.scene = &prompt.scene;
@@ -795,8 +804,7 @@ static void go_on_with(struct todo *todo, struct batch_of_words *batch)
     bool room = todo->hall->asking < ASKING_MAX;
     if (!had_words && todo->effect.kind == EFFECT_TALK) {
         if (!todo->spoilt && may_ask_for_talk(todo->hall, &todo->effect)) {
-            if (room) ask_for_talk(todo);
-            return;
+            if (!room || ask_for_talk(todo)) return;
         }
         talk_offline(todo);
     } else if (!had_words && todo->effect.kind != EFFECT_LIKE) {
