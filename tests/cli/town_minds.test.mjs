@@ -83,6 +83,17 @@ test('a model that answers the same gives the same hash at any number of threads
   assert.equal(again.from_journal, model.asked);
 });
 
+test('what is asked in a minute is asked at once, as many as may be', async (t) => {
+  const provider = await provide(t, { stallAfter: 'request' });
+  const child = spawn(BINARY, ['town', 'run', ...args({ ...SMALL, residents: 200, 'model-share': 100 })], {
+    env: { PATH: process.env.PATH, ...provider.env, HUTONG_LLM_AT_ONCE: '3' } });
+  const closed = once(child, 'close');
+  await provider.until(() => provider.open === 3);
+  child.kill('SIGTERM');
+  assert.deepEqual(await closed, [1, null]);
+  assert.equal(provider.peak, 3);
+});
+
 test('several quarters ask, too, and threads do not matter', async (t) => {
   const provider = await provide(t, decides);
   const town = { residents: 1100, days: 1, 'model-share': 2, 'model-calls': 1 };
@@ -142,7 +153,9 @@ test('errors and silence are answered by the rules in time, and lived again so',
     const few = { residents: 2, 'model-calls': 2, 'model-share': 100, 'answer-seconds': 1, journal };
     const first = await ran(provider, { ...few, report: dir });
     const { model } = await summaryOf(dir);
-    assert.deepEqual([model.decided, model.rules_decided[how], rulesOf(model)], [0, model.asked, model.asked], JSON.stringify(model));
+    // What is tried again may be late, too.
+    assert.deepEqual([model.decided, rulesOf(model)], [0, model.asked]);
+    assert.ok(model.rules_decided[how] > 0, JSON.stringify(model));
     assert.ok(model.asked >= 2);
     await provider.end();
     assert.equal(hashOf(await ran(provider, few)), hashOf(first));
