@@ -9,6 +9,8 @@ struct told {
     struct topic_name topic;
     uint64_t seq; /* 0: not stored yet */
     struct str fold, payload, legacy;
+    bool words;   /* `fold` is a mark: it takes nobody's place */
+    bool unsays;  /* nothing is told: what has that mark or fold goes */
 };
 
 void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_us,
@@ -27,12 +29,11 @@ static void insert(struct act *act, struct told *told)
     act->told_count++;
 }
 
-void act_tell(struct act *act, struct topic_name topic, const char *kind, struct str fold,
-              struct str data, bool legacy)
+static struct told *tell(struct act *act, struct topic_name topic, const char *kind, struct str data,
+                         bool legacy)
 {
     struct told *told = ARENA_NEW(act->arena, struct told);
     told->topic = topic;
-    told->fold = fold;
     told->payload =
         arena_printf(act->arena, "{\"event\":\"%s\",\"data\":%.*s}", kind, STR_ARGS(data));
     if (legacy) {
@@ -40,15 +41,51 @@ void act_tell(struct act *act, struct topic_name topic, const char *kind, struct
             arena_printf(act->arena, "{\"type\":\"new_message\",\"data\":%.*s}", STR_ARGS(data));
     }
     insert(act, told);
+    return told;
+}
+
+void act_tell(struct act *act, struct topic_name topic, const char *kind, struct str fold,
+              struct str data, bool legacy)
+{
+    tell(act, topic, kind, data, legacy)->fold = fold;
+}
+
+void act_tell_words(struct act *act, struct topic_name topic, const char *kind, struct str mark,
+                    struct str data, bool legacy)
+{
+    struct told *told = tell(act, topic, kind, data, legacy);
+    told->fold = mark;
+    told->words = true;
+}
+
+struct str act_mark(struct act *act, const char *kind, uint64_t id)
+{
+    return arena_printf(act->arena, "%s:%llu", kind, (unsigned long long)id);
+}
+
+void act_unsay(struct act *act, struct topic_name topic, struct str mark)
+{
+    struct told *told = ARENA_NEW(act->arena, struct told);
+    told->topic = topic;
+    told->fold = mark;
+    told->unsays = true;
+    insert(act, told);
+}
+
+static enum err store(struct act *act, struct told *told, struct why *why)
+{
+    struct str topic = str_of(told->topic.text);
+    if (told->unsays && told->fold.len == 0) return events_forget(act->db, topic, why);
+    if (told->unsays) return events_unsay(act->db, topic, told->fold, why);
+    return (told->words ? events_add_marked : events_add)(act->db, topic, told->fold, told->payload,
+                                                          act->now_us, &told->seq, why);
 }
 
 enum err act_store(struct act *act, struct why *why)
 {
     enum err err = OK;
-    for (struct told *told = act->told; told && !err; told = told->next) {
-        err = events_add(act->db, str_of(told->topic.text), told->fold, told->payload, act->now_us,
-                         &told->seq, why);
-    }
+    for (struct told *told = act->told; told && !err; told = told->next)
+        err = store(act, told, why);
     return err;
 }
 
@@ -78,6 +115,7 @@ void act_publish(struct act *act, struct hub *hub)
     struct event **events = ARENA_ARRAY(act->arena, struct event *, act->told_count);
     size_t count = 0;
     for (struct told *told = act->told; told; told = told->next) {
+        if (told->unsays) continue;
         ASSERT(told->seq > 0); /* whoever began the deed stores its events before it commits */
         events[count++] = event_new(&told->topic, told->seq, told->payload, told->legacy);
     }

@@ -45,6 +45,14 @@ void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_u
  */
 void act_tell(struct act *act, struct topic_name topic, const char *kind, struct str fold,
               struct str data, bool legacy);
+/* Words that may be taken back: act_unsay() finds them by `mark`. */
+void act_tell_words(struct act *act, struct topic_name topic, const char *kind, struct str mark,
+                    struct str data, bool legacy);
+/* What bears the mark, or has that fold, is taken out of what those hear who come back later; an empty mark: all
+ * that was told there. In the order of what is told to that topic. */
+void act_unsay(struct act *act, struct topic_name topic, struct str mark);
+/* "KIND:ID", in the arena. */
+struct str act_mark(struct act *act, const char *kind, uint64_t id);
 /* Number and store what was told: the last step before the commit. */
 MUST_USE enum err act_store(struct act *act, struct why *why);
 /* Tell every loop what changes for open sockets (log-out, leaving a group), after the commit. */

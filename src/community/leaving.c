@@ -18,7 +18,7 @@ static const size_t slices[BELONGING_COUNT] = {
     [BELONGING_COMMENT] = 100, [BELONGING_LIKE] = BELONGINGS_MAX,
     [BELONGING_PARTNER] = 1,   [BELONGING_SAID] = 100,
     [BELONGING_IN_GROUP] = 1,  [BELONGING_CHAT] = 10};
-static const size_t LETTERS_SLICE = 500, LIFE_SLICE = 1000;
+static const size_t LIFE_SLICE = 1000;
 
 enum err leaving_begin(struct act *act, struct why *why)
 {
@@ -57,9 +57,12 @@ static struct str id_data(struct act *act, struct user_id user)
 
 static enum err drop_conversation(struct act *act, struct user_id partner, struct why *why)
 {
-    size_t removed;
-    enum err err = leaving_remove_letters(act->db, act->me, partner, LETTERS_SLICE, &removed, why);
-    if (err || removed == LETTERS_SLICE) return err;
+    uint64_t ids[LETTERS_MAX];
+    size_t removed = 0;
+    enum err err = leaving_remove_letters(act->db, act->me, partner, ids, &removed, why);
+    for (size_t i = 0; i < removed && !err; i++)
+        act_unsay(act, topic_user(partner), act_mark(act, "message", ids[i]));
+    if (err || removed == LETTERS_MAX) return err;
     act_tell(act, topic_user(partner), "user.deleted", STR(""), id_data(act, act->me), false);
     return OK;
 }

@@ -30,12 +30,24 @@ static enum err check_addressee(struct act *act, const struct letter_draft *draf
 static void tell_place(struct act *act, const struct message *message, const char *kind,
                        struct str data, bool legacy)
 {
+    struct str mark = act_mark(act, "message", message->id.value);
     if (message->group.value) {
-        act_tell(act, topic_group(message->group), kind, STR(""), data, false);
+        act_tell_words(act, topic_group(message->group), kind, mark, data, false);
         return;
     }
-    act_tell(act, topic_user(message->receiver), kind, STR(""), data, legacy);
-    act_tell(act, topic_user(message->sender.id), kind, STR(""), data, false);
+    act_tell_words(act, topic_user(message->receiver), kind, mark, data, legacy);
+    act_tell_words(act, topic_user(message->sender.id), kind, mark, data, false);
+}
+
+static void unsay(struct act *act, const struct message *message)
+{
+    struct str mark = act_mark(act, "message", message->id.value);
+    if (message->group.value) {
+        act_unsay(act, topic_group(message->group), mark);
+        return;
+    }
+    act_unsay(act, topic_user(message->receiver), mark);
+    act_unsay(act, topic_user(message->sender.id), mark);
 }
 
 /* Sent before? Then this is the same message: stored once, told once. ERR_NOT_FOUND: it is new. */
@@ -100,6 +112,7 @@ static enum err remove_message(struct act *act, const struct message *message, s
     struct str data = arena_printf(act->arena, "{\"id\":%llu,\"sender_id\":%llu}",
                                    (unsigned long long)message->id.value,
                                    (unsigned long long)message->sender.id.value);
+    unsay(act, message);
     tell_place(act, message, "message.deleted", data, false);
     return OK;
 }

@@ -84,8 +84,8 @@ enum err talk_post(struct act *act, const struct post_draft *draft, struct post 
                               .content = arena_copy(act->arena, content),
                               .image_path = draft->image_path,
                               .created_us = act->now_us};
-    act_tell(act, topic_feed(), "post.created", STR(""), shape_post_text(act->arena, post_out),
-             false);
+    act_tell_words(act, topic_feed(), "post.created", act_mark(act, "post", id.value),
+                   shape_post_text(act->arena, post_out), false);
     return notify_post(act, id, STR(""), content, why);
 }
 
@@ -94,8 +94,9 @@ static void tell_updated(struct act *act, const struct post *post)
     struct post shared = *post;
     shared.is_liked = false; /* the author's own mark is nobody else's */
     struct str data = shape_post_text(act->arena, &shared);
-    act_tell(act, topic_feed(), "post.updated", STR(""), data, false);
-    act_tell(act, topic_post(post->id), "post.updated", STR(""), data, false);
+    struct str fold = act_mark(act, "text", post->id.value);
+    act_tell(act, topic_feed(), "post.updated", fold, data, false);
+    act_tell(act, topic_post(post->id), "post.updated", fold, data, false);
 }
 
 enum err talk_edit_post(struct act *act, struct post_id id, struct str raw, struct post *post_out,
@@ -151,6 +152,9 @@ enum err talk_remove_post(struct act *act, struct post_id id, struct why *why)
     }
     if (err) return err;
     struct str data = arena_printf(act->arena, "{\"id\":%llu}", (unsigned long long)id.value);
+    act_unsay(act, topic_feed(), act_mark(act, "post", id.value));
+    act_unsay(act, topic_feed(), act_mark(act, "text", id.value));
+    act_unsay(act, topic_post(id), STR("")); /* what others wrote below it too */
     act_tell(act, topic_feed(), "post.deleted", STR(""), data, false);
     act_tell(act, topic_post(id), "post.deleted", STR(""), data, false);
     return OK;
@@ -226,8 +230,8 @@ enum err talk_comment(struct act *act, struct post_id post, struct comment_id pa
     if (!err) err = comments_load(act->db, act->arena, id, comment_out, why);
     if (!err) err = notify_comment(act, comment_out, why);
     if (err) return err;
-    act_tell(act, topic_post(post), "comment.created", STR(""),
-             shape_comment_text(act->arena, comment_out), false);
+    act_tell_words(act, topic_post(post), "comment.created", act_mark(act, "comment", id.value),
+                   shape_comment_text(act->arena, comment_out), false);
     return tell_counts(act, post, NULL, why);
 }
 
@@ -254,6 +258,7 @@ enum err talk_remove_comment(struct act *act, struct post_id post, struct commen
     if (err) return err;
     struct str data = arena_printf(act->arena, "{\"id\":%llu,\"post_id\":%llu}",
                                    (unsigned long long)id.value, (unsigned long long)post.value);
+    act_unsay(act, topic_post(post), act_mark(act, "comment", id.value));
     act_tell(act, topic_post(post), "comment.deleted", STR(""), data, false);
     return tell_counts(act, post, NULL, why);
 }

@@ -22,6 +22,13 @@ MUST_USE enum err topics_load(struct db *db, struct str name, struct topic_state
 /* Number and store an event. `payload` is JSON. `fold` empty: none. */
 MUST_USE enum err events_add(struct db *db, struct str topic, struct str fold, struct str payload,
                              int64_t now_us, uint64_t *seq_out, struct why *why);
+/* The same for words that can be taken back: `mark` is what events_unsay() will find them by, new in
+ * that topic. */
+MUST_USE enum err events_add_marked(struct db *db, struct str topic, struct str mark,
+                                    struct str payload, int64_t now_us, uint64_t *seq_out,
+                                    struct why *why);
+/* What bears that mark, or has that fold, is gone from the log; the numbers stay as they are. */
+MUST_USE enum err events_unsay(struct db *db, struct str topic, struct str mark, struct why *why);
 /* Its events go, its numbers go on: who comes back from before must load anew. */
 MUST_USE enum err events_forget(struct db *db, struct str name, struct why *why);
 

@@ -38,18 +38,27 @@ static enum err remove_side(struct db *db, struct user_id user, struct user_id p
     return query_run(q, why);
 }
 
-enum err leaving_remove_letters(struct db *db, struct user_id user, struct user_id partner,
-                                size_t limit, size_t *removed_out, struct why *why)
+static struct query *ask_pair(struct db *db, enum sql which, struct user_id one,
+                              struct user_id other)
 {
-    bool first = user.value < partner.value;
-    struct query *q = db_query(db, SQL_PAIR_DELETE);
-    query_u64(q, first ? user.value : partner.value);
-    query_u64(q, first ? partner.value : user.value);
-    query_u64(q, limit);
-    enum err err = query_run(q, why);
+    struct query *q = db_query(db, which);
+    query_u64(q, MIN(one.value, other.value));
+    query_u64(q, MAX(one.value, other.value));
+    query_u64(q, LETTERS_MAX);
+    return q;
+}
+
+enum err leaving_remove_letters(struct db *db, struct user_id user, struct user_id partner,
+                                uint64_t ids[LETTERS_MAX], size_t *removed_out, struct why *why)
+{
+    size_t count = 0;
+    struct query *q = ask_pair(db, SQL_PAIR_IDS, user, partner);
+    while (query_next(q)) ids[count++] = query_get_u64(q, 0);
+    enum err err = query_end(q, why);
+    if (!err) err = query_run(ask_pair(db, SQL_PAIR_DELETE, user, partner), why);
     if (err) return err;
-    *removed_out = (size_t)db_changes(db);
-    if (*removed_out == limit) return OK;
+    *removed_out = count;
+    if (count == LETTERS_MAX) return OK;
     err = remove_side(db, user, partner, why);
     return err ? err : remove_side(db, partner, user, why);
 }

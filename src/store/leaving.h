@@ -34,10 +34,12 @@ struct belongings {
 MUST_USE enum err belongings_list(struct db *db, struct user_id user, enum belonging which,
                                   size_t limit, struct belongings *out, struct why *why);
 
-/* Up to `limit` messages of a private conversation, of both sides; `*removed_out` less than that:
- * there are no more, and the conversation is gone from both lists. */
+enum { LETTERS_MAX = 500 };
+/* Up to LETTERS_MAX messages of a private conversation, of both sides, and which they were;
+ * `*removed_out` less than that: there are no more, and the conversation is gone from both lists. */
 MUST_USE enum err leaving_remove_letters(struct db *db, struct user_id user, struct user_id partner,
-                                         size_t limit, size_t *removed_out, struct why *why);
+                                         uint64_t ids[LETTERS_MAX], size_t *removed_out,
+                                         struct why *why);
 
 /* Up to `limit` rows of what was lived in the town: the action log and memories of a resident, and
  * their name in those of others. `*removed_out` 0: there are no more. */

@@ -238,3 +238,41 @@ test('a position survives a restart of the server', { timeout: 60_000 }, async (
   await back.close();
   await second.stop({ keepData: false });
 });
+
+test('what was deleted is not heard by who comes back, whatever number they say', async () => {
+  const ann = await server.register('ann_unsaid');
+  const ben = await server.register('ben_unsaid');
+  const early = await Live.open(server, ben.token);
+  const { id: feed } = await early.subscribe('feed');
+  await early.close();
+  const kept = await ok(ann, 'POST', '/posts', { content: 'a post that stays' });
+  await ok(ann, 'PUT', `/posts/${kept.id}`, { content: 'edited once' });
+  await ok(ann, 'PUT', `/posts/${kept.id}`, { content: 'edited twice' });
+  const note = await ok(ben, 'POST', `/posts/${kept.id}/comments`, { content: 'UNSAID comment' });
+  await ok(ben, 'DELETE', `/posts/${kept.id}/comments/${note.id}`);
+  const gone = await ok(ann, 'POST', '/posts', { content: 'UNSAID post' });
+  await ok(ann, 'PUT', `/posts/${gone.id}`, { content: 'UNSAID edit' });
+  await ok(ann, 'DELETE', `/posts/${gone.id}`);
+  const letter = await ok(ann, 'POST', `/messages/send/${ben.id}`, { content: 'UNSAID letter' });
+  await ok(ann, 'DELETE', `/messages/${letter.id}`);
+  // And all of somebody who leaves.
+  const eve = await server.register('eve_unsaid');
+  await ok(eve, 'POST', '/posts', { content: 'UNSAID by who left' });
+  await ok(eve, 'POST', `/messages/send/${ben.id}`, { content: 'UNSAID letter of who left' });
+  const bye = await server.api('DELETE', '/users/me', { token: eve.token, json: { password: eve.password } });
+  assert.equal(bye.status, 204, bye.text);
+  await until(async () => (await server.api('GET', `/users/${eve.id}`, { token: ben.token })).status, (status) => status === 404);
+  const back = await Live.open(server, ben.token);
+  back.say({ type: 'resume', topics: { feed, me: 0, [`post:${kept.id}`]: 0 } });
+  await back.next((m) => m.event === 'user.deleted' && m.topic === 'feed' && m.data.id === eve.id);
+  await back.next((m) => m.event === 'user.deleted' && m.topic === 'me').catch(() => {});
+  const heard = JSON.stringify(back.messages);
+  assert.doesNotMatch(heard, /UNSAID/);
+  assert.match(heard, /edited twice/);
+  assert.doesNotMatch(heard, /edited once/);
+  const told = back.events().map((m) => [m.event, m.data.id]);
+  for (const want of [['post.created', kept.id], ['post.deleted', gone.id], ['message.deleted', letter.id]]) {
+    assert.ok(told.some(([event, id]) => event === want[0] && id === want[1]), `${want}`);
+  }
+  await back.close();
+});
