@@ -245,7 +245,7 @@ static enum err check_credentials(struct call *call, const struct credentials *c
     if (err) return err;
     err = users_load_login(call->db, call->arena, key, user_out, &hash, why);
     if (err && err != ERR_NOT_FOUND) return err;
-    bool nobody = err == ERR_NOT_FOUND || hash.at == NULL;
+    bool nobody = err == ERR_NOT_FOUND || hash.at == NULL || user_out->brief.is_ai;
     if (nobody) hash = password_dummy(passwords);
     err = password_verify(passwords, hash, credentials->password, rehash_out, why);
     if (err == ERR_UNKNOWN_CALLER || err == ERR_CORRUPT || nobody) return wrong(why);

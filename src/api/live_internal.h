@@ -93,7 +93,7 @@ void live_ask_for_upgrade(struct call *call, const struct why *why);
 /* The notice ends this log-in. */
 bool live_is_meant(const struct caller *who, const struct hub_notice *notice);
 
-#define LIVE_TOPICS "topic must be feed, me, group:ID, post:ID or chat:ID"
+#define LIVE_TOPICS "topic must be feed, me, group:ID, post:ID, chat:ID or town:ID"
 /* "feed", "me", "group:3", "post:9", "chat:4" as a member writes it. */
 MUST_USE bool live_topic_parse(const struct live *live, struct str text,
                                struct topic_name *name_out);

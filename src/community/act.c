@@ -9,8 +9,8 @@ struct told {
     struct topic_name topic;
     uint64_t seq; /* 0: not stored yet */
     struct str fold, payload, legacy;
-    bool words;   /* `fold` is a mark: it takes nobody's place */
-    bool unsays;  /* nothing is told: what has that mark or fold goes */
+    bool words;  /* `fold` is a mark: it takes nobody's place */
+    bool unsays; /* nothing is told: what has that mark or fold goes */
 };
 
 void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_us,
@@ -29,8 +29,8 @@ static void insert(struct act *act, struct told *told)
     act->told_count++;
 }
 
-static struct told *tell(struct act *act, struct topic_name topic, const char *kind, struct str data,
-                         bool legacy)
+static struct told *tell(struct act *act, struct topic_name topic, const char *kind,
+                         struct str data, bool legacy)
 {
     struct told *told = ARENA_NEW(act->arena, struct told);
     told->topic = topic;

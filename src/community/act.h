@@ -48,8 +48,8 @@ void act_tell(struct act *act, struct topic_name topic, const char *kind, struct
 /* Words that may be taken back: act_unsay() finds them by `mark`. */
 void act_tell_words(struct act *act, struct topic_name topic, const char *kind, struct str mark,
                     struct str data, bool legacy);
-/* What bears the mark, or has that fold, is taken out of what those hear who come back later; an empty mark: all
- * that was told there. In the order of what is told to that topic. */
+/* What bears the mark, or has that fold, is taken out of what those hear who come back later; an
+ * empty mark: all that was told there. In the order of what is told to that topic. */
 void act_unsay(struct act *act, struct topic_name topic, struct str mark);
 /* "KIND:ID", in the arena. */
 struct str act_mark(struct act *act, const char *kind, uint64_t id);

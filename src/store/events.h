@@ -22,8 +22,8 @@ MUST_USE enum err topics_load(struct db *db, struct str name, struct topic_state
 /* Number and store an event. `payload` is JSON. `fold` empty: none. */
 MUST_USE enum err events_add(struct db *db, struct str topic, struct str fold, struct str payload,
                              int64_t now_us, uint64_t *seq_out, struct why *why);
-/* The same for words that can be taken back: `mark` is what events_unsay() will find them by, new in
- * that topic. */
+/* The same for words that can be taken back: `mark` is what events_unsay() will find them by, new
+ * in that topic. */
 MUST_USE enum err events_add_marked(struct db *db, struct str topic, struct str mark,
                                     struct str payload, int64_t now_us, uint64_t *seq_out,
                                     struct why *why);

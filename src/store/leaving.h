@@ -36,7 +36,8 @@ MUST_USE enum err belongings_list(struct db *db, struct user_id user, enum belon
 
 enum { LETTERS_MAX = 500 };
 /* Up to LETTERS_MAX messages of a private conversation, of both sides, and which they were;
- * `*removed_out` less than that: there are no more, and the conversation is gone from both lists. */
+ * `*removed_out` less than that: there are no more, and the conversation is gone from both lists.
+ */
 MUST_USE enum err leaving_remove_letters(struct db *db, struct user_id user, struct user_id partner,
                                          uint64_t ids[LETTERS_MAX], size_t *removed_out,
                                          struct why *why);

@@ -168,3 +168,20 @@ test('what_is_more_than_one_step_takes_goes_as_well', async () => {
   assert.deepEqual(groups.map(({ owner_id: owner }) => owner), Array(5).fill(wu.id));
   assert.deepEqual(assertOk(await server.api('GET', '/search/posts?q=quetzal')).items, []);
 });
+
+test('a group goes to a person, not to a resident, however long that has been there', async () => {
+  const [ann, bot, cid] = await Promise.all(['heir_ann', 'heir_bot', 'heir_cid'].map((name) => server.register(name)));
+  const api = async (who, method, path, json) => {
+    const reply = await server.api(method, path, { token: who.token, json });
+    assert.ok(reply.status < 300, `${method} ${path}: ${reply.status} ${reply.text}`);
+    return reply.body;
+  };
+  const group = await api(ann, 'POST', '/groups', { name: 'heirs', members: [bot.id] });
+  await server.sql(`UPDATE users SET is_ai = 1 WHERE id = ${bot.id}`);
+  await api(ann, 'POST', `/groups/${group.id}/members`, { user_id: cid.id });
+  await api(ann, 'DELETE', `/groups/${group.id}/members/${ann.id}`);
+  assert.equal((await api(cid, 'GET', `/groups/${group.id}`)).group.owner_id, cid.id);
+  // And a resident cannot log in, not even with a password that came along from elsewhere.
+  const login = await server.api('POST', '/auth/login', { form: { username: 'heir_bot', password: bot.password } });
+  assert.equal(login.status, 401);
+});

@@ -241,6 +241,15 @@ test('a message arrives over the WebSocket of the older clients', async () => {
   await once(socket, 'close');
 });
 
+test('every WebSocket gets through', async () => {
+  for (const path of ['/ws/chat', '/chat']) {
+    const socket = new WebSocket(`wss://127.0.0.1:${nginx.ports.tls}${path}`, { ...tls(), headers: { host: HOST } });
+    await once(socket, 'open', { signal: AbortSignal.timeout(WAIT_MS) });
+    socket.terminate();
+    await once(socket, 'close');
+  }
+});
+
 test('a token in the query reaches no log, also when it comes without TLS', async () => {
   const plain = `http://127.0.0.1:${nginx.ports.plain}`;
   const token = 'a.secret.token';

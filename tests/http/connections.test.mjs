@@ -76,6 +76,16 @@ describe('slow clients', { concurrency: true }, () => {
     peer.destroy();
   });
 
+  test('an upload that stops half-way is ended with 408', WAIT, async () => {
+    const peer = await RawHttp.connect(server.url);
+    await peer.write(['POST /files/upload HTTP/1.1', 'Host: x', `Authorization: Bearer ${li.token}`,
+      'Content-Type: multipart/form-data; boundary=b', 'Content-Length: 5000', '',
+      '--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nhalf'].join('\r\n'));
+    assert.equal((await peer.reply())?.status, 408);
+    assert.equal(await peer.reply(), null);
+    peer.destroy();
+  });
+
   test('a body that trickles in is ended with 408, however long it could go on', WAIT, async () => {
     const peer = await RawHttp.connect(server.url);
     const head = jsonPost(li.token, 'x'.repeat(20_000)).slice(0, -20_000);
