@@ -100,6 +100,6 @@ void wiki_frame_end(struct buf *buf, const struct wiki_ask_end *end)
     json_put_u64(&out, "cited", end->cited);
     json_put_u64(&out, "removed", end->removed);
     json_put_i64(&out, "rounds", end->rounds);
-    if (result) chat_frame_usage(&out, &result->usage);
+    if (result) chat_frame_usage(&out, &end->used);
     json_close(&out, '}');
 }

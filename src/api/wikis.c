@@ -131,7 +131,10 @@ static enum err read_draft(struct call *call, struct wiki *wiki, struct str *tok
     }
     err = check_filters(wiki->include, wiki->exclude, why);
     if (!err && wiki->name.len) err = wiki_name_check(wiki->name, why);
-    return err ? err : read_access(call, wiki, why);
+    if (!err) err = read_access(call, wiki, why);
+    if (err || wiki->owner_id.value || wiki->access != WIKI_OWNER) return err;
+    return why_field(why, token_out->len ? "token" : "access", "value_error",
+                     "log in first: a wiki that only its owner may read needs an owner");
 }
 
 enum err wikis_post(struct call *call, struct why *why)

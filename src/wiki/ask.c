@@ -256,6 +256,12 @@ static void tell_context(struct wiki_ask *ask)
     } else if (ask->given.source_count == 0) {
         tell_notice(ask, WIKI_UNFOUND, "nothing in the repository matches the question");
     }
+    if (!ask->blind && ask->want.file.len > 0 && ask->whole.file_text.len == 0) {
+        tell_notice(
+            ask, WIKI_UNFOUND,
+            "the file that was named is not there, was left out, or is too large to be read as "
+            "a whole; the answer is made without it");
+    }
 }
 
 static void on_gathered(struct task *task)

@@ -7,7 +7,9 @@
  * pages want it. Its words run through here in pieces. A bracket is held back
  * until it is whole; if it is a citation, each place in it is looked up among
  * the sources that the model was given, and one that does not touch any of
- * them is taken out and counted. All else passes unchanged.
+ * them is taken out and counted; one that goes beyond what was given is drawn
+ * in to it. Fenced code passes as it is (not a fence around the whole answer), diagrams among it,
+ * and so does what only looks like a citation: `values[0:10]`, `![a.png:5]`, `[12:30]`.
  *
  * Pure; one answer's.
  */
@@ -28,6 +30,16 @@ struct wiki_cite {
     size_t source_count;
     struct buf held;   /* an open bracket and what follows */
     bool dropped_last; /* a citation was taken out: an empty () behind it goes too */
+    char before;       /* the byte before what is held */
+    bool glued;        /* what is held follows a name, as an index does */
+    bool inside_line;  /* more than blanks and `run` has been seen of this line */
+    char run_of;       /* '`' or '~': so many of them begin the line */
+    size_t run;
+    char fence; /* 0: none is open */
+    size_t fence_len;
+    char info[12]; /* behind a fence that begins the whole answer, while that line lasts */
+    size_t info_len;
+    enum wiki_cite_start { CITE_NOTHING_YET, CITE_FIRST_FENCE, CITE_BEGUN } start;
     uint64_t kept, removed;
 };
 

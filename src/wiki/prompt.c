@@ -59,33 +59,33 @@ static void put_round(struct buf *to, const struct wiki_prompt *prompt)
     }
 }
 
-static struct str mark_of(char space[9])
+struct wiki_mark wiki_mark_new(void)
 {
+    struct wiki_mark mark;
     uint32_t number;
     random_bytes(&number, sizeof(number));
-    hex_write(space, &number, sizeof(number));
-    return (struct str){space, 8};
+    hex_write(mark.text, &number, sizeof(number));
+    return mark;
 }
 
-static void put_marked(struct buf *to, const char *what, struct str mark, struct str text)
+void wiki_mark_put(struct buf *to, const char *what, const struct wiki_mark *mark, struct str text)
 {
-    buf_printf(to, "<%s %.*s>\n", what, (int)mark.len, mark.at);
+    buf_printf(to, "<%s %s>\n", what, mark->text);
     buf_add_str(to, text);
-    buf_printf(to, "</%s %.*s>\n\n", what, (int)mark.len, mark.at);
+    buf_printf(to, "</%s %s>\n\n", what, mark->text);
 }
 
 static void put_question(struct buf *to, const struct wiki_prompt *prompt)
 {
-    char space[9];
-    struct str mark = mark_of(space);
+    struct wiki_mark mark = wiki_mark_new();
     const struct wiki_context *context = prompt->context;
     if (context && context->file_text.len) {
         buf_printf(to, "The file %.*s:\n", (int)prompt->file.len, prompt->file.at);
-        put_marked(to, "file", mark, context->file_text);
+        wiki_mark_put(to, "file", &mark, context->file_text);
     }
     if (context && context->text.len) {
         buf_add_str(to, STR("Excerpts of the repository; each line begins with its number:\n"));
-        put_marked(to, "excerpts", mark, context->text);
+        wiki_mark_put(to, "excerpts", &mark, context->text);
     } else if (prompt->cut) {
         buf_add_str(to, STR("(No excerpts are given: the question is so long that there is no room "
                             "for them.)\n\n"));

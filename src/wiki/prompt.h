@@ -13,6 +13,13 @@
 #include "llm/message.h"
 #include "wiki/context.h"
 
+/* A number nobody can know beforehand, and a text between marks that have it. */
+struct wiki_mark {
+    char text[9];
+};
+struct wiki_mark wiki_mark_new(void);
+void wiki_mark_put(struct buf *to, const char *what, const struct wiki_mark *mark, struct str text);
+
 struct wiki_prompt {
     struct str name, url;            /* of the repository */
     struct str language;             /* its name; empty: that of the question */

@@ -143,7 +143,7 @@ static void put_pages(struct writing *job, const struct book *book)
     job->page_count = book->page_count;
     for (size_t i = 0; i < book->page_count; i++) {
         const struct book_page *page = &book->pages[i];
-        bool written = page->content.len > 0;
+        bool written = page->content.len > 0 && !job->unplanned;
         job->pages[i] = (struct wiki_page){
             .position = i,
             .slug = page->slug,
@@ -227,7 +227,7 @@ static void begin(struct writing *job)
         writing_go_on(job);
     } else if (job->model.len > 0) {
         writing_plan(job);
-    } else if (writing_outline(job, true, &book, &why) == OK) {
+    } else if (writing_outline(job, &book, &why) == OK) {
         writing_planned(job, &book);
     } else {
         writing_end(job, WIKI_BOOK_FAILED, why.text);

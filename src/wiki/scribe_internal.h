@@ -38,6 +38,8 @@ struct pen {
     struct buf text;
 };
 
+enum { SCRIBE_REQUEST_BYTES = 4 * 1024 * 1024 }; /* what a model is asked with, at most */
+
 /* A book being written. */
 struct writing {
     struct list link;
@@ -52,6 +54,7 @@ struct writing {
     size_t page_count, next;
     struct pen pens[SCRIBE_PENS];
     size_t failed;
+    bool unplanned; /* the model's plan was none: the outline's pages are written by it */
     bool over;
 };
 
@@ -73,9 +76,8 @@ MUST_USE enum err writing_store(struct writing *job, writing_change *change, voi
 
 /* Ask the model for a plan; writing_planned() or writing_end() follows. */
 void writing_plan(struct writing *job);
-/* The outline: a whole book, or its plan alone. */
-MUST_USE enum err writing_outline(struct writing *job, bool contents, struct book *book_out,
-                                  struct why *why);
+/* The outline: a book made without a model. */
+MUST_USE enum err writing_outline(struct writing *job, struct book *book_out, struct why *why);
 
 /* --- scribe_page.c --- */
 

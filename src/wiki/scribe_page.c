@@ -13,6 +13,7 @@
 #include "llm/site.h"
 #include "wiki/book_sources.h"
 #include "wiki/diagram.h"
+#include "wiki/prompt.h"
 
 enum { PAGE_BYTES = 2 * 1024 * 1024, NOTE_BYTES = 300 };
 
@@ -91,12 +92,18 @@ static struct str question_text(struct pen *pen)
 {
     const struct writing *job = pen->job;
     const struct wiki_page *page = &job->pages[pen->page];
-    return arena_printf(&pen->arena,
-                        "The repository is %.*s. Write the page \"%.*s\" in %.*s.\n%.*s\n\n"
-                        "Excerpts, each line with its number:\n<excerpts>\n%.*s</excerpts>\n",
-                        STR_ARGS(job->wiki.name), STR_ARGS(page->title),
-                        STR_ARGS(writing_language(job)), STR_ARGS(page->brief),
-                        STR_ARGS(pen->context.text));
+    struct wiki_mark mark = wiki_mark_new();
+    struct buf text;
+    buf_init(&text, SCRIBE_REQUEST_BYTES);
+    buf_printf(&text,
+               "The repository is %.*s. Write the page \"%.*s\" in %.*s.\n%.*s\n\n"
+               "Excerpts, each line with its number:\n",
+               STR_ARGS(job->wiki.name), STR_ARGS(page->title), STR_ARGS(writing_language(job)),
+               STR_ARGS(page->brief));
+    wiki_mark_put(&text, "excerpts", &mark, pen->context.text);
+    struct str kept = arena_copy(&pen->arena, buf_str(&text));
+    buf_release(&text);
+    return kept;
 }
 
 static enum err gather(struct pen *pen, struct why *why)
@@ -172,6 +179,21 @@ static void keep_page(struct pen *pen)
 }
 
 static void write_page(struct pen *pen);
+static void fail_page(struct pen *pen, const char *sentence);
+
+/* There is nothing to write from, so the model would invent it: what the outline says, or nothing.
+ */
+static void leave_page(struct pen *pen)
+{
+    const struct wiki_page *page = &pen->job->pages[pen->page];
+    if (page->content.len > 0) {
+        buf_add_str(&pen->text, page->content);
+        keep_page(pen);
+        return;
+    }
+    pen->tries = SCRIBE_TRIES;
+    fail_page(pen, "nothing in the repository was found for this page");
+}
 
 static void fail_page(struct pen *pen, const char *sentence)
 {
@@ -217,6 +239,10 @@ static void write_page(struct pen *pen)
         return;
     }
     wiki_cite_init(&pen->cite, pen->context.sources, pen->context.source_count);
+    if (pen->context.source_count == 0) {
+        leave_page(pen);
+        return;
+    }
     struct llm_message messages[2] = {{.role = LLM_SYSTEM, .text = str_of(rules)},
                                       {.role = LLM_USER, .text = question_text(pen)}};
     struct llm_request request = llm_request_plain();
@@ -246,14 +272,19 @@ static bool begin_page(struct writing *job, struct pen *pen, size_t at)
 
 static void end_book(struct writing *job)
 {
-    char note[120] = "";
+    char note[200] = "";
     if (job->failed == job->page_count) {
         writing_end(job, WIKI_BOOK_FAILED, job->pages[0].note.len ? job->pages[0].note.at : "");
         return;
     }
+    const char *plan = job->unplanned
+                           ? "the model's plan could not be used, the pages are those of an outline"
+                           : "";
     if (job->failed) {
-        snprintf(note, sizeof(note), "%zu of %zu pages could not be written", job->failed,
-                 job->page_count);
+        snprintf(note, sizeof(note), "%s%s%zu of %zu pages could not be written", plan,
+                 plan[0] ? "; " : "", job->failed, job->page_count);
+    } else {
+        str_copy(note, sizeof(note), str_of(plan));
     }
     writing_end(job, WIKI_BOOK_DONE, note);
 }

@@ -556,6 +556,22 @@ test('a_book_is_planned_and_its_pages_are_written', async () => {
   assert.deepEqual(texts.sort(), ['# Pots\n\nHot [src/pot.c:4-7], .', '# Start\n\nHere [src/main.c:3-6].']);
 });
 
+test('a_model_that_cannot_plan_is_said_so_and_invents_no_pages', async () => {
+  const before = provider.requests.length;
+  provider.always({ deltas: ['# Written [src/pot.c:4-7]'] });
+  provider.script([{ deltas: ['I would rather talk about tea.'] }, { deltas: ['Tea it is.'] }]);
+  const { id } = assertOk(await server.api('POST', '/wikis/teahouse/books', { token: li.token, json: { model: 'openai/test-model' } }), 201);
+  const done = await over('teahouse', id);
+  provider.always(undefined);
+  assert.equal(done.state, 'done', done.note);
+  assert.match(done.note, /plan could not be used/);
+  assert.doesNotMatch(done.description, /without a language model/);
+  for (const { body } of provider.requests.slice(before + 2)) {
+    const [, mark, inside] = body.messages.at(-1).content.match(/<excerpts ([0-9a-f]{8})>\n([^]*)<\/excerpts \1>/);
+    assert.ok(mark && inside.trim().length > 0, 'nothing is asked for without excerpts');
+  }
+});
+
 test('a_book_goes_on_after_the_server_was_killed', async () => {
   const data = await mkdtemp(path.join(tmpdir(), 'hutong-wikis-kill-'));
   const first = await startServer({ env: env(), dataDir: data });
