@@ -277,14 +277,18 @@ static void end_book(struct writing *job)
         writing_end(job, WIKI_BOOK_FAILED, job->pages[0].note.len ? job->pages[0].note.at : "");
         return;
     }
-    const char *plan = job->unplanned
-                           ? "the model's plan could not be used, the pages are those of an outline"
-                           : "";
-    if (job->failed) {
-        snprintf(note, sizeof(note), "%s%s%zu of %zu pages could not be written", plan,
-                 plan[0] ? "; " : "", job->failed, job->page_count);
-    } else {
-        str_copy(note, sizeof(note), str_of(plan));
+    if (job->unplanned && job->failed) {
+        snprintf(
+            note, sizeof(note),
+            "the model's plan could not be used, the pages are those of an outline; %zu of %zu "
+            "could not be written",
+            job->failed, job->page_count);
+    } else if (job->unplanned) {
+        str_copy(note, sizeof(note),
+                 STR("the model's plan could not be used, the pages are those of an outline"));
+    } else if (job->failed) {
+        snprintf(note, sizeof(note), "%zu of %zu pages could not be written", job->failed,
+                 job->page_count);
     }
     writing_end(job, WIKI_BOOK_DONE, note);
 }
