@@ -10,13 +10,13 @@
  * The parser stops after each message (it reports HPE_PAUSED); what the client
  * sent ahead waits in `ahead` until the reply has been written.
  */
-#include "http/header.h"
 #include "http/server.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "http/header.h"
 #include "http/internal.h"
 #include "http/url.h"
 
