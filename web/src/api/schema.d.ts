@@ -1615,7 +1615,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End an answer; answered when its end is stored */
+        /** End an answer; answered when its end is stored, or when another instance, whose it is, was told */
         post: operations["post_chat_conversations_chat_id_messages_turn_id_stop"];
         delete?: never;
         options?: never;
@@ -7432,6 +7432,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             default: components["responses"]["Problem"];
