@@ -466,7 +466,7 @@ static void nobody_is_sent_elsewhere(void **state)
     char to[64];
     git_server_open(&other, place->root);
     snprintf(to, sizeof(to), "http://127.0.0.1:%d", other.port);
-    place->server.moved_to = to;
+    git_server_move(&place->server, to, NULL, NULL);
     aim_at_server(place, "team/repo");
     place->fetch.token = STR(TOKEN);
     assert_int_equal(fetch(place), ERR_UPSTREAM);
@@ -480,15 +480,12 @@ static void a_repository_with_a_new_name_is_found_on_its_own_host(void **state)
     struct place *place = *state;
     char to[64];
     snprintf(to, sizeof(to), "http://127.0.0.1:%d", place->server.port);
-    place->server.moved_to = to;
-    place->server.moved_from = "/old/name";
-    place->server.moved_path = "/team/repo.git";
+    git_server_move(&place->server, to, "/old/name", "/team/repo.git");
     aim_at_server(place, "old/name");
     must_fetch(place);
     fetched_is_good(place, "# One\n");
     /* for ever in a ring is no new name */
-    place->server.moved_from = NULL;
-    place->server.moved_path = "/old/name.git";
+    git_server_move(&place->server, to, NULL, "/old/name.git");
     assert_int_equal(fetch(place), ERR_UPSTREAM);
     assert_contains(place->why.text, "moved");
 }

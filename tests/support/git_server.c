@@ -287,7 +287,9 @@ static void answer(struct git_server *server, int fd, struct request *request)
     int status = atomic_load(&server->status);
     atomic_fetch_add(&server->requests, 1);
     atomic_fetch_add(&server->with_token, request->authorization.len > 0);
-    if (server->moved_to && str_starts(request->path, str_of(server->moved_from))) {
+    /* What the other thread set is seen when its count is. */
+    bool moved = atomic_load(&server->moves) > 0;
+    if (moved && str_starts(request->path, str_of(server->moved_from))) {
         struct str path = request->path;
         if (server->moved_path) {
             path = arena_printf(&request->arena, "%s/info/refs", server->moved_path);
@@ -339,6 +341,14 @@ void git_server_open(struct git_server *server, const char *root)
     }
     server->port = ntohs(at.sin_port);
     if (pthread_create(&server->thread, NULL, serve, server) != 0) give_up("no thread");
+}
+
+void git_server_move(struct git_server *server, const char *to, const char *from, const char *path)
+{
+    server->moved_to = to;
+    server->moved_from = from;
+    server->moved_path = path;
+    atomic_fetch_add(&server->moves, 1);
 }
 
 void git_server_close(struct git_server *server)
