@@ -129,6 +129,7 @@ enum err groups_first_member(struct db *db, struct group_id id, struct user_id *
 {
     struct query *q = db_query(db, SQL_GROUP_FIRST_MEMBER);
     query_u64(q, id.value);
+    query_u64(q, id.value);
     user_out->value = query_next(q) ? query_get_u64(q, 0) : 0;
     return query_end(q, why);
 }

@@ -51,7 +51,7 @@ MUST_USE enum err groups_remove_member(struct db *db, struct group_id id, struct
                                        bool *was_member_out, struct why *why);
 MUST_USE enum err groups_is_member(struct db *db, struct group_id id, struct user_id user,
                                    bool *member_out, struct why *why);
-/* The member with the smallest id; 0: nobody is left. */
+/* The person with the smallest id, else the resident; 0: nobody is left. */
 MUST_USE enum err groups_first_member(struct db *db, struct group_id id, struct user_id *user_out,
                                       struct why *why);
 MUST_USE enum err groups_members(struct db *db, struct group_id id, uint64_t limit,
