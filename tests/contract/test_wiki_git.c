@@ -495,8 +495,7 @@ static void a_repository_with_a_new_name_is_found_on_its_own_host(void **state)
 static void a_token_opens_what_is_private(void **state)
 {
     struct place *place = *state;
-    place->server.user = "git";
-    place->server.password = TOKEN;
+    git_server_lock(&place->server, "git", TOKEN);
     aim_at_server(place, "team/repo");
     assert_int_equal(fetch(place), ERR_DENIED);
     place->fetch.token = STR("wrong");
@@ -508,12 +507,12 @@ static void a_token_opens_what_is_private(void **state)
     place->fetch.token = STR("git:" TOKEN);
     must_fetch(place);
 
-    place->server.user = "x-access-token";
+    git_server_lock(&place->server, "x-access-token", TOKEN);
     place->fetch.token = STR(TOKEN);
     assert_int_equal(fetch(place), ERR_DENIED);
     place->address.host_kind = WIKI_GITHUB;
     must_fetch(place);
-    place->server.user = "oauth2";
+    git_server_lock(&place->server, "oauth2", TOKEN);
     place->address.host_kind = WIKI_GITLAB;
     must_fetch(place);
 
@@ -622,8 +621,7 @@ static void a_token_is_nowhere_but_with_the_host(void **state)
 {
     struct place *place = *state;
     struct running running;
-    place->server.user = "git";
-    place->server.password = TOKEN;
+    git_server_lock(&place->server, "git", TOKEN);
     aim_at_server(place, "team/repo");
     place->fetch.token = STR(TOKEN);
     atomic_store(&place->server.stall_at_bytes, 60);
@@ -637,8 +635,7 @@ static void a_token_is_nowhere_but_with_the_host(void **state)
     atomic_store(&place->stop, false);
     git_server_close(&place->server); /* the one that stalls */
     git_server_open(&place->server, place->root);
-    place->server.user = "git";
-    place->server.password = TOKEN;
+    git_server_lock(&place->server, "git", TOKEN);
     aim_at_server(place, "team/repo");
     place->fetch.token = STR(TOKEN);
     must_fetch(place);

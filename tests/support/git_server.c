@@ -273,11 +273,30 @@ static void answer_with_backend(struct git_server *server, int fd, const struct 
     buf_release(&answer);
 }
 
-static bool may(const struct git_server *server, struct request *request)
+static bool may(struct git_server *server, struct request *request)
 {
-    if (!server->user) return true;
-    struct str plain = arena_printf(&request->arena, "%s:%s", server->user, server->password);
-    return str_eq(request->authorization, wiki_basic(&request->arena, plain));
+    pthread_mutex_lock(&server->lock);
+    bool open = server->user == NULL;
+    struct str plain =
+        open ? STR("") : arena_printf(&request->arena, "%s:%s", server->user, server->password);
+    pthread_mutex_unlock(&server->lock);
+    return open || str_eq(request->authorization, wiki_basic(&request->arena, plain));
+}
+
+static bool put_move(struct git_server *server, struct request *request, struct buf *head)
+{
+    pthread_mutex_lock(&server->lock);
+    bool moved = server->moved_to && str_starts(request->path, str_of(server->moved_from));
+    if (moved) {
+        struct str path = request->path;
+        if (server->moved_path) {
+            path = arena_printf(&request->arena, "%s/info/refs", server->moved_path);
+        }
+        buf_printf(head, "HTTP/1.1 301 Moved\r\nLocation: %s%.*s?%.*s\r\n", server->moved_to,
+                   STR_ARGS(path), STR_ARGS(request->query));
+    }
+    pthread_mutex_unlock(&server->lock);
+    return moved;
 }
 
 static void answer(struct git_server *server, int fd, struct request *request)
@@ -287,15 +306,8 @@ static void answer(struct git_server *server, int fd, struct request *request)
     int status = atomic_load(&server->status);
     atomic_fetch_add(&server->requests, 1);
     atomic_fetch_add(&server->with_token, request->authorization.len > 0);
-    /* What the other thread set is seen when its count is. */
-    bool moved = atomic_load(&server->moves) > 0;
-    if (moved && str_starts(request->path, str_of(server->moved_from))) {
-        struct str path = request->path;
-        if (server->moved_path) {
-            path = arena_printf(&request->arena, "%s/info/refs", server->moved_path);
-        }
-        buf_printf(&head, "HTTP/1.1 301 Moved\r\nLocation: %s%.*s?%.*s\r\n", server->moved_to,
-                   STR_ARGS(path), STR_ARGS(request->query));
+    if (put_move(server, request, &head)) {
+        /* it has moved */
     } else if (status > 0) {
         buf_printf(&head, "HTTP/1.1 %d So\r\n", status);
     } else if (!may(server, request)) {
@@ -330,7 +342,8 @@ static void *serve(void *ctx)
 
 void git_server_open(struct git_server *server, const char *root)
 {
-    *server = (struct git_server){.root = root, .stall_at_bytes = -1};
+    *server =
+        (struct git_server){.root = root, .stall_at_bytes = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof(at);
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -343,12 +356,21 @@ void git_server_open(struct git_server *server, const char *root)
     if (pthread_create(&server->thread, NULL, serve, server) != 0) give_up("no thread");
 }
 
+void git_server_lock(struct git_server *server, const char *user, const char *password)
+{
+    pthread_mutex_lock(&server->lock);
+    server->user = user;
+    server->password = password;
+    pthread_mutex_unlock(&server->lock);
+}
+
 void git_server_move(struct git_server *server, const char *to, const char *from, const char *path)
 {
+    pthread_mutex_lock(&server->lock);
     server->moved_to = to;
     server->moved_from = from;
     server->moved_path = path;
-    atomic_fetch_add(&server->moves, 1);
+    pthread_mutex_unlock(&server->lock);
 }
 
 void git_server_close(struct git_server *server)

@@ -22,7 +22,7 @@ struct git_server {
     const char *moved_to;             /* every request is sent to this origin … */
     const char *moved_from;           /* … every one that begins so; NULL: all */
     const char *moved_path;           /* … to this path in its place; NULL: the same */
-    atomic_uint moves;                /* counted by git_server_move() */
+    pthread_mutex_t lock;             /* before these five */
     _Atomic int status;               /* what every request gets; 0: an answer */
     _Atomic int64_t stall_at_bytes;   /* of an answer: so many, then silence; -1: never */
     _Atomic int requests, with_token; /* that came, and how many of them had Authorization */
@@ -30,6 +30,8 @@ struct git_server {
 };
 
 void git_server_open(struct git_server *server, const char *root);
+/* Also between requests: who may fetch. */
+void git_server_lock(struct git_server *server, const char *user, const char *password);
 /* Also between requests: `to` as `moved_to` and so on; it lives as long as the server. */
 void git_server_move(struct git_server *server, const char *to, const char *from, const char *path);
 void git_server_close(struct git_server *server);
