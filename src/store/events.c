@@ -58,20 +58,37 @@ static enum err unfold(struct db *db, uint64_t topic, struct str fold, struct wh
     return query_run(q, why);
 }
 
+/* Behind next_number(). */
+static enum err append(struct db *db, const struct topic_state *topic, struct str fold,
+                       struct str payload, int64_t now_us, struct why *why)
+{
+    struct query *q = db_query(db, SQL_EVENT_ADD);
+    query_u64(q, topic->id);
+    query_u64(q, topic->head);
+    query_i64(q, now_us);
+    query_str(q, fold.len > 0 ? fold : (struct str){0});
+    query_str(q, payload);
+    return query_run(q, why);
+}
+
+enum err events_add(struct db *db, struct str name, struct str fold, struct str payload,
+                    int64_t now_us, uint64_t *seq_out, struct why *why)
+{
+    struct topic_state topic;
+    enum err err = next_number(db, name, &topic, why);
+    if (!err && fold.len > 0) err = unfold(db, topic.id, fold, why);
+    if (!err) err = append(db, &topic, fold, payload, now_us, why);
+    if (!err) *seq_out = topic.head;
+    return err;
+}
+
 enum err events_add_marked(struct db *db, struct str name, struct str mark, struct str payload,
                            int64_t now_us, uint64_t *seq_out, struct why *why)
 {
     struct topic_state topic;
     enum err err = next_number(db, name, &topic, why);
-    if (err) return err;
-    struct query *q = db_query(db, SQL_EVENT_ADD);
-    query_u64(q, topic.id);
-    query_u64(q, topic.head);
-    query_i64(q, now_us);
-    query_str(q, mark.len > 0 ? mark : (struct str){0});
-    query_str(q, payload);
-    err = query_run(q, why);
-    *seq_out = topic.head;
+    if (!err) err = append(db, &topic, mark, payload, now_us, why);
+    if (!err) *seq_out = topic.head;
     return err;
 }
 
@@ -81,13 +98,6 @@ enum err events_unsay(struct db *db, struct str name, struct str mark, struct wh
     bool found;
     enum err err = lock_topic(db, name, &topic, &found, why);
     return err || !found ? err : unfold(db, topic.id, mark, why);
-}
-
-enum err events_add(struct db *db, struct str name, struct str fold, struct str payload,
-                    int64_t now_us, uint64_t *seq_out, struct why *why)
-{
-    enum err err = fold.len > 0 ? events_unsay(db, name, fold, why) : OK;
-    return err ? err : events_add_marked(db, name, fold, payload, now_us, seq_out, why);
 }
 
 enum err events_forget(struct db *db, struct str name, struct why *why)

@@ -18,7 +18,7 @@ export function wantColours(language: string): void {
       learn(rules);
       colours.set(language, (code) => highlight(code, name));
     },
-    () => asked.delete(language), // without colours for now
+    () => asked.delete(language), // not loaded: asked for again with the next code
   );
 }
 /** HTML with all of the code escaped, or null: there are no colours for it, or none yet. Reactive: they come later. */
