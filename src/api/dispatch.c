@@ -541,6 +541,33 @@ static void refuse_head(struct call *call, enum err err)
     send_reply(call);
 }
 
+/* In the form of the address, when it is known already. */
+static void respond_refused(struct call *call, struct http_exchange *x, int status,
+                            const char *sentence)
+{
+    if (call && call->route && call->route->access == ACCESS_KEY) {
+        respond_program(call, status, sentence);
+    } else {
+        respond_status(x, status, sentence);
+    }
+}
+
+/* RFC 9110, 8.4: nothing that a body went through besides (identity). */
+static bool is_plain(const struct http_exchange *x)
+{
+    struct str coding = http_find_header(x, STR("content-encoding"));
+    return coding.len == 0 || str_eq_nocase(coding, STR("identity"));
+}
+
+/* RFC 9110, 15.5.16. A body of 128 KiB is not worth the bombs. */
+static void refuse_coding(struct call *call)
+{
+    static const char sentence[] = "the body is compressed: send it without Content-Encoding";
+    respond_refused(call, call->x, 415, sentence);
+    http_add_header(call->x, "Accept-Encoding", STR("identity"));
+    send_reply(call);
+}
+
 /* What goes to disk as it comes is taken from members who still are some. On MariaDB, where the
  * loop cannot look them up, the body has to wait until a worker has. */
 static enum err admit_upload(struct call *call, struct why *why)
@@ -577,6 +604,10 @@ static void on_head(void *ctx, struct http_exchange *x)
     x->label = call->route->path;
     for (size_t i = 0; i < match.param_count; i++) call->params[i] = match.params[i];
 
+    if (x->has_body && !is_plain(x)) {
+        refuse_coding(call);
+        return;
+    }
     err = identify(call, &call->why);
     if (!err) err = take_rate(call, call->route->rate, caller_name(call), &call->why);
     if (!err && call->route->body == BODY_UPLOAD) err = admit_upload(call, &call->why);
@@ -615,11 +646,7 @@ static void on_done(void *ctx, struct http_exchange *x)
 static void on_fault(void *ctx, struct http_exchange *x, const char *sentence)
 {
     (void)ctx;
-    if (call_of(x) && call_of(x)->route && call_of(x)->route->access == ACCESS_KEY) {
-        respond_program(call_of(x), x->status, sentence);
-    } else {
-        respond_status(x, x->status, sentence);
-    }
+    respond_refused(call_of(x), x, x->status, sentence);
     if (call_of(x))
         respond_common(call_of(x)); /* else a page in a browser sees a network failure */
 }

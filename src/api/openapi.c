@@ -573,6 +573,7 @@ static const struct failure {
     {409, "Conflict", "Something else came first, or a key was used for a different request"},
     {412, "OtherVersion", "A condition of the request does not hold"},
     {413, "TooLarge", "The body is too large"},
+    {415, "Coding", "The body is compressed; it is taken as it is only"},
     {416, "Outside", "The file ends before the range that was asked for"},
     {422, "Input", "A field is wrong; `errors` names each"},
     {426, "Upgrade", "This address speaks WebSocket"},
@@ -597,7 +598,8 @@ static bool is_implied(const struct route *route, int status)
     case 403: return route->access >= ACCESS_MODERATOR || live;
     case 404: return has_path_parameters(route);
     case 409: return changes;
-    case 413: return route->body != BODY_NONE;
+    case 413:
+    case 415: return route->body != BODY_NONE;
     case 422: return input && !key; /* OpenAI's clients know 400 for these */
     case 426: return socket;
     case 429: return route->rate != RATE_NONE;

@@ -60,6 +60,7 @@ struct http_server {
     char id_prefix[10]; /* "5f0c31aa-" */
     uint64_t id_next;
     struct http_stats stats;
+    struct timer *parting; /* while draining: the end of the time for one request more */
     bool draining, closing;
 };
 

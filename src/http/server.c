@@ -25,6 +25,10 @@ enum { FREE_EXCHANGES_MAX = 64, KEEP_BODY_BYTES = 32 * 1024, LINGER_MS = 5000 };
 /* While the server drains: who has connected but said nothing yet is given this long. */
 static const int64_t FIRST_REQUEST_US = 1000000;
 
+/* And who keeps a connection this long for one request more, whose reply says that it was the last.
+ * Closed at once, a request on its way would be lost, and a proxy repeats no POST. */
+enum { LAST_REQUEST_MS = 300 };
+
 static void feed(struct http_connection *connection, const char *bytes, size_t len);
 static void peer_is_done(struct http_connection *connection);
 static void server_free_when_empty(struct http_server *server);
@@ -327,6 +331,7 @@ static void name_request(struct http_server *server, char *to)
 static const char *understand_head(struct http_connection *connection, struct http_exchange *x)
 {
     llhttp_t *parser = &connection->parser;
+    struct str authority = url_target_authority(x->target);
     size_t hosts = 0, codings = 0;
     bool only_chunked = true;
     x->http10 = parser->http_minor == 0;
@@ -338,6 +343,8 @@ static const char *understand_head(struct http_connection *connection, struct ht
             /* RFC 9112, 3.2; nothing is what one says of a target without an authority. */
             if (value.len > 0 && !url_host_parse(value, &host))
                 return "the Host header names no host";
+            /* RFC 9112, 3.2.2: an absolute target says it, whatever Host says. */
+            if (authority.len > 0) x->headers[i].value = authority;
             hosts++;
         }
         if (str_eq_nocase(name, STR("transfer-encoding"))) {
@@ -392,6 +399,21 @@ static void ask_for_body(struct http_connection *connection)
     socket_send(connection->socket, &go, 1);
 }
 
+/* What llhttp, or one of our limits behind it, does not take. */
+static void fault_head(struct http_connection *connection, llhttp_errno_t failed, struct str head)
+{
+    struct str method = str_head(head, str_find_byte(head, ' '));
+    if (failed == HPE_USER && connection->exchange->target.len > LIMIT_TARGET_BYTES) {
+        fault(connection, 414, "the address of the request is longer than 8 KiB");
+    } else if (failed == HPE_USER) {
+        fault(connection, 431, "the request has more than 64 headers");
+    } else if (failed == HPE_INVALID_METHOD && header_is_token(method)) {
+        fault(connection, 501, "no address here knows the method of the request");
+    } else {
+        fault(connection, 400, "the head of the request is not valid HTTP/1.1");
+    }
+}
+
 /* Show a whole head to llhttp and to the application. */
 static void take_head(struct http_connection *connection, const char *bytes, size_t len)
 {
@@ -407,11 +429,8 @@ static void take_head(struct http_connection *connection, const char *bytes, siz
     memcpy(x->headers, server->header_scratch, sizeof(*x->headers) * x->header_count);
     bool whole = failed == HPE_PAUSED || failed == HPE_PAUSED_UPGRADE;
     if (failed != HPE_OK && !whole) {
-        bool many = failed == HPE_USER;
         log_debug("http.bad_head", "peer=%s reason=%s", x->peer, llhttp_errno_name(failed));
-        fault(connection, many ? 431 : 400,
-              many ? "the request has too many headers or too long an address"
-                   : "the head of the request is not valid HTTP/1.1");
+        fault_head(connection, failed, head);
         return;
     }
     const char *bad = understand_head(connection, x);
@@ -471,7 +490,10 @@ static size_t feed_head(struct http_connection *connection, const char *bytes, s
         buf_release(&ahead);
         return used;
     } else if (len >= LIMIT_HEAD_BYTES) {
-        fault(connection, 431, "the head of the request is larger than 16 KiB");
+        bool line = memchr(bytes, '\n', LIMIT_HEAD_BYTES) != NULL;
+        fault(connection, line ? 431 : 414,
+              line ? "the head of the request is larger than 16 KiB"
+                   : "the address of the request is longer than 8 KiB");
     } else if (before == 0) {
         buf_add(&connection->ahead, bytes, len);
     }
@@ -793,6 +815,16 @@ static void on_retired(void *ctx)
     server->listener = NULL;
 }
 
+/* No request more has come from these. */
+static void part(void *ctx)
+{
+    struct http_server *server = ctx;
+    for (struct list *at = server->connections.next; at != &server->connections; at = at->next) {
+        struct http_connection *connection = CONTAINER_OF(at, struct http_connection, link);
+        if (connection->state == CONNECTION_IDLE && connection->served) finish(connection);
+    }
+}
+
 void http_server_drain(struct http_server *server, unsigned siblings)
 {
     if (server->draining) return;
@@ -800,13 +832,10 @@ void http_server_drain(struct http_server *server, unsigned siblings)
     listener_retire(server->listener, siblings, on_retired);
     for (struct list *at = server->connections.next; at != &server->connections; at = at->next) {
         struct http_connection *connection = CONTAINER_OF(at, struct http_connection, link);
-        if (connection->state != CONNECTION_IDLE) continue;
-        if (connection->served) {
-            finish(connection);
-        } else {
-            hurry(connection);
-        }
+        if (connection->state == CONNECTION_IDLE && !connection->served) hurry(connection);
     }
+    server->parting = timer_new(server->loop, part, server);
+    timer_start(server->parting, LAST_REQUEST_MS, 0);
 }
 
 size_t http_server_open_count(const struct http_server *server)
@@ -818,6 +847,8 @@ void http_server_close(struct http_server *server)
 {
     listener_close(server->listener);
     server->listener = NULL;
+    timer_free(server->parting);
+    server->parting = NULL;
     server->draining = server->closing = true;
     for (struct list *at = server->connections.next; at != &server->connections; at = at->next) {
         socket_close(CONTAINER_OF(at, struct http_connection, link)->socket);

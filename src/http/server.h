@@ -53,8 +53,9 @@ MUST_USE enum err http_server_open(struct loop *loop, struct str address,
                                    const struct http_limits *limits, const struct http_app *app,
                                    struct http_server **server_out, struct why *why);
 void http_server_address(const struct http_server *server, char *to, size_t to_bytes);
-/* Hand the address over (see listener_retire() for `siblings`), close idle connections, let running
- * requests and those on their way finish. On the loop. */
+/* Hand the address over (see listener_retire() for `siblings`), let running requests and
+ * those on their way finish: a kept connection has 300 ms for one more, whose reply says
+ * Connection: close. On the loop. */
 void http_server_drain(struct http_server *server, unsigned siblings);
 /* Connections still open (upgraded ones are not ours any more), and the listener. On the loop. */
 size_t http_server_open_count(const struct http_server *server);

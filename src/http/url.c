@@ -89,6 +89,14 @@ static enum err take_authority(struct str *target, struct str *authority_out, st
     return why_set(why, ERR_INVALID, "the request target must begin with '/' or http://");
 }
 
+struct str url_target_authority(struct str target)
+{
+    struct str authority = {0};
+    struct why why;
+    bool origin = target.len == 0 || target.at[0] == '/';
+    return origin || take_authority(&target, &authority, &why) ? (struct str){0} : authority;
+}
+
 enum err url_target_parse(struct str target, struct url_target *target_out, struct why *why)
 {
     struct url_target found = {0};

@@ -47,6 +47,10 @@ struct url_target {
 MUST_USE enum err url_target_parse(struct str target, struct url_target *target_out,
                                    struct why *why);
 
+/* "host:80" of "http://host:80/posts"; empty for origin-form, and where there is none that is
+ * valid. */
+struct str url_target_authority(struct str target);
+
 /*
  * Take the next raw segment out of `*rest`, which is a path that begins with
  * '/', or what the last call left. "/a//b/" gives "a", "", "b", "".

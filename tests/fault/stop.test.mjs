@@ -85,6 +85,26 @@ describe('SIGTERM', () => {
     rmSync(server.dataDir, { recursive: true });
   });
 
+  test('who keeps a connection gets one more answer on it, and hears that it was the last', async (t) => {
+    const server = await started(t);
+    const { token } = await server.register('lilei');
+    const [kept, idle] = [await Wire.open(server.port), await Wire.open(server.port)];
+    for (const wire of [kept, idle]) await wire.ask('GET', '/health');
+    const live = new WebSocket(`${server.url.replace('http', 'ws')}/live`, { headers: { authorization: `Bearer ${token}` } });
+    await once(live, 'open');
+    const told = once(live, 'close');
+    const stopped = server.stop({ keepData: true });
+    await told; // it is going: a proxy that has not heard of it sends on
+    const last = await kept.ask('POST', '/posts', { token, json: { content: 'not lost' } });
+    assert.deepEqual([last.status, last.headers.connection], [201, 'close']);
+    for (const wire of [kept, idle]) {
+      assert.deepEqual(await wire.end(), { clean: true, bytes: Buffer.alloc(0) });
+    }
+    await stopped;
+    assert.match(await server.sqlText('SELECT content FROM posts'), /not lost/);
+    rmSync(server.dataDir, { recursive: true });
+  });
+
   test('the database is one file afterwards, so that whoever copies it has it all', async (t) => {
     const server = await started(t);
     await server.register('lilei');

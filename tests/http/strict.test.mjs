@@ -106,8 +106,9 @@ const REFUSED = [
   ['http/1.1 in small letters', () => get(HOST, 'http/1.1')],
   ['a version with too many digits', () => get(HOST, 'HTTP/1.10')],
   ['the preface of HTTP/2', () => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-  ['a method in small letters', () => `get /health/live HTTP/1.1\r\n${HOST}\r\n`],
-  ['a method nobody knows', () => `FROB /health/live HTTP/1.1\r\n${HOST}\r\n`],
+  ['a method in small letters', () => `get /health/live HTTP/1.1\r\n${HOST}\r\n`, 501],
+  ['a method nobody knows', () => `FROB /health/live HTTP/1.1\r\n${HOST}\r\n`, 501],
+  ['a method that is no token', () => `GE(T /health/live HTTP/1.1\r\n${HOST}\r\n`],
   ['a blank in the target', () => `GET /health /live HTTP/1.1\r\n${HOST}\r\n`],
   ['a tab in the request line', () => `GET\t/health/live HTTP/1.1\r\n${HOST}\r\n`],
   ['a target without a slash', () => `GET health/live HTTP/1.1\r\n${HOST}\r\n`],
@@ -125,10 +126,10 @@ async function isTheEnd(peer, status) {
 }
 
 describe('a request that two parsers could read differently is refused and the connection ends', () => {
-  for (const [name, build] of REFUSED) {
+  for (const [name, build, status = 400] of REFUSED) {
     test(name, WAIT, () => withPeer(async (peer) => {
       await peer.write(build() + PLAIN);
-      await isTheEnd(peer, 400);
+      await isTheEnd(peer, status);
     }));
   }
 });
@@ -205,6 +206,30 @@ describe('a proper request is taken and the connection stays', () => {
       assert.equal((await peer.reply())?.status, 200);
     }));
   }
+});
+
+test('an absolute target names the host, whatever Host says (RFC 9112, 3.2.2)', WAIT, () => withPeer(async (peer) => {
+  await peer.write(`GET http://real.test:81/posts/ HTTP/1.1\r\nHost: other.test\r\n\r\n`);
+  const reply = await peer.reply();
+  assert.equal(reply.status, 307, reply.text);
+  assert.equal(reply.headers.location, 'http://real.test:81/posts');
+}));
+
+describe('a body that went through a coding', () => {
+  test('is refused with what would be taken, and nothing is stored', WAIT, () => withPeer(async (peer) => {
+    const count = (await server.api('GET', '/posts')).body.total;
+    await peer.write(post(`Content-Encoding: gzip\r\n${LENGTH}`, JSON_BODY));
+    const reply = await peer.reply();
+    assert.equal(reply.status, 415, reply.text);
+    assert.equal(reply.headers['accept-encoding'], 'identity');
+    assert.match(JSON.parse(reply.text).detail, /without Content-Encoding/);
+    assert.equal((await server.api('GET', '/posts')).body.total, count);
+  }));
+
+  test('called identity is none', WAIT, () => withPeer(async (peer) => {
+    await peer.write(post(`Content-Encoding: identity\r\n${LENGTH}`, JSON_BODY));
+    assert.equal((await peer.reply()).status, 201);
+  }));
 });
 
 describe('HTTP/1.0', () => {
@@ -343,10 +368,12 @@ describe('sizes', () => {
     await isTheEnd(peer, 431);
   }));
 
-  test('an address over 8 KiB is refused with 431', WAIT, () => withPeer(async (peer) => {
-    await peer.write(`GET /posts?q=${'a'.repeat(9000)} HTTP/1.1\r\n${HOST}\r\n`);
-    await isTheEnd(peer, 431);
-  }));
+  for (const length of [9000, 70_000]) {
+    test(`an address of ${length} bytes is refused with 414`, WAIT, () => withPeer(async (peer) => {
+      peer.write(`GET /posts?q=${'a'.repeat(length)} HTTP/1.1\r\n${HOST}\r\n`);
+      await isTheEnd(peer, 414);
+    }));
+  }
 
   test('a chunked body over its ceiling is refused with 413 while it comes', WAIT, () => withPeer(async (peer) => {
     peer.write(post(CHUNKED, chunk('x'.repeat(60_000)).repeat(20)));

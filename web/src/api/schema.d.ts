@@ -3592,6 +3592,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The body is compressed; it is taken as it is only */
+        Coding: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The file ends before the range that was asked for */
         Outside: {
             headers: {
@@ -3909,6 +3918,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             403: components["responses"]["Denied"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -3950,6 +3960,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             403: components["responses"]["Denied"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -3984,6 +3995,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4097,6 +4109,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             403: components["responses"]["Denied"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4216,6 +4229,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4340,6 +4354,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4374,6 +4389,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4626,6 +4642,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4662,6 +4679,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4733,6 +4751,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4797,6 +4816,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             502: components["responses"]["Upstream"];
@@ -4866,6 +4886,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -4951,6 +4972,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             504: components["responses"]["Late"];
@@ -5180,6 +5202,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5249,6 +5272,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5459,6 +5483,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5594,6 +5619,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5665,6 +5691,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5740,6 +5767,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5780,6 +5808,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5926,6 +5955,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5961,6 +5991,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -5996,6 +6027,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -6160,6 +6192,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -6376,6 +6409,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -6446,6 +6480,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -6520,6 +6555,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -6560,6 +6596,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -6766,6 +6803,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -6841,6 +6879,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -6923,6 +6962,7 @@ export interface operations {
             403: components["responses"]["Program"];
             404: components["responses"]["Program"];
             413: components["responses"]["Program"];
+            415: components["responses"]["Program"];
             429: components["responses"]["Program"];
             502: components["responses"]["Program"];
             503: components["responses"]["Program"];
@@ -6963,6 +7003,7 @@ export interface operations {
             403: components["responses"]["Program"];
             404: components["responses"]["Program"];
             413: components["responses"]["Program"];
+            415: components["responses"]["Program"];
             429: components["responses"]["Program"];
             502: components["responses"]["Program"];
             503: components["responses"]["Program"];
@@ -7163,6 +7204,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -7266,6 +7308,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -7344,6 +7387,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -7539,6 +7583,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -7637,6 +7682,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -7673,6 +7719,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -7898,6 +7945,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -7969,6 +8017,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -8188,6 +8237,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Unprepared"];
@@ -8233,6 +8283,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Unprepared"];
@@ -8528,6 +8579,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -8604,6 +8656,7 @@ export interface operations {
             };
             400: components["responses"]["Malformed"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             default: components["responses"]["Problem"];
@@ -8635,6 +8688,7 @@ export interface operations {
             };
             400: components["responses"]["Malformed"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             default: components["responses"]["Problem"];
@@ -8794,6 +8848,7 @@ export interface operations {
             403: components["responses"]["Denied"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -8919,6 +8974,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
@@ -8957,6 +9013,7 @@ export interface operations {
             401: components["responses"]["SignIn"];
             403: components["responses"]["Denied"];
             413: components["responses"]["TooLarge"];
+            415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Busy"];
