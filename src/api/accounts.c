@@ -55,7 +55,7 @@ static enum err check_registration(struct call *call, const struct account_draft
     }
     if (password.at && password_check(password, why)) input_note(call, "password", why);
     if (draft->nickname.at &&
-        text_check("nickname", draft->nickname, 1, LIMIT_NICKNAME_MAX, &ignored, why)) {
+        name_check("nickname", draft->nickname, 1, LIMIT_NICKNAME_MAX, &ignored, why)) {
         input_note(call, "nickname", why);
     }
     return input_check(call, why);

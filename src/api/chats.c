@@ -68,7 +68,7 @@ static enum err read_draft(struct call *call, struct chat *chat, struct why *why
     struct str title = input_str(call, "title", false), model = input_str(call, "model", false);
     struct str system = input_str(call, "system", false);
     err = input_check(call, why);
-    if (!err && title.at) err = text_check("title", title, 1, 200, &chat->title, why);
+    if (!err && title.at) err = name_check("title", title, 1, 200, &chat->title, why);
     if (title.at) chat->automatic = false;
     if (!err && model.at) err = text_check("model", model, 0, 200, &chat->model, why);
     if (!err && system.at) err = text_check("system", system, 0, QUESTION_MAX, &chat->system, why);

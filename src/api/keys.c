@@ -120,7 +120,7 @@ static void read_models(struct call *call, struct str *models)
 static enum err read_key(struct call *call, struct api_key *key, struct why *why)
 {
     struct str name = input_str(call, "name", key->name.at == NULL);
-    if (name.at && text_check("name", name, 1, LIMIT_KEY_NAME_MAX, &key->name, why)) {
+    if (name.at && name_check("name", name, 1, LIMIT_KEY_NAME_MAX, &key->name, why)) {
         input_note(call, "name", why);
     }
     read_limit(call, "requests_per_minute", &key->requests_per_minute);

@@ -139,8 +139,10 @@ static void say_resume(struct live *live, const struct json *message)
         struct topic_name name;
         uint64_t after;
         struct str topic = str_of(json_name(at));
-        if (!live_topic_parse(live, topic, &name) || !json_as_u64(at, &after)) {
-            live_send_error(live, "topics must be an object of topics and numbers", topic);
+        if (!live_topic_parse(live, topic, &name)) {
+            live_send_error(live, LIVE_TOPICS, topic);
+        } else if (!json_as_u64(at, &after)) {
+            live_send_error(live, "the number of a topic is that of its last event", topic);
         } else {
             live_subscribe(live, &name, true, after);
         }

@@ -112,6 +112,8 @@ const struct setting settings_table[] = {
          "Money a day (UTC) that everything the town asks of models may cost, in the unit of llm-prices, which must have a price for each of them (2.5); then residents do without the model. Empty or 0 is no limit."),
     {"town-late", "HUTONG_TOWN_LATE", SETTING_CHOICE, AT(town_late), "degrade", 0, 0, "degrade wait skip",
      "When the model is slower than the clock: degrade: the resident decides without it; wait: the clock stands, a minute at most; skip: the resident waits ten game minutes."},
+    INT(town_comments_read, "town-comments-read", "HUTONG_TOWN_COMMENTS_READ AI_BROWSE_COMMENTS_LIMIT", "10", 0, 100,
+        "Newest comments below a post that a model sees before a resident comments on it."),
     INT(town_seed, "town-seed", "HUTONG_TOWN_SEED", "0", 0, INT64_MAX, "Seed of a town that is founded; 0: drawn."),
     TEXT(comfyui_url, "comfyui-url", "HUTONG_COMFYUI_URL COMFYUI_API_URL", "",
          "Address of a ComfyUI that makes the pictures of residents' posts, like http://127.0.0.1:8188; empty: no pictures."),

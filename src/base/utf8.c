@@ -157,6 +157,18 @@ static struct str trim(struct str s)
     }
 }
 
+struct str text_lines(struct arena *arena, struct str s)
+{
+    if (str_find_byte(s, '\r') == s.len) return s;
+    char *to = arena_alloc(arena, s.len);
+    size_t len = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        bool end = s.at[i] == '\r' && i + 1 < s.len && s.at[i + 1] == '\n';
+        if (!end) to[len++] = s.at[i];
+    }
+    return (struct str){to, len};
+}
+
 enum err text_check(const char *what, struct str raw, size_t min, size_t max,
                     struct str *trimmed_out, struct why *why)
 {
@@ -185,6 +197,31 @@ enum err text_check(const char *what, struct str raw, size_t min, size_t max,
     if (count > max) {
         return why_field(why, what, "string_too_long", "%s has %zu characters, at most %zu allowed",
                          what, count, max);
+    }
+    *trimmed_out = s;
+    return OK;
+}
+
+static bool turns(uint32_t point)
+{
+    return (point >= 0x202A && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+}
+
+enum err name_check(const char *what, struct str raw, size_t min, size_t max,
+                    struct str *trimmed_out, struct why *why)
+{
+    struct str s;
+    enum err err = text_check(what, raw, min, max, &s, why);
+    if (err) return err;
+    bool one = str_find_byte(s, '\n') == s.len && str_find_byte(s, '\t') == s.len;
+    if (!one) return why_field(why, what, "value_error", "%s must be one line", what);
+    for (size_t i = 0; i + 2 < s.len; i++) {
+        const unsigned char *at = (const unsigned char *)s.at + i;
+        if (at[0] != 0xE2) continue;
+        if (turns(0x2000u | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu))) {
+            return why_field(why, what, "value_error",
+                             "%s has a character that turns the direction of writing", what);
+        }
     }
     *trimmed_out = s;
     return OK;

@@ -6,8 +6,8 @@
  */
 #pragma once
 
+#include "base/arena.h"
 #include "base/err.h"
-#include "base/str.h"
 
 /* No overlong forms, no surrogates, nothing past U+10FFFF, nothing cut off. */
 bool utf8_valid(struct str s);
@@ -38,6 +38,10 @@ size_t utf8_character_end(struct str text, size_t at);
  */
 bool utf8_feed(uint32_t *state, const char *bytes, size_t len);
 
+/* The same with LF for every CR LF, as forms of browsers and Windows send them; in the arena where
+ * it differs. */
+struct str text_lines(struct arena *arena, struct str s);
+
 /*
  * Text a person wrote: valid UTF-8, no control characters but newline and tab
  * (also none of U+0080–U+009F, U+2028/9 or U+FEFF), no lone carriage return.
@@ -45,4 +49,8 @@ bool utf8_feed(uint32_t *state, const char *bytes, size_t len);
  * `what` names it in the sentence: "content".
  */
 MUST_USE enum err text_check(const char *what, struct str raw, size_t min, size_t max,
+                             struct str *trimmed_out, struct why *why);
+/* The same for what stands in a line among others, a name: no newline, no tab, and nothing that
+ * turns the direction of what stands beside it (UAX #9: U+202A–202E, U+2066–2069). */
+MUST_USE enum err name_check(const char *what, struct str raw, size_t min, size_t max,
                              struct str *trimmed_out, struct why *why);

@@ -19,26 +19,15 @@ void about_put(struct json_out *out, const struct community *community)
     json_put_opt(out, "language", community->language);
 }
 
-/* It stands in titles and at the head of pages. */
-static enum err check_line(const char *field, struct str raw, size_t max, struct str *kept_out,
-                           struct why *why)
-{
-    enum err err = text_check(field, raw, 0, max, kept_out, why);
-    if (err) return err;
-    bool one = str_find_byte(*kept_out, '\n') == kept_out->len &&
-               str_find_byte(*kept_out, '\t') == kept_out->len;
-    return one ? OK : why_field(why, field, "value_error", "%s must be one line", field);
-}
-
 /* Into `now`, what `change` has. */
 static enum err take_change(const struct about_change *change, int64_t now_us,
                             struct community *now, struct why *why)
 {
     enum err err = OK;
     if (change->name.at)
-        err = check_line("name", change->name, LIMIT_COMMUNITY_NAME_MAX, &now->name, why);
+        err = name_check("name", change->name, 0, LIMIT_COMMUNITY_NAME_MAX, &now->name, why);
     if (!err && change->about.at)
-        err = check_line("about", change->about, LIMIT_COMMUNITY_ABOUT_MAX, &now->about, why);
+        err = name_check("about", change->about, 0, LIMIT_COMMUNITY_ABOUT_MAX, &now->about, why);
     if (err) return err;
     if (change->language.at) {
         bool known = str_eq(change->language, STR("zh")) || str_eq(change->language, STR("en"));

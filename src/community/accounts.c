@@ -23,7 +23,7 @@ enum err accounts_create(struct act *act, const struct account_draft *draft, str
 {
     struct str username, nickname;
     enum err err = username_check(draft->username, &username, why);
-    if (!err) err = text_check("nickname", draft->nickname, 1, LIMIT_NICKNAME_MAX, &nickname, why);
+    if (!err) err = name_check("nickname", draft->nickname, 1, LIMIT_NICKNAME_MAX, &nickname, why);
     if (err) return err;
     struct user_draft row = {.username = username,
                              .username_key = username_key(act->arena, username),
@@ -175,12 +175,12 @@ enum err accounts_set_password(struct act *act, struct str hash, uint64_t keep, 
 
 /* --- profiles --- */
 
-static enum err check_profile(const struct profile_change *change, struct user *user,
-                              struct why *why)
+static enum err check_profile(struct arena *arena, const struct profile_change *change,
+                              struct user *user, struct why *why)
 {
     enum err err = OK;
     if (change->nickname.at) {
-        err = text_check("nickname", change->nickname, 1, LIMIT_NICKNAME_MAX, &user->brief.nickname,
+        err = name_check("nickname", change->nickname, 1, LIMIT_NICKNAME_MAX, &user->brief.nickname,
                          why);
     }
     /* Older clients send the whole profile, with the picture that an older system let them have. */
@@ -191,7 +191,8 @@ static enum err check_profile(const struct profile_change *change, struct user *
         user->brief.avatar_path = change->avatar_path;
     }
     if (!err && change->bio.at) {
-        err = text_check("bio", change->bio, 0, LIMIT_BIO_MAX, &user->bio, why);
+        struct str bio = text_lines(arena, change->bio);
+        err = text_check("bio", bio, 0, LIMIT_BIO_MAX, &user->bio, why);
         if (user->bio.len == 0) user->bio = (struct str){0}; /* an empty one is none */
     }
     if (change->clear_avatar) user->brief.avatar_path = (struct str){0};
@@ -202,7 +203,7 @@ enum err accounts_set_profile(struct act *act, const struct profile_change *chan
                               struct user *user_out, struct why *why)
 {
     enum err err = users_load(act->db, act->arena, act->me, user_out, why);
-    if (!err) err = check_profile(change, user_out, why);
+    if (!err) err = check_profile(act->arena, change, user_out, why);
     if (err) return err;
     err = users_set_profile(act->db, act->me, user_out->brief.nickname, user_out->brief.avatar_path,
                             user_out->bio, act->now_us, why);

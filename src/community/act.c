@@ -9,8 +9,12 @@ struct told {
     struct topic_name topic;
     uint64_t seq; /* 0: not stored yet */
     struct str fold, payload, legacy;
-    bool words;  /* `fold` is a mark: it takes nobody's place */
-    bool unsays; /* nothing is told: what has that mark or fold goes */
+    enum {
+        TELL,
+        TELL_WORDS, /* `fold` is a mark: it takes nobody's place */
+        UNSAY,      /* nothing is told: what has that mark or fold goes */
+        REWORD,     /* nothing is told: what has that mark says `payload` from now on */
+    } deed;
 };
 
 void act_init(struct act *act, struct db *db, struct arena *arena, int64_t now_us,
@@ -55,7 +59,7 @@ void act_tell_words(struct act *act, struct topic_name topic, const char *kind, 
 {
     struct told *told = tell(act, topic, kind, data, legacy);
     told->fold = mark;
-    told->words = true;
+    told->deed = TELL_WORDS;
 }
 
 struct str act_mark(struct act *act, const char *kind, uint64_t id)
@@ -68,17 +72,33 @@ void act_unsay(struct act *act, struct topic_name topic, struct str mark)
     struct told *told = ARENA_NEW(act->arena, struct told);
     told->topic = topic;
     told->fold = mark;
-    told->unsays = true;
+    told->deed = UNSAY;
     insert(act, told);
+}
+
+void act_reword(struct act *act, struct topic_name topic, const char *kind, struct str mark,
+                struct str data)
+{
+    struct told *told = tell(act, topic, kind, data, false);
+    told->fold = mark;
+    told->deed = REWORD;
 }
 
 static enum err store(struct act *act, struct told *told, struct why *why)
 {
     struct str topic = str_of(told->topic.text);
-    if (told->unsays && told->fold.len == 0) return events_forget(act->db, topic, why);
-    if (told->unsays) return events_unsay(act->db, topic, told->fold, why);
-    return (told->words ? events_add_marked : events_add)(act->db, topic, told->fold, told->payload,
-                                                          act->now_us, &told->seq, why);
+    switch (told->deed) {
+    case TELL:
+        return events_add(act->db, topic, told->fold, told->payload, act->now_us, &told->seq, why);
+    case TELL_WORDS:
+        return events_add_marked(act->db, topic, told->fold, told->payload, act->now_us, &told->seq,
+                                 why);
+    case UNSAY:
+        if (told->fold.len == 0) return events_forget(act->db, topic, why);
+        return events_unsay(act->db, topic, told->fold, why);
+    case REWORD: return events_reword(act->db, topic, told->fold, told->payload, why);
+    }
+    return OK;
 }
 
 enum err act_store(struct act *act, struct why *why)
@@ -115,7 +135,7 @@ void act_publish(struct act *act, struct hub *hub)
     struct event **events = ARENA_ARRAY(act->arena, struct event *, act->told_count);
     size_t count = 0;
     for (struct told *told = act->told; told; told = told->next) {
-        if (told->unsays) continue;
+        if (told->deed == UNSAY || told->deed == REWORD) continue;
         ASSERT(told->seq > 0); /* whoever began the deed stores its events before it commits */
         events[count++] = event_new(&told->topic, told->seq, told->payload, told->legacy);
     }

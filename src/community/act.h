@@ -51,6 +51,10 @@ void act_tell_words(struct act *act, struct topic_name topic, const char *kind, 
 /* What bears the mark, or has that fold, is taken out of what those hear who come back later; an
  * empty mark: all that was told there. In the order of what is told to that topic. */
 void act_unsay(struct act *act, struct topic_name topic, struct str mark);
+/* What bears the mark is heard as this by those who come back later, as if it had been said so; who
+ * is there hears nothing. */
+void act_reword(struct act *act, struct topic_name topic, const char *kind, struct str mark,
+                struct str data);
 /* "KIND:ID", in the arena. */
 struct str act_mark(struct act *act, const char *kind, uint64_t id);
 /* Number and store what was told: the last step before the commit. */

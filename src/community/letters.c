@@ -71,7 +71,8 @@ enum err letters_send(struct act *act, const struct letter_draft *draft,
     enum err err = check_addressee(act, draft, why);
     if (err) return err;
     struct str content, client_id = {0};
-    err = text_check("content", draft->content, 1, LIMIT_MESSAGE_MAX, &content, why);
+    err = text_check("content", text_lines(act->arena, draft->content), 1, LIMIT_MESSAGE_MAX,
+                     &content, why);
     if (!err && draft->client_id.at) {
         err = text_check("client_id", draft->client_id, 1, LIMIT_CLIENT_ID_MAX, &client_id, why);
     }
@@ -205,7 +206,7 @@ enum err groups_create(struct act *act, struct str raw, const uint64_t *members,
                        size_t member_count, struct group *group_out, struct why *why)
 {
     struct str name;
-    enum err err = text_check("name", raw, 1, LIMIT_GROUP_NAME_MAX, &name, why);
+    enum err err = name_check("name", raw, 1, LIMIT_GROUP_NAME_MAX, &name, why);
     if (err) return err;
     struct group_id id;
     err = groups_add(act->db, name, STR("online"), act->me, act->now_us, &id, why);
@@ -261,7 +262,7 @@ enum err groups_set_name(struct act *act, struct group_id id, struct str raw,
                          struct group *group_out, struct why *why)
 {
     struct str name;
-    enum err err = text_check("name", raw, 1, LIMIT_GROUP_NAME_MAX, &name, why);
+    enum err err = name_check("name", raw, 1, LIMIT_GROUP_NAME_MAX, &name, why);
     if (!err) err = groups_load(act->db, act->arena, id, act->me, group_out, why);
     if (err) return err;
     if (group_out->owner.value != act->me.value) {

@@ -90,7 +90,8 @@ enum err moderate_report(struct act *act, const struct complaint *complaint, uin
                                  .created_us = act->now_us};
     enum err err = OK;
     if (complaint->note.at) {
-        err = text_check("note", complaint->note, 0, LIMIT_REPORT_NOTE_MAX, &draft.note, why);
+        err = text_check("note", text_lines(act->arena, complaint->note), 0, LIMIT_REPORT_NOTE_MAX,
+                         &draft.note, why);
         if (draft.note.len == 0) draft.note = (struct str){0};
     }
     if (!err) err = looks[draft.thing.kind](act, &draft, why);

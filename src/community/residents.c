@@ -367,7 +367,7 @@ static enum err take_change(struct act *act, const struct json *change, struct s
     struct newcomer said = {0};
     enum err err = read_profile(&reading, change, &said, why);
     if (!err && json_get(change, "nickname"))
-        err = text_check("nickname", said.nickname, 1, LIMIT_NICKNAME_MAX,
+        err = name_check("nickname", said.nickname, 1, LIMIT_NICKNAME_MAX,
                          &resident->brief.nickname, why);
     bool new_picture =
         said.avatar_path.len > 0 && !str_eq(said.avatar_path, resident->brief.avatar_path);

@@ -67,7 +67,8 @@ enum err talk_post(struct act *act, const struct post_draft *draft, struct post 
                    struct why *why)
 {
     struct str content;
-    enum err err = text_check("content", draft->content, 1, LIMIT_POST_MAX, &content, why);
+    enum err err = text_check("content", text_lines(act->arena, draft->content), 1, LIMIT_POST_MAX,
+                              &content, why);
     if (err) return err;
     if (draft->image_path.at) {
         err = picture_path_check("image_path", draft->image_path, draft->upload_dir, why);
@@ -95,6 +96,7 @@ static void tell_updated(struct act *act, const struct post *post)
     shared.is_liked = false; /* the author's own mark is nobody else's */
     struct str data = shape_post_text(act->arena, &shared);
     struct str fold = act_mark(act, "text", post->id.value);
+    act_reword(act, topic_feed(), "post.created", act_mark(act, "post", post->id.value), data);
     act_tell(act, topic_feed(), "post.updated", fold, data, false);
     act_tell(act, topic_post(post->id), "post.updated", fold, data, false);
 }
@@ -103,7 +105,8 @@ enum err talk_edit_post(struct act *act, struct post_id id, struct str raw, stru
                         struct why *why)
 {
     struct str content;
-    enum err err = text_check("content", raw, 1, LIMIT_POST_MAX, &content, why);
+    enum err err =
+        text_check("content", text_lines(act->arena, raw), 1, LIMIT_POST_MAX, &content, why);
     if (err) return err;
     err = posts_load(act->db, act->arena, id, act->me, post_out, why);
     if (err) return err;
@@ -220,7 +223,7 @@ enum err talk_comment(struct act *act, struct post_id post, struct comment_id pa
     enum err err = posts_load_counts(act->db, post, &likes, &comments, why);
     if (err) return err;
     struct str content;
-    err = text_check("content", raw, 1, LIMIT_COMMENT_MAX, &content, why);
+    err = text_check("content", text_lines(act->arena, raw), 1, LIMIT_COMMENT_MAX, &content, why);
     if (!err) err = parent_check(act, post, parent, why);
     if (err) return err;
     struct comment_draft draft = {post, parent, act->me, content};

@@ -100,6 +100,20 @@ enum err events_unsay(struct db *db, struct str name, struct str mark, struct wh
     return err || !found ? err : unfold(db, topic.id, mark, why);
 }
 
+enum err events_reword(struct db *db, struct str name, struct str mark, struct str payload,
+                       struct why *why)
+{
+    struct topic_state topic;
+    bool found;
+    enum err err = lock_topic(db, name, &topic, &found, why);
+    if (err || !found) return err;
+    struct query *q = db_query(db, SQL_EVENT_REWORD);
+    query_str(q, payload);
+    query_u64(q, topic.id);
+    query_str(q, mark);
+    return query_run(q, why);
+}
+
 enum err events_forget(struct db *db, struct str name, struct why *why)
 {
     struct topic_state topic;

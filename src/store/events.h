@@ -29,6 +29,9 @@ MUST_USE enum err events_add_marked(struct db *db, struct str topic, struct str 
                                     struct why *why);
 /* What bears that mark, or has that fold, is gone from the log; the numbers stay as they are. */
 MUST_USE enum err events_unsay(struct db *db, struct str topic, struct str mark, struct why *why);
+/* What bears that mark says this from now on, under its old number; nothing where it is gone. */
+MUST_USE enum err events_reword(struct db *db, struct str topic, struct str mark,
+                                struct str payload, struct why *why);
 /* Its events go, its numbers go on: who comes back from before must load anew. */
 MUST_USE enum err events_forget(struct db *db, struct str name, struct why *why);
 

@@ -280,6 +280,34 @@ static void set_scene(struct prompt *prompt)
     };
 }
 
+struct hearing_comments {
+    struct arena *arena;
+    struct str so_far; /* oldest first */
+};
+
+static void see_comment(void *ctx, const struct comment *comment)
+{
+    struct hearing_comments *heard = ctx;
+    heard->so_far =
+        arena_printf(heard->arena, "%.*s: %.*s\n%.*s", STR_ARGS(comment->author.nickname),
+                     STR_ARGS(comment->content), STR_ARGS(heard->so_far));
+}
+
+/* For a model: that it does not say what somebody has said below the post already. */
+static enum err see_comments(struct prompt *prompt, struct post_id id, struct why *why)
+{
+    struct hall *hall = prompt->todo->hall;
+    struct arena *arena = &prompt->todo->arena;
+    uint64_t count = (uint64_t)hall->links.settings->town_comments_read;
+    if (!prompt->marks || count == 0) return OK;
+    struct comments_query query = {.post = id, .before = INT64_MAX, .limit = count};
+    struct hearing_comments heard = {.arena = arena, .so_far = STR("")};
+    enum err err = comments_list(hall->db, &query, see_comment, &heard, why);
+    if (err || heard.so_far.len == 0) return err;
+    say_of_other(prompt, arena_printf(arena, "(comments so far)\n%.*s", STR_ARGS(heard.so_far)));
+    return OK;
+}
+
 static enum err see_post(struct prompt *prompt, struct post_id id, struct why *why)
 {
     struct todo *todo = prompt->todo;
@@ -290,7 +318,7 @@ static enum err see_post(struct prompt *prompt, struct post_id id, struct why *w
     prompt->scene.topic = STR(""); /* what the post is about counts */
     say_of_other(prompt, post.content);
     prompt->question = post.content;
-    return OK;
+    return see_comments(prompt, id, why);
 }
 
 static enum err see_history(struct prompt *prompt, struct why *why)

@@ -152,6 +152,7 @@ describe('a profile', () => {
   });
 
   const refused = [
+    [{ nickname: 'two\nlines' }, 'nickname value_error'], [{ nickname: 'na\u202eme' }, 'nickname value_error'],
     [{ nickname: '' }, 'nickname string_too_short'], [{ nickname: ' \u3000' }, 'nickname string_too_short'],
     [{ nickname: 'x'.repeat(51) }, 'nickname string_too_long'], [{ nickname: 5 }, 'nickname string_type'],
     [{ nickname: 'a\u0007' }, 'nickname value_error'], [{ bio: '中'.repeat(2001) }, 'bio string_too_long'],

@@ -245,7 +245,7 @@ test('what was deleted is not heard by who comes back, whatever number they say'
   const early = await Live.open(server, ben.token);
   const { id: feed } = await early.subscribe('feed');
   await early.close();
-  const kept = await ok(ann, 'POST', '/posts', { content: 'a post that stays' });
+  const kept = await ok(ann, 'POST', '/posts', { content: 'UNSAID first words' });
   await ok(ann, 'PUT', `/posts/${kept.id}`, { content: 'edited once' });
   await ok(ann, 'PUT', `/posts/${kept.id}`, { content: 'edited twice' });
   const note = await ok(ben, 'POST', `/posts/${kept.id}/comments`, { content: 'UNSAID comment' });
