@@ -200,7 +200,7 @@ static enum err read_credentials(struct call *call, struct credentials *out, str
         out->username = form_value(call, "username", true);
         out->password = form_value(call, "password", true);
         struct str grant = form_value(call, "grant_type", false);
-        if (grant.at && !str_eq(grant, STR("password"))) {
+        if (grant.len > 0 && !str_eq(grant, STR("password"))) {
             input_fault(call, "body", "grant_type", "string_pattern_mismatch",
                         "grant_type must be password");
         }

@@ -188,7 +188,10 @@ static enum err confirm(struct call *call, struct why *why)
     }
     call->x->log_user = call->who.user.value;
     if (may(call->who.role, call->route->access)) return OK;
-    return why_set(why, ERR_DENIED, "权限不足 (this needs a moderator or an administrator)");
+    return why_set(why, ERR_DENIED,
+                   call->route->access == ACCESS_ADMIN
+                       ? "权限不足 (this needs an administrator)"
+                       : "权限不足 (this needs a moderator or an administrator)");
 }
 
 /* --- rate --- */

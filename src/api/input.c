@@ -114,9 +114,12 @@ enum err input_json(struct call *call, struct why *why)
         return why_set(why, ERR_INVALID, "the body has more than %d values", LIMIT_BOOK_VALUES);
     }
     enum err err = json_parse(text, &call->body, &at, why);
+    if (text.len == 0) {
+        return why_field(why, "body", "missing", "the body is missing: a JSON object is wanted");
+    }
     if (err) {
         why->field = "body";
-        why->type = text.len == 0 ? "missing" : "json_invalid";
+        why->type = "json_invalid";
         return err;
     }
     if (json_kind(call->body) == JSON_OBJECT) return OK;

@@ -30,8 +30,8 @@ enum { LATENCIES = COUNT_OF(latencies) };
 
 /* 499: the client left before its answer. 0: any other. */
 static const short statuses[] = {0,   101, 200, 201, 202, 204, 206, 304, 307, 400, 401,
-                                 403, 404, 405, 408, 409, 411, 413, 414, 415, 416, 422,
-                                 426, 429, 431, 499, 500, 501, 502, 503, 504, 507};
+                                 403, 404, 405, 408, 409, 411, 412, 413, 414, 415, 416,
+                                 422, 426, 429, 431, 499, 500, 501, 502, 503, 504, 507};
 enum { STATUSES = COUNT_OF(statuses), STATUS_MAX = 600 };
 
 /* Of one route on one loop. */

@@ -179,7 +179,9 @@ static struct str read_dotenv(struct arena *arena)
     char text[64 * 1024];
     ssize_t len = read(fd, text, sizeof(text));
     close(fd);
-    return len > 0 ? arena_copy(arena, (struct str){text, (size_t)len}) : (struct str){0};
+    struct str whole = {text, len > 0 ? (size_t)len : 0};
+    if (str_starts(whole, STR("\xEF\xBB\xBF"))) whole = str_from(whole, 3); /* Windows' editors */
+    return arena_copy(arena, whole);
 }
 
 static int run_command(const struct command *command, int argc, char **argv)

@@ -20,30 +20,40 @@ enum err open_log(const struct settings *settings, struct why *why)
     for (size_t i = 0; i < COUNT_OF(levels); i++) {
         if (str_eq(settings->log_level, str_of(levels[i].name))) level = levels[i].level;
     }
-    return log_open(settings->log_file.at, level, why);
+    struct why inner;
+    enum err err = log_open(settings->log_file.at, level, &inner);
+    if (!err) return OK;
+    return why_set(why, err, "setting log-file is \"%s\": %s; allowed: a file that can be written",
+                   settings->log_file.at, inner.text);
 }
 
 /* Every missing part of the path, like mkdir -p. */
-static enum err make_folder(struct str path, struct why *why)
+static enum err make_folder(const char *setting, struct str path, struct why *why)
 {
     char part[4096];
-    if (path.len >= sizeof(part)) return why_set(why, ERR_INVALID, "the path is too long");
+    if (path.len >= sizeof(part)) {
+        return why_set(why, ERR_INVALID, "setting %s is a path of %zu bytes; allowed: 4,095",
+                       setting, path.len);
+    }
     for (size_t i = 1; i <= path.len; i++) {
         if (i < path.len && path.at[i] != '/') continue;
         str_copy(part, sizeof(part), str_head(path, i));
         if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-            return why_set(why, ERR_IO, "cannot make the folder %s: %s", part, strerror(errno));
+            return why_set(why, ERR_IO,
+                           "setting %s is \"%s\"; allowed: a folder that is there or can be made, "
+                           "but %s cannot: %s",
+                           setting, path.at, part, strerror(errno));
         }
     }
     struct stat info; /* a start must not succeed with a file where the pictures should go */
     if (stat(path.at, &info) == 0 && S_ISDIR(info.st_mode)) return OK;
-    return why_set(why, ERR_IO, "%s is no folder", path.at);
+    return why_set(why, ERR_INVALID, "setting %s is \"%s\", which is no folder", setting, path.at);
 }
 
 enum err open_data_folder(const struct settings *settings, struct why *why)
 {
-    enum err err = make_folder(settings->data_dir, why);
-    return err ? err : make_folder(settings->upload_dir, why);
+    enum err err = make_folder("data", settings->data_dir, why);
+    return err ? err : make_folder("upload-dir", settings->upload_dir, why);
 }
 
 enum err open_keyring(const struct settings *settings, struct keyring **keyring_out,

@@ -464,5 +464,6 @@ int run_serve(struct args *args)
     close_server(server);
     if (!err) log_info("serve.stopped", "pid=%d", (int)getpid());
     mem_free(server);
-    return err ? fail(&why) : 0;
+    if (err) fail(&why);
+    return err == ERR_INVALID ? 2 : err ? 1 : 0; /* 2: as of any setting that is wrong */
 }

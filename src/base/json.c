@@ -171,7 +171,13 @@ enum json_kind json_kind(const struct json *value)
 const struct json *json_get(const struct json *object, const char *name)
 {
     if (object == NULL || !cJSON_IsObject(node(object))) return NULL;
-    return value_of(cJSON_GetObjectItemCaseSensitive(node(object), name));
+    /* Of two with the name the last, as nearly everybody reads it (RFC 8259, 4). */
+    const cJSON *found = NULL, *at;
+    cJSON_ArrayForEach(at, node(object))
+    {
+        if (strcmp(at->string, name) == 0) found = at;
+    }
+    return value_of(found);
 }
 
 const struct json *json_first(const struct json *value)

@@ -41,7 +41,8 @@ MUST_USE enum err json_parse(struct str text, struct json **tree_out, size_t *er
 void json_free(struct json *tree); /* NULL is fine */
 
 enum json_kind json_kind(const struct json *value);
-/* Member of an object by exact name; NULL when absent or when `object` is no object or NULL. */
+/* Member of an object by exact name, the last of several; NULL when absent or when `object` is no
+ * object or NULL. */
 const struct json *json_get(const struct json *object, const char *name);
 /* Elements of an array or members of an object, in order; NULL at the end. Of NULL, as of a value
  * that is neither, the first is NULL. */

@@ -288,6 +288,20 @@ static enum err set_one(struct arena *arena, struct settings *settings, const st
     return OK;
 }
 
+/* 'in "quotes"' and "in 'quotes'", with or without a comment behind; else up to a comment. */
+static struct str dotenv_value(struct str value)
+{
+    if (value.len >= 2 && (value.at[0] == '"' || value.at[0] == '\'')) {
+        struct str inside = str_from(value, 1);
+        size_t end = str_find_byte(inside, value.at[0]);
+        struct str behind = str_trim(str_from(inside, MIN(end + 1, inside.len)));
+        if (end < inside.len && (behind.len == 0 || behind.at[0] == '#')) {
+            return str_head(inside, end);
+        }
+    }
+    return str_trim(str_head(value, str_find(value, STR(" #"))));
+}
+
 /* One NAME=VALUE line of a .env file; names compare without case, as the old programs did. */
 static bool dotenv_line(struct str line, struct str *name_out, struct str *value_out)
 {
@@ -296,15 +310,7 @@ static bool dotenv_line(struct str line, struct str *name_out, struct str *value
     size_t equals = str_find_byte(line, '=');
     if (line.len == 0 || line.at[0] == '#' || equals == line.len) return false;
     *name_out = str_trim(str_head(line, equals));
-    struct str value = str_trim(str_from(line, equals + 1));
-    if (value.len >= 2 && (value.at[0] == '"' || value.at[0] == '\'') &&
-        value.at[value.len - 1] == value.at[0]) {
-        value = str_head(str_from(value, 1), value.len - 2);
-    } else {
-        size_t comment = str_find(value, STR(" #"));
-        value = str_trim(str_head(value, comment));
-    }
-    *value_out = value;
+    *value_out = dotenv_value(str_trim(str_from(line, equals + 1)));
     return true;
 }
 

@@ -51,18 +51,21 @@ static void unsay(struct act *act, const struct message *message)
 }
 
 /* Sent before? Then this is the same message: stored once, told once. ERR_NOT_FOUND: it is new. */
-static enum err find_sent(struct act *act, const struct letter_draft *draft, struct str client_id,
-                          struct message *message_out, struct why *why)
+static enum err find_sent(struct act *act, const struct letter_draft *draft, struct str content,
+                          struct str client_id, struct message *message_out, struct why *why)
 {
     enum err err =
         messages_load_by_client(act->db, act->arena, act->me, client_id, message_out, why);
     if (err) return err;
     uint64_t to = draft->group.value ? 0 : draft->to.value;
-    if (message_out->receiver.value == to && message_out->group.value == draft->group.value) {
-        return OK;
+    /* An OK would let the sender believe that the one they write to now has it, or these words. */
+    if (message_out->receiver.value != to || message_out->group.value != draft->group.value) {
+        return why_set(why, ERR_CONFLICT, "this client_id was used for a message to somebody else");
     }
-    /* An OK would let the sender believe that the one they write to now has it. */
-    return why_set(why, ERR_CONFLICT, "this client_id was used for a message to somebody else");
+    if (!str_eq(message_out->content, content)) {
+        return why_set(why, ERR_CONFLICT, "this client_id was used for a message of other words");
+    }
+    return OK;
 }
 
 enum err letters_send(struct act *act, const struct letter_draft *draft,
@@ -78,7 +81,7 @@ enum err letters_send(struct act *act, const struct letter_draft *draft,
     }
     if (err) return err;
     if (client_id.at) {
-        err = find_sent(act, draft, client_id, message_out, why);
+        err = find_sent(act, draft, content, client_id, message_out, why);
         if (err != ERR_NOT_FOUND) return err;
     }
     struct message_draft row = {.sender = act->me,

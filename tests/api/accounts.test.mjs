@@ -250,6 +250,11 @@ describe('logging in', () => {
     assert.equal(assertOk(await me(token.access_token)).id, member.id);
   });
 
+  test('with a form that leaves its other fields empty works, as FastAPI takes it', async () => {
+    const empty = { grant_type: '', scope: '', client_id: '', client_secret: '' };
+    assertOk(await server.api('POST', '/auth/login', { form: { ...empty, ...fields } }));
+  });
+
   const broken = [
     ['without its fields', [], 422, ['body.username missing', 'body.password missing']],
     ['of another grant', [['username', 'loginner'], ['password', 'x'], ['grant_type', 'implicit']],

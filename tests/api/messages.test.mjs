@@ -90,6 +90,7 @@ describe('a message', () => {
     const [a, b] = await strangers();
     const to_b = assertOk(await send(a, b.id, { content: 'for b', client_id: 'mine' }));
     assertProblem(await send(a, bob.id, { content: 'for bob', client_id: 'mine' }), 409);
+    assertProblem(await send(a, b.id, { content: 'other words', client_id: 'mine' }), 409);
     const other = assertOk(await send(b, a.id, { content: 'from b', client_id: 'mine' }));
     assert.notEqual(other.id, to_b.id, 'names belong to their sender');
     for (const client_id of ['', 'x'.repeat(65), 'a\u0007']) {
