@@ -134,6 +134,8 @@ struct call {
 };
 
 /* Did the client come over TLS? A proxy of ours may say so; else nobody does. */
+/* Whose limits a stranger uses up: header_network() of `address`, in the arena. */
+struct str call_network(struct call *call);
 bool call_is_encrypted(const struct call *call);
 /* Begin the reply's JSON body with status 200 or the one of the route. */
 struct json_out call_json(struct call *call);

@@ -50,7 +50,7 @@ struct chat_socket {
     struct api_loop *home;
     struct caller who; /* user 0: a stranger */
     int64_t ends_us;   /* monotonic: the token's end; 0: none */
-    char address[64];
+    char network[HEADER_NETWORK_BYTES];
     struct ws *ws;
     bool typed; /* hutong.chat.v1 */
     struct list history, waiting;
@@ -315,7 +315,7 @@ static void take_question(struct chat_socket *socket, struct str raw, struct str
     if (token_is_over(socket)) return;
     if (text_check("text", raw, 1, QUESTION_MAX, &text, &why) != OK) {
         send_error(socket, "bad_request", why.text);
-    } else if (live_take_chat_rate(socket->home, &socket->who, socket->address, &why) != OK) {
+    } else if (live_take_chat_rate(socket->home, &socket->who, socket->network, &why) != OK) {
         send_error(socket, "rate_limited", why.text);
     } else if (wait) {
         queue_up(socket, text, model);
@@ -420,7 +420,7 @@ static struct chat_socket *socket_new(struct call *call)
         socket->ends_us =
             loop_now_us(call->home->loop) + (call->who.expires_s * 1000000 - clock_wall_us());
     }
-    str_copy(socket->address, sizeof(socket->address), call->address);
+    str_copy(socket->network, sizeof(socket->network), call_network(call));
     list_init(&socket->history);
     list_init(&socket->waiting);
     buf_init(&socket->answer, ANSWER_BYTES);

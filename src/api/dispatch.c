@@ -196,12 +196,18 @@ static enum err confirm(struct call *call, struct why *why)
 
 /* --- rate --- */
 
+struct str call_network(struct call *call)
+{
+    char network[HEADER_NETWORK_BYTES];
+    return arena_copy(call->arena, header_network(call->address, network));
+}
+
 static struct str caller_name(struct call *call)
 {
     if (call->who.user.value) {
         return arena_printf(call->arena, "u%llu", (unsigned long long)call->who.user.value);
     }
-    return call->address;
+    return call_network(call);
 }
 
 static enum err take_rate(struct call *call, enum rate_class class, struct str caller,

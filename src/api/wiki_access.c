@@ -71,7 +71,8 @@ enum err wiki_allow(struct call *call, enum wiki_right right, struct why *why)
 /* Each look at a code counts as an attempt to log in from that address. */
 static enum err take_guess(struct call *call, struct why *why)
 {
-    call->rate = rate_take(call->api->rate, RATE_LOGIN_ADDRESS, call->address, clock_mono_us());
+    call->rate =
+        rate_take(call->api->rate, RATE_LOGIN_ADDRESS, call_network(call), clock_mono_us());
     if (call->rate.limit == 0 || call->rate.allowed) return OK;
     return why_set(why, ERR_LIMIT,
                    "请求过于频繁，请 %u 秒后再试 (too many requests: try again in %u s)",

@@ -161,7 +161,7 @@ struct old_socket {
     struct list link; /* in home->asking */
     struct api_loop *home;
     struct caller who;
-    char address[64];
+    char network[HEADER_NETWORK_BYTES];
     bool may_ask, may_add, asked, paused;
     struct why why; /* unless may_ask */
     struct ws *ws;
@@ -237,7 +237,7 @@ static void socket_text(void *ctx, struct str text)
     if (socket->asked) return;
     socket->asked = true;
     enum err err = socket->may_ask ? OK : ERR_DENIED;
-    if (!err) err = live_take_chat_rate(socket->home, &socket->who, socket->address, &why);
+    if (!err) err = live_take_chat_rate(socket->home, &socket->who, socket->network, &why);
     if (!err) err = take_request(socket, &arena, text, &why);
     if (err) say(socket, "Error: ", why.text);
     if (socket->visit == NULL) say_goodbye(socket);
@@ -283,7 +283,7 @@ static void accept_socket(struct call *call)
     socket->who = call->who;
     socket->may_ask = wiki_allow(call, WIKI_ASK, &socket->why) == OK;
     socket->may_add = may(call, WIKI_ADD);
-    str_copy(socket->address, sizeof(socket->address), call->address);
+    str_copy(socket->network, sizeof(socket->network), call_network(call));
     list_init(&socket->link);
     list_add_last(&call->home->asking, &socket->link);
     call->home->chat_count++;

@@ -174,6 +174,19 @@ static enum err open_threads(struct server *server, struct why *why)
                         &server->api.hashers, why);
 }
 
+static enum err open_passwords(struct api *api, struct why *why)
+{
+    struct db *db;
+    uint64_t cost = 0;
+    enum err err = passwords_open(&api->passwords, PASSWORD_COST_OWASP, why);
+    if (!err) err = store_connect(api->store, &db, why);
+    if (err) return err;
+    err = users_bcrypt_cost(db, &cost, why);
+    passwords_expect_bcrypt(&api->passwords, cost);
+    db_close(db);
+    return err;
+}
+
 static enum err open_api(struct server *server, struct why *why)
 {
     struct api *api = &server->api;
@@ -182,7 +195,7 @@ static enum err open_api(struct server *server, struct why *why)
     enum err err = header_trusted_parse(s->trusted_proxies, &api->trusted, why);
     if (!err) err = open_database(s, &api->store, why);
     if (!err) err = open_keyring(s, &api->keyring, why);
-    if (!err) err = passwords_open(&api->passwords, PASSWORD_COST_OWASP, why);
+    if (!err) err = open_passwords(api, why);
     if (!err) err = llm_open(s, &api->llm, why);
     if (err) return err;
     files_sweep(s);

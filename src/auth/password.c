@@ -64,6 +64,14 @@ enum err passwords_open(struct passwords *passwords, struct password_cost cost, 
     return err;
 }
 
+void passwords_expect_bcrypt(struct passwords *passwords, uint64_t cost)
+{
+    passwords->bcrypt[0] = '\0';
+    if (cost < BCRYPT_COST_MIN || cost > BCRYPT_COST_MAX) return;
+    snprintf(passwords->bcrypt, sizeof(passwords->bcrypt), "$2b$%02u$......................",
+             (unsigned)cost);
+}
+
 static bool has_nul(struct str password)
 {
     return str_find_byte(password, '\0') < password.len;
@@ -182,11 +190,34 @@ static bool is_bcrypt(struct str hash)
            str_starts(hash, STR("$2y$"));
 }
 
+/* bcrypt of the password with a setting ("$2b$12$", a salt and perhaps more), compared with
+ * `wanted`. */
+static enum err bcrypt_compare(const char *setting, struct str password, struct str wanted,
+                               struct why *why)
+{
+    /* Not str_copy: bcrypt cuts at byte 72, in the middle of a character if need be. */
+    char text[BCRYPT_PASSWORD_BYTES + 1] = "";
+    if (password.len > 0) memcpy(text, password.at, MIN(password.len, BCRYPT_PASSWORD_BYTES));
+
+    struct crypt_data *data = NEW(struct crypt_data); /* 32 KiB: too much for a worker's stack */
+    const char *got = crypt_r(text, setting, data);
+    enum err err = OK;
+    if (got == NULL || got[0] == '*') { /* "*0": the setting is no good */
+        err = why_set(why, ERR_CORRUPT, "the stored password hash is damaged");
+    } else if (!str_eq_secret(str_of(got), wanted)) {
+        err = why_set(why, ERR_UNKNOWN_CALLER, "the password does not match");
+    }
+    sodium_memzero(text, sizeof(text));
+    sodium_memzero(data, sizeof(*data));
+    mem_free(data);
+    return err;
+}
+
 static enum err bcrypt_verify(struct str hash, struct str password, bool *rehash_out,
                               struct why *why)
 {
     uint64_t cost;
-    char setting[BCRYPT_BYTES + 1] = "", text[BCRYPT_PASSWORD_BYTES + 1];
+    char setting[BCRYPT_BYTES + 1] = "";
     if (hash.len != BCRYPT_BYTES || has_nul(hash) || hash.at[6] != '$' ||
         !str_to_u64(str_head(str_from(hash, 4), 2), &cost) || cost < BCRYPT_COST_MIN) {
         return why_set(why, ERR_CORRUPT, "the stored password hash is damaged");
@@ -195,24 +226,21 @@ static enum err bcrypt_verify(struct str hash, struct str password, bool *rehash
         return why_set(why, ERR_CORRUPT, "the stored password hash is too costly to compute");
     }
     memcpy(setting, hash.at, BCRYPT_BYTES);
-
-    /* Not str_copy: bcrypt cuts at byte 72, in the middle of a character if need be. */
-    memset(text, 0, sizeof(text));
-    if (password.len > 0) memcpy(text, password.at, MIN(password.len, BCRYPT_PASSWORD_BYTES));
-
-    struct crypt_data *data = NEW(struct crypt_data); /* 32 KiB: too much for a worker's stack */
-    const char *got = crypt_r(text, setting, data);
-    enum err err = OK;
-    if (got == NULL || got[0] == '*') { /* "*0": the setting is no good */
-        err = why_set(why, ERR_CORRUPT, "the stored password hash is damaged");
-    } else if (!str_eq_secret(str_of(got), hash)) {
-        err = why_set(why, ERR_UNKNOWN_CALLER, "the password does not match");
-    }
+    enum err err = bcrypt_compare(setting, password, hash, why);
     *rehash_out = err == OK;
-    sodium_memzero(text, sizeof(text));
-    sodium_memzero(data, sizeof(*data));
-    mem_free(data);
     return err;
+}
+
+/* What a wrong password has not cost yet; what comes out is nothing. */
+static void spend_other(const struct passwords *passwords, bool was_bcrypt, struct str password)
+{
+    struct why unused;
+    bool unneeded;
+    if (was_bcrypt) {
+        (void)!argon_verify(passwords, str_of(passwords->dummy), password, &unneeded, &unused);
+    } else {
+        (void)!bcrypt_compare(passwords->bcrypt, password, STR(""), &unused);
+    }
 }
 
 enum err password_verify(const struct passwords *passwords, struct str hash, struct str password,
@@ -225,8 +253,11 @@ enum err password_verify(const struct passwords *passwords, struct str hash, str
     if (has_nul(password)) {
         return why_set(why, ERR_UNKNOWN_CALLER, "the password does not match");
     }
-    if (is_bcrypt(hash)) return bcrypt_verify(hash, password, rehash_out, why);
-    return argon_verify(passwords, hash, password, rehash_out, why);
+    bool bcrypt = is_bcrypt(hash);
+    enum err err = bcrypt ? bcrypt_verify(hash, password, rehash_out, why)
+                          : argon_verify(passwords, hash, password, rehash_out, why);
+    if (err == ERR_UNKNOWN_CALLER && passwords->bcrypt[0]) spend_other(passwords, bcrypt, password);
+    return err;
 }
 
 struct str password_dummy(const struct passwords *passwords)

@@ -8,9 +8,10 @@
  *
  * For a name nobody has, or an account without a password (residents), verify
  * against password_dummy() and then refuse: the answer takes as long as for a
- * wrong password. (An imported account that never logged in since takes the
- * time of its bcrypt cost; only its next login can mend that. An argon2id hash
- * of another of OWASP's sets takes up to a third longer, and stays.)
+ * wrong password. As long as there are hashes in bcrypt (passwords_expect_bcrypt()),
+ * every wrong password costs one of each kind, or the time would tell who was
+ * imported. (An argon2id hash of another of OWASP's sets takes up to a third
+ * longer, and stays.)
  *
  * Everything here but password_check blocks for tens of milliseconds and takes
  * `memory_bytes`: call it on a worker. Read-only after passwords_open, so any
@@ -39,6 +40,7 @@ struct password_cost {
 struct passwords {
     struct password_cost cost;
     char dummy[PASSWORD_HASH_BYTES];
+    char bcrypt[32]; /* the setting of one that nobody has; empty: none are expected */
 };
 
 /*
@@ -47,6 +49,10 @@ struct passwords {
  */
 MUST_USE enum err passwords_open(struct passwords *passwords, struct password_cost cost,
                                  struct why *why);
+
+/* There are imported hashes, the dearest of this bcrypt cost (4 to 15; 0: none). Before any other
+ * thread has `passwords`. */
+void passwords_expect_bcrypt(struct passwords *passwords, uint64_t cost);
 
 /* What a member may choose: valid UTF-8 of 6 to 100 characters, no NUL. Never trimmed. */
 MUST_USE enum err password_check(struct str password, struct why *why);

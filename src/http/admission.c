@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "http/header.h"
 
 struct address {
     int64_t open;
@@ -55,29 +56,32 @@ static bool enter_address(struct admission *admission, struct str text)
 
 enum admitted admission_enter(struct admission *admission, struct str address)
 {
+    char network[HEADER_NETWORK_BYTES];
     if (atomic_fetch_add(&admission->open, 1) >= admission->total_max) {
         atomic_fetch_sub(&admission->open, 1);
         return ADMIT_FULL;
     }
     if (admission->per_address == 0) return ADMITTED;
     pthread_mutex_lock(&admission->lock);
-    bool room = enter_address(admission, address);
+    bool room = enter_address(admission, header_network(address, network));
     pthread_mutex_unlock(&admission->lock);
     if (room) return ADMITTED;
     atomic_fetch_sub(&admission->open, 1);
     return ADMIT_ADDRESS_FULL;
 }
 
-void admission_leave(struct admission *admission, struct str text)
+void admission_leave(struct admission *admission, struct str address)
 {
+    char network[HEADER_NETWORK_BYTES];
     atomic_fetch_sub(&admission->open, 1);
     if (admission->per_address == 0) return;
     pthread_mutex_lock(&admission->lock);
-    struct address *address = map_find(&admission->addresses, text);
-    ASSERT(address != NULL && address->open > 0);
-    if (--address->open == 0) {
+    struct str text = header_network(address, network);
+    struct address *entry = map_find(&admission->addresses, text);
+    ASSERT(entry != NULL && entry->open > 0);
+    if (--entry->open == 0) {
         map_remove(&admission->addresses, text);
-        mem_free(address);
+        mem_free(entry);
     }
     pthread_mutex_unlock(&admission->lock);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * http/admission.h: how many connections there may be, in all and per address.
+ * http/admission.h: how many connections there may be, in all and per address
+ * (header_network(): an IPv4 address, a /64 of IPv6).
  * One for the process, used by every loop; any thread.
  */
 #pragma once

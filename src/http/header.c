@@ -531,6 +531,19 @@ static bool take_last_hop(struct str *forwarded, struct str *hop_out)
     return true;
 }
 
+struct str header_network(struct str address, char to[HEADER_NETWORK_BYTES])
+{
+    static const uint8_t v4[12] = {[10] = 0xFF, [11] = 0xFF};
+    uint8_t bytes[16];
+    if (!address_read(address, bytes)) return address;
+    bool mapped = memcmp(bytes, v4, sizeof(v4)) == 0;
+    if (!mapped) memset(bytes + 8, 0, 8);
+    char text[INET6_ADDRSTRLEN];
+    inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? bytes + 12 : bytes, text, sizeof(text));
+    snprintf(to, HEADER_NETWORK_BYTES, mapped ? "%s" : "%s/64", text);
+    return str_of(to);
+}
+
 struct str header_client_address(struct str forwarded, struct str peer,
                                  const struct header_trusted *trusted)
 {

@@ -130,6 +130,14 @@ enum err users_load_login(struct db *db, struct arena *arena, struct str usernam
     return err || found ? err : not_found(why);
 }
 
+enum err users_bcrypt_cost(struct db *db, uint64_t *cost_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_USERS_BCRYPT);
+    *cost_out = 0;
+    if (query_next(q) && !str_to_u64(query_get_str(q, 0), cost_out)) *cost_out = 0;
+    return query_end(q, why);
+}
+
 enum err users_load_password(struct db *db, struct arena *arena, struct user_id id,
                              struct str *hash_out, struct why *why)
 {

@@ -56,6 +56,8 @@ MUST_USE enum err users_load(struct db *db, struct arena *arena, struct user_id 
 /* Also the password hash (.at NULL: none). ERR_NOT_FOUND. */
 MUST_USE enum err users_load_login(struct db *db, struct arena *arena, struct str username_key,
                                    struct user *user_out, struct str *hash_out, struct why *why);
+/* The highest cost of imported bcrypt hashes, 0: there are none. Looks at every member. */
+MUST_USE enum err users_bcrypt_cost(struct db *db, uint64_t *cost_out, struct why *why);
 MUST_USE enum err users_load_password(struct db *db, struct arena *arena, struct user_id id,
                                       struct str *hash_out, struct why *why);
 

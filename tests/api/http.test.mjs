@@ -470,6 +470,9 @@ describe('rates', () => {
     assert.ok(await drain(() => read('203.0.113.5')) >= 15);
     assertOk(await read('203.0.113.6'));
     assert.equal((await read('198.51.100.9, 203.0.113.5')).status, 429, 'what a client adds counts for nothing');
+    let host = 0;
+    assert.ok(await drain(() => read(`2001:db8:0:7::${(++host).toString(16)}`)) >= 15, 'a /64 is one customer');
+    assertOk(await read('2001:db8:0:8::1'));
   });
 
   test('hold log-ins by account, whether or not there is one, and from wherever they come', async () => {

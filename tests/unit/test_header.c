@@ -402,6 +402,27 @@ static void the_client_is_the_rightmost_address_nobody_vouches_for(void **state)
     assert_str(header_client_address(STR("1.1.1.1"), STR("127.0.0.1"), &nobody), "127.0.0.1");
 }
 
+static void limits_count_a_customer_of_a_network_as_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address, *network;
+    } cases[] = {
+        {"203.0.113.9", "203.0.113.9"},
+        {"::ffff:203.0.113.9", "203.0.113.9"},
+        {"2001:db8:0:1::7", "2001:db8:0:1::/64"},
+        {"2001:DB8:0:1:ffff:1:2:3", "2001:db8:0:1::/64"},
+        {"2001:db8:0:2::7", "2001:db8:0:2::/64"},
+        {"::1", "::/64"},
+        {"unix", "unix"},
+        {"", ""},
+    };
+    char network[HEADER_NETWORK_BYTES];
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_str(header_network(str_of(cases[i].address), network), cases[i].network);
+    }
+}
+
 static void trusted_lists_are_checked_at_start_up(void **state)
 {
     (void)state;
@@ -460,6 +481,7 @@ int main(void)
         cmocka_unit_test(credentials_follow_their_scheme),
         cmocka_unit_test(an_origin_is_compared_with_the_host),
         cmocka_unit_test(the_client_is_the_rightmost_address_nobody_vouches_for),
+        cmocka_unit_test(limits_count_a_customer_of_a_network_as_one),
         cmocka_unit_test(trusted_lists_are_checked_at_start_up),
         cmocka_unit_test(absent_fields_need_no_pointer),
     };

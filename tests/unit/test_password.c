@@ -254,6 +254,38 @@ static void the_dummy_costs_what_a_login_costs_and_fits_nothing(void **state)
     assert_true(str_starts(password_dummy(&owasp), STR("$argon2id$v=19$m=7168,t=5,p=1$")));
 }
 
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+/* The CPU time of a wrong password. */
+static int64_t refusal_us(const struct passwords *passwords, const char *hash)
+{
+    bool rehash;
+    struct why why;
+    int64_t began_us = cpu_us();
+    assert_int_equal(password_verify(passwords, str_of(hash), STR("not this one"), &rehash, &why),
+                     ERR_UNKNOWN_CALLER);
+    return cpu_us() - began_us;
+}
+
+/* Only a floor is asked for: bcrypt of cost 10 takes a thousand times as long as `cheap`. */
+static void while_there_are_bcrypt_hashes_every_wrong_password_costs_one(void **state)
+{
+    (void)state;
+    static const char imported[] = "$2b$10$abcdefghijklmnopqrstuu0F.YUnHs2l3GhuFbai9Syxekkn1a.r6";
+    struct passwords passwords = cheap;
+    int64_t bcrypt_us = refusal_us(&passwords, imported);
+    assert_true(refusal_us(&passwords, passwords.dummy) < bcrypt_us / 2);
+    passwords_expect_bcrypt(&passwords, 10);
+    assert_true(refusal_us(&passwords, passwords.dummy) > bcrypt_us / 2);
+    passwords_expect_bcrypt(&passwords, 0);
+    assert_true(refusal_us(&passwords, passwords.dummy) < bcrypt_us / 2);
+}
+
 static void costs_out_of_range_are_refused_with_a_sentence(void **state)
 {
     (void)state;
@@ -307,6 +339,7 @@ int main(void)
         cmocka_unit_test(damaged_and_ruinous_hashes_are_the_operators_business),
         cmocka_unit_test(weaker_hashes_are_due_for_a_new_one_and_stronger_ones_are_not),
         cmocka_unit_test(the_dummy_costs_what_a_login_costs_and_fits_nothing),
+        cmocka_unit_test(while_there_are_bcrypt_hashes_every_wrong_password_costs_one),
         cmocka_unit_test(costs_out_of_range_are_refused_with_a_sentence),
         cmocka_unit_test(new_passwords_have_6_to_100_characters_of_any_script),
     };
