@@ -26,7 +26,9 @@ enum err health_live_get(struct call *call, struct why *why)
     (void)why;
     call->x->status = 200;
     call->x->content_type = "application/json";
-    buf_add_str(&call->x->reply, STR("{\"status\":\"healthy\"}"));
+    /* Whoever begins at this address sees whether it would share it with another community. */
+    buf_printf(&call->x->reply, "{\"status\":\"healthy\",\"community\":\"%s\"}",
+               keyring_newest(call->api->keyring)->kid);
     call_reply(call);
     return OK;
 }

@@ -20,7 +20,8 @@ struct schema {
 
 static const struct schema schemas[] = {
     {"Index", "message:text, docs:text, version:text"},
-    {"Health", "status:healthy, timestamp?:text, service?:text"},
+    {"Health", "status:healthy, timestamp:text, service:text"},
+    {"Alive", "status:healthy, community:text"},
     {"Readiness", "status:ready|not ready, checks:Checks"},
     {"Checks", "database:Check, writer:Check, disk:Check, serving:Check"},
     {"Check", "ok:bool, detail:text"},

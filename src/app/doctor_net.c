@@ -13,79 +13,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "app/dial.h"
 #include "app/doctor.h"
 #include "app/vet.h"
 #include "base/clock.h"
-
-enum { ANSWER_MS = 3000 };
-
-static bool wait_connected(int fd)
-{
-    struct pollfd wanted = {.fd = fd, .events = POLLOUT};
-    int failed = 0;
-    socklen_t bytes = sizeof(failed);
-    int ready = poll(&wanted, 1, ANSWER_MS);
-    if (ready == 0) failed = ETIMEDOUT;
-    if (ready > 0) getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &bytes);
-    if (ready < 0) failed = errno;
-    errno = failed;
-    return failed == 0;
-}
-
-/* A connected socket whose reads and writes end in time, or -1 with errno. */
-static int connect_in_time(const struct addrinfo *to)
-{
-    int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    bool connected = connect(fd, to->ai_addr, to->ai_addrlen) == 0;
-    if (connected || (errno == EINPROGRESS && wait_connected(fd))) return fd;
-    int reason = errno;
-    close(fd);
-    errno = reason;
-    return -1;
-}
-
-static bool send_all(int fd, struct str text)
-{
-    while (text.len > 0) {
-        struct pollfd wanted = {.fd = fd, .events = POLLOUT};
-        if (poll(&wanted, 1, ANSWER_MS) <= 0) return false;
-        ssize_t sent = send(fd, text.at, text.len, MSG_NOSIGNAL);
-        if (sent <= 0) return false;
-        text = str_from(text, (size_t)sent);
-    }
-    return true;
-}
-
-/* Send a question; read until the answer holds `end`, the peer closes, or time is over. */
-static struct str ask(int fd, struct str question, struct str end, char *to, size_t to_bytes)
-{
-    struct str answer = {to, 0};
-    int64_t until_us = clock_mono_us() + ANSWER_MS * 1000;
-    if (!send_all(fd, question)) return answer;
-    while (answer.len < to_bytes && str_find(answer, end) == answer.len) {
-        struct pollfd wanted = {.fd = fd, .events = POLLIN};
-        int64_t left_us = until_us - clock_mono_us();
-        if (left_us <= 0 || poll(&wanted, 1, (int)(left_us / 1000) + 1) <= 0) break;
-        ssize_t got = recv(fd, to + answer.len, to_bytes - answer.len, 0);
-        if (got <= 0) break;
-        answer.len += (size_t)got;
-    }
-    return answer;
-}
-
-/* --- the port to listen on --- */
-
-static bool is_hutong(int fd)
-{
-    char bytes[2048];
-    struct str answer = ask(fd,
-                            STR("GET /health HTTP/1.1\r\nHost: localhost\r\n"
-                                "Connection: close\r\n\r\n"),
-                            STR("\"hutong\"}"), bytes, sizeof(bytes));
-    return str_starts(answer, STR("HTTP/1.1 200")) &&
-           str_find(answer, STR("\"service\":\"hutong\"")) < answer.len;
-}
 
 /* Can we have it? 0, or the errno of trying. Bound only, never listening. */
 static int try_to_bind(const struct addrinfo *to)
@@ -124,17 +55,22 @@ static void check_place(struct visit *visit, const struct addrinfo *to, const ch
         visit_tell(visit, FINDING_OK, "address", NULL, "%s is free", place);
         return;
     }
-    int fd = failed == EADDRNOTAVAIL ? -1 : connect_in_time(to);
-    if (fd >= 0 && is_hutong(fd)) {
+    static const char mend[] = "end the other program, or choose another port with --listen";
+    switch (failed == EADDRNOTAVAIL ? NEIGHBOUR_NONE : dial_neighbour(to, visit->settings)) {
+    case NEIGHBOUR_OURS:
         visit_tell(visit, FINDING_OK, "address", NULL, "a Hutong answers at %s already", place);
-    } else if (fd >= 0) {
+        return;
+    case NEIGHBOUR_FOREIGN:
         visit_tell(visit, FINDING_WRONG, "address",
-                   "end the other program, or choose another port with --listen",
-                   "another program answers at %s", place);
-    } else {
-        tell_refused(visit, place, failed);
+                   "choose another port with --listen, or its data "
+                   "folder with --data",
+                   "a Hutong of another data folder answers at %s", place);
+        return;
+    case NEIGHBOUR_PROGRAM:
+        visit_tell(visit, FINDING_WRONG, "address", mend, "another program answers at %s", place);
+        return;
+    case NEIGHBOUR_NONE: tell_refused(visit, place, failed);
     }
-    if (fd >= 0) close(fd);
 }
 
 void doctor_port(struct visit *visit)
@@ -180,10 +116,10 @@ static struct str ask_redis(struct visit *visit, int fd, const struct redis_url 
         struct str login =
             arena_printf(arena, "*%d\r\n%s%.*s%s", url->user ? 3 : 2, word(arena, "AUTH").at,
                          STR_ARGS(user), word(arena, url->password).at);
-        struct str said = first_line(ask(fd, login, STR("\n"), to, to_bytes));
+        struct str said = first_line(dial_ask(fd, login, STR("\n"), to, to_bytes));
         if (!str_eq(said, STR("+OK"))) return said;
     }
-    return first_line(ask(fd, STR("*1\r\n$4\r\nPING\r\n"), STR("\n"), to, to_bytes));
+    return first_line(dial_ask(fd, STR("*1\r\n$4\r\nPING\r\n"), STR("\n"), to, to_bytes));
 }
 
 static void tell_redis(struct visit *visit, const struct redis_url *url, struct str said)
@@ -218,7 +154,7 @@ void doctor_redis(struct visit *visit)
                    gai_strerror(failed));
         return;
     }
-    int fd = connect_in_time(found);
+    int fd = dial(found);
     int reason = errno;
     freeaddrinfo(found);
     if (fd < 0) {

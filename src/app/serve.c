@@ -26,6 +26,7 @@
 #include "api/live.h"
 #include "api/metrics.h"
 #include "app/command.h"
+#include "app/dial.h"
 #include "app/open.h"
 #include "app/seed.h"
 #include "app/town_lore.h"
@@ -438,6 +439,7 @@ static enum err open_server(struct server *server, bool demo, struct why *why)
     const struct settings *s = server->api.settings;
     enum err err = listener_reserve(s->listen, &server->reserved_fd, server->address,
                                     sizeof(server->address), why);
+    if (!err) err = dial_check(s, why);
     if (!err) err = open_log(s, why);
     if (!err) err = open_api(server, why);
     if (!err && demo) err = seed_demo(&server->api, why);

@@ -169,7 +169,7 @@ test('the server answers over HTTPS with HTTP/1.1 and with HTTP/2', async () => 
   await overHttp2(async (session) => {
     assert.equal(session.alpnProtocol, 'h2');
     const replies = await Promise.all(Array.from({ length: 20 }, () => ask(session, 'GET', '/health/live')));
-    for (const reply of replies) assert.equal(reply.text, '{"status":"healthy"}');
+    for (const reply of replies) assert.match(reply.text, /^\{"status":"healthy"/);
   });
 });
 

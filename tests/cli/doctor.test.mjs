@@ -329,9 +329,9 @@ test('tells a free address, a Hutong and another program apart', async (t) => {
   const server = await startServer();
   t.after(() => server.kill().catch(() => {}));
   const ours = new URL(server.url).host;
-  let result = await visit(dir, [...QUIET, '--listen', ours]);
+  assertFinds(await visit(dir, [...QUIET, '--listen', ours]), 'WRONG', 'address', /a Hutong of another data folder answers/, /--data/);
+  let result = await visit(dir, [...QUIET, '--listen', ours, '--data', server.dataDir]);
   assert.match(result.found.address[0].text, new RegExp(`a Hutong answers at ${ours} already`));
-  assert.equal(result.status, 0, result.out);
   await server.stop();
   result = await visit(dir, [...QUIET, '--listen', ours]);
   assert.match(result.found.address[0].text, /is free/);

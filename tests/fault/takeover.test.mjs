@@ -3,8 +3,11 @@
 // A new process takes the port over from the old one while members go on asking:
 // both listen (SO_REUSEPORT), the old one is told to stop, and nobody notices.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 
+import { hutong, newFolder } from '../support/command.mjs';
 import { Live } from '../support/live.mjs';
 import { startServer } from '../support/server.mjs';
 import { metric, until } from '../support/watch.mjs';
@@ -135,6 +138,20 @@ test('a second process takes over the port without a failed request', async (t) 
     before = page.body.next_before;
   }
   for (const [content, id] of load.stored) assert.equal(seen.get(content), id, `"${content}" is lost`);
+  await old.stop();
+});
+
+test('a server with other data does not join: members would be dealt out between two communities', async (t) => {
+  const old = await startServer();
+  t.after(() => old.kill());
+  const listen = new URL(old.url).host;
+  const other = await newFolder(t);
+  for (const folder of [other, path.join(other, 'not there')]) {
+    const { status, err } = await hutong(['serve', '--listen', listen, '--data', folder]);
+    assert.equal(status, 2);
+    assert.match(err, /^hutong: setting listen is \S+, where a Hutong of another data folder than .+ answers; allowed: another port/);
+  }
+  assert.deepEqual(readdirSync(other), [], 'nothing was made');
   await old.stop();
 });
 

@@ -42,7 +42,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process is alive */
+        /** Whether the process is alive; `community` is the number of the key that it signs tokens with */
         get: operations["get_health_live"];
         put?: never;
         post?: never;
@@ -2357,8 +2357,13 @@ export interface components {
         Health: {
             /** @enum {string} */
             status: "healthy";
-            timestamp?: string;
-            service?: string;
+            timestamp: string;
+            service: string;
+        };
+        Alive: {
+            /** @enum {string} */
+            status: "healthy";
+            community: string;
         };
         Readiness: {
             /** @enum {string} */
@@ -3772,7 +3777,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["Alive"];
                 };
             };
             default: components["responses"]["Problem"];
