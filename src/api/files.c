@@ -34,7 +34,6 @@
 #include "base/mem.h"
 #include "community/shelf.h"
 #include "http/multipart.h"
-#include "store/records.h"
 
 enum {
     /* Large enough for the disk, small enough to have two for each upload. */
@@ -505,10 +504,22 @@ static void write_picture(struct call *call, const struct shelf *shelf,
     json_close(&out, '}');
 }
 
+static enum err check_room(struct call *call, struct why *why)
+{
+    uint64_t bytes, most = (uint64_t)call->api->settings->upload_member_bytes;
+    if (most == 0) return OK;
+    enum err err = files_bytes_of(call->db, call->who.user, &bytes, why);
+    if (err || bytes < most) return err;
+    return why_set(why, ERR_CONFLICT,
+                   "your pictures take %llu MiB of %llu: delete posts with pictures first",
+                   (unsigned long long)(bytes >> 20), (unsigned long long)(most >> 20));
+}
+
 static enum err store_upload(struct call *call, const struct shelf *shelf, struct why *why)
 {
     struct picture picture;
-    enum err err = take_upload(call->upload, why);
+    enum err err = check_room(call, why);
+    if (!err) err = take_upload(call->upload, why);
     if (!err) err = import(call, shelf, &picture, why);
     if (err) return err;
     struct file_record record = {.name = str_of(picture.name),
@@ -551,6 +562,49 @@ static void sweep_folder(const struct settings *settings, const char *name, cons
     }
     closedir(folder);
     if (gone > 0) log_info("files.swept", "folder=%s files=%lld", name, (long long)gone);
+}
+
+struct collecting {
+    const struct settings *settings;
+    struct arena arena;
+    struct files_place *at;
+    int64_t before_us;
+    size_t seen, gone;
+};
+
+/* Within one change: nobody can begin to show what is found unshown. */
+static enum err collect(void *ctx, struct db *db, struct why *why)
+{
+    struct collecting *job = ctx;
+    struct stored_file files[STORED_FILES_MAX];
+    enum err err = files_older(db, &job->arena, job->at, job->before_us, files, &job->seen, why);
+    for (size_t i = 0; i < job->seen && !err; i++) {
+        if (files[i].shown && job->before_us == 1) err = files_leave_up(db, &files[i], why);
+        if (files[i].shown || shelf_is_fresh(job->settings->upload_dir, &files[i])) continue;
+        /* First from the disk: a file that the table has forgotten would stay for ever. */
+        shelf_unlink(job->settings->upload_dir, &files[i]);
+        err = files_drop(db, &files[i], why);
+        job->gone++;
+    }
+    return err;
+}
+
+enum err files_collect(const struct settings *settings, struct store *store, struct db *db,
+                       struct files_place *at, struct why *why)
+{
+    static const int64_t day_us = INT64_C(86400) * 1000000;
+    int64_t days = settings->upload_unused_days;
+    struct files_place start = {.created_us = -1};
+    struct collecting down = {.settings = settings, .at = &start, .before_us = 1};
+    struct collecting old = {
+        .settings = settings, .at = at, .before_us = clock_wall_us() - days * day_us};
+    enum err err = store_write(store, db, collect, &down, why);
+    if (!err && days > 0) err = store_write(store, db, collect, &old, why);
+    if (!err && old.seen == 0) *at = (struct files_place){0};
+    arena_release(&down.arena);
+    arena_release(&old.arena);
+    if (down.gone + old.gone > 0) log_info("files.collected", "files=%zu", down.gone + old.gone);
+    return err;
 }
 
 void files_sweep(const struct settings *settings)

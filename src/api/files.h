@@ -10,6 +10,7 @@
 #pragma once
 
 #include "api/call.h"
+#include "store/files.h"
 
 /*
  * The head of an upload is in: take a place among those at once, set the
@@ -40,3 +41,8 @@ handler files_get_image, files_get_avatar;       /* LANE_SLOW */
 /* At start-up and from time to time: what a crash has left unfinished and nobody has touched for an
  * hour goes. */
 void files_sweep(const struct settings *settings);
+/* From time to time, on one thread: some of the pictures that nobody shows any more, and that were
+ * put down or are older than `upload-unused-days`, go from disk and store. `*at` is {0} at first.
+ */
+MUST_USE enum err files_collect(const struct settings *settings, struct store *store, struct db *db,
+                                struct files_place *at, struct why *why);

@@ -5,14 +5,12 @@
  */
 #include "community/leaving.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <unistd.h>
-
 #include "api/chat_run.h"
 #include "api/handlers.h"
 #include "api/input.h"
 #include "base/log.h"
+#include "community/shelf.h"
+#include "store/files.h"
 #include "store/leaving.h"
 #include "store/wikis.h"
 #include "wiki/library.h"
@@ -24,7 +22,7 @@ struct leave {
     struct arena arena; /* of one step */
     uint64_t wiki;      /* that goes now */
     bool done;
-    struct left_file files[LEFT_FILES_MAX];
+    struct stored_file files[STORED_FILES_MAX];
     size_t file_count;
 };
 
@@ -69,26 +67,9 @@ static enum err apply_files(void *ctx, struct act *act, struct why *why)
     struct leave *leave = ctx;
     enum err err = OK;
     for (size_t i = 0; i < leave->file_count && !err; i++) {
-        err = leaving_drop_file(act->db, &leave->files[i], why);
+        err = files_drop(act->db, &leave->files[i], why);
     }
     return err;
-}
-
-/* A picture and its two smaller ones. Gone already: cut short the last time. */
-static void unlink_file(const struct settings *settings, const struct left_file *file)
-{
-    static const char *const tails[] = {"", "_320.webp", "_1280.webp"};
-    char path[PATH_MAX];
-    for (size_t i = 0; i < COUNT_OF(tails); i++) {
-        struct str name =
-            i == 0 ? file->name : str_head(file->name, str_find_byte(file->name, '.'));
-        int len = snprintf(path, sizeof(path), "%.*s/%.*s/%.*s%s", STR_ARGS(settings->upload_dir),
-                           STR_ARGS(file->folder), STR_ARGS(name), tails[i]);
-        if (len >= (int)sizeof(path) || (unlink(path) < 0 && errno != ENOENT)) {
-            log_warn("files.left", "name=%.*s reason=\"%s\"", STR_ARGS(file->name),
-                     strerror(errno));
-        }
-    }
 }
 
 /* First from the disk, then from the table: a file that the table has forgotten would stay for
@@ -98,10 +79,11 @@ static enum err drop_files(struct leave *leave, struct why *why)
     struct call *call = leave->call;
     for (;;) {
         enum err err =
-            leaving_files(call->db, call->arena, leave->who, leave->files, &leave->file_count, why);
+            files_of(call->db, call->arena, leave->who, leave->files, &leave->file_count, why);
         if (err || leave->file_count == 0) return err;
         for (size_t i = 0; i < leave->file_count; i++) {
-            if (!leave->files[i].shown) unlink_file(call->api->settings, &leave->files[i]);
+            if (!leave->files[i].shown)
+                shelf_unlink(call->api->settings->upload_dir, &leave->files[i]);
         }
         err = call_write(call, apply_files, leave, why);
         if (err) return err;

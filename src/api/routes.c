@@ -342,11 +342,11 @@ const struct route routes_table[] = {
 
     /* Pictures */
     {HTTP_POST_, "/files/upload", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD,
-     files_upload_image, "Upload a picture (multipart, part `file`)", "file:file", "", "Upload",
+     files_upload_image, "Upload a picture (multipart, part `file`)", "file:file", "", "Upload 409",
      200},
     {HTTP_POST_, "/files/upload/avatar", LANE_SLOW, ACCESS_MEMBER, RATE_UPLOAD, BODY_UPLOAD,
      files_upload_avatar, "Upload a picture of oneself; then PUT /users/me", "file:file", "",
-     "Upload", 200},
+     "Upload 409", 200},
     {HTTP_GET_, "/files/images/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE,
      files_get_image, "A picture", "", "", "image/* 412 416", 200},
     {HTTP_GET_, "/files/avatars/{filename}", LANE_SLOW, ACCESS_ANYONE, RATE_READ, BODY_NONE,

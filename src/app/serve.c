@@ -61,9 +61,10 @@ struct server {
     struct server_loop *loops;
     size_t loop_count;
     struct lore_source lore;
-    struct redis *redis; /* owned; NULL: one instance */
-    int reserved_fd;     /* owned; keeps the address until the loops listen */
-    char address[128];   /* numeric, with the real port */
+    struct redis *redis;          /* owned; NULL: one instance */
+    struct files_place collected; /* how far pictures were looked through */
+    int reserved_fd;              /* owned; keeps the address until the loops listen */
+    char address[128];            /* numeric, with the real port */
 };
 
 /* --- talking to loops from the main thread --- */
@@ -293,6 +294,10 @@ static void run_maintenance(struct server *server)
     if (!err) {
         err = store_write(server->api.store, db, maintain, (void *)(uintptr_t)server->api.settings,
                           &why);
+        if (!err) {
+            err = files_collect(server->api.settings, server->api.store, db, &server->collected,
+                                &why);
+        }
         db_close(db);
     }
     bool alone = server->api.settings->redis.len == 0;

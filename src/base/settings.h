@@ -100,7 +100,7 @@ struct settings {
     bool wiki_embedder_taken_over;    /* no setting: see wiki/old_config.h */
     /* Files */
     struct str upload_dir; /* empty: DATA/uploads */
-    int64_t image_bytes_max;
+    int64_t image_bytes_max, upload_member_bytes, upload_unused_days;
     int64_t avatar_bytes_max;
     int64_t image_pixels_max;
     int64_t uploads_at_once;

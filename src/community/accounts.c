@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "community/shapes.h"
 #include "community/talk.h"
+#include "store/files.h"
 
 /* Two tabs that wake up together refresh together; the slower one is no thief. */
 static const int64_t RACE_US = 10 * 1000000;
@@ -203,10 +204,14 @@ enum err accounts_set_profile(struct act *act, const struct profile_change *chan
                               struct user *user_out, struct why *why)
 {
     enum err err = users_load(act->db, act->arena, act->me, user_out, why);
-    if (!err) err = check_profile(act->arena, change, user_out, why);
+    if (err) return err;
+    struct str avatar = user_out->brief.avatar_path;
+    err = check_profile(act->arena, change, user_out, why);
     if (err) return err;
     err = users_set_profile(act->db, act->me, user_out->brief.nickname, user_out->brief.avatar_path,
                             user_out->bio, act->now_us, why);
+    bool other = !str_eq(avatar, user_out->brief.avatar_path);
+    if (!err && other) err = files_put_down(act->db, avatar, why);
     if (err) return err;
     struct str fold = arena_printf(act->arena, "user:%llu", (unsigned long long)act->me.value);
     act_tell(act, topic_feed(), "user.updated", fold,

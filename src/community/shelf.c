@@ -7,7 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+
+/* Longer than a change waits for the writer. */
+enum { FRESH_S = 10 };
 
 enum err shelf_failed(struct why *why, const char *what)
 {
@@ -81,6 +85,38 @@ enum err shelf_import(const char *source_path, struct str upload_dir, const char
     err = picture_import(source_path, folder, prefix, limits, picture_out, why);
     leave_import();
     return err;
+}
+
+/* The main file for "", a smaller one for "_320.webp"; false: no path is that long. */
+static bool path_of(struct str upload_dir, const struct stored_file *file, const char *tail,
+                    char path[PATH_MAX])
+{
+    size_t dot = str_find_byte(file->name, '.');
+    struct str name = tail[0] ? str_head(file->name, dot) : file->name;
+    return snprintf(path, PATH_MAX, "%.*s/%.*s/%.*s%s", STR_ARGS(upload_dir),
+                    STR_ARGS(file->folder), STR_ARGS(name), tail) < PATH_MAX;
+}
+
+bool shelf_is_fresh(struct str upload_dir, const struct stored_file *file)
+{
+    char path[PATH_MAX];
+    struct stat about;
+    return path_of(upload_dir, file, "", path) && stat(path, &about) == 0 &&
+           about.st_ctime > clock_wall_us() / 1000000 - FRESH_S;
+}
+
+void shelf_unlink(struct str upload_dir, const struct stored_file *file)
+{
+    static const char *const tails[] = {"", "_320.webp", "_1280.webp"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
+        bool gone =
+            path_of(upload_dir, file, tails[i], path) && (unlink(path) == 0 || errno == ENOENT);
+        if (!gone) {
+            log_warn("files.left", "name=%.*s reason=\"%s\"", STR_ARGS(file->name),
+                     strerror(errno));
+        }
+    }
 }
 
 bool picture_is_made(struct str image_path)

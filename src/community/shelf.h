@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "community/picture.h"
+#include "store/files.h"
 
 /* Names of pictures a machine made begin with it; those of uploads never do. */
 #define SHELF_MADE_PREFIX "made_"
@@ -24,5 +25,9 @@ MUST_USE enum err shelf_failed(struct why *why, const char *what);
 MUST_USE enum err shelf_import(const char *source_path, struct str upload_dir, const char *name,
                                const char *prefix, const struct picture_limits *limits,
                                struct picture *picture_out, struct why *why);
+/* Has it been put there within the last seconds? Whoever did may not have told the store yet. */
+bool shelf_is_fresh(struct str upload_dir, const struct stored_file *file);
+/* A picture and its two smaller ones; gone already is fine. */
+void shelf_unlink(struct str upload_dir, const struct stored_file *file);
 /* Whether a machine made the picture at this path ("/files/images/NAME"; .at NULL: none). */
 bool picture_is_made(struct str image_path);

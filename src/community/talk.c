@@ -9,6 +9,7 @@
 #include "community/notify.h"
 #include "community/picture.h"
 #include "community/shapes.h"
+#include "store/files.h"
 #include "store/notices.h"
 
 static bool is_moderator(const struct act *act)
@@ -149,6 +150,7 @@ enum err talk_remove_post(struct act *act, struct post_id id, struct why *why)
     }
     err = notify_post_gone(act, id, why);
     if (!err) err = posts_remove(act->db, &post, why);
+    if (!err) err = files_put_down(act->db, post.image_path, why);
     if (!err) {
         err = note_removed(act, AUDIT_POST_REMOVED, "post", id.value, &post.author, post.content,
                            why);

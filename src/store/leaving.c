@@ -80,51 +80,6 @@ enum err leaving_forget_life(struct db *db, struct user_id user, size_t limit, s
     return err;
 }
 
-/* --- files --- */
-
-/* Whoever shows it may name the picture or one of its smaller ones. */
-static enum err look_who_shows(struct db *db, struct arena *arena, struct user_id owner,
-                               struct left_file *file, struct why *why)
-{
-    struct str stem = str_head(file->name, str_find_byte(file->name, '.'));
-    struct str paths[3] = {
-        arena_printf(arena, "/files/%.*s/%.*s", STR_ARGS(file->folder), STR_ARGS(file->name)),
-        arena_printf(arena, "/files/%.*s/%.*s_320.webp", STR_ARGS(file->folder), STR_ARGS(stem)),
-        arena_printf(arena, "/files/%.*s/%.*s_1280.webp", STR_ARGS(file->folder), STR_ARGS(stem))};
-    struct query *q = db_query(db, SQL_FILE_SHOWN);
-    for (size_t i = 0; i < 6; i++) query_str(q, paths[i % 3]);
-    query_u64(q, owner.value);
-    file->shown = query_next(q) && query_get_i64(q, 0) != 0;
-    return query_end(q, why);
-}
-
-enum err leaving_files(struct db *db, struct arena *arena, struct user_id user,
-                       struct left_file files[LEFT_FILES_MAX], size_t *count_out, struct why *why)
-{
-    size_t count = 0;
-    struct query *q = db_query(db, SQL_FILES_OF);
-    query_u64(q, user.value);
-    query_u64(q, LEFT_FILES_MAX);
-    for (; query_next(q); count++) {
-        bool avatar = str_eq(query_get_str(q, 1), STR("avatar"));
-        files[count] = (struct left_file){.name = arena_copy(arena, query_get_str(q, 0)),
-                                          .folder = avatar ? STR("avatars") : STR("images")};
-    }
-    enum err err = query_end(q, why);
-    for (size_t i = 0; i < count && !err; i++) {
-        err = look_who_shows(db, arena, user, &files[i], why);
-    }
-    *count_out = count;
-    return err;
-}
-
-enum err leaving_drop_file(struct db *db, const struct left_file *file, struct why *why)
-{
-    struct query *q = db_query(db, file->shown ? SQL_FILE_DISOWN : SQL_FILE_DELETE);
-    query_str(q, file->name);
-    return query_run(q, why);
-}
-
 /* --- the account --- */
 
 enum err users_remove(struct db *db, const struct user *user, struct why *why)

@@ -47,18 +47,5 @@ MUST_USE enum err leaving_remove_letters(struct db *db, struct user_id user, str
 MUST_USE enum err leaving_forget_life(struct db *db, struct user_id user, size_t limit,
                                       size_t *removed_out, struct why *why);
 
-/* A picture that was uploaded; in the arena. */
-struct left_file {
-    struct str name, folder; /* "images" or "avatars" */
-    bool shown;              /* by somebody else: it stays */
-};
-enum { LEFT_FILES_MAX = 50 };
-/* The first that have this owner. */
-MUST_USE enum err leaving_files(struct db *db, struct arena *arena, struct user_id user,
-                                struct left_file files[LEFT_FILES_MAX], size_t *count_out,
-                                struct why *why);
-/* Forget the file, or, when somebody shows it, whose it was. */
-MUST_USE enum err leaving_drop_file(struct db *db, const struct left_file *file, struct why *why);
-
 /* The account, and what hangs on it still. */
 MUST_USE enum err users_remove(struct db *db, const struct user *user, struct why *why);

@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "store/records.h"
 
-enum err files_add(struct db *db, const struct file_record *file, struct why *why)
-{
-    struct query *q = db_query(db, SQL_FILE_ADD);
-    query_str(q, file->name);
-    query_str(q, file->kind);
-    query_id(q, file->owner.value);
-    query_u64(q, file->bytes);
-    query_i64(q, file->width);
-    query_i64(q, file->height);
-    query_i64(q, file->created_us);
-    enum err err = query_run(q, why);
-    return err == ERR_CONFLICT ? OK : err; /* how MariaDB says that it is known */
-}
-
 enum err idempotent_load(struct db *db, struct arena *arena, struct user_id user, struct str key,
                          struct idempotent *out, struct why *why)
 {

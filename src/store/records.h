@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * store/records.h: small tables with one use each: files, answers to repeated
+ * store/records.h: small tables with one use each: answers to repeated
  * changes, places of the town.
  */
 #pragma once
 
 #include "store/users.h"
-
-struct file_record {
-    struct str name, kind; /* kind: "image" or "avatar" */
-    struct user_id owner;
-    uint64_t bytes;
-    int width, height;
-    int64_t created_us;
-};
-/* A file with that name (so, that content) may be known already: fine. */
-MUST_USE enum err files_add(struct db *db, const struct file_record *file, struct why *why);
 
 /* What was answered to a change that carried this key. */
 struct idempotent {

@@ -28,6 +28,7 @@
 #include "community/act.h"
 #include "io/loop.h"
 #include "llm/offline.h"
+#include "store/files.h"
 #include "store/records.h"
 #include "store/towns.h"
 #include "townhall/budget.h"

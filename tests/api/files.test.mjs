@@ -501,6 +501,54 @@ describe('serving', () => {
   });
 });
 
+// Whoever put a picture there may not have told the store for some seconds: it is waited for.
+test('a_picture_goes_when_nobody_shows_it_any_more', { timeout: 90_000 }, async () => {
+  const server = await startServer({ env: { HUTONG_MAINTENANCE_SECONDS: '1', HUTONG_UPLOAD_UNUSED_DAYS: '1' } });
+  const [ann, ben] = [await server.register('ann_shows'), await server.register('ben_shows')];
+  const up = async (who, bytes, kind = '') => {
+    const { status, body, text } = await server.api('POST', `/files/upload${kind}`, { token: who.token, body: form(bytes) });
+    assert.equal(status, 200, text);
+    return body;
+  };
+  const say = async (who, image_path) => {
+    const { status, body, text } = await server.api('POST', '/posts', { token: who.token, json: { content: 'look', image_path } });
+    assert.equal(status, 201, text);
+    return body.id;
+  };
+  const status = async (url) => (await server.api('GET', url)).status;
+  const [one, shared, idle, kept] = [png(400, 300), png(400, 301), png(400, 302), png(400, 303)];
+  const gone = await up(ann, one), both = await up(ann, shared), unused = await up(ann, idle), shown = await up(ann, kept);
+  await up(ben, shared);
+  const avatar = await up(ann, png(200, 200), '/avatar');
+  const put = (avatar_path) => server.api('PUT', '/users/me', { token: ann.token, json: { avatar_path } });
+  assert.equal((await put(avatar.url)).status, 200);
+  assert.equal((await put((await up(ann, png(201, 200), '/avatar')).url)).status, 200);
+  const posts = [await say(ann, gone.url), await say(ann, both.url)];
+  await say(ben, both.url);
+  await say(ann, shown.url);
+  for (const id of posts) assert.equal((await server.api('DELETE', `/posts/${id}`, { token: ann.token })).status, 204);
+  await server.sql("UPDATE files SET created_us = created_us - 90000000000 WHERE created_us > 0");
+  for (const { url } of [gone, avatar, unused]) {
+    await asked(() => status(url), (now) => now === 404, { ms: 60_000, what: url });
+  }
+  assert.equal(await status(gone.thumbnails[320]), 404);
+  for (const { url } of [both, shown]) assert.equal(await status(url), 200, url);
+  assert.deepEqual((await server.sql('SELECT COUNT(*) AS n FROM files'))[0].n, 3); // and the avatar of now
+  await server.stop();
+});
+
+test('a_member_has_room_for_so_many_bytes_of_pictures', async () => {
+  const server = await startServer({ env: { HUTONG_UPLOAD_MEMBER_BYTES: '1' } });
+  const [ann, ben] = [await server.register('ann_fills'), await server.register('ben_fills')];
+  const up = (who) => server.api('POST', '/files/upload', { token: who.token, body: form(png(9, 9)) });
+  assert.equal((await up(ann)).status, 200);
+  const full = await up(ann);
+  assert.equal(full.status, 409, full.text);
+  assert.match(full.body.detail, /delete posts with pictures first/);
+  assert.equal((await up(ben)).status, 200);
+  await server.stop();
+});
+
 test('leftovers_of_a_crash_are_swept_at_start', async () => {
   const first = await startServer();
   const uploads = path.join(first.dataDir, 'uploads');

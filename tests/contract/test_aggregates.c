@@ -3,6 +3,7 @@
 #include "house.h"
 #include "store/audit.h"
 #include "store/comments.h"
+#include "store/files.h"
 #include "store/records.h"
 #include "store/sessions.h"
 #include "unit.h"

@@ -5995,6 +5995,7 @@ export interface operations {
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
@@ -6031,6 +6032,7 @@ export interface operations {
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["Coding"];
             422: components["responses"]["Input"];
