@@ -200,8 +200,11 @@ static void tell_end(struct llm_call *call)
     }
     struct journal *journal = call->home->llm->journal;
     if (journal_records(journal)) {
-        journal_write(journal, call->record_key, buf_str(&call->record_text),
-                      buf_str(&call->record_reasoning), buf_str(&call->record_tools), result);
+        struct journal_said said = {.kind = JOURNAL_ANSWER,
+                                    .text = buf_str(&call->record_text),
+                                    .reasoning = buf_str(&call->record_reasoning),
+                                    .tools = buf_str(&call->record_tools)};
+        journal_write(journal, call->record_key, &said, result);
     }
     drop_attempt(call, result->fault);
     call->events->end(call->ctx, result);
@@ -678,18 +681,9 @@ static void tell_recorded(struct llm_call *call, const struct json *entry)
 
 static void replay(struct llm_call *call)
 {
-    struct llm_result *result = &call->result;
-    const struct json *entry = journal_next(call->home->llm->journal, call->record_key);
+    const struct json *entry = llm_replayed(call->home, call->record_key, &call->result);
     call->plan_count = 0; /* nobody is asked: site and model are the record's */
-    if (entry == NULL) {
-        result->end = LLM_FAILED;
-        result->fault = LLM_FAULT_SETUP;
-        why_write(&result->why,
-                  "the file of llm-replay has no answer to this; record the run anew");
-    } else {
-        journal_result(entry, result);
-        tell_recorded(call, entry);
-    }
+    if (entry) tell_recorded(call, entry);
     if (call->state != CALL_OVER) tell_end(call);
 }
 

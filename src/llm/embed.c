@@ -3,6 +3,8 @@
  * llm/embed.c: one batch after the other: gate, request, body, vectors.
  *
  *   READY → (QUEUED →) ASKING → READY … → over
+ *
+ * With a journal that replays there is no site: READY → over.
  */
 #include "llm/embed.h"
 
@@ -18,6 +20,7 @@ enum {
     REST_MS_MAX = 20000,
     /* A batch of 512 vectors of 4,096 numbers, each some 12 characters. */
     BODY_MAX = 32 * 1024 * 1024,
+    RECORD_MAX = 60 * 1024 * 1024,
 };
 
 struct llm_embed {
@@ -42,6 +45,10 @@ struct llm_embed {
     struct buf body;
     int64_t began_us;
     struct llm_result result;
+
+    /* With a journal. */
+    char record_key[JOURNAL_KEY_BYTES];
+    struct buf record_vectors;
 };
 
 static void free_embed(struct llm_embed *embed)
@@ -50,6 +57,7 @@ static void free_embed(struct llm_embed *embed)
     deadline_clear(&embed->deadline);
     timer_free(embed->timer);
     buf_release(&embed->body);
+    buf_release(&embed->record_vectors);
     arena_release(&embed->arena);
     mem_free(embed);
 }
@@ -76,6 +84,12 @@ static void tell_end(struct llm_embed *embed, enum llm_fault fault)
         result->site = embed->choice.place->site.name;
         result->model = embed->choice.model;
         llm_tally_end(&embed->choice.place->tally, LLM_KIND_EMBEDDING, result);
+    }
+    if (journal_records(embed->home->llm->journal)) {
+        struct journal_said said = {.kind = JOURNAL_EMBEDDING,
+                                    .vectors = buf_str(&embed->record_vectors),
+                                    .too_long = embed->record_vectors.failed};
+        journal_write(embed->home->llm->journal, embed->record_key, &said, result);
     }
     embed->events->end(embed->ctx, result);
     free_embed(embed);
@@ -104,7 +118,11 @@ static void recover(struct llm_embed *embed, const struct llm_trouble *trouble)
 static void on_vector(void *ctx, size_t index, const float *values, size_t count)
 {
     struct llm_embed *embed = ctx;
-    embed->events->vector(embed->ctx, embed->done + index, values, count);
+    index += embed->done;
+    if (journal_records(embed->home->llm->journal)) {
+        journal_add_vector(&embed->record_vectors, index, values, count);
+    }
+    embed->events->vector(embed->ctx, index, values, count);
 }
 
 static void add_usage(struct llm_usage *to, const struct llm_usage *batch)
@@ -251,10 +269,19 @@ static void go_on(struct llm_embed *embed)
     recover(embed, &trouble);
 }
 
+static void replay(struct llm_embed *embed)
+{
+    const struct json *entry = llm_replayed(embed->home, embed->record_key, &embed->result);
+    if (entry) journal_vectors(entry, on_vector, embed);
+    tell_end(embed, embed->result.fault);
+}
+
 static void on_advance(struct turn_hook *hook)
 {
     struct llm_embed *embed = CONTAINER_OF(hook, struct llm_embed, advance);
-    if (embed->result.fault != LLM_FAULT_NONE) {
+    if (embed->choice.place == NULL) {
+        replay(embed);
+    } else if (embed->result.fault != LLM_FAULT_NONE) {
         tell_end(embed, embed->result.fault); /* it could not even begin */
     } else {
         go_on(embed);
@@ -297,6 +324,12 @@ static enum err choose(struct llm_embed *embed, struct why *why)
     return OK;
 }
 
+static void begin(struct llm_embed *embed)
+{
+    if (choose(embed, &embed->result.why) != OK) ASSERT(embed->result.fault != LLM_FAULT_NONE);
+    llm_tally_start(&embed->choice.place->tally, LLM_KIND_EMBEDDING);
+}
+
 struct llm_embed *llm_embed_start(struct llm_loop *home, const struct llm_embed_request *request,
                                   const struct llm_embed_events *events, void *ctx)
 {
@@ -324,8 +357,9 @@ struct llm_embed *llm_embed_start(struct llm_loop *home, const struct llm_embed_
     list_init(&embed->deadline.link);
     list_init(&embed->ticket.link);
     buf_init(&embed->body, BODY_MAX);
-    if (choose(embed, &embed->result.why) != OK) ASSERT(embed->result.fault != LLM_FAULT_NONE);
-    llm_tally_start(&embed->choice.place->tally, LLM_KIND_EMBEDDING);
+    buf_init(&embed->record_vectors, RECORD_MAX);
+    if (home->llm->journal) journal_key_embedding(request, embed->record_key);
+    if (!journal_replays(home->llm->journal)) begin(embed);
     loop_at_turn_end(home->loop, &embed->advance);
     return embed;
 }
@@ -338,7 +372,9 @@ void llm_embed_cancel(struct llm_embed *embed)
     struct llm_result *result = &embed->result;
     result->end = LLM_CANCELLED;
     result->fault = LLM_FAULT_NONE;
-    llm_tally_end(&embed->choice.place->tally, LLM_KIND_EMBEDDING, result);
+    if (embed->choice.place) {
+        llm_tally_end(&embed->choice.place->tally, LLM_KIND_EMBEDDING, result);
+    }
     timer_stop(embed->timer);
     list_remove(&embed->advance.link);
     embed->cancelled = true;

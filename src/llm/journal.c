@@ -19,6 +19,7 @@ struct tale {
     char key[JOURNAL_KEY_BYTES];
     struct json **entries; /* owned, and each of them */
     size_t count, next;
+    bool lasts; /* its last entry is given again and again */
 };
 
 struct journal {
@@ -47,16 +48,44 @@ static void mix(struct key *key, const void *bytes, size_t len)
     }
 }
 
-void journal_key(const struct llm_request *request, char text[JOURNAL_KEY_BYTES])
+/* Over all of `mark`, which is released. */
+static void write_key(struct buf *mark, char text[JOURNAL_KEY_BYTES])
 {
     struct key key = {UINT64_C(0xcbf29ce484222325), UINT64_C(0x9ae16a3b2f90404f)};
+    mix(&key, mark->at, mark->len);
+    buf_release(mark);
+    snprintf(text, JOURNAL_KEY_BYTES, "%016llx%016llx", (unsigned long long)key.a,
+             (unsigned long long)key.b);
+}
+
+void journal_key(const struct llm_request *request, char text[JOURNAL_KEY_BYTES])
+{
     struct buf mark;
     buf_init(&mark, LINE_BYTES_MAX);
     llm_request_mark(&mark, request);
-    mix(&key, mark.at, mark.len);
-    buf_release(&mark);
-    snprintf(text, JOURNAL_KEY_BYTES, "%016llx%016llx", (unsigned long long)key.a,
-             (unsigned long long)key.b);
+    write_key(&mark, text);
+}
+
+/* The mark of a chat begins with none of these words. */
+void journal_key_embedding(const struct llm_embed_request *request, char text[JOURNAL_KEY_BYTES])
+{
+    struct buf mark;
+    buf_init(&mark, LINE_BYTES_MAX);
+    buf_printf(&mark, "embedding %d %lld %zu:%.*s", (int)request->query,
+               (long long)request->dimensions, request->model.len, STR_ARGS(request->model));
+    for (size_t i = 0; i < request->count; i++) {
+        buf_printf(&mark, " %zu:", request->texts[i].len);
+        buf_add_str(&mark, request->texts[i]);
+    }
+    write_key(&mark, text);
+}
+
+void journal_key_models(struct str site, char text[JOURNAL_KEY_BYTES])
+{
+    struct buf mark;
+    buf_init(&mark, LINE_BYTES_MAX);
+    buf_printf(&mark, "models %.*s", STR_ARGS(site));
+    write_key(&mark, text);
 }
 
 /* --- writing --- */
@@ -83,6 +112,28 @@ void journal_add_tool(struct buf *tools, const struct llm_tool_piece *piece)
     json_close(&out, '}');
 }
 
+/* The floats' bytes in hex: exact, and shorter than their digits. */
+void journal_add_vector(struct buf *vectors, size_t index, const float *values, size_t count)
+{
+    size_t bytes = count * sizeof(*values);
+    buf_printf(vectors, "%s[%zu,\"", vectors->len > 0 ? "," : "", index);
+    char *to = buf_space(vectors, 2 * bytes);
+    if (to == NULL) return;
+    hex_write(to, values, bytes);
+    buf_grew(vectors, 2 * bytes);
+    buf_add_str(vectors, STR("\"]"));
+}
+
+void journal_add_model(struct buf *models, struct str id, int64_t context_tokens)
+{
+    struct json_out out = json_begin(models);
+    out.comma = models->len > 0;
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "id", id);
+    json_put_i64(&out, "context", context_tokens);
+    json_close(&out, '}');
+}
+
 static void put_usage(struct json_out *out, const struct llm_usage *usage)
 {
     json_open(out, "usage", '{');
@@ -94,11 +145,33 @@ static void put_usage(struct json_out *out, const struct llm_usage *usage)
     json_close(out, '}');
 }
 
-static void build_line(struct buf *line, const char *key, struct str text, struct str reasoning,
-                       struct str tools, const struct llm_result *result)
+static void put_list(struct json_out *out, const char *name, struct str pieces)
 {
+    json_open(out, name, '[');
+    if (pieces.len > 0) buf_add_str(out->buf, pieces);
+    json_close(out, ']');
+}
+
+static void put_said(struct json_out *out, const struct journal_said *said)
+{
+    switch (said->kind) {
+    case JOURNAL_ANSWER:
+        json_put_str(out, "text", said->text);
+        json_put_str(out, "reasoning", said->reasoning);
+        put_list(out, "tools", said->tools);
+        return;
+    case JOURNAL_EMBEDDING: put_list(out, "vectors", said->vectors); return;
+    case JOURNAL_MODELS: put_list(out, "models", said->models); return;
+    }
+}
+
+static void build_line(struct buf *line, const char *key, const struct journal_said *said,
+                       const struct llm_result *result)
+{
+    static const char *const kinds[] = {NULL, "embedding", "models"};
     struct json_out out = json_begin(line);
     json_open(&out, NULL, '{');
+    if (kinds[said->kind]) json_put_str(&out, "kind", str_of(kinds[said->kind]));
     json_put_str(&out, "key", str_of(key));
     json_put_str(&out, "site", result->site);
     json_put_str(&out, "model", result->model);
@@ -107,27 +180,23 @@ static void build_line(struct buf *line, const char *key, struct str text, struc
     json_put_i64(&out, "fault", result->fault);
     json_put_str(&out, "why", str_of(result->why.text));
     put_usage(&out, &result->usage);
-    json_put_str(&out, "text", text);
-    json_put_str(&out, "reasoning", reasoning);
-    json_open(&out, "tools", '[');
-    if (tools.len > 0) buf_add_str(line, tools);
-    json_close(&out, ']');
+    put_said(&out, said);
     json_close(&out, '}');
     buf_add_byte(line, '\n');
 }
 
-void journal_write(struct journal *journal, const char *key, struct str text, struct str reasoning,
-                   struct str tools, const struct llm_result *result)
+void journal_write(struct journal *journal, const char *key, const struct journal_said *said,
+                   const struct llm_result *result)
 {
     struct buf line;
     buf_init(&line, LINE_BYTES_MAX);
-    build_line(&line, key, text, reasoning, tools, result);
+    build_line(&line, key, said, result);
+    bool too_long = line.failed || said->too_long; /* half a line would spoil the file */
     pthread_mutex_lock(&journal->lock);
-    ssize_t written = write(journal->fd, line.at, line.len);
-    bool failed = line.failed || written != (ssize_t)line.len;
+    bool failed = too_long || write(journal->fd, line.at, line.len) != (ssize_t)line.len;
     if (failed && !journal->complained) {
         journal->complained = true;
-        log_error("llm.record", "reason=\"%s\"", line.failed ? "too long" : strerror(errno));
+        log_error("llm.record", "reason=\"%s\"", too_long ? "too long" : strerror(errno));
     }
     pthread_mutex_unlock(&journal->lock);
     buf_release(&line);
@@ -145,6 +214,7 @@ static void add_entry(struct journal *journal, struct str key, struct json *entr
     }
     tale->entries = mem_resize(tale->entries, (tale->count + 1) * sizeof(*tale->entries));
     tale->entries[tale->count++] = entry;
+    tale->lasts = str_eq(llm_json_text(entry, "kind"), STR("models"));
 }
 
 static enum err read_line(struct journal *journal, struct str line, size_t number, struct why *why)
@@ -197,10 +267,29 @@ static enum err load(struct journal *journal, struct str path, struct why *why)
     return err;
 }
 
+void journal_result(const struct json *entry, struct llm_result *result)
+{
+    const struct json *usage = json_get(entry, "usage");
+    result->end = (enum llm_end)llm_json_count(entry, "end");
+    result->finish = (enum llm_finish)MAX(llm_json_count(entry, "finish"), 0);
+    result->fault = (enum llm_fault)llm_json_count(entry, "fault");
+    result->site = llm_json_text(entry, "site");
+    result->model = llm_json_text(entry, "model");
+    struct str why = llm_json_text(entry, "why");
+    if (why.len > 0) why_write(&result->why, "%.*s", STR_ARGS(why));
+    result->usage = (struct llm_usage){
+        llm_json_count(usage, "input"), llm_json_count(usage, "output"),
+        llm_json_count(usage, "cached"), llm_json_count(usage, "reasoning"), false};
+    if (!json_as_bool(json_get(usage, "estimated"), &result->usage.estimated)) {
+        result->usage.estimated = true;
+    }
+}
+
 const struct json *journal_next(struct journal *journal, const char *key)
 {
     pthread_mutex_lock(&journal->lock);
     struct tale *tale = map_find(&journal->tales, str_of(key));
+    if (tale && tale->lasts && tale->next == tale->count) tale->next--;
     const struct json *entry =
         tale && tale->next < tale->count ? tale->entries[tale->next++] : NULL;
     pthread_mutex_unlock(&journal->lock);
@@ -230,21 +319,29 @@ void journal_tools(const struct json *entry, void (*each)(void *ctx, const struc
     }
 }
 
-void journal_result(const struct json *entry, struct llm_result *result)
+void journal_vectors(const struct json *entry, llm_each_vector *each, void *ctx)
 {
-    const struct json *usage = json_get(entry, "usage");
-    result->end = (enum llm_end)llm_json_count(entry, "end");
-    result->finish = (enum llm_finish)MAX(llm_json_count(entry, "finish"), 0);
-    result->fault = (enum llm_fault)llm_json_count(entry, "fault");
-    result->site = llm_json_text(entry, "site");
-    result->model = llm_json_text(entry, "model");
-    struct str why = llm_json_text(entry, "why");
-    if (why.len > 0) why_write(&result->why, "%.*s", STR_ARGS(why));
-    result->usage = (struct llm_usage){
-        llm_json_count(usage, "input"), llm_json_count(usage, "output"),
-        llm_json_count(usage, "cached"), llm_json_count(usage, "reasoning"), false};
-    if (!json_as_bool(json_get(usage, "estimated"), &result->usage.estimated)) {
-        result->usage.estimated = true;
+    struct buf values;
+    buf_init(&values, LINE_BYTES_MAX);
+    const struct json *vector = json_first(json_get(entry, "vectors"));
+    for (; vector; vector = json_after(vector)) {
+        const struct json *index = json_first(vector);
+        uint64_t number = 0;
+        struct str hex = {0};
+        bool fits = json_as_u64(index, &number) && json_as_str(json_after(index), &hex);
+        buf_reset(&values, LINE_BYTES_MAX);
+        void *to = buf_space(&values, hex.len / 2);
+        if (!fits || to == NULL || !hex_read(hex, to, hex.len / 2)) continue;
+        each(ctx, (size_t)number, to, hex.len / 2 / sizeof(float));
+    }
+    buf_release(&values);
+}
+
+void journal_models(const struct json *entry, llm_each_model *each, void *ctx)
+{
+    const struct json *model = json_first(json_get(entry, "models"));
+    for (; model; model = json_after(model)) {
+        each(ctx, llm_json_text(model, "id"), llm_json_count(model, "context"));
     }
 }
 

@@ -27,3 +27,16 @@ struct llm_trouble llm_fetch_trouble(const struct http_fetch_end *end)
     str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
     return trouble;
 }
+
+const struct json *llm_replayed(struct llm_loop *home, const char *key, struct llm_result *result)
+{
+    const struct json *entry = journal_next(home->llm->journal, key);
+    if (entry) {
+        journal_result(entry, result);
+        return entry;
+    }
+    result->end = LLM_FAILED;
+    result->fault = LLM_FAULT_SETUP;
+    why_write(&result->why, "the file of llm-replay has no answer to this; record the run anew");
+    return NULL;
+}

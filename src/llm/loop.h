@@ -21,5 +21,10 @@ struct http_fetch *llm_fetch(struct llm_loop *home, const struct llm_place *plac
 /* Why a fetch did not end well; LLM_FAULT_NONE when it did. */
 struct llm_trouble llm_fetch_trouble(const struct http_fetch_end *end);
 
+/* What the journal has for the key, with the result that was; NULL: nothing, and the result is a
+ * failure that says so. */
+const struct json *llm_replayed(struct llm_loop *home, const char *key,
+                                struct llm_result *result_out);
+
 /* Drop what asks for models, untold. */
 void llm_models_close(struct llm_loop *home);

@@ -58,19 +58,56 @@ void llm_models_each(const struct llm_models *models, llm_each_model *each, void
 {
     if (models->offline) {
         each(ctx, STR("hutong-offline"), -1);
+    } else if (models->body && models->replayed) {
+        journal_models(models->body, each, ctx);
     } else if (models->body && models->fault == LLM_FAULT_NONE) {
         models->provider->read_models(models->body, each, ctx);
     }
 }
 
+static void record_one(void *ctx, struct str id, int64_t context_tokens)
+{
+    journal_add_model(ctx, id, context_tokens);
+}
+
+static void record(const struct listing *listing, const struct llm_models *models)
+{
+    char key[JOURNAL_KEY_BYTES];
+    struct buf list;
+    struct llm_result result = {.end = models->fault == LLM_FAULT_NONE ? LLM_COMPLETE : LLM_FAILED,
+                                .fault = models->fault,
+                                .why = models->why,
+                                .usage = {-1, -1, -1, -1, false},
+                                .site = models->site};
+    buf_init(&list, BODY_MAX);
+    llm_models_each(models, record_one, &list);
+    struct journal_said said = {
+        .kind = JOURNAL_MODELS, .models = buf_str(&list), .too_long = list.failed};
+    journal_key_models(models->site, key);
+    journal_write(listing->home->llm->journal, key, &said, &result);
+    buf_release(&list);
+}
+
+static struct llm_models models_of(const struct listing *listing)
+{
+    const struct llm_site *site = &listing->place->site;
+    return (struct llm_models){.site = site->name,
+                               .address = site->base,
+                               .offline = llm_is_offline(listing->place),
+                               .provider = site->provider};
+}
+
+static void end(struct listing *listing, struct llm_models *models)
+{
+    llm_models_each(models, count_one, &models->count);
+    listing->answer(listing->ctx, models);
+    drop(listing);
+}
+
 /* Tells how it went, and ends. `trouble` may be NULL: the body says. */
 static void tell(struct listing *listing, const struct llm_trouble *trouble)
 {
-    const struct llm_site *site = &listing->place->site;
-    struct llm_models models = {.site = site->name,
-                                .address = site->base,
-                                .offline = llm_is_offline(listing->place),
-                                .provider = site->provider};
+    struct llm_models models = models_of(listing);
     struct llm_trouble found = {.retry_after_ms = -1};
     struct json *body = NULL;
     if (trouble) {
@@ -81,12 +118,24 @@ static void tell(struct listing *listing, const struct llm_trouble *trouble)
     models.body = body;
     models.fault = found.fault;
     if (found.fault != LLM_FAULT_NONE) {
-        llm_fault_sentence(found.fault, site, STR(""), &found, &models.why);
+        llm_fault_sentence(found.fault, &listing->place->site, STR(""), &found, &models.why);
     }
-    llm_models_each(&models, count_one, &models.count);
-    listing->answer(listing->ctx, &models);
+    if (journal_records(listing->home->llm->journal) && !models.offline) record(listing, &models);
+    end(listing, &models);
     json_free(body);
-    drop(listing);
+}
+
+static void replay(struct listing *listing)
+{
+    struct llm_models models = models_of(listing);
+    struct llm_result result = {.end = LLM_FAILED};
+    char key[JOURNAL_KEY_BYTES];
+    journal_key_models(models.site, key);
+    models.body = llm_replayed(listing->home, key, &result);
+    models.replayed = true;
+    models.fault = result.fault;
+    models.why = result.why;
+    end(listing, &models);
 }
 
 static void on_head(void *ctx, struct http_fetch *fetch, int status)
@@ -118,7 +167,13 @@ static void on_late(struct deadline *deadline)
 
 static void tell_soon(struct turn_hook *hook)
 {
-    tell(CONTAINER_OF(hook, struct listing, soon), NULL);
+    struct listing *listing = CONTAINER_OF(hook, struct listing, soon);
+    bool replays = journal_replays(listing->home->llm->journal);
+    if (replays && !llm_is_offline(listing->place)) {
+        replay(listing);
+    } else {
+        tell(listing, NULL);
+    }
 }
 
 static enum err fetch_list(struct listing *listing, struct why *why)
@@ -157,7 +212,8 @@ void llm_models_ask(struct llm_loop *home, size_t site, llm_models_answer *answe
     buf_init(&listing->body, BODY_MAX);
     list_add_last(&home->listing, &listing->link);
     struct why why;
-    bool asks = !llm_is_offline(listing->place) && listing->place->site.provider->write_models;
+    bool asks = !llm_is_offline(listing->place) && !journal_replays(home->llm->journal) &&
+                listing->place->site.provider->write_models;
     if (!asks || fetch_list(listing, &why) != OK) {
         loop_at_turn_end(home->loop, &listing->soon);
     } else {

@@ -15,6 +15,7 @@ struct llm_models {
     size_t count;
     const struct llm_provider *provider;
     const struct json *body;
+    bool replayed; /* `body` is a journal's entry */
 };
 
 /* Everything is good until the return. Comes once, never inside llm_models_ask(). */

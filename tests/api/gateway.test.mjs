@@ -3,11 +3,13 @@
 // OpenAI's API for members' programs, asked with the official `openai` package, before a scripted
 // provider.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import OpenAI from 'openai';
 
 import { assertOk, assertProblem } from '../support/checks.mjs';
+import { newFolder } from '../support/command.mjs';
 import { startProvider, vectorOf } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
 import { until as askUntil } from '../support/watch.mjs';
@@ -50,6 +52,32 @@ async function rows(key, to = server, who = mei) {
   const { items } = assertOk(await to.api('GET', '/usage', { token: who.token }));
   return items.filter(({ key_id }) => key_id === key.id);
 }
+
+test('embeddings are recorded, and repeated without asking anybody', async (t) => {
+  const own = await startProvider();
+  t.after(() => own.stop());
+  const file = path.join(await newFolder(t), 'answers');
+  const serve = async (more) => {
+    const to = await startServer({ env: { HUTONG_OPENAI_BASE: own.base('openai'), ...more } });
+    t.after(() => to.stop());
+    const who = await to.register('mei_record');
+    return client(await makeKey({}, to, who), to).embeddings;
+  };
+  const ask = (embeddings, input) => embeddings.create({ model: 'openai/e', input });
+  const texts = Array.from({ length: 600 }, (_, i) => `text ${i}`); // two requests upstream
+  own.script([{ kind: 'embeddings' }, { kind: 'embeddings' },
+    { kind: 'embeddings', status: 401, error: { message: 'no', code: 'invalid_api_key' } }]);
+  const recording = await serve({ HUTONG_LLM_RECORD: file });
+  const told = await ask(recording, texts);
+  await assert.rejects(ask(recording, 'refused'), /does not accept the key/);
+  assert.equal(own.requests.length, 3);
+  const replaying = await serve({ HUTONG_LLM_REPLAY: file });
+  assert.deepEqual(await ask(replaying, texts), told);
+  await assert.rejects(ask(replaying, 'refused'), /does not accept the key/);
+  await assert.rejects(ask(replaying, texts), /has no answer to this/); // it was asked once
+  await assert.rejects(ask(replaying, texts.slice(1)), /has no answer to this/);
+  assert.equal(own.requests.length, 3);
+});
 
 test('a whole answer', async () => {
   const key = await makeKey();

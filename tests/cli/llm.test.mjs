@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -265,6 +265,30 @@ test('a recorded run is repeated without asking anybody', async (t) => {
   const broken = await ask(again);
   assert.equal(broken.status, 1);
   assert.match(broken.err, /line 1 of llm-replay is no record/);
+});
+
+test('lists of models are recorded and repeated, the last for all that come after it', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'answers');
+  const list = async (env) => {
+    const { status, out, err } = await hutong(['llm', 'models'], { env });
+    return { status, out: out.split('\n').sort().join(' ').trim(), err };
+  };
+  p.script([{ kind: 'models', models: ['one', 'two'] }, { kind: 'models', status: 401, error: { message: 'no' } }]);
+  const env = openaiAt(p, { HUTONG_LLM_RECORD: file });
+  const first = await list(env);
+  assert.deepEqual([first.status, first.out], [0, 'offline/hutong-offline openai/one openai/two']);
+  const again = openaiAt(p, { HUTONG_LLM_REPLAY: file });
+  for (let i = 0; i < 2; i++) assert.deepEqual(await list(again), first);
+  const refused = await list(env);
+  assert.match(refused.err, /openai does not accept the key/);
+  await writeFile(file, `${(await readFile(file, 'utf8')).split('\n')[1]}\n`); // the refusal alone
+  assert.deepEqual(await list(again), refused);
+  await writeFile(file, '');
+  const none = await list(again);
+  assert.deepEqual([none.status, none.out], [1, 'offline/hutong-offline']);
+  assert.match(none.err, /has no answer to this/);
+  assert.equal(p.requests.length, 2);
 });
 
 test('every provider answers, by its own name and in its own way', async (t) => {
