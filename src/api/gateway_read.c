@@ -10,6 +10,7 @@
 
 enum {
     MESSAGES_MAX = 10000,
+    NAME_BYTES = 64,
     MESSAGE_TOKENS = 4,   /* what a chat's frame costs */
     PICTURE_TOKENS = 1000 /* about a large one at most providers */
 };
@@ -134,9 +135,9 @@ static enum err read_content(struct reading *r, size_t index, const struct json 
 static enum err check_members(struct reading *r, size_t index, const struct json *object)
 {
     /* What an answer of ours or of others had, and programs send back with it. */
-    static const char *const known[] = {"role",         "content",           "tool_calls",
-                                        "tool_call_id", "reasoning_content", "reasoning",
-                                        "parsed"};
+    static const char *const known[] = {
+        "role",      "content", "tool_calls", "tool_call_id", "reasoning_content",
+        "reasoning", "parsed",  "name"};
     for (const struct json *at = json_first(object); at; at = json_after(at)) {
         bool fine = json_kind(at) == JSON_NULL;
         fine |= strcmp(json_name(at), "annotations") == 0 && json_first(at) == NULL;
@@ -147,6 +148,25 @@ static enum err check_members(struct reading *r, size_t index, const struct json
         const char *member = arena_copy(r->call->arena, str_head(str_of(json_name(at)), 60)).at;
         return unsupported(r, place(r, index, member), "leave it out");
     }
+    return OK;
+}
+
+/* As OpenAI takes it; whoever sends one to a model elsewhere hears of a mistake all the same. What
+ * a tool is called stands in its call. */
+static enum err read_name(struct reading *r, size_t index, const struct json *value,
+                          struct llm_message *message)
+{
+    struct str name;
+    if (is_null(value)) return OK;
+    bool fits = json_as_str(value, &name) && name.len > 0 && name.len <= NAME_BYTES;
+    for (size_t i = 0; fits && i < name.len; i++) {
+        fits = (unsigned char)name.at[i] > ' ' && !strchr("<|\\/>", name.at[i]);
+    }
+    if (!fits) {
+        return wrong(r, place(r, index, "name"),
+                     "must be 1 to 64 bytes without blanks and none of < | \\ / >");
+    }
+    if (message->role != LLM_TOOL) message->name = name;
     return OK;
 }
 
@@ -171,6 +191,7 @@ static enum err read_message(struct reading *r, size_t index, const struct json 
     if (!err && message->role == LLM_TOOL && !json_as_str(id, &message->tool_call_id)) {
         return wrong(r, place(r, index, "tool_call_id"), "must say which call this answers");
     }
+    if (!err) err = read_name(r, index, json_get(object, "name"), message);
     if (!err) err = read_content(r, index, json_get(object, "content"), message);
     r->asked->input_estimate +=
         MESSAGE_TOKENS + tokens_estimate(message->text) + tokens_estimate(message->tool_calls);

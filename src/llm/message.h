@@ -18,9 +18,9 @@ struct llm_message {
      * For programs (the gateway), in the form of OpenAI's chat API, already JSON; empty: none.
      * `parts`: an array of content parts that stands in place of `text` (pictures);
      * `tool_calls`: the calls an assistant message made; `tool_call_id`: what a tool message
-     * answers.
+     * answers. `name` (plain text) tells speakers of one role apart, where the provider has that.
      */
-    struct str parts, tool_calls, tool_call_id;
+    struct str parts, tool_calls, tool_call_id, name;
 };
 
 /* What the text is for. Models read it from the prompt; only the offline engine needs it said. */

@@ -26,6 +26,7 @@ void llm_openai_put_message(struct json_out *out, const struct llm_message *mess
 {
     json_open(out, NULL, '{');
     json_put_str(out, "role", str_of(role_name(message->role)));
+    if (message->name.len > 0) json_put_str(out, "name", message->name);
     if (message->parts.len > 0) {
         json_put_raw(out, "content", message->parts);
     } else if (message->text.len == 0 && message->tool_calls.len > 0) {

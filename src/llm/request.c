@@ -23,7 +23,8 @@ static struct llm_message *copy_messages(struct arena *arena, const struct llm_m
                                      .text = arena_copy(arena, from[i].text),
                                      .parts = arena_copy(arena, from[i].parts),
                                      .tool_calls = arena_copy(arena, from[i].tool_calls),
-                                     .tool_call_id = arena_copy(arena, from[i].tool_call_id)};
+                                     .tool_call_id = arena_copy(arena, from[i].tool_call_id),
+                                     .name = arena_copy(arena, from[i].name)};
     }
     return to;
 }
@@ -82,6 +83,9 @@ static void mark_message(struct buf *to, const struct llm_message *message)
                                 message->tool_call_id};
     buf_add_byte(to, (char)('0' + message->role));
     mark_texts(to, texts, COUNT_OF(texts));
+    if (message->name.len == 0) return; /* as marks in older journals are */
+    buf_add_byte(to, '@');
+    mark_text(to, message->name);
 }
 
 static void mark_scene(struct buf *to, const struct llm_scene *scene)

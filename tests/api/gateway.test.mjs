@@ -229,6 +229,17 @@ test('whoever leaves closes the connection to the provider, in every phase', asy
   }
 });
 
+test('names of speakers go where there is a place for them', async () => {
+  const key = await makeKey();
+  const calls = [{ id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } }];
+  const messages = [
+    { role: 'system', content: 'talk', name: 'host' }, { role: 'user', content: 'hi', name: '小明' },
+    { role: 'assistant', content: null, tool_calls: calls, name: 'bot-1' },
+    { role: 'tool', content: 'sunny', tool_call_id: 'c1', name: 'look' }, { role: 'user', content: 'so?', name: null }];
+  await client(key).chat.completions.create(question({ messages }));
+  assert.deepEqual((await last()).body.messages.map(({ name }) => name), ['host', '小明', 'bot-1', undefined, undefined]);
+});
+
 test('what cannot be passed on is refused by name', async () => {
   const key = await makeKey();
   const wrong = {
@@ -248,8 +259,11 @@ test('what cannot be passed on is refused by name', async () => {
     assert.equal(error.type, 'invalid_request_error');
     assert.match(error.message, new RegExp(name));
   }
-  const named = await server.api('POST', '/v1/chat/completions', { token: key.key, json: question({ messages: [{ role: 'user', content: 'x', name: 'bo' }] }) });
-  assert.equal(named.body.error.param, 'messages[0].name');
+  for (const [member, value] of [['name', 'two words'], ['name', ''], ['name', 7], ['name', 'x'.repeat(65)], ['refuse', 'x']]) {
+    const named = await server.api('POST', '/v1/chat/completions', { token: key.key, json: question({ messages: [{ role: 'user', content: 'x', [member]: value }] }) });
+    assert.equal(named.status, 400);
+    assert.equal(named.body.error.param, `messages[0].${member}`);
+  }
   const broken = await server.api('POST', '/v1/chat/completions', { token: key.key, headers: { 'content-type': 'application/json' }, body: '{"model":' });
   assert.equal(broken.status, 400);
   assert.equal(broken.body.error.type, 'invalid_request_error');

@@ -584,6 +584,25 @@ static void dashscope_streams_by_a_header(void **state)
     release(&asked);
 }
 
+static void a_speaker_is_named_where_there_is_a_place_for_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < llm_provider_count; i++) {
+        struct llm_site site = site_of(llm_providers[i]);
+        struct llm_message message = {.role = LLM_USER, .text = STR("Q"), .name = STR("xiao-ming")};
+        struct llm_request request = llm_request_plain();
+        request.messages = &message;
+        request.message_count = 1;
+        struct asked asked = ask(&site, "m", &request, 0);
+        struct str body = buf_str(&asked.wire.body);
+        bool has_place =
+            site.provider == &llm_provider_openai || site.provider == &llm_provider_azure;
+        assert_int_equal(str_find(body, STR("\"name\":\"xiao-ming\"")) < body.len, has_place);
+        assert_int_equal(str_find(body, STR("xiao-ming")) < body.len, has_place);
+        release(&asked);
+    }
+}
+
 static void headers_of_a_site_go_along(void **state)
 {
     (void)state;
@@ -687,6 +706,7 @@ int main(void)
         cmocka_unit_test(azure_has_two_addresses),
         cmocka_unit_test(whether_to_think_is_said_as_each_server_wants_it),
         cmocka_unit_test(dashscope_streams_by_a_header),
+        cmocka_unit_test(a_speaker_is_named_where_there_is_a_place_for_it),
         cmocka_unit_test(headers_of_a_site_go_along),
         cmocka_unit_test(texts_are_embedded_in_each_form),
         cmocka_unit_test(models_are_listed_at_each_address),
