@@ -213,14 +213,13 @@ static void tell_end(struct llm_call *call)
 
 static void fail(struct llm_call *call, enum llm_fault fault, const struct llm_trouble *trouble)
 {
-    const struct llm_site *site = call->plan_count ? &place_of(call)->site : NULL;
-    struct str model = call->plan_count ? call->plan[call->plan_at].model : (struct str){0};
+    const struct llm_choice *choice = &call->plan[call->plan_at];
     call->result.fault = fault;
     bool said = call->first_us >= 0;
     call->result.end = fault == LLM_FAULT_FILTER ? LLM_REFUSED : said ? LLM_CUT_OFF : LLM_FAILED;
-    llm_fault_sentence(fault, site, model, trouble, &call->result.why);
+    llm_choice_sentence(call->home->llm, fault, choice, trouble, &call->result.why);
     log_info("llm.failed", "site=%.*s model=%.*s fault=%s code=%s attempts=%d reason=\"%s\"",
-             STR_ARGS(site ? site->name : STR("none")), STR_ARGS(model), llm_fault_name(fault),
+             STR_ARGS(choice->place->site.name), STR_ARGS(choice->model), llm_fault_name(fault),
              trouble && trouble->code[0] ? trouble->code : "-", call->attempts,
              trouble ? trouble->text : "");
     tell_end(call);
@@ -395,8 +394,8 @@ static void judge(struct llm_call *call, bool broken)
     } else if (call->first_us < 0 && result->end == LLM_FAILED) {
         recover(call, result->fault, &trouble);
     } else {
-        llm_fault_sentence(result->fault, &place_of(call)->site, call->plan[call->plan_at].model,
-                           &trouble, &result->why);
+        llm_choice_sentence(call->home->llm, result->fault, &call->plan[call->plan_at], &trouble,
+                            &result->why);
         tell_end(call);
     }
 }
@@ -621,6 +620,11 @@ static void say_offline(struct llm_call *call)
 static void begin_offline(struct llm_call *call)
 {
     struct llm *llm = call->home->llm;
+    /* People hear who speaks; a program takes it for the model that it asked for. */
+    if (call->plan[call->plan_at].no_site && call->request.class == LLM_PROGRAM) {
+        recover(call, LLM_FAULT_MODEL, NULL);
+        return;
+    }
     if (offline_falls_short(&call->request)) {
         struct llm_trouble trouble = {.fault = LLM_FAULT_REQUEST, .retry_after_ms = -1};
         str_copy(trouble.text, sizeof(trouble.text),

@@ -108,8 +108,7 @@ static void recover(struct llm_embed *embed, const struct llm_trouble *trouble)
         return;
     }
     embed->result.retry_after_ms = trouble->retry_after_ms;
-    llm_fault_sentence(fault, &embed->choice.place->site, embed->choice.model, trouble,
-                       &embed->result.why);
+    llm_choice_sentence(embed->home->llm, fault, &embed->choice, trouble, &embed->result.why);
     tell_end(embed, fault);
 }
 
@@ -315,6 +314,11 @@ static enum err choose(struct llm_embed *embed, struct why *why)
     embed->choice = plan[0];
     const struct llm_site *site = &plan[0].place->site;
     bool can = !llm_is_offline(plan[0].place) && site->provider->write_embedding;
+    if (!can && embed->choice.no_site) {
+        embed->result.fault = LLM_FAULT_MODEL;
+        llm_choice_sentence(embed->home->llm, LLM_FAULT_MODEL, &embed->choice, NULL, why);
+        return ERR_NOT_FOUND;
+    }
     if (!can || embed->choice.model.len == 0) {
         embed->result.fault = LLM_FAULT_REQUEST;
         return why_set(why, ERR_INVALID, "%.*s %s", STR_ARGS(site->name),

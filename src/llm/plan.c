@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "llm/fault.h"
 #include "llm/site.h"
 
 /* Names of models come from callers; no more of them are remembered than this. */
@@ -14,16 +15,42 @@ enum { LEARNT_MAX = 10000 };
 
 /* --- what to ask --- */
 
-static enum err no_site(const struct llm *llm, struct str name, struct why *why)
+enum { SITE_NAMES_BYTES = 200 };
+
+static void list_sites(const struct llm *llm, char names[SITE_NAMES_BYTES])
 {
-    char names[200] = "";
     size_t len = 0;
-    for (size_t i = 0; i < llm->place_count && len < sizeof(names); i++) {
-        len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%.*s", i ? ", " : "",
+    names[0] = '\0';
+    for (size_t i = 0; i < llm->place_count && len < SITE_NAMES_BYTES; i++) {
+        len += (size_t)snprintf(names + len, SITE_NAMES_BYTES - len, "%s%.*s", i ? ", " : "",
                                 STR_ARGS(llm->places[i].site.name));
     }
+}
+
+static enum err no_site(const struct llm *llm, struct str name, struct why *why)
+{
+    char names[SITE_NAMES_BYTES];
+    list_sites(llm, names);
     return why_set(why, ERR_NOT_FOUND, "there is no model site \"%.*s\"; there are: %s",
                    STR_ARGS(str_head(name, 60)), names);
+}
+
+void llm_choice_sentence(const struct llm *llm, enum llm_fault fault,
+                         const struct llm_choice *choice, const struct llm_trouble *trouble,
+                         struct why *why)
+{
+    struct str site = str_head(choice->model, str_find_byte(choice->model, '/'));
+    char names[SITE_NAMES_BYTES];
+    if (fault != LLM_FAULT_MODEL || !choice->no_site) {
+        llm_fault_sentence(fault, &choice->place->site, choice->model, trouble, why);
+    } else if (llm_is_offline(choice->place)) {
+        (void)no_site(llm, site, why);
+    } else {
+        list_sites(llm, names);
+        why_write(why, "%.*s has no model %.*s, and there is no model site \"%.*s\"; there are: %s",
+                  STR_ARGS(choice->place->site.name), STR_ARGS(str_head(choice->model, 100)),
+                  STR_ARGS(str_head(site, 60)), names);
+    }
 }
 
 /* "SITE" or "SITE/MODEL" when SITE is one of ours; else `place` is NULL. */
@@ -61,12 +88,16 @@ enum err llm_plan_defaults(struct llm *llm, struct why *why)
 }
 
 /* Names of models have slashes too ("openai/gpt-oss-20b" at OpenRouter): what begins with no site
- * of ours is a model of the standard one. */
+ * of ours is a model of the standard one, if that has it. */
 static struct llm_choice first_choice(struct llm *llm, struct arena *arena, struct str model)
 {
     if (model.len == 0) return llm->standard;
     struct llm_choice choice = split(llm, model);
-    if (choice.place == NULL) choice = (struct llm_choice){llm->standard.place, model, false};
+    if (choice.place == NULL) {
+        choice = (struct llm_choice){.place = llm->standard.place,
+                                     .model = model,
+                                     .no_site = str_find_byte(model, '/') < model.len};
+    }
     choice.model = arena_copy(arena, choice.model);
     return choice;
 }

@@ -31,6 +31,7 @@ struct llm_choice {
     struct llm_place *place;
     struct str model; /* empty: the site's own; see llm_known_model() */
     bool site_named;  /* the site named the model when it was asked */
+    bool no_site;     /* it was asked for as SITE/MODEL, and there is no such site */
 };
 
 struct llm {
@@ -60,6 +61,12 @@ MUST_USE enum err llm_plan_defaults(struct llm *llm, struct why *why);
  * Gives how many; they are in `arena`, names there or as long as `llm`. */
 size_t llm_plan(struct llm *llm, struct arena *arena, struct str model, bool only_this,
                 struct llm_choice **plan_out);
+
+/* One sentence for the person, as llm_fault_sentence(); of a model that is none it also says when
+ * its name began with what could have been a site, and which sites there are. */
+void llm_choice_sentence(const struct llm *llm, enum llm_fault fault,
+                         const struct llm_choice *choice, const struct llm_trouble *trouble,
+                         struct why *why);
 
 struct llm_learnt *llm_learnt_new(void);
 void llm_learnt_free(struct llm_learnt *learnt);

@@ -229,6 +229,23 @@ test('whoever leaves closes the connection to the provider, in every phase', asy
   }
 });
 
+test('a model of a site that is none is not there, also where no site is set up', async (t) => {
+  const key = await makeKey();
+  provider.script([{ status: 404, error: { code: 'model_not_found', message: 'no' } },
+    { kind: 'embeddings', status: 404, error: { code: 'model_not_found', message: 'no' } }]);
+  const sentence = /openai has no model nowhere\/m, and there is no model site "nowhere"; there are: openai, offline/;
+  await assert.rejects(client(key).chat.completions.create(question({ model: 'nowhere/m' })), { status: 404, code: 'model_not_found', message: sentence });
+  await assert.rejects(client(key).embeddings.create({ model: 'nowhere/m', input: 'x' }), { status: 404, message: sentence });
+  const alone = await startServer({ env: { HUTONG_LLM_PROBE: 'off' } });
+  t.after(() => alone.stop());
+  const openai = client(await makeKey({}, alone, await alone.register('mei_alone')), alone);
+  const none = { status: 404, code: 'model_not_found', message: /there is no model site "nowhere"; there are: offline/ };
+  await assert.rejects(openai.chat.completions.create(question({ model: 'nowhere/m' })), none);
+  await assert.rejects(openai.embeddings.create({ model: 'nowhere/m', input: 'x' }), none);
+  const reply = await openai.chat.completions.create(question({ model: 'm' }));
+  assert.equal(reply.model, 'hutong-offline');
+});
+
 test('names of speakers go where there is a place for them', async () => {
   const key = await makeKey();
   const calls = [{ id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } }];

@@ -267,6 +267,19 @@ test('a recorded run is repeated without asking anybody', async (t) => {
   assert.match(broken.err, /line 1 of llm-replay is no record/);
 });
 
+test('a name that begins with no site is a model of the default one, or said to be neither', async (t) => {
+  const p = await provider(t);
+  const at = (model) => hutong(['llm', 'chat', '--model', model, 'hello'], { env: openaiAt(p, { HUTONG_LLM_PROBE: 'off' }) });
+  p.script([{ deltas: ['yes'] }, ...['x', 'y'].map(() => ({ status: 404, error: { code: 'model_not_found', message: 'no' } }))]);
+  const routed = await at('qwen/qwen3');
+  assert.deepEqual([routed.status, routed.out], [0, 'yes\n']);
+  assert.equal((await p.request(0)).body.model, 'qwen/qwen3');
+  const neither = await at('opnai/m');
+  assert.deepEqual([neither.status, neither.out], [1, '']);
+  assert.match(neither.err, /^hutong: openai has no model opnai\/m, and there is no model site "opnai"; there are: openai, offline$/m);
+  assert.match((await at('openai/m')).err, /openai has no model m; `hutong llm models`/);
+});
+
 test('lists of models are recorded and repeated, the last for all that come after it', async (t) => {
   const p = await provider(t);
   const file = path.join(await newFolder(t), 'answers');
