@@ -617,6 +617,15 @@ static void say_offline(struct llm_call *call)
     if (call->events->text) call->events->text(call->ctx, piece);
 }
 
+static void limit_offline(struct llm_call *call)
+{
+    const struct llm_request *request = &call->request;
+    bool length;
+    call->offline_text.len = offline_limit(buf_str(&call->offline_text), request->stops,
+                                           request->stop_count, request->max_tokens, &length);
+    call->result.finish = length ? LLM_FINISH_LENGTH : LLM_FINISH_STOP;
+}
+
 static void begin_offline(struct llm_call *call)
 {
     struct llm *llm = call->home->llm;
@@ -645,6 +654,7 @@ static void begin_offline(struct llm_call *call)
     call->asked_us = clock_mono_us();
     buf_init(&call->offline_text, LLM_TEXT_MAX);
     offline_write(llm->offline, &request, &call->offline_text);
+    limit_offline(call);
     if (call->timer == NULL) call->timer = timer_new(call->home->loop, on_timer, call);
     call->state = CALL_ASKING;
     timer_start(call->timer, 0, 0);
@@ -657,9 +667,14 @@ static void go_on_offline(struct llm_call *call)
         say_offline(call);
         return;
     }
-    call->result.end = LLM_COMPLETE;
-    call->result.finish = LLM_FINISH_STOP;
-    call->result.usage = (struct llm_usage){0, 0, 0, 0, false}; /* no model read or wrote a token */
+    struct llm_result *result = &call->result;
+    bool whole = result->finish == LLM_FINISH_STOP;
+    result->end = whole ? LLM_COMPLETE : LLM_CUT_OFF;
+    if (!whole) {
+        llm_choice_sentence(call->home->llm, LLM_FAULT_NONE, &call->plan[call->plan_at], NULL,
+                            &result->why);
+    }
+    result->usage = (struct llm_usage){0, 0, 0, 0, false}; /* no model read or wrote a token */
     tell_end(call);
 }
 

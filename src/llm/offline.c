@@ -19,6 +19,7 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "llm/listen.h"
+#include "llm/tokens.h"
 
 static const char grammar_path[] = "src/llm/offline.grammar";
 
@@ -495,4 +496,22 @@ size_t offline_next_piece(struct str text, size_t at)
         at = utf8_character_end(text, at);
     }
     return skip_blanks(text, at);
+}
+
+size_t offline_limit(struct str text, const struct str *stops, size_t stop_count,
+                     int64_t max_tokens, bool *length_out)
+{
+    for (size_t i = 0; i < stop_count; i++) {
+        if (stops[i].len > 0) text.len = str_find(text, stops[i]);
+    }
+    size_t end = text.len;
+    if (max_tokens > 0 && tokens_estimate(text) > (uint64_t)max_tokens) {
+        end = offline_next_piece(text, 0);
+        for (size_t next = end; tokens_estimate(str_head(text, next)) <= (uint64_t)max_tokens;) {
+            end = next;
+            next = offline_next_piece(text, end);
+        }
+    }
+    *length_out = end < text.len;
+    return end;
 }

@@ -54,6 +54,14 @@ void offline_write(const struct offline *offline, const struct offline_request *
                    struct buf *text_out);
 
 /*
+ * What is left of an answer by the limits a model would have kept: it ends before the first of the
+ * `stops` in it, and after the words of `max_tokens` (0: no limit; by tokens_estimate(), but at
+ * least one word). `length_out`: the second ended it.
+ */
+size_t offline_limit(struct str text, const struct str *stops, size_t stop_count,
+                     int64_t max_tokens, bool *length_out);
+
+/*
  * For streaming word by word: the end of the piece that begins at `at`: a word with the blanks
  * behind it, or one or two characters of a script without blanks. Never splits a character as
  * readers see it (emoji joined of many, flags, letters with marks), if `at` does not.

@@ -779,7 +779,10 @@ static bool ask(struct todo *todo)
     request.temperature = 0.9;
     request.whole = todo->reader.value == 0;
     todo->paid = todo->paid && budget_reserve(hall->budget, PURSE_WORDS, &request, &todo->hold);
-    if (!todo->paid) request.model = STR("offline");
+    if (!todo->paid) {
+        request.model = STR("offline");
+        request.max_tokens = 0; /* its posts are as long as they are */
+    }
     request.seed = (int64_t)(todo->number & INT32_MAX);
     request.scene = &prompt.scene;
     todo->call = llm_start(hall->llm, &request, &events, todo);

@@ -246,6 +246,32 @@ test('a model of a site that is none is not there, also where no site is set up'
   assert.equal(reply.model, 'hutong-offline');
 });
 
+test('the offline engine keeps to stop and max_tokens, streamed or not', async () => {
+  const openai = client(await makeKey());
+  const base = question({ model: 'offline/', seed: 7 });
+  const ask = async (more) => {
+    const { message, finish_reason: finish } = (await openai.chat.completions.create({ ...base, ...more })).choices[0];
+    const stream = await openai.chat.completions.create({ ...base, ...more, stream: true });
+    let text = '', end;
+    for await (const { choices: [choice] } of stream) {
+      text += choice.delta.content ?? '';
+      end = choice.finish_reason ?? end;
+    }
+    assert.deepEqual([text, end], [message.content, finish]);
+    return [text, finish];
+  };
+  const [whole, finish] = await ask({});
+  assert.equal(finish, 'stop');
+  const words = whole.split(' ');
+  assert.ok(words.length > 8, whole);
+  assert.deepEqual(await ask({ stop: [words[5], 'nothing of that'] }), [whole.slice(0, whole.indexOf(words[5])), 'stop']);
+  assert.deepEqual(await ask({ stop: whole.slice(0, 3) }), ['', 'stop']);
+  const [short, cut] = await ask({ max_tokens: 5 });
+  assert.equal(cut, 'length');
+  assert.ok(short.length > 0 && short.length < whole.length && whole.startsWith(short), short);
+  assert.deepEqual(await ask({ max_tokens: 5000 }), [whole, 'stop']);
+});
+
 test('names of speakers go where there is a place for them', async () => {
   const key = await makeKey();
   const calls = [{ id: 'c1', type: 'function', function: { name: 'look', arguments: '{}' } }];

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "llm/grammar.h"
 #include "llm/offline.h"
+#include "llm/tokens.h"
 
 static struct offline *offline;
 
@@ -505,6 +506,39 @@ static const char fixed[] =
     "reflect\n {w}\n"
     "en title\n chat\n";
 
+static void an_answer_keeps_the_limits_that_were_set(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *stops[2];
+        int64_t max_tokens;
+        const char *left;
+        bool length;
+    } cases[] = {
+        {"one two three.", {"", ""}, 0, "one two three.", false},
+        {"one two three.", {"two", "three"}, 0, "one ", false},
+        {"one two three.", {"three", "two"}, 0, "one ", false},
+        {"one two three.", {"one", "x"}, 0, "", false},
+        {"one two three.", {"x", ""}, 2, "one two ", true},
+        {"one two three.", {"", ""}, 100, "one two three.", false},
+        {"incomprehensibilities are long", {"", ""}, 1, "incomprehensibilities ", true},
+        {"one two three.", {"two", ""}, 1, "one ", false}, /* the stop came first */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct str stops[] = {str_of(cases[i].stops[0]), str_of(cases[i].stops[1])};
+        struct str text = str_of(cases[i].text);
+        bool length;
+        size_t end = offline_limit(text, stops, 2, cases[i].max_tokens, &length);
+        assert_str_equal(str_head(text, end), cases[i].left);
+        assert_int_equal(length, cases[i].length);
+    }
+    bool length;
+    struct str wide = STR("你好，我是离线引擎。");
+    size_t end = offline_limit(wide, NULL, 0, 4, &length);
+    assert_true(length && end > 0 && utf8_valid(str_head(wide, end)));
+    assert_true(tokens_estimate(str_head(wide, end)) <= 4);
+}
+
 static uint64_t hash_of_answers(const struct offline *of)
 {
     uint64_t hash = UINT64_C(0xCBF29CE484222325);
@@ -914,6 +948,7 @@ int main(void)
         cmocka_unit_test(the_same_request_gives_the_same_bytes),
         cmocka_unit_test(another_seed_gives_other_words),
         cmocka_unit_test(every_line_of_the_grammar_can_be_said),
+        cmocka_unit_test(an_answer_keeps_the_limits_that_were_set),
         cmocka_unit_test(pieces_are_words_and_never_split_a_character),
         cmocka_unit_test(pieces_are_what_a_reader_expects),
     };
