@@ -13,26 +13,27 @@ static struct json_out begin(struct buf *buf, const char *type)
     return out;
 }
 
-static void put_who(struct json_out *out, struct str site, struct str model)
+static void put_who(struct json_out *out, struct str site, struct str model, struct str instead)
 {
     json_put_str(out, "site", site);
     json_put_str(out, "model", model);
     /* What no language model wrote is marked as such wherever it is shown. */
     json_put_bool(out, "offline", str_eq(site, STR("offline")));
+    if (instead.len > 0) json_put_str(out, "instead", instead);
 }
 
-void chat_frame_start(struct buf *buf, struct str site, struct str model)
+void chat_frame_start(struct buf *buf, struct str site, struct str model, struct str instead)
 {
     struct json_out out = begin(buf, "start");
-    put_who(&out, site, model);
+    put_who(&out, site, model, instead);
     json_close(&out, '}');
 }
 
-void chat_frame_so_far(struct buf *buf, struct str site, struct str model, struct str reasoning,
-                       struct str text, struct str found)
+void chat_frame_so_far(struct buf *buf, struct str site, struct str model, struct str instead,
+                       struct str reasoning, struct str text, struct str found)
 {
     struct json_out out = begin(buf, "so_far");
-    put_who(&out, site, model);
+    put_who(&out, site, model, instead);
     json_put_str(&out, "reasoning", reasoning.len ? reasoning : STR(""));
     json_put_str(&out, "text", text.len ? text : STR(""));
     if (found.len) json_put_raw(&out, "found", found);
@@ -75,8 +76,8 @@ void chat_frame_end(struct buf *buf, const struct llm_result *result)
         json_put_str(&out, "end", str_of(llm_end_name(result->end)));
     }
     if (result->end != LLM_COMPLETE) json_put_str(&out, "detail", str_of(result->why.text));
-    if (result->site.len > 0)
-        put_who(&out, result->site, result->model); /* no start may have come */
+    if (result->site.len > 0) /* no start may have come */
+        put_who(&out, result->site, result->model, result->instead);
     chat_frame_usage(&out, &result->usage);
     json_close(&out, '}');
 }
@@ -87,7 +88,7 @@ void chat_frame_wiki_end(struct buf *buf, const struct chat_wiki_end *end)
     struct json_out out = begin(buf, failed ? "error" : "done");
     json_put_str(&out, failed ? "fault" : "end", failed ? str_of(end->fault) : end->status);
     if (end->detail[0]) json_put_str(&out, "detail", str_of(end->detail));
-    if (end->site.len) put_who(&out, end->site, end->model);
+    if (end->site.len) put_who(&out, end->site, end->model, (struct str){0});
     chat_frame_usage(&out, &end->used);
     json_put_u64(&out, "cited", end->cited);
     json_put_u64(&out, "removed", end->removed);

@@ -9,13 +9,14 @@
 /* The member `usage` of an object under way. */
 void chat_frame_usage(struct json_out *out, const struct llm_usage *usage);
 /* Each empties the buffer and writes one object. */
-void chat_frame_start(struct buf *buf, struct str site, struct str model);
+/* `instead`: why not who was asked, a sentence; empty: it is. */
+void chat_frame_start(struct buf *buf, struct str site, struct str model, struct str instead);
 /* `type`: "delta" or "reasoning". */
 void chat_frame_piece(struct buf *buf, const char *type, struct str text);
 /* The whole answer as far as it has come, for who joins in the middle. `found`: JSON of
  * chat_found.h; empty: it is about no wiki. */
-void chat_frame_so_far(struct buf *buf, struct str site, struct str model, struct str reasoning,
-                       struct str text, struct str found);
+void chat_frame_so_far(struct buf *buf, struct str site, struct str model, struct str instead,
+                       struct str reasoning, struct str text, struct str found);
 /* Places of a repository that the answer is made from. */
 void chat_frame_sources(struct buf *buf, const struct wiki_source *sources, size_t count);
 /* The one last word about an answer that ended by itself: `done` or `error`. */

@@ -117,7 +117,8 @@ static void take_said(struct run_reader *reader, struct pieces *to)
         reader->facts = run->facts.len;
     }
     if (begun && !reader->has_start) {
-        chat_frame_start(add_piece(to), str_of(run->site), str_of(run->named));
+        chat_frame_start(add_piece(to), str_of(run->site), str_of(run->named),
+                         str_of(run->instead));
         reader->has_start = true;
     }
     take_new("reasoning", &run->reasoning, &reader->reasoning, to);
@@ -241,7 +242,7 @@ static void take_so_far(struct run_reader *reader, struct pieces *to)
     struct buf found = {0};
     buf_init(&found, NEWS_BYTES);
     if (run->want) chat_found_write(&run->found, &found);
-    chat_frame_so_far(add_piece(to), str_of(run->site), str_of(run->named),
+    chat_frame_so_far(add_piece(to), str_of(run->site), str_of(run->named), str_of(run->instead),
                       buf_str(&run->reasoning), buf_str(&run->answer),
                       found.len ? buf_str(&found) : STR(""));
     buf_release(&found);

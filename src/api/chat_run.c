@@ -256,6 +256,14 @@ void chat_run_named(struct chat_run *run, struct str site, struct str model)
     pthread_mutex_unlock(&run->audience.lock);
 }
 
+static void on_instead(void *ctx, struct str sentence)
+{
+    struct chat_run *run = ctx;
+    pthread_mutex_lock(&run->audience.lock);
+    str_copy(run->instead, sizeof(run->instead), sentence);
+    pthread_mutex_unlock(&run->audience.lock);
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     chat_run_named(ctx, site, model);
@@ -292,15 +300,17 @@ static void on_end(void *ctx, const struct llm_result *result)
     bool cancelled = result->end == LLM_CANCELLED;
     /* Without a word nobody has been named. */
     if (run->site[0] == '\0') chat_run_named(run, result->site, result->model);
-    if (result->end != LLM_COMPLETE) {
-        str_copy(run->detail, sizeof(run->detail), str_of(result->why.text));
-    }
+    bool whole = result->end == LLM_COMPLETE;
+    str_copy(run->detail, sizeof(run->detail), whole ? result->instead : str_of(result->why.text));
     chat_frame_end(&run->last, result);
     chat_run_store_end(run, cancelled ? "interrupted" : llm_end_name(result->end), &result->usage);
 }
 
-static const struct llm_events run_events = {
-    .open = on_open, .text = on_text, .reasoning = on_reasoning, .end = on_end};
+static const struct llm_events run_events = {.instead = on_instead,
+                                             .open = on_open,
+                                             .text = on_text,
+                                             .reasoning = on_reasoning,
+                                             .end = on_end};
 
 static void on_linger(struct deadline *deadline)
 {

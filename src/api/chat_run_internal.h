@@ -37,6 +37,7 @@ struct chat_run {
     /* Written by the home loop under the lock, so it reads them without. They only grow. */
     struct buf answer, reasoning;
     char site[100], named[200]; /* empty until the first piece */
+    char instead[320];          /* why not who was asked; empty: it is */
     struct buf facts;           /* of a wiki: events, a line each; only grows */
     struct chat_found found;    /* … and what they come to */
 

@@ -57,8 +57,9 @@ struct chat_socket {
     size_t history_count, history_bytes, waiting_count;
     struct llm_call *call; /* NULL: nobody speaks */
     bool paused;
-    struct buf answer; /* what was said so far */
-    struct buf blank;  /* old dialect: white space that waits for words */
+    struct why instead; /* of the answer that begins */
+    struct buf answer;  /* what was said so far */
+    struct buf blank;   /* old dialect: white space that waits for words */
     struct buf frame;
 };
 
@@ -169,11 +170,16 @@ static bool is_blank(struct str text)
     return true;
 }
 
+static void on_instead(void *ctx, struct str sentence)
+{
+    why_write(&((struct chat_socket *)ctx)->instead, "%.*s", STR_ARGS(sentence));
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct chat_socket *socket = ctx;
     if (!socket->typed) return;
-    chat_frame_start(&socket->frame, site, model);
+    chat_frame_start(&socket->frame, site, model, str_of(socket->instead.text));
     send_frame(socket);
 }
 
@@ -211,6 +217,7 @@ static void finish_answer(struct chat_socket *socket)
 {
     socket->call = NULL;
     socket->paused = false;
+    socket->instead = (struct why){0};
     remember(socket, LLM_ASSISTANT, buf_str(&socket->answer));
     buf_reset(&socket->answer, 4096);
     buf_reset(&socket->blank, 4096);
@@ -231,8 +238,11 @@ static void on_end(void *ctx, const struct llm_result *result)
     ask_next(socket);
 }
 
-static const struct llm_events answer_events = {
-    .open = on_open, .text = on_text, .reasoning = on_reasoning, .end = on_end};
+static const struct llm_events answer_events = {.instead = on_instead,
+                                                .open = on_open,
+                                                .text = on_text,
+                                                .reasoning = on_reasoning,
+                                                .end = on_end};
 
 static void interrupt(struct chat_socket *socket)
 {

@@ -481,7 +481,8 @@ static void on_end(void *ctx, const struct llm_result *result)
     land(flight, result, good);
 }
 
-static const struct llm_events flight_events = {on_open, on_text, on_reasoning, on_tool, on_end};
+static const struct llm_events flight_events = {
+    .open = on_open, .text = on_text, .reasoning = on_reasoning, .tool = on_tool, .end = on_end};
 
 /* --- beginning --- */
 

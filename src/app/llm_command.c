@@ -23,6 +23,7 @@ struct session {
     struct loop *loop;
     struct llm_loop *home;
     struct llm_call *call; /* the question under way, but for one with a schema */
+    struct why instead;    /* why not who was asked answers; or empty */
     int status;            /* of the process */
 };
 
@@ -129,15 +130,23 @@ static void print_usage(const struct llm_result *result)
             STR_ARGS(result->model), tokens, first, (long long)(result->total_us / 1000));
 }
 
+static void on_instead(void *ctx, struct str sentence)
+{
+    why_write(&((struct session *)ctx)->instead, "%.*s", STR_ARGS(sentence));
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     (void)model;
     struct session *session = ctx;
-    bool quiet = args_option(session->args, "quiet") != NULL;
-    if (str_eq(site, STR("offline")) && !quiet) {
-        fputs("hutong: no language model is set up; this is the offline engine "
-              "(`hutong llm check`)\n",
-              stderr);
+    bool offline = str_eq(site, STR("offline"));
+    if (args_option(session->args, "quiet") || (!offline && !session->instead.text[0])) return;
+    const char *why =
+        session->instead.text[0] ? session->instead.text : "no language model is set up";
+    if (offline) {
+        fprintf(stderr, "hutong: %s; this is the offline engine (`hutong llm check`)\n", why);
+    } else {
+        fprintf(stderr, "hutong: %s; %.*s answers instead\n", why, STR_ARGS(site));
     }
 }
 
@@ -225,7 +234,8 @@ static int ask_for_shape(struct session *session, struct llm_request *request, c
 
 static int run_chat(struct session *session)
 {
-    static const struct llm_events events = {.open = on_open, .text = on_text, .end = on_end};
+    static const struct llm_events events = {
+        .instead = on_instead, .open = on_open, .text = on_text, .end = on_end};
     struct args *args = session->args;
     struct str question = read_question(args);
     if (args->word_count < 2) return usage_error("llm chat needs a question, or - to read it");

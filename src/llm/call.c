@@ -82,6 +82,8 @@ struct llm_call {
     char record_key[JOURNAL_KEY_BYTES];
     struct buf record_text, record_reasoning, record_tools;
 
+    struct why instead; /* what the first choice's failure was, when another is asked; or empty */
+
     int64_t began_us, asked_us, first_us; /* monotonic; first: -1 until it came */
     struct llm_result result;
 };
@@ -191,6 +193,7 @@ static void tell_end(struct llm_call *call)
     if (result->end != LLM_FAILED || call->first_us >= 0) fill_usage(call, &result->usage);
     add_spent(call, &result->usage);
     result->attempts = call->attempts;
+    if (call->instead.text[0]) result->instead = str_of(call->instead.text);
     result->first_us = call->first_us >= 0 ? call->first_us - call->began_us : -1;
     result->total_us = clock_mono_us() - call->began_us;
     if (call->plan_count > 0) {
@@ -249,11 +252,16 @@ static bool offline_falls_short(const struct llm_request *request)
     return false;
 }
 
-static bool take_next_choice(struct llm_call *call)
+/* `fault` is why not the present one. */
+static bool take_next_choice(struct llm_call *call, enum llm_fault fault,
+                             const struct llm_trouble *trouble)
 {
     if (call->plan_at + 1 >= call->plan_count) return false;
     bool offline = llm_is_offline(call->plan[call->plan_at + 1].place);
     if (offline && offline_falls_short(&call->request)) return false; /* why it failed says more */
+    if (call->plan_at == 0) {
+        llm_choice_sentence(call->home->llm, fault, call->plan, trouble, &call->instead);
+    }
     call->plan_at++;
     call->attempts_here = 0;
     return true;
@@ -312,7 +320,7 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
         next_turn(call);
     } else if (again && gate_may_retry(place->gate)) {
         rest(call, pause_ms(call, hint_ms));
-    } else if (rules.next_site && take_next_choice(call)) {
+    } else if (rules.next_site && take_next_choice(call, fault, trouble)) {
         next_turn(call);
     } else {
         fail(call, fault, trouble);
@@ -329,6 +337,15 @@ static void set_idle_clock(struct llm_call *call)
     deadline_set(call->home->loop, &call->deadline, call->paused ? ends : MIN(idle, ends));
 }
 
+/* Who answers, and why when it is another than was asked. The owner may go inside. */
+static void tell_open(struct llm_call *call, struct str site, struct str model)
+{
+    if (call->instead.text[0] && call->events->instead) {
+        call->events->instead(call->ctx, str_of(call->instead.text));
+    }
+    if (call->events->open && call->state != CALL_OVER) call->events->open(call->ctx, site, model);
+}
+
 /* Before each piece. Who answers is told with the first one: until then another may. False: that
  * made the owner go. */
 static bool note_piece(struct llm_call *call)
@@ -339,9 +356,7 @@ static bool note_piece(struct llm_call *call)
         call->state = CALL_ANSWERING;
     }
     set_idle_clock(call);
-    if (first && call->events->open) {
-        call->events->open(call->ctx, place_of(call)->site.name, call->answering);
-    }
+    if (first) tell_open(call, place_of(call)->site.name, call->answering);
     return call->state != CALL_OVER;
 }
 
@@ -629,10 +644,14 @@ static void limit_offline(struct llm_call *call)
 static void begin_offline(struct llm_call *call)
 {
     struct llm *llm = call->home->llm;
+    const struct llm_choice *choice = &call->plan[call->plan_at];
     /* People hear who speaks; a program takes it for the model that it asked for. */
-    if (call->plan[call->plan_at].no_site && call->request.class == LLM_PROGRAM) {
+    if (choice->no_site && call->request.class == LLM_PROGRAM) {
         recover(call, LLM_FAULT_MODEL, NULL);
         return;
+    }
+    if (choice->no_site) {
+        llm_choice_sentence(llm, LLM_FAULT_MODEL, choice, NULL, &call->instead);
     }
     if (offline_falls_short(&call->request)) {
         struct llm_trouble trouble = {.fault = LLM_FAULT_REQUEST, .retry_after_ms = -1};
@@ -658,7 +677,7 @@ static void begin_offline(struct llm_call *call)
     if (call->timer == NULL) call->timer = timer_new(call->home->loop, on_timer, call);
     call->state = CALL_ASKING;
     timer_start(call->timer, 0, 0);
-    if (call->events->open) call->events->open(call->ctx, STR("offline"), STR("hutong-offline"));
+    tell_open(call, STR("offline"), STR("hutong-offline"));
 }
 
 static void go_on_offline(struct llm_call *call)
@@ -686,7 +705,8 @@ static void tell_recorded(struct llm_call *call, const struct json *entry)
     struct str reasoning = journal_reasoning(entry), text = journal_text(entry);
     call->first_us = clock_mono_us();
     call->state = CALL_ANSWERING;
-    if (call->events->open) call->events->open(call->ctx, result->site, result->model);
+    if (result->instead.len > 0) why_write(&call->instead, "%.*s", STR_ARGS(result->instead));
+    tell_open(call, result->site, result->model);
     if (reasoning.len > 0 && call->events->reasoning && call->state != CALL_OVER) {
         call->events->reasoning(call->ctx, reasoning);
     }
@@ -722,7 +742,7 @@ static void begin_attempt(struct llm_call *call)
 /* This site takes no call now: the next one, or none. */
 static void pass_by(struct llm_call *call, enum llm_fault fault)
 {
-    if (take_next_choice(call)) {
+    if (take_next_choice(call, fault, NULL)) {
         next_turn(call);
     } else {
         fail(call, fault, NULL);

@@ -179,6 +179,7 @@ static void build_line(struct buf *line, const char *key, const struct journal_s
     json_put_i64(&out, "finish", result->finish);
     json_put_i64(&out, "fault", result->fault);
     json_put_str(&out, "why", str_of(result->why.text));
+    if (result->instead.len > 0) json_put_str(&out, "instead", result->instead);
     put_usage(&out, &result->usage);
     put_said(&out, said);
     json_close(&out, '}');
@@ -275,6 +276,7 @@ void journal_result(const struct json *entry, struct llm_result *result)
     result->fault = (enum llm_fault)llm_json_count(entry, "fault");
     result->site = llm_json_text(entry, "site");
     result->model = llm_json_text(entry, "model");
+    result->instead = llm_json_text(entry, "instead");
     struct str why = llm_json_text(entry, "why");
     if (why.len > 0) why_write(&result->why, "%.*s", STR_ARGS(why));
     result->usage = (struct llm_usage){

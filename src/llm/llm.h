@@ -88,6 +88,7 @@ struct llm_result {
     struct why why; /* unless complete: one sentence for the person, with what to do about it */
     struct llm_usage usage;
     struct str site, model; /* who answered, or was asked last; good until the return */
+    struct str instead;     /* one sentence: why not who was asked first; empty: it was */
     int attempts;           /* requests made */
     int64_t first_us;       /* from the start to the first piece; -1: none came */
     int64_t total_us;
@@ -104,6 +105,9 @@ struct llm_tool_piece {
 /* Everything is told on the loop of the call; strings are good until the return. NULL: not wanted.
  */
 struct llm_events {
+    /* Who answers is not who was asked: one sentence says why, as that of a failure. Before open.
+     */
+    void (*instead)(void *ctx, struct str sentence);
     void (*open)(void *ctx, struct str site, struct str model); /* once, before the first piece */
     void (*text)(void *ctx, struct str piece);                  /* whole characters, never empty */
     void (*reasoning)(void *ctx, struct str piece);

@@ -113,12 +113,14 @@ test('another key is taken when one is refused', async (t) => {
 test('the next site of the fall-back answers', async (t) => {
   const [first, second] = [await provider(t), await provider(t)];
   first.always({ status: 401, error: { code: 'invalid_api_key', message: 'no' } });
-  second.script([{ deltas: ['from the second'] }]);
+  second.always({ deltas: ['from the second'] });
   const env = openaiAt(first, {
     HUTONG_LLM_SITES: `lab=${second.base('openai')}`, HUTONG_LLM_FALLBACK: 'lab/other' });
-  const { status, out } = await ask(env);
+  const { status, out, err } = await ask(env);
   assert.deepEqual([status, out], [0, 'from the second\n']);
+  assert.equal(err, 'hutong: openai does not accept the key; set a valid key for it; lab answers instead\n');
   assert.equal((await second.request(0)).body.model, 'other');
+  assert.equal((await ask(env, '--quiet')).err, '');
 });
 
 test('a field the server does not know is left out, once and for all', async (t) => {
@@ -265,6 +267,21 @@ test('a recorded run is repeated without asking anybody', async (t) => {
   const broken = await ask(again);
   assert.equal(broken.status, 1);
   assert.match(broken.err, /line 1 of llm-replay is no record/);
+});
+
+test('the offline engine says why it speaks in the place of another', async (t) => {
+  const p = await provider(t);
+  p.always({ status: 401, error: { code: 'invalid_api_key', message: 'no' } });
+  const file = path.join(await newFolder(t), 'answers');
+  const env = openaiAt(p, { HUTONG_LLM_FALLBACK: 'offline' });
+  const sentence = 'hutong: openai does not accept the key; set a valid key for it; this is the offline engine (`hutong llm check`)\n';
+  const { status, out, err } = await ask({ ...env, HUTONG_LLM_RECORD: file });
+  assert.deepEqual([status, err], [0, sentence]);
+  const again = await ask({ ...env, HUTONG_LLM_REPLAY: file });
+  assert.deepEqual([again.status, again.out, again.err], [0, out, sentence]);
+  const nowhere = await hutong(['llm', 'chat', '--model', 'nowhere/m', 'hello'], { env: { HUTONG_LLM_PROBE: 'off' } });
+  assert.equal(nowhere.status, 0);
+  assert.match(nowhere.err, /^hutong: there is no model site "nowhere"; there are: offline; this is the offline engine/);
 });
 
 test('a name that begins with no site is a model of the default one, or said to be neither', async (t) => {

@@ -222,6 +222,25 @@ describe('/chat with a model', () => {
   });
 });
 
+test('who answers in the place of another says why, and no address', async (t) => {
+  const gone = await startProvider();
+  const base = gone.base('openai');
+  await gone.stop(); // its port refuses
+  const server = await startServer({ env: { HUTONG_OPENAI_BASE: base, HUTONG_LLM_FALLBACK: 'offline' } });
+  t.after(() => server.stop());
+  const chat = await Chat.open(server);
+  const sentence = 'openai cannot be reached, or the connection broke; check that it runs and that its address is right';
+  for (const model of [undefined, 'offline/']) {
+    chat.say({ type: 'ask', text: 'hello', model });
+    const frames = await chat.until('done', 'error');
+    for (const { type, offline, instead } of [frames[0], frames.at(-1)]) {
+      assert.deepEqual([offline, instead], [true, model ? undefined : sentence], type);
+    }
+    assert.ok(!JSON.stringify(frames).includes(new URL(base).port));
+  }
+  await chat.close();
+});
+
 describe('/chat for members only, with a rate', () => {
   let server;
   before(async () => {

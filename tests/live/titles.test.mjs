@@ -177,6 +177,7 @@ test('an_answer_that_was_cut_short_or_offline_is_not_asked_for_a_title_but_the_f
   await ask(offline, 'Hello');
   const end = (await live.event('chat.answered')).data;
   assert.deepEqual([end.status, end.offline], ['complete', true]);
+  assert.equal(end.detail, 'openai had an error of its own; try again or choose another model');
   assert.deepEqual(['Tell me', 'Hello'].map(titlesAsked), [0, 0]);
   scripts({ deltas: ['whole'] }, { deltas: ['At last'] });
   await ask(chat, 'Go on');

@@ -60,6 +60,7 @@ function addPiece(turn: ChatTurn, piece: Piece): void {
     turn.site = String(piece.site ?? '');
     turn.model = String(piece.model ?? '');
     turn.offline = piece.offline === true;
+    turn.detail = String(piece.instead ?? '');
     turn.content = text;
     turn.reasoning = String(piece.reasoning ?? '');
     if (piece.found) turn.found = piece.found as Found;
@@ -173,7 +174,7 @@ export const useTalks = defineStore('talks', () => {
           ended = true;
           id ||= (piece.answer as ChatTurn | undefined)?.id ?? 0;
           const word = piece.type === 'done' ? (piece.end as ChatTurn['status']) : piece.type === 'error' ? 'failed' : 'interrupted';
-          void over(talk, id, word, { detail: String(piece.detail ?? '') });
+          void over(talk, id, word, { detail: String(piece.detail ?? piece.instead ?? '') });
         } else {
           const turn = talk.turns.get(id);
           if (turn) addPiece(turn, piece);
