@@ -31,6 +31,12 @@ enum {
 
 static const struct llm_usage nothing = {0};
 
+/* What attempts took elsewhere than where the answer came from. */
+struct flight_spent {
+    char site[USAGE_SITE_BYTES], model[USAGE_MODEL_BYTES];
+    struct llm_usage usage;
+};
+
 struct flight {
     atomic_uint refs; /* its home's, each reader's, each task's */
     struct gateway *gateway;
@@ -39,15 +45,17 @@ struct flight {
     bool shared;         /* others may join: what follows is under the lock of `far` */
     bool keep;           /* the answer may be kept */
 
-    struct said *said;         /* a reference; never changed once it is over */
-    bool opened, over;         /* over: everybody has been booked */
-    struct llm_result failure; /* when it is over; without site and model */
-    bool good;                 /* there was none */
-    size_t readers, stuck;     /* how many there are, and how many of them are */
-    uint64_t joined;           /* how many there ever were */
-    bool held;                 /* the model is */
-    struct payer payer;        /* the last reader, when it has left and the call is not over */
-    bool resuming;             /* the task is on its way */
+    struct said *said;          /* a reference; never changed once it is over */
+    bool opened, over;          /* over: everybody has been booked */
+    struct llm_result failure;  /* when it is over; without site and model */
+    bool good;                  /* there was none */
+    size_t readers, stuck;      /* how many there are, and how many of them are */
+    uint64_t joined;            /* how many there ever were */
+    bool held;                  /* the model is */
+    struct flight_spent *spent; /* owned; at choices that were given up */
+    size_t spent_count;
+    struct payer payer; /* the last reader, when it has left and the call is not over */
+    bool resuming;      /* the task is on its way */
     struct task resume, abandon;
 
     /* Its home's. */
@@ -72,6 +80,7 @@ static void unref_flight(struct flight *flight)
     if (atomic_fetch_sub(&flight->refs, 1) != 1) return;
     audience_release(&flight->far);
     buf_release(&flight->mark);
+    mem_free(flight->spent);
     said_unref(flight->said);
     mem_free(flight);
 }
@@ -110,6 +119,14 @@ static void book(struct flight *flight, const struct payer *payer, const struct 
         ledger_release(ledger, payer->key, payer->reserved);
     } else {
         settle(ledger, flight->said, payer, pays ? usage : &nothing, !pays);
+    }
+    for (size_t i = 0; pays && i < flight->spent_count; i++) {
+        const struct flight_spent *spent = &flight->spent[i];
+        struct ledger_use use = {.key = payer->key,
+                                 .site = str_of(spent->site),
+                                 .model = str_of(spent->model),
+                                 .usage = spent->usage};
+        ledger_settle(ledger, &use);
     }
 }
 
@@ -396,6 +413,19 @@ static void tell(struct flight *flight)
     hold_if_all_are_stuck(flight);
 }
 
+static void on_spent(void *ctx, struct str site, struct str model, const struct llm_usage *usage)
+{
+    struct flight *flight = ctx;
+    lock(flight);
+    size_t bytes = (flight->spent_count + 1) * sizeof(*flight->spent);
+    flight->spent = mem_resize(flight->spent, bytes);
+    struct flight_spent *spent = &flight->spent[flight->spent_count++];
+    str_copy(spent->site, sizeof(spent->site), site);
+    str_copy(spent->model, sizeof(spent->model), model);
+    spent->usage = *usage;
+    unlock(flight);
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct flight *flight = ctx;
@@ -481,8 +511,12 @@ static void on_end(void *ctx, const struct llm_result *result)
     land(flight, result, good);
 }
 
-static const struct llm_events flight_events = {
-    .open = on_open, .text = on_text, .reasoning = on_reasoning, .tool = on_tool, .end = on_end};
+static const struct llm_events flight_events = {.spent = on_spent,
+                                                .open = on_open,
+                                                .text = on_text,
+                                                .reasoning = on_reasoning,
+                                                .tool = on_tool,
+                                                .end = on_end};
 
 /* --- beginning --- */
 

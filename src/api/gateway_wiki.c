@@ -130,6 +130,14 @@ static void on_notice(void *ctx, enum wiki_cause cause, struct str sentence)
     remark(ctx, sentence);
 }
 
+static void on_spent(void *ctx, struct str site, struct str model, const struct llm_usage *usage)
+{
+    struct counsel *counsel = ctx;
+    struct ledger_use use = {
+        .key = counsel->reader.payer.key, .site = site, .model = model, .usage = *usage};
+    ledger_settle(counsel->reader.call->api->gateway->ledger, &use);
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct counsel *counsel = ctx;
@@ -166,7 +174,8 @@ static void on_end(void *ctx, const struct wiki_ask_end *end)
 
 static const struct wiki_visit_events events = {
     .failed = on_failed,
-    .answer = {.notice = on_notice, .open = on_open, .text = on_text, .end = on_end}};
+    .answer = {
+        .notice = on_notice, .spent = on_spent, .open = on_open, .text = on_text, .end = on_end}};
 
 /* --- its reader --- */
 

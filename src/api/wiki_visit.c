@@ -60,6 +60,12 @@ static void on_notice(void *ctx, enum wiki_cause cause, struct str sentence)
     if (visit->events->answer.notice) visit->events->answer.notice(visit->ctx, cause, sentence);
 }
 
+static void on_spent(void *ctx, struct str site, struct str model, const struct llm_usage *usage)
+{
+    struct wiki_visit *visit = ctx;
+    if (visit->events->answer.spent) visit->events->answer.spent(visit->ctx, site, model, usage);
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct wiki_visit *visit = ctx;
@@ -82,6 +88,7 @@ static void on_end(void *ctx, const struct wiki_ask_end *end)
 static const struct wiki_ask_events passed_on = {.round = on_round,
                                                  .context = on_context,
                                                  .notice = on_notice,
+                                                 .spent = on_spent,
                                                  .open = on_open,
                                                  .text = on_text,
                                                  .end = on_end};

@@ -74,13 +74,13 @@ struct llm_call {
     int64_t hint_ms;      /* when to come back, by the head; -1: not said */
     int64_t said_tokens;  /* our estimate of what was told */
 
-    struct llm_usage spent; /* input and output of attempts that came to nothing */
+    struct llm_usage spent; /* input and output of attempts at this choice that came to nothing */
     struct buf offline_text;
     size_t offline_at;
 
     /* With a journal. */
     char record_key[JOURNAL_KEY_BYTES];
-    struct buf record_text, record_reasoning, record_tools;
+    struct buf record_text, record_reasoning, record_tools, record_spent;
 
     struct why instead; /* what the first choice's failure was, when another is asked; or empty */
 
@@ -135,6 +135,7 @@ static void free_call(struct llm_call *call)
     buf_release(&call->record_text);
     buf_release(&call->record_reasoning);
     buf_release(&call->record_tools);
+    buf_release(&call->record_spent);
     arena_release(&call->arena);
     mem_free(call);
 }
@@ -206,7 +207,8 @@ static void tell_end(struct llm_call *call)
         struct journal_said said = {.kind = JOURNAL_ANSWER,
                                     .text = buf_str(&call->record_text),
                                     .reasoning = buf_str(&call->record_reasoning),
-                                    .tools = buf_str(&call->record_tools)};
+                                    .tools = buf_str(&call->record_tools),
+                                    .spent = buf_str(&call->record_spent)};
         journal_write(journal, call->record_key, &said, result);
     }
     drop_attempt(call, result->fault);
@@ -252,6 +254,22 @@ static bool offline_falls_short(const struct llm_request *request)
     return false;
 }
 
+/* The present choice is given up. */
+static void tell_spent(struct llm_call *call)
+{
+    const struct llm_choice *choice = &call->plan[call->plan_at];
+    struct llm_usage spent = {call->spent.input, call->spent.output, -1, -1, false};
+    call->spent = (struct llm_usage){0};
+    if (spent.input == 0 && spent.output == 0) return;
+    llm_tally_spent(&choice->place->tally, &spent);
+    if (journal_records(call->home->llm->journal)) {
+        journal_add_spent(&call->record_spent, choice->place->site.name, choice->model, &spent);
+    }
+    if (call->events->spent) {
+        call->events->spent(call->ctx, choice->place->site.name, choice->model, &spent);
+    }
+}
+
 /* `fault` is why not the present one. */
 static bool take_next_choice(struct llm_call *call, enum llm_fault fault,
                              const struct llm_trouble *trouble)
@@ -262,6 +280,7 @@ static bool take_next_choice(struct llm_call *call, enum llm_fault fault,
     if (call->plan_at == 0) {
         llm_choice_sentence(call->home->llm, fault, call->plan, trouble, &call->instead);
     }
+    tell_spent(call);
     call->plan_at++;
     call->attempts_here = 0;
     return true;
@@ -705,6 +724,7 @@ static void tell_recorded(struct llm_call *call, const struct json *entry)
     struct str reasoning = journal_reasoning(entry), text = journal_text(entry);
     call->first_us = clock_mono_us();
     call->state = CALL_ANSWERING;
+    if (call->events->spent) journal_spent(entry, call->events->spent, call->ctx);
     if (result->instead.len > 0) why_write(&call->instead, "%.*s", STR_ARGS(result->instead));
     tell_open(call, result->site, result->model);
     if (reasoning.len > 0 && call->events->reasoning && call->state != CALL_OVER) {
@@ -831,6 +851,7 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
     buf_init(&call->record_text, LLM_TEXT_MAX);
     buf_init(&call->record_reasoning, LLM_TEXT_MAX);
     buf_init(&call->record_tools, LLM_TEXT_MAX);
+    buf_init(&call->record_spent, LLM_TEXT_MAX);
     if (home->llm->journal) journal_key(request, call->record_key);
     call->plan_count =
         llm_plan(home->llm, &call->arena, call->request.model, request->only_this, &call->plan);

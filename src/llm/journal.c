@@ -100,6 +100,17 @@ bool journal_replays(const struct journal *journal)
     return journal && journal->replays;
 }
 
+static void put_usage(struct json_out *out, const struct llm_usage *usage)
+{
+    json_open(out, "usage", '{');
+    json_put_i64(out, "input", usage->input);
+    json_put_i64(out, "output", usage->output);
+    json_put_i64(out, "cached", usage->cached);
+    json_put_i64(out, "reasoning", usage->reasoning);
+    json_put_bool(out, "estimated", usage->estimated);
+    json_close(out, '}');
+}
+
 void journal_add_tool(struct buf *tools, const struct llm_tool_piece *piece)
 {
     struct json_out out = json_begin(tools);
@@ -109,6 +120,18 @@ void journal_add_tool(struct buf *tools, const struct llm_tool_piece *piece)
     json_put_str(&out, "id", piece->id);
     json_put_str(&out, "name", piece->name);
     json_put_str(&out, "arguments", piece->arguments);
+    json_close(&out, '}');
+}
+
+void journal_add_spent(struct buf *spent, struct str site, struct str model,
+                       const struct llm_usage *usage)
+{
+    struct json_out out = json_begin(spent);
+    out.comma = spent->len > 0;
+    json_open(&out, NULL, '{');
+    json_put_str(&out, "site", site);
+    json_put_str(&out, "model", model);
+    put_usage(&out, usage);
     json_close(&out, '}');
 }
 
@@ -134,17 +157,6 @@ void journal_add_model(struct buf *models, struct str id, int64_t context_tokens
     json_close(&out, '}');
 }
 
-static void put_usage(struct json_out *out, const struct llm_usage *usage)
-{
-    json_open(out, "usage", '{');
-    json_put_i64(out, "input", usage->input);
-    json_put_i64(out, "output", usage->output);
-    json_put_i64(out, "cached", usage->cached);
-    json_put_i64(out, "reasoning", usage->reasoning);
-    json_put_bool(out, "estimated", usage->estimated);
-    json_close(out, '}');
-}
-
 static void put_list(struct json_out *out, const char *name, struct str pieces)
 {
     json_open(out, name, '[');
@@ -159,6 +171,7 @@ static void put_said(struct json_out *out, const struct journal_said *said)
         json_put_str(out, "text", said->text);
         json_put_str(out, "reasoning", said->reasoning);
         put_list(out, "tools", said->tools);
+        if (said->spent.len > 0) put_list(out, "spent", said->spent);
         return;
     case JOURNAL_EMBEDDING: put_list(out, "vectors", said->vectors); return;
     case JOURNAL_MODELS: put_list(out, "models", said->models); return;
@@ -268,9 +281,29 @@ static enum err load(struct journal *journal, struct str path, struct why *why)
     return err;
 }
 
+static struct llm_usage read_usage(const struct json *entry)
+{
+    const struct json *at = json_get(entry, "usage");
+    struct llm_usage usage = {llm_json_count(at, "input"), llm_json_count(at, "output"),
+                              llm_json_count(at, "cached"), llm_json_count(at, "reasoning"), true};
+    (void)!json_as_bool(json_get(at, "estimated"), &usage.estimated);
+    return usage;
+}
+
+void journal_spent(const struct json *entry,
+                   void (*each)(void *ctx, struct str site, struct str model,
+                                const struct llm_usage *),
+                   void *ctx)
+{
+    const struct json *at = json_first(json_get(entry, "spent"));
+    for (; at; at = json_after(at)) {
+        struct llm_usage usage = read_usage(at);
+        each(ctx, llm_json_text(at, "site"), llm_json_text(at, "model"), &usage);
+    }
+}
+
 void journal_result(const struct json *entry, struct llm_result *result)
 {
-    const struct json *usage = json_get(entry, "usage");
     result->end = (enum llm_end)llm_json_count(entry, "end");
     result->finish = (enum llm_finish)MAX(llm_json_count(entry, "finish"), 0);
     result->fault = (enum llm_fault)llm_json_count(entry, "fault");
@@ -279,12 +312,7 @@ void journal_result(const struct json *entry, struct llm_result *result)
     result->instead = llm_json_text(entry, "instead");
     struct str why = llm_json_text(entry, "why");
     if (why.len > 0) why_write(&result->why, "%.*s", STR_ARGS(why));
-    result->usage = (struct llm_usage){
-        llm_json_count(usage, "input"), llm_json_count(usage, "output"),
-        llm_json_count(usage, "cached"), llm_json_count(usage, "reasoning"), false};
-    if (!json_as_bool(json_get(usage, "estimated"), &result->usage.estimated)) {
-        result->usage.estimated = true;
-    }
+    result->usage = read_usage(entry);
 }
 
 const struct json *journal_next(struct journal *journal, const char *key)

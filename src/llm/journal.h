@@ -38,11 +38,13 @@ void journal_key_models(struct str site, char key[JOURNAL_KEY_BYTES]);
 /* What came, of one kind. Lists are pieces as the functions below append them. */
 struct journal_said {
     enum { JOURNAL_ANSWER, JOURNAL_EMBEDDING, JOURNAL_MODELS } kind;
-    struct str text, reasoning, tools; /* of an answer */
+    struct str text, reasoning, tools, spent; /* of an answer */
     struct str vectors, models;
     bool too_long; /* there was more: nothing is written */
 };
 void journal_add_tool(struct buf *tools, const struct llm_tool_piece *piece);
+void journal_add_spent(struct buf *spent, struct str site, struct str model,
+                       const struct llm_usage *usage);
 void journal_add_vector(struct buf *vectors, size_t index, const float *values, size_t count);
 void journal_add_model(struct buf *models, struct str id, int64_t context_tokens);
 /* One outcome. */
@@ -56,6 +58,10 @@ void journal_result(const struct json *entry, struct llm_result *result_out);
 struct str journal_text(const struct json *entry);
 struct str journal_reasoning(const struct json *entry);
 void journal_tools(const struct json *entry, void (*each)(void *ctx, const struct llm_tool_piece *),
+                   void *ctx);
+void journal_spent(const struct json *entry,
+                   void (*each)(void *ctx, struct str site, struct str model,
+                                const struct llm_usage *),
                    void *ctx);
 void journal_vectors(const struct json *entry, llm_each_vector *each, void *ctx);
 void journal_models(const struct json *entry, llm_each_model *each, void *ctx);

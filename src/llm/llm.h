@@ -86,7 +86,7 @@ struct llm_result {
     enum llm_finish finish;
     enum llm_fault fault;
     struct why why; /* unless complete: one sentence for the person, with what to do about it */
-    struct llm_usage usage;
+    struct llm_usage usage; /* of all attempts at `site` and `model`; see llm_events.spent */
     struct str site, model; /* who answered, or was asked last; good until the return */
     struct str instead;     /* one sentence: why not who was asked first; empty: it was */
     int attempts;           /* requests made */
@@ -108,6 +108,9 @@ struct llm_events {
     /* Who answers is not who was asked: one sentence says why, as that of a failure. Before open.
      */
     void (*instead)(void *ctx, struct str sentence);
+    /* Attempts at a choice that is given up took this; the result's usage is that of the last one
+     * alone, as each has its own price. Not to be cancelled inside. */
+    void (*spent)(void *ctx, struct str site, struct str model, const struct llm_usage *usage);
     void (*open)(void *ctx, struct str site, struct str model); /* once, before the first piece */
     void (*text)(void *ctx, struct str piece);                  /* whole characters, never empty */
     void (*reasoning)(void *ctx, struct str piece);

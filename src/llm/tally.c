@@ -36,11 +36,16 @@ void llm_tally_answer(struct llm_tally *tally, enum llm_fault fault)
     if (fault != LLM_FAULT_NONE && fault != LLM_FAULT_BUSY) add(&tally->failures[fault], 1);
 }
 
+void llm_tally_spent(struct llm_tally *tally, const struct llm_usage *usage)
+{
+    if (usage->input > 0) add(&tally->input, (uint64_t)usage->input);
+    if (usage->output > 0) add(&tally->output, (uint64_t)usage->output);
+}
+
 void llm_tally_end(struct llm_tally *tally, enum llm_kind kind, const struct llm_result *result)
 {
     add(&tally->ended[kind][result->end][result->fault], 1);
-    if (result->usage.input > 0) add(&tally->input, (uint64_t)result->usage.input);
-    if (result->usage.output > 0) add(&tally->output, (uint64_t)result->usage.output);
+    llm_tally_spent(tally, &result->usage);
     if (result->usage.estimated) add(&tally->estimated, 1);
     if (kind != LLM_KIND_CHAT) return;
     if (result->first_us >= 0) add_time(&tally->first, result->first_us);

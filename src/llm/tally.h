@@ -39,6 +39,8 @@ void llm_tally_start(struct llm_tally *tally, enum llm_kind kind);
 void llm_tally_request(struct llm_tally *tally, bool again);
 /* A request is over: LLM_FAULT_NONE and _BUSY (nobody can say) are no failures. */
 void llm_tally_answer(struct llm_tally *tally, enum llm_fault fault);
+/* What attempts took that are not in the result of the call's end. */
+void llm_tally_spent(struct llm_tally *tally, const struct llm_usage *usage);
 void llm_tally_end(struct llm_tally *tally, enum llm_kind kind, const struct llm_result *result);
 
 /* --- reading: for each site below llm_site_count() --- */

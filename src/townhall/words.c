@@ -77,6 +77,12 @@ static void call_ended(struct todo *todo, const struct llm_result *result)
     budget_spend(todo->hall->budget, purse_of(todo), &result->usage, result->site, result->model);
 }
 
+static void on_spent(void *ctx, struct str site, struct str model, const struct llm_usage *usage)
+{
+    struct todo *todo = ctx;
+    budget_spend(todo->hall->budget, purse_of(todo), usage, site, model);
+}
+
 static void todo_free(struct todo *todo)
 {
     cancel_call(todo);
@@ -756,7 +762,7 @@ static bool write_at_once(struct todo *todo)
 /* True: it has its words. False: they have been asked for, or something is looked up first. */
 static bool ask(struct todo *todo)
 {
-    static const struct llm_events events = {.text = on_text, .end = on_end};
+    static const struct llm_events events = {.spent = on_spent, .text = on_text, .end = on_end};
     struct hall *hall = todo->hall;
     struct prompt prompt = {.todo = todo, .marks = may_ask_for_words(hall) && !todo->spoilt};
     todo->paid = prompt.marks;

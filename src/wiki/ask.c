@@ -105,6 +105,12 @@ static void tell_piece(struct wiki_ask *ask)
 static void next_round(struct wiki_ask *ask);
 static void speak(struct wiki_ask *ask);
 
+static void on_spent(void *ctx, struct str site, struct str model, const struct llm_usage *usage)
+{
+    struct wiki_ask *ask = ctx;
+    if (ask->events->spent) ask->events->spent(ask->ctx, site, model, usage);
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct wiki_ask *ask = ctx;
@@ -169,7 +175,8 @@ static void on_end(void *ctx, const struct llm_result *result)
     }
 }
 
-static const struct llm_events answer_events = {.open = on_open, .text = on_text, .end = on_end};
+static const struct llm_events answer_events = {
+    .spent = on_spent, .open = on_open, .text = on_text, .end = on_end};
 
 static bool is_offline(struct wiki_ask *ask)
 {

@@ -64,6 +64,8 @@ struct wiki_ask_events {
     void (*context)(void *ctx, const struct wiki_source *sources, size_t count);
     /* Something the reader should know: it got less, it got nothing. */
     void (*notice)(void *ctx, enum wiki_cause cause, struct str sentence);
+    /* As of struct llm_events. */
+    void (*spent)(void *ctx, struct str site, struct str model, const struct llm_usage *usage);
     void (*open)(void *ctx, struct str site, struct str model);
     void (*text)(void *ctx, struct str piece);
     /* The last call, never inside wiki_ask_start(). */

@@ -2,11 +2,14 @@
 //
 // Programs and what goes wrong between us and a provider: what is booked, what counts as whole, keys.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import OpenAI from 'openai';
 
 import { assertOk } from '../support/checks.mjs';
+import { newFolder } from '../support/command.mjs';
+import { parseMetrics, valueOf } from '../support/metrics.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
 import { until as askUntil } from '../support/watch.mjs';
@@ -55,6 +58,41 @@ test('what a provider counted is booked whatever came of it, also of attempts th
   const reply = await ask();
   assert.deepEqual([reply.usage.prompt_tokens, reply.usage.completion_tokens], [30, 6]);
   await used([1030, 5006]);
+});
+
+test('what attempts took at a site that was given up has the price of that site', async (t) => {
+  const [dear, cheap] = [await startProvider(), await startProvider()];
+  const file = path.join(await newFolder(t), 'answers');
+  const env = {
+    HUTONG_LLM_SITES: `dear=${dear.base('openai')},cheap=${cheap.base('openai')}`, HUTONG_LLM_MODEL: 'dear/m',
+    HUTONG_LLM_FALLBACK: 'cheap/n', HUTONG_LLM_PRICES: 'dear/*=100/1000,cheap/*=1/10',
+  };
+  const servers = [];
+  t.after(() => Promise.all([...servers, dear, cheap].map((one) => one.stop())));
+  const costs = async (more) => {
+    const two = await startServer({ env: { ...env, ...more } });
+    servers.push(two);
+    const who = await two.register('two_prices');
+    const reply = await client(await makeKey({}, two, who), two).chat.completions.create(question({ model: 'dear/m' }));
+    assert.deepEqual([reply.usage.prompt_tokens, reply.usage.completion_tokens], [20, 5]);
+    const found = await until(async () => {
+      const { items } = assertOk(await two.api('GET', '/usage', { token: who.token }));
+      return items.length === 2 && items;
+    });
+    return Object.fromEntries(found.map((row) => [`${row.site}/${row.model}`, [row.requests, row.input_tokens, row.output_tokens, row.cost_micro]]));
+  };
+  dear.always({ deltas: [], usage: { input: 10, output: 1 } }); // nothing, some times
+  cheap.always({ deltas: ['fine'], usage: { input: 20, output: 5 } });
+  const booked = await costs({ HUTONG_LLM_RECORD: file });
+  const tried = dear.requests.length;
+  assert.ok(tried > 0);
+  assert.deepEqual(booked, { 'dear/m': [1, 10 * tried, tried, 2000 * tried], 'cheap/n': [1, 20, 5, 70] });
+  const metrics = parseMetrics((await servers[0].api('GET', '/metrics')).text);
+  for (const [site, input] of [['dear', 10 * tried], ['cheap', 20]]) {
+    assert.equal(valueOf(metrics, 'hutong_llm_tokens_total', { site, direction: 'input' }), input);
+  }
+  assert.deepEqual(await costs({ HUTONG_LLM_REPLAY: file }), booked);
+  assert.deepEqual([dear.requests.length, cheap.requests.length], [tried, 1]);
 });
 
 test('a budget stops a program whose answers are all empty', async () => {
