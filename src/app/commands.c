@@ -178,8 +178,7 @@ const struct command commands[] = {
          "  --schema FILE       the answer must be JSON that fits this JSON Schema; when\n"
          "                      it does not, the model is told what is wrong, once\n"
          "  --usage             tokens and times, to standard error\n"
-         "  --quiet             do not say that the offline engine answers\n" SETTINGS_PARAGRAPH
-         "\n"
+         "  --quiet             do not say who answers instead of a model\n" SETTINGS_PARAGRAPH "\n"
          "Examples:\n"
          "  hutong llm check\n"
          "  hutong llm chat \"What is a hutong?\"\n"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -24,6 +25,7 @@ struct session {
     struct llm_loop *home;
     struct llm_call *call; /* the question under way, but for one with a schema */
     struct why instead;    /* why not who was asked answers; or empty */
+    int64_t began_us;      /* of a question with a schema */
     int status;            /* of the process */
 };
 
@@ -115,19 +117,44 @@ static void on_text(void *ctx, struct str piece)
     give_up(session);
 }
 
-static void print_usage(const struct llm_result *result)
+/* `rest`: times. */
+static void print_usage(const struct llm_result *result, const struct llm_usage *usage,
+                        const char *rest)
 {
-    const struct llm_usage *usage = &result->usage;
     char tokens[64] = "unknown tokens";
     if (usage->input >= 0 || usage->output >= 0) {
         snprintf(tokens, sizeof(tokens), "%lld + %lld tokens%s", (long long)MAX(usage->input, 0),
                  (long long)MAX(usage->output, 0), usage->estimated ? " (estimated)" : "");
     }
-    char first[48] = "nothing said";
-    if (result->first_us >= 0)
-        snprintf(first, sizeof(first), "first after %lld ms", (long long)(result->first_us / 1000));
-    fprintf(stderr, "hutong: %.*s/%.*s, %s, %s, %lld ms\n", STR_ARGS(result->site),
-            STR_ARGS(result->model), tokens, first, (long long)(result->total_us / 1000));
+    fprintf(stderr, "hutong: %.*s/%.*s, %s, %s\n", STR_ARGS(result->site), STR_ARGS(result->model),
+            tokens, rest);
+}
+
+static void print_usage_of_stream(const struct llm_result *result)
+{
+    long long first_ms = result->first_us / 1000, total_ms = result->total_us / 1000;
+    char times[80];
+    if (result->first_us >= 0) {
+        snprintf(times, sizeof(times), "first after %lld ms, %lld ms", first_ms, total_ms);
+    } else {
+        snprintf(times, sizeof(times), "nothing said, %lld ms", total_ms);
+    }
+    print_usage(result, &result->usage, times);
+}
+
+/* When it is not a language model, or not the one that was asked; `instead` says why, or is empty.
+ */
+static void tell_who(struct session *session, struct str site, struct str instead)
+{
+    bool offline = str_eq(site, STR("offline"));
+    if (args_option(session->args, "quiet") || (!offline && instead.len == 0)) return;
+    if (instead.len == 0) instead = STR("no language model is set up");
+    if (offline) {
+        fprintf(stderr, "hutong: %.*s; this is the offline engine (`hutong llm check`)\n",
+                STR_ARGS(instead));
+    } else {
+        fprintf(stderr, "hutong: %.*s; %.*s answers instead\n", STR_ARGS(instead), STR_ARGS(site));
+    }
 }
 
 static void on_instead(void *ctx, struct str sentence)
@@ -139,15 +166,7 @@ static void on_open(void *ctx, struct str site, struct str model)
 {
     (void)model;
     struct session *session = ctx;
-    bool offline = str_eq(site, STR("offline"));
-    if (args_option(session->args, "quiet") || (!offline && !session->instead.text[0])) return;
-    const char *why =
-        session->instead.text[0] ? session->instead.text : "no language model is set up";
-    if (offline) {
-        fprintf(stderr, "hutong: %s; this is the offline engine (`hutong llm check`)\n", why);
-    } else {
-        fprintf(stderr, "hutong: %s; %.*s answers instead\n", why, STR_ARGS(site));
-    }
+    tell_who(session, site, str_of(session->instead.text));
 }
 
 static void on_end(void *ctx, const struct llm_result *result)
@@ -161,7 +180,7 @@ static void on_end(void *ctx, const struct llm_result *result)
         fprintf(stderr, "hutong: %s\n", result->why.text);
         session->status = 1;
     }
-    if (args_option(session->args, "usage")) print_usage(result);
+    if (args_option(session->args, "usage")) print_usage_of_stream(result);
     loop_stop(session->loop);
 }
 
@@ -191,6 +210,7 @@ static struct str read_question(struct args *args)
 static void on_answered(void *ctx, const struct llm_answer *answer)
 {
     struct session *session = ctx;
+    tell_who(session, answer->result->site, answer->result->instead);
     if (answer->err) {
         fail(&answer->why);
         session->status = 1;
@@ -200,7 +220,12 @@ static void on_answered(void *ctx, const struct llm_answer *answer)
             return;
         }
     }
-    if (answer->result && args_option(session->args, "usage")) print_usage(answer->result);
+    if (args_option(session->args, "usage")) {
+        char times[80];
+        snprintf(times, sizeof(times), "%s%lld ms", answer->repaired ? "asked twice, " : "",
+                 (long long)((clock_mono_us() - session->began_us) / 1000));
+        print_usage(answer->result, &answer->usage, times); /* of both rounds */
+    }
     loop_stop(session->loop);
 }
 
@@ -227,6 +252,7 @@ static int ask_for_shape(struct session *session, struct llm_request *request, c
 {
     struct why why;
     if (read_schema(session->args, path, &request->schema, &why) != OK) return fail(&why);
+    session->began_us = clock_mono_us();
     llm_ask(session->home, request, on_answered, session);
     loop_run(session->loop);
     return session->status;

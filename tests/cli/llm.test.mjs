@@ -284,6 +284,23 @@ test('the offline engine says why it speaks in the place of another', async (t) 
   assert.match(nowhere.err, /^hutong: there is no model site "nowhere"; there are: offline; this is the offline engine/);
 });
 
+test('an answer of a wanted shape says what it took and who gave it, too', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'schema.json');
+  await writeFile(file, JSON.stringify(SCHEMA));
+  const fits = { deltas: ['{"name":"Mei","age":7}'], whole: true, usage: { input: 20, output: 5 } };
+  p.script([{ deltas: ['{"name":"Mei"}'], whole: true, usage: { input: 10, output: 3 } }, fits, fits]);
+  const twice = await ask(openaiAt(p), '--schema', file, '--usage');
+  assert.match(twice.err, /^hutong: openai\/m, 30 \+ 8 tokens, asked twice, \d+ ms\n$/);
+  const once = await ask(openaiAt(p), '--schema', file, '--usage', '--quiet');
+  assert.match(once.err, /^hutong: openai\/m, 20 \+ 5 tokens, \d+ ms\n$/);
+  const offline = (...more) => hutong(['llm', 'chat', '--schema', file, ...more, 'hello'], { env: { HUTONG_LLM_PROBE: 'off' } });
+  const loud = await offline();
+  assert.deepEqual([loud.status, loud.out], [1, '']);
+  assert.match(loud.err, /^hutong: no language model is set up; this is the offline engine .*\nhutong: /);
+  assert.doesNotMatch((await offline('--quiet')).err, /offline engine/);
+});
+
 test('a name that begins with no site is a model of the default one, or said to be neither', async (t) => {
   const p = await provider(t);
   const at = (model) => hutong(['llm', 'chat', '--model', model, 'hello'], { env: openaiAt(p, { HUTONG_LLM_PROBE: 'off' }) });
