@@ -66,7 +66,8 @@ void wiki_frame_notice(struct buf *buf, enum wiki_cause cause, struct str senten
     static const char *const causes[] = {[WIKI_LESS] = "less",
                                          [WIKI_NOTHING] = "nothing",
                                          [WIKI_TOO_LONG] = "too_long",
-                                         [WIKI_UNFOUND] = "not_found"};
+                                         [WIKI_UNFOUND] = "not_found",
+                                         [WIKI_INSTEAD] = "instead"};
     struct json_out out = begin(buf, "notice");
     json_put_str(&out, "cause", str_of(causes[cause]));
     json_put_str(&out, "detail", sentence);

@@ -44,6 +44,7 @@ struct wiki_ask {
     int round;
     enum step step;
     bool away, cancelled, paused, spoke;
+    bool told_instead;
     bool blind; /* nothing is looked up: the question alone fills the model */
 
     struct job job;
@@ -104,6 +105,7 @@ static void tell_piece(struct wiki_ask *ask)
 
 static void next_round(struct wiki_ask *ask);
 static void speak(struct wiki_ask *ask);
+static void point_out(struct wiki_ask *ask);
 
 static void on_spent(void *ctx, struct str site, struct str model, const struct llm_usage *usage)
 {
@@ -111,9 +113,24 @@ static void on_spent(void *ctx, struct str site, struct str model, const struct 
     if (ask->events->spent) ask->events->spent(ask->ctx, site, model, usage);
 }
 
+static void on_instead(void *ctx, struct str sentence)
+{
+    struct wiki_ask *ask = ctx;
+    if (ask->told_instead) return; /* in an earlier round */
+    ask->told_instead = true;
+    if (ask->events->notice) ask->events->notice(ask->ctx, WIKI_INSTEAD, sentence);
+}
+
 static void on_open(void *ctx, struct str site, struct str model)
 {
     struct wiki_ask *ask = ctx;
+    if (str_eq(site, STR("offline"))) { /* as a fall-back; it cannot read what was found */
+        struct llm_usage usage = llm_cancel(ask->call);
+        llm_usage_add(&ask->used, &usage);
+        ask->call = NULL;
+        point_out(ask);
+        return;
+    }
     if (ask->events->open) ask->events->open(ask->ctx, site, model);
 }
 
@@ -176,7 +193,7 @@ static void on_end(void *ctx, const struct llm_result *result)
 }
 
 static const struct llm_events answer_events = {
-    .spent = on_spent, .open = on_open, .text = on_text, .end = on_end};
+    .instead = on_instead, .spent = on_spent, .open = on_open, .text = on_text, .end = on_end};
 
 static bool is_offline(struct wiki_ask *ask)
 {

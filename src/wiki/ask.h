@@ -44,7 +44,7 @@ struct wiki_asking {
     const struct wiki_reader *reader;
 };
 
-enum wiki_cause { WIKI_LESS = 1, WIKI_NOTHING, WIKI_TOO_LONG, WIKI_UNFOUND };
+enum wiki_cause { WIKI_LESS = 1, WIKI_NOTHING, WIKI_TOO_LONG, WIKI_UNFOUND, WIKI_INSTEAD };
 
 struct wiki_ask_end {
     const struct llm_result *result; /* of the last call; NULL: no model was asked */
@@ -62,7 +62,8 @@ struct wiki_ask_events {
     void (*round)(void *ctx, int round, bool last);
     /* What the model is given, before it is asked. */
     void (*context)(void *ctx, const struct wiki_source *sources, size_t count);
-    /* Something the reader should know: it got less, it got nothing. */
+    /* Something the reader should know: it got less, it got nothing, another than who was asked
+     * answers. */
     void (*notice)(void *ctx, enum wiki_cause cause, struct str sentence);
     /* As of struct llm_events. */
     void (*spent)(void *ctx, struct str site, struct str model, const struct llm_usage *usage);

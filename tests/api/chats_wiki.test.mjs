@@ -395,3 +395,24 @@ test('without_a_model_the_places_are_the_answer_and_say_so', async () => {
   assert.ok(answer.found.cited > 0);
   await alone.stop();
 });
+
+test('when_the_fall_back_is_no_model_the_places_are_the_answer_and_say_why', async () => {
+  const gone = await startProvider();
+  gone.always({ status: 401, error: { code: 'invalid_api_key', message: 'no' } });
+  const at = await startServer({ env: { ...env(), HUTONG_OPENAI_BASE: gone.base('openai'), HUTONG_LLM_FALLBACK: 'offline' } });
+  const me = await at.register('fallen_talks');
+  const wiki = await add(at, me.token);
+  const chat = assertOk(await at.api('POST', base, { token: me.token, json: { wiki: wiki.id } }), 201);
+  const stream = await AnswerStream.open(at, 'POST', `${base}/${chat.id}/messages`, { token: me.token, json: { text: QUESTION, research: true } });
+  const events = await stream.until();
+  assert.deepEqual([events.find(({ type }) => type === 'start').offline, events.at(-1).end], [true, 'complete']);
+  const sentence = 'openai does not accept the key; set a valid key for it';
+  const told = events.filter(({ type }) => type === 'notice').map(({ cause, detail }) => [cause, detail]);
+  assert.deepEqual(told, [['instead', sentence]]);
+  const [, answer] = await turns(chat, { at, token: me.token });
+  assert.deepEqual([answer.offline, answer.status, answer.found.notices.length], [true, 'complete', 1]);
+  assert.match(answer.content, /\[src\/pot\.c:\d+-\d+\]/);
+  assert.ok(answer.found.cited > 0);
+  await at.stop();
+  await gone.stop();
+});
