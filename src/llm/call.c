@@ -254,6 +254,13 @@ static bool offline_falls_short(const struct llm_request *request)
     return false;
 }
 
+/* A program that asks for a model of a site that is none. People hear who speaks; a program would
+ * take the offline engine for that model. */
+static bool is_misnamed(const struct llm_call *call)
+{
+    return call->plan[0].no_site && call->request.class == LLM_PROGRAM;
+}
+
 /* The present choice is given up. */
 static void tell_spent(struct llm_call *call)
 {
@@ -276,7 +283,9 @@ static bool take_next_choice(struct llm_call *call, enum llm_fault fault,
 {
     if (call->plan_at + 1 >= call->plan_count) return false;
     bool offline = llm_is_offline(call->plan[call->plan_at + 1].place);
-    if (offline && offline_falls_short(&call->request)) return false; /* why it failed says more */
+    bool misnamed = fault == LLM_FAULT_MODEL && is_misnamed(call);
+    /* Why it failed says more. */
+    if (offline && (misnamed || offline_falls_short(&call->request))) return false;
     if (call->plan_at == 0) {
         llm_choice_sentence(call->home->llm, fault, call->plan, trouble, &call->instead);
     }
@@ -664,8 +673,7 @@ static void begin_offline(struct llm_call *call)
 {
     struct llm *llm = call->home->llm;
     const struct llm_choice *choice = &call->plan[call->plan_at];
-    /* People hear who speaks; a program takes it for the model that it asked for. */
-    if (choice->no_site && call->request.class == LLM_PROGRAM) {
+    if (choice->no_site && is_misnamed(call)) {
         recover(call, LLM_FAULT_MODEL, NULL);
         return;
     }

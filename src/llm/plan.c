@@ -94,9 +94,10 @@ static struct llm_choice first_choice(struct llm *llm, struct arena *arena, stru
     if (model.len == 0) return llm->standard;
     struct llm_choice choice = split(llm, model);
     if (choice.place == NULL) {
+        size_t slash = str_find_byte(model, '/');
         choice = (struct llm_choice){.place = llm->standard.place,
                                      .model = model,
-                                     .no_site = str_find_byte(model, '/') < model.len};
+                                     .no_site = slash > 0 && slash < model.len};
     }
     choice.model = arena_copy(arena, choice.model);
     return choice;

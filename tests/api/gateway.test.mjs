@@ -236,6 +236,13 @@ test('a model of a site that is none is not there, also where no site is set up'
   const sentence = /openai has no model nowhere\/m, and there is no model site "nowhere"; there are: openai, offline/;
   await assert.rejects(client(key).chat.completions.create(question({ model: 'nowhere/m' })), { status: 404, code: 'model_not_found', message: sentence });
   await assert.rejects(client(key).embeddings.create({ model: 'nowhere/m', input: 'x' }), { status: 404, message: sentence });
+  const falls = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_FALLBACK: 'offline' } });
+  t.after(() => falls.stop());
+  const fallen = client(await makeKey({}, falls, await falls.register('mei_falls')), falls);
+  const unknown = { status: 404, error: { code: 'model_not_found', message: 'no' } };
+  provider.script([unknown, unknown]);
+  await assert.rejects(fallen.chat.completions.create(question({ model: 'nowhere/m' })), { status: 404, message: sentence });
+  assert.equal((await fallen.chat.completions.create(question())).model, 'hutong-offline'); // a fall-back as any
   const alone = await startServer({ env: { HUTONG_LLM_PROBE: 'off' } });
   t.after(() => alone.stop());
   const openai = client(await makeKey({}, alone, await alone.register('mei_alone')), alone);
