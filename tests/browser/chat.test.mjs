@@ -394,3 +394,19 @@ test("the built-in engine's answers are marked as such", WAIT, async (t) => {
   await answer.getByText(/没有语言模型作答/).waitFor({ state: 'attached' });
   clean(page);
 });
+
+test('why another than the chosen model answers is said, also after a reload', WAIT, async (t) => {
+  const other = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_MODEL: 'openai/m', HUTONG_LLM_FALLBACK: 'offline', HUTONG_CHAT_TITLES: 'off' } });
+  t.after(() => other.stop());
+  await other.register('lan', { password: PASSWORD });
+  provider.script([{ status: 401, error: { code: 'invalid_api_key', message: 'no' } }]);
+  const page = await open(t, '/c', { at: other, locale: 'zh-CN' });
+  await page.getByRole('textbox', { name: '提个问题' }).fill('你好');
+  await page.keyboard.press('Enter');
+  const why = page.locator('article[data-status=complete] [data-instead]');
+  await why.waitFor();
+  assert.match(await why.textContent(), /没有由所选模型作答的原因：openai 不接受/);
+  await page.reload();
+  await why.waitFor();
+  clean(page);
+});
