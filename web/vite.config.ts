@@ -39,8 +39,47 @@ function shellFiles(): Plugin {
   };
 }
 
+/** Puts boot.ts in front of all else, and tells it in which files each page and language is, beyond the app's own. */
+function bootFiles(): Plugin {
+  let boots = '';
+  return {
+    name: 'boot-files',
+    transformIndexHtml: {
+      order: 'post',
+      // The app itself is much, and nothing is painted sooner by it: first what is.
+      handler: (html, { path }) => (boots && path === '/index.html' ? {
+        html: html.replaceAll(/<(script type="module"|link rel="modulepreload") /g, '$&fetchpriority="low" '),
+        tags: [{ tag: 'script', attrs: { src: `/${boots}` }, injectTo: 'head-prepend' }],
+      } : html),
+    },
+    generateBundle(_, bundle) {
+      const chunks = Object.values(bundle).filter((part) => part.type === 'chunk');
+      const main = chunks.find((part) => part.isEntry && part.name === 'main');
+      const boot = chunks.find((part) => part.facadeModuleId?.endsWith('/src/boot.ts'));
+      if (!main || !boot) throw new Error('main.ts or boot.ts was not built');
+      const withImports = (file: string, found = new Set<string>()): Set<string> => {
+        if (found.has(file)) return found;
+        found.add(file);
+        for (const next of (bundle[file] as typeof main).imports) withImports(next, found);
+        return found;
+      };
+      const loaded = withImports(main.fileName);
+      const files: Record<string, string[]> = {};
+      for (const chunk of chunks) {
+        const name = /\/src\/(?:pages\/(\w+Page)\.vue|i18n\/(en|zh-CN)\.ts)$/.exec(chunk.facadeModuleId ?? '')?.slice(1).find(Boolean);
+        if (name) files[name] = [...withImports(chunk.fileName)].filter((file) => !loaded.has(file)).map((file) => `/${file}`);
+      }
+      // Its name is kept for a year: it says what is in it, these files too.
+      const source = `(()=>{${boot.code.replaceAll('__FILES__', JSON.stringify(files)).trim()}})()`;
+      boots = `assets/boot-${createHash('sha256').update(source).digest('hex').slice(0, 8)}.js`;
+      delete bundle[boot.fileName];
+      this.emitFile({ type: 'asset', fileName: boots, source });
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [vue(), tailwindcss(), shellFiles()],
+  plugins: [vue(), tailwindcss(), bootFiles(), shellFiles()],
   define: {
     __VUE_OPTIONS_API__: 'false',
     __VUE_I18N_LEGACY_API__: 'false',
@@ -61,7 +100,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {
-      input: { main: 'index.html', diagram: 'diagram.html', sw: 'src/sw.ts' },
+      input: { main: 'index.html', diagram: 'diagram.html', boot: 'src/boot.ts', sw: 'src/sw.ts' },
       output: {
         // Smaller ones go into what all load: so few that what one page needs stays with that page.
         experimentalMinChunkSize: 4_000,

@@ -96,6 +96,27 @@ test('no page loads more than 180 kB of JavaScript before it is there, the map a
   }
 });
 
+test('before the app itself is there it is dark where it shall be, and what the page needs is on its way, once', WAIT, async () => {
+  const page = await visit(browser, server, { worker: false, dark: true });
+  await logIn(page, server, 'lan', 'correct horse');
+  const asked = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname + new URL(request.url()).search));
+  let go;
+  const held = new Promise((done) => { go = done; });
+  await page.route(/assets\/main-.*\.js$/, async (route) => { await held; await route.continue(); });
+  await page.goto(`${server.url}/`, { waitUntil: 'commit' });
+  await page.locator('.splash').waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.look), 'dark');
+  await until(() => asked, (all) => all.includes('/posts?limit=20') && all.some((path) => /FeedPage/.test(path)) && all.some((path) => /assets\/en-/.test(path)), { what: 'the feed and its page' });
+  go();
+  await page.locator('main h1').first().waitFor({ state: 'attached' });
+  await page.waitForFunction(() => !document.querySelector('.animate-spin, .splash'));
+  assert.equal(asked.filter((path) => path.startsWith('/posts?')).length, 1, asked.join('\n'));
+  assert.equal(asked.filter((path) => /FeedPage/.test(path)).length, 1);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 test('the app opens while the server is away, and may be installed', WAIT, async () => {
   const other = await startServer();
   const page = await visit(browser, other);

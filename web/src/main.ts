@@ -23,12 +23,17 @@ const queryClient = new QueryClient({
   },
 });
 
+/** What waits gets its turn: a start in one piece would leave taps unheard on a slow phone. */
+const breath = (): Promise<void> => new Promise((go) => setTimeout(go));
+
 async function begin(): Promise<void> {
   const app = createApp(App);
-  app.use(createPinia()).use(i18n).use(VueQueryPlugin, { queryClient }).use(router);
+  app.use(createPinia()).use(i18n).use(VueQueryPlugin, { queryClient });
   await speak(useLook().language);
+  await breath();
+  router.beforeResolve(breath);
+  app.use(router).mount('#app');
   learnServer();
-  app.mount('#app');
   if ('serviceWorker' in navigator && import.meta.env.PROD) {
     void navigator.serviceWorker.register('/sw.js').catch(() => undefined);
   }

@@ -52,9 +52,28 @@ function withToken(request: Request, token: string | null): Request {
   return request;
 }
 
+declare global {
+  interface Window {
+    /** What boot.ts has asked for before the app was there. */
+    early?: { path: string; token: string | null; until: number; answer: Promise<Response | null> };
+  }
+}
+
+/** The answer to this if it is on its way already, and a good one. */
+async function early(request: Request, token: string | null): Promise<Response | null> {
+  const sent = window.early;
+  if (!sent || request.method !== 'GET' || request.url !== location.origin + sent.path) return null;
+  delete window.early;
+  if (sent.token !== token || Date.now() > sent.until) return null;
+  const answer = await sent.answer;
+  return answer?.ok ? answer : null;
+}
+
 /** fetch() as who is logged in. A token that the server refuses is renewed once. */
 export async function authorized(request: Request): Promise<Response> {
   const token = await access.token();
+  const begun = await early(request, token);
+  if (begun) return begun;
   const again = request.clone();
   let answer: Response;
   try {
