@@ -152,15 +152,19 @@ static void put_turn_item(void *ctx, const struct chat_turn *turn)
 enum err chats_get_messages(struct call *call, struct why *why)
 {
     struct chat chat;
-    uint64_t after = (uint64_t)input_query_int(call, "after", 0, 0, INT64_MAX);
+    uint64_t before, after;
+    input_query_cursors(call, &before, &after);
     uint64_t limit = (uint64_t)input_query_int(call, "limit", 50, 1, LIMIT_PAGE_SIZE);
     enum err err = load_chat(call, &chat, why);
     if (err) return err;
     struct page page = {.out = call_json(call)};
     json_open(&page.out, NULL, '{');
     json_open(&page.out, "items", '[');
-    err = chat_turns_list(call->db, chat.id, after, limit, put_turn_item, &page, why);
-    end_page(&page, "next_after", limit);
+    if (before)
+        err = chat_turns_list_before(call->db, chat.id, before, limit, put_turn_item, &page, why);
+    else
+        err = chat_turns_list(call->db, chat.id, after, limit, put_turn_item, &page, why);
+    end_page(&page, before ? "next_before" : "next_after", limit);
     return err;
 }
 

@@ -151,7 +151,7 @@ static const struct schema schemas[] = {
                  "interrupted|failed, content:text, reasoning:text, site:text, model:text, "
                  "offline:bool, detail:text, input_tokens:int?, output_tokens:int?, "
                  "estimated:bool, asked:ChatAsked?, found:ChatFound?, created_at:time"},
-    {"ChatTurns", "items:[ChatTurn], next_after:int?"},
+    {"ChatTurns", "items:[ChatTurn], " PAGE_TAIL},
     {"Place", "id:id, name:text, location_type:text?, x:number, y:number, width:number, "
               "height:number, description:text?"},
     {"Places", "items:[Place]"},

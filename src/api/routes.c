@@ -468,8 +468,11 @@ const struct route routes_table[] = {
     {HTTP_DELETE_, "/chat/conversations/{chat_id}", LANE_WRITE, ACCESS_MEMBER, RATE_WRITE,
      BODY_NONE, chats_delete, "Delete it with all that was said", "", "", "", 204},
     {HTTP_GET_, "/chat/conversations/{chat_id}/messages", LANE_READ, ACCESS_MEMBER, RATE_READ,
-     BODY_NONE, chats_get_messages, "What was said, all branches, oldest first", "",
-     "after:id?, limit:int?:1-100", "ChatTurns", 200},
+     BODY_NONE, chats_get_messages,
+     "What was said, all branches, oldest first; with before newest first, and of a number above "
+     "all "
+     "(2^53-1, say) from the newest on",
+     "", "before:id?, after:id?, limit:int?:1-100", "ChatTurns", 200},
     {HTTP_POST_, "/chat/conversations/{chat_id}/messages", LANE_WRITE, ACCESS_MEMBER, RATE_CHAT,
      BODY_JSON, chats_post_message, "Ask; the answer comes as server-sent events (docs/chat.md)",
      "text:text:1-32000, parent:id?, model:text?:0-200, research:bool?, file:text?,"

@@ -196,18 +196,29 @@ enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t chat, uint
     return err || found ? err : why_set(why, ERR_NOT_FOUND, "消息不存在 (no such message)");
 }
 
-enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, uint64_t limit,
-                         chat_turn_each *each, void *ctx, struct why *why)
+static enum err list_turns(struct query *q, uint64_t chat, uint64_t cursor, uint64_t limit,
+                           chat_turn_each *each, void *ctx, struct why *why)
 {
-    struct query *q = db_query(db, SQL_TURNS_AFTER);
     query_u64(q, chat);
-    query_u64(q, after);
+    query_u64(q, cursor);
     query_u64(q, limit);
     while (query_next(q)) {
         struct chat_turn turn = read_turn(q);
         each(ctx, &turn);
     }
     return query_end(q, why);
+}
+
+enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, uint64_t limit,
+                         chat_turn_each *each, void *ctx, struct why *why)
+{
+    return list_turns(db_query(db, SQL_TURNS_AFTER), chat, after, limit, each, ctx, why);
+}
+
+enum err chat_turns_list_before(struct db *db, uint64_t chat, uint64_t before, uint64_t limit,
+                                chat_turn_each *each, void *ctx, struct why *why)
+{
+    return list_turns(db_query(db, SQL_TURNS_BEFORE), chat, before, limit, each, ctx, why);
 }
 
 static void bind_tokens(struct query *q, int64_t tokens)

@@ -63,9 +63,13 @@ MUST_USE enum err chat_turns_add(struct db *db, const struct chat_turn *draft, u
                                  struct why *why);
 MUST_USE enum err chat_turns_load(struct db *db, struct arena *arena, uint64_t chat, uint64_t id,
                                   struct chat_turn *turn_out, struct why *why);
-/* All branches, oldest first. */
+/* All branches: those above `after`, oldest first, or with `before` those below it, newest first.
+ */
 MUST_USE enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, uint64_t limit,
                                   chat_turn_each *each, void *ctx, struct why *why);
+MUST_USE enum err chat_turns_list_before(struct db *db, uint64_t chat, uint64_t before,
+                                         uint64_t limit, chat_turn_each *each, void *ctx,
+                                         struct why *why);
 /* What came of an answer so far: words, site, model and what it is made of; and that it is being
  * written. Nothing when it has ended. */
 /* *there_out is false when it is streaming no more: deleted, or ended by somebody else. */

@@ -138,6 +138,27 @@ test('another_answer_and_an_edited_question_are_branches', async () => {
   }
 });
 
+test('turns_come_in_pages_from_either_end', async () => {
+  const chat = await make();
+  provider.script([{ deltas: ['a'] }, { deltas: ['b'] }, { deltas: ['c'] }]);
+  for (const text of ['one', 'two', 'three']) await (await ask(chat, { text })).until();
+  const all = (await turns(chat)).map(({ id }) => id);
+  const walk = async (cursor, from) => {
+    const pages = [];
+    for (let at = from; at !== null;) {
+      const page = assertOk(await server.api('GET', `${base}/${chat.id}/messages?limit=4&${cursor}=${at}`, { token: li.token }));
+      assert.deepEqual(Object.keys(page), ['items', `next_${cursor}`]);
+      pages.push(page.items.map(({ id }) => id));
+      at = page[`next_${cursor}`];
+    }
+    return pages;
+  };
+  assert.deepEqual(await walk('after', 0), [all.slice(0, 4), all.slice(4)]);
+  assert.deepEqual(await walk('before', Number.MAX_SAFE_INTEGER), [all.slice(2).reverse(), all.slice(0, 2).reverse()]);
+  assertProblem(await server.api('GET', `${base}/${chat.id}/messages?before=9&after=1`, { token: li.token }), 422);
+  assertProblem(await server.api('GET', `${base}/${chat.id}/messages?before=9`, { token: wu.token }), 404);
+});
+
 test('half_an_answer_is_stored_as_cut_off_and_a_failure_as_failed', async () => {
   const chat = await make();
   provider.script([{ deltas: ['a', 'b'], endAfter: 1 }]);

@@ -97,6 +97,26 @@ test('a question begins a conversation, and its answer is seen as it is written'
   clean(page);
 });
 
+test('a conversation whose making was answered on a dead network is made once', WAIT, async (t) => {
+  const page = await open(t);
+  const before = assertOk(await server.api('GET', base, { token: lan.token })).items.length;
+  let lost = false;
+  await page.route((url) => url.pathname === base, async (route) => {
+    if (lost || route.request().method() !== 'POST') return route.continue();
+    lost = true;
+    await route.fetch(); // it reached the server
+    return route.abort();
+  });
+  await ask(page, 'Is anybody there?');
+  await page.getByText('The server was not reached.').waitFor();
+  assert.equal(await box(page).inputValue(), 'Is anybody there?');
+  provider.script([{ deltas: ['Yes.'] }]);
+  await box(page).press('Enter');
+  await complete(page, 'Yes.');
+  assert.equal(assertOk(await server.api('GET', base, { token: lan.token })).items.length, before + 1);
+  assert.deepEqual(page.strangers, []);
+});
+
 test('while a model only thinks, its thoughts are open', WAIT, async (t) => {
   const page = await open(t);
   provider.script([{ deltas: ['Done'], reasoning: ['let me', ' see'], stallAfter: 2 }]);

@@ -55,6 +55,8 @@ const box = (page) => page.getByRole('textbox', { name: 'Ask something' });
 const said = (page) => page.getByRole('region', { name: 'What was said' });
 const question = (page, n) => page.getByRole('article', { name: 'You' }).filter({ hasText: new RegExp(`^Question ${n}\\b`) });
 const turns = (page) => page.locator('[data-turn]').count();
+/** How many requests for turns were made since the page came. */
+const fetched = (page) => page.evaluate(() => performance.getEntriesByType('resource').filter(({ name }) => /\/messages\?/.test(name)).length);
 const distance = (page) => said(page).evaluate((view) => view.scrollHeight - view.scrollTop - view.clientHeight);
 const frames = (page, n = 3) => page.evaluate(async (count) => {
   for (let i = 0; i < count; i += 1) await new Promise((done) => requestAnimationFrame(done));
@@ -101,7 +103,7 @@ async function wayUp(page) {
     let most = 0;
     for (let step = 0; step < 150; step += 1) {
       const all = [...view.querySelectorAll('[data-turn]')];
-      for (const one of all.slice(0, -1)) seen.add(Number(one.closest('li').ariaPosInSet)); // the last is always there
+      for (const one of all.slice(0, -1)) seen.add(Number(one.dataset.turn)); // the last is always there
       most = Math.max(most, all.length);
       const row = all.find((one) => one.getBoundingClientRect().bottom > top);
       const was = row.getBoundingClientRect().top;
@@ -117,15 +119,23 @@ async function wayUp(page) {
   assert.equal(moved.count, moved.high - moved.low + 1, 'none is left out');
 }
 
-test('it opens at its newest turn, with few turns in the page that know how many there are', WAIT, async (t) => {
+test('it opens at its newest turn with one request, and with few turns in the page, which know how many there are when all are known', WAIT, async (t) => {
   const page = await open(t);
   await question(page, QUESTIONS).waitFor();
   assert.ok(await distance(page) < 2, 'it is at its end');
   assert.ok(await turns(page) <= MOST, `${await turns(page)} turns in the page`);
   const rows = await page.getByRole('listitem').filter({ has: page.locator('[data-turn]') })
     .evaluateAll((all) => all.map((row) => [row.ariaPosInSet, row.ariaSetSize].map(Number)));
-  assert.deepEqual(rows.at(-1), [2 * QUESTIONS, 2 * QUESTIONS]);
-  rows.forEach(([at], i) => assert.equal(at, rows[0][0] + i, 'in order'));
+  rows.forEach(([, all]) => assert.equal(all, -1, 'not known'));
+  assert.ok(await fetched(page) <= 2, `${await fetched(page)} requests`); // the second: what came before it listened
+  await said(page).focus();
+  await page.keyboard.press('Home');
+  await question(page, 1).waitFor();
+  const known = await page.getByRole('listitem').filter({ has: page.locator('[data-turn]') })
+    .evaluateAll((all) => all.map((row) => [row.ariaPosInSet, row.ariaSetSize].map(Number)));
+  known.slice(0, -1).forEach((row, i) => assert.deepEqual(row, [i + 1, 2 * QUESTIONS]));
+  assert.deepEqual(known.at(-1), [2 * QUESTIONS, 2 * QUESTIONS]);
+  assert.ok(await fetched(page) <= 22, `${await fetched(page)} requests`);
   clean(page);
 });
 
@@ -198,6 +208,9 @@ test('an answer is followed as it is written, and no older turn is touched; a re
 
 test('a question in the middle is edited: its words outlast scrolling away, and versions change in place', WAIT, async (t) => {
   const page = await open(t);
+  await said(page).focus();
+  await page.keyboard.press('Home'); // all of it
+  await question(page, 1).waitFor();
   await said(page).evaluate((view) => { view.scrollTop = view.scrollHeight / 2; });
   await frames(page, 10);
   const { turn } = await topmost(page);
@@ -235,6 +248,11 @@ test('a question in the middle is edited: its words outlast scrolling away, and 
 
 test('on paper are all turns', WAIT, async (t) => {
   const page = await open(t);
+  await said(page).focus();
+  await page.keyboard.press('Home');
+  await question(page, 1).waitFor();
+  await page.keyboard.press('End');
+  await frames(page, 10);
   const all = Number(await page.locator('li[aria-setsize]').last().getAttribute('aria-setsize'));
   const count = await page.evaluate(() => {
     const all = () => document.querySelectorAll('[data-turn]').length;

@@ -40,6 +40,12 @@ describe('the line through the tree', () => {
     chooseTo(new Map(turns.map((one) => [one.id, one])), 4, chosen);
     expect(shown(turns, chosen)).toBe('1(1/2) 2 3 4(1/2)');
   });
+  test('of a conversation whose earlier part is not here: what ends with the newest, and goes on being it', () => {
+    expect(shown(straight.slice(2))).toBe('3 4');
+    expect(shown([...straight.slice(2), turn(6, 1)])).toBe('6');
+    expect(shown([...straight.slice(2), turn(6, 1)], new Map([[2, 3]]))).toBe('3 4');
+    expect(shown([...straight.slice(2), turn(5, 0), turn(6, 5)])).toBe('5 6');
+  });
   test('ten thousand turns are no matter', () => {
     const many = Array.from({ length: 10_000 }, (_, i) => turn(i + 1, i));
     expect(lineOf(many)).toHaveLength(10_000);

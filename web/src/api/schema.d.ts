@@ -1561,7 +1561,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was said, all branches, oldest first */
+        /** What was said, all branches, oldest first; with before newest first, and of a number above all (2^53-1, say) from the newest on */
         get: operations["get_chat_conversations_chat_id_messages"];
         put?: never;
         /** Ask; the answer comes as server-sent events (docs/chat.md) */
@@ -3048,7 +3048,8 @@ export interface components {
         };
         ChatTurns: {
             items: components["schemas"]["ChatTurn"][];
-            next_after: number | null;
+            next_before?: number | null;
+            next_after?: number | null;
         };
         Place: {
             /** Format: int64 */
@@ -7326,6 +7327,7 @@ export interface operations {
     get_chat_conversations_chat_id_messages: {
         parameters: {
             query?: {
+                before?: number;
                 after?: number;
                 limit?: number;
             };

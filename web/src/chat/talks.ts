@@ -19,10 +19,14 @@ export interface Talk {
   /** Parent → the branch that is shown. */
   chosen: Map<number, number>;
   loaded: boolean;
+  /** Those below this id are not here yet; null: all are. */
+  older: number | null;
   error: unknown;
 }
 
 const PAGE = 100;
+/** Above all ids. */
+const NEWEST = Number.MAX_SAFE_INTEGER;
 const FOLLOW_TRIES = 4;
 const FACTS = new Set(['round', 'sources', 'notice']);
 const ENDS = new Set(['done', 'interrupted', 'error', 'stored']);
@@ -81,11 +85,12 @@ export const useTalks = defineStore('talks', () => {
       talks.clear();
       own.clear();
       early.clear();
+      older.clear();
     },
   );
 
   function open(id: number): Talk {
-    if (!talks.has(id)) talks.set(id, { id, turns: new Map(), chosen: new Map(), loaded: false, error: null });
+    if (!talks.has(id)) talks.set(id, { id, turns: new Map(), chosen: new Map(), loaded: false, older: NEWEST, error: null });
     return talks.get(id)!;
   }
 
@@ -97,28 +102,65 @@ export const useTalks = defineStore('talks', () => {
     if (turn.status === 'streaming') for (const piece of pieces ?? []) addPiece(turn, piece);
   }
 
-  /** The turns behind this one. They are put there together: a long talk is not shown from its beginning, page by page. */
+  const older = new Map<number, Promise<void>>();
+  /** The page of turns before those that are here: first the newest. */
+  async function loadBefore(talk: Talk): Promise<void> {
+    const page = await ask(api.GET('/chat/conversations/{chat_id}/messages', {
+      params: { path: { chat_id: talk.id }, query: { before: talk.older ?? 0, limit: PAGE } },
+    }));
+    const top = lineOf(talk.turns.values(), talk.chosen)[0]?.turn.id;
+    for (const turn of page.items) put(talk, turn);
+    if (top) chooseTo(talk.turns, top, talk.chosen); // what is read goes on being read
+    talk.older = page.next_before ?? null;
+  }
+
+  function loadOlder(id: number): Promise<void> {
+    const talk = open(id);
+    if (talk.older === null) return Promise.resolve();
+    const under = older.get(id) ?? loadBefore(talk).finally(() => older.delete(id));
+    older.set(id, under);
+    return under;
+  }
+
+  /** The turns behind this one, put there together. */
   async function loadAfter(talk: Talk, from: number): Promise<void> {
     const come: ChatTurn[] = [];
     try {
       for (let after: number | null = from; after !== null; ) {
-        const page: { items: ChatTurn[]; next_after: number | null } = await ask(
+        const page: { items: ChatTurn[]; next_after?: number | null } = await ask(
           api.GET('/chat/conversations/{chat_id}/messages', { params: { path: { chat_id: talk.id }, query: { after, limit: PAGE } } }),
         );
         come.push(...page.items);
-        after = page.next_after;
+        after = page.next_after ?? null;
       }
     } finally {
       for (const turn of come) put(talk, turn);
     }
   }
 
+  /** What came since, and what was under way. */
+  function loadNewer(talk: Talk): Promise<void> {
+    const unsure = [...talk.turns.values()].filter((turn) => turn.status === 'streaming').map((turn) => turn.id - 1);
+    return loadAfter(talk, Math.min(...unsure, Math.max(0, ...talk.turns.keys())));
+  }
+
+  /** Its newest turns, or what is new since. */
   async function load(id: number): Promise<void> {
     const talk = open(id);
     talk.error = null;
     try {
-      await loadAfter(talk, 0);
+      await (talk.older === NEWEST ? loadOlder(id) : loadNewer(talk));
       talk.loaded = true;
+    } catch (error) {
+      talk.error = error;
+    }
+  }
+
+  async function loadAll(id: number): Promise<void> {
+    await load(id);
+    const talk = open(id);
+    try {
+      while (talk.loaded && talk.older !== null) await loadOlder(id);
     } catch (error) {
       talk.error = error;
     }
@@ -128,10 +170,8 @@ export const useTalks = defineStore('talks', () => {
   async function catchUp(id: number): Promise<void> {
     const talk = open(id);
     if (!talk.loaded) return;
-    const all = [...talk.turns.values()];
-    const unsure = all.filter((turn) => turn.status === 'streaming').map((turn) => turn.id - 1);
     // Nobody is told of this: what is shown stays, and the next event or break tries again.
-    await loadAfter(talk, Math.min(...unsure, Math.max(0, ...talk.turns.keys()))).catch(() => undefined);
+    await loadNewer(talk).catch(() => undefined);
   }
 
   /** The turn as it is stored. */
@@ -245,6 +285,7 @@ export const useTalks = defineStore('talks', () => {
       const answer = data.answer as ChatTurn;
       // It is shown where it belongs to what is shown: a reader in another branch stays there.
       const line = lineOf(talk.turns.values(), talk.chosen).map(({ turn }) => turn.id);
+      if (line[0] && !talk.turns.has(question.parent)) chooseTo(talk.turns, line[0], talk.chosen);
       const here = question.parent === BEGINNING || line.includes(question.parent);
       asked(talk, question, answer, here && !talk.turns.has(answer.id));
     } else if (event === 'chat.piece') {
@@ -261,5 +302,5 @@ export const useTalks = defineStore('talks', () => {
     } else if (event === 'chat.deleted') talks.delete(id);
   }
 
-  return { talks, open, load, catchUp, askModel, regenerate, stop, hear };
+  return { talks, open, load, loadOlder, loadAll, catchUp, askModel, regenerate, stop, hear };
 });

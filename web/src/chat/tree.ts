@@ -25,7 +25,7 @@ function placeOf(turn: ChatTurn, beside: number[], before: Place | undefined): P
 }
 
 /**
- * From the beginning to an end. `chosen`: parent → which of its branches; where nothing was chosen,
+ * From the beginning to an end; where what came before is not here (yet), from the oldest that is. `chosen`: parent → which of its branches; where nothing was chosen,
  * or it is not there (any more), the branch with the newest turn in it. `before`: the line as it was.
  */
 export function lineOf(turns: Iterable<ChatTurn>, chosen: ReadonlyMap<number, number> = new Map(), before: Place[] = []): Place[] {
@@ -43,8 +43,13 @@ export function lineOf(turns: Iterable<ChatTurn>, chosen: ReadonlyMap<number, nu
     newest.set(id, here);
     newest.set(parent, Math.max(here, newest.get(parent) ?? 0));
   }
+  const known = new Set(sorted.map(({ id }) => id));
+  // Below which of the parents that are not here, the beginning among them: as chosen, else where the newest turn is.
+  const rank = (parent: number): number =>
+    (newest.get(parent) ?? 0) + (branches.get(parent)?.some(({ id }) => id === chosen.get(parent)) ? Number.MAX_SAFE_INTEGER / 2 : 0);
+  const first = [...branches.keys()].filter((parent) => !known.has(parent)).reduce((best, parent) => (rank(parent) > rank(best) ? parent : best), BEGINNING);
   const line: Place[] = [];
-  for (let at = BEGINNING, all = branches.get(at); all; all = branches.get(at)) {
+  for (let at = first, all = branches.get(at); all; all = branches.get(at)) {
     const { turn, id } =
       all.find((one) => one.id === chosen.get(at)) ??
       all.reduce((best, one) => ((newest.get(one.id) ?? 0) > (newest.get(best.id) ?? 0) ? one : best));

@@ -43,7 +43,7 @@ export function useKept(wiki: () => number) {
   function open(id: number): void {
     current.value = id;
     store(keyOf(), id);
-    if (id) void talks.load(id);
+    if (id) void talks.loadAll(id);
   }
   watch([wiki, () => session.me?.id], () => open(session.me ? Number(localStorage.getItem(keyOf())) || 0 : 0), { immediate: true });
 
@@ -141,7 +141,7 @@ export function useKept(wiki: () => number) {
     // Until the new answer has begun, the last one is that to another question.
     if (turn && stoppable.value) talks.stop(current.value, turn.id).catch((failure: unknown) => toasts.say(sentenceOf(failure, t), true));
   }
-  const retry = (): void => void talks.load(current.value);
+  const retry = (): void => void talks.loadAll(current.value);
   return { talk, busy, ask, again, stop, clear: () => open(0), kept: { current, title: computed(() => (current.value ? (chat.data.value?.title ?? '') : '')), able, stoppable, loading, error, open, retry } };
 }
 export type Kept = ReturnType<typeof useKept>;
