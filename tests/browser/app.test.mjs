@@ -96,6 +96,27 @@ test('no page loads more than 180 kB of JavaScript before it is there, the map a
   }
 });
 
+test('while a repository is on its way, the answer that waits for it says so', WAIT, async () => {
+  const { token } = members.lan;
+  await writeFile(`${folder}/main.cpp`, 'int main() { return 0; } // coloured\n');
+  const wiki = (await server.api('POST', '/wikis', { token, json: { url: folder } })).body.id; // made, or there already
+  const chat = assertOk(await server.api('POST', '/chat/conversations', { token, json: { wiki } }), 201).id;
+  const page = await visit(browser, server);
+  await logIn(page, server, 'lan', 'correct horse');
+  const turn = (id, role, more) => ({ id, parent: id - 1, role, status: 'complete', content: '', reasoning: '', site: '', model: '', offline: false,
+    detail: '', input_tokens: null, output_tokens: null, estimated: false, asked: null, found: null, created_at: '2026-01-01T00:00:00Z', ...more });
+  const events = [{ type: 'turns', question: { ...turn(9001, 'user', { content: 'Where?' }), parent: 0 }, answer: turn(9002, 'assistant', { status: 'streaming' }) },
+    { type: 'waiting', stage: 'receiving', percent: 42 }];
+  await page.route(new RegExp(`/chat/conversations/${chat}/messages$`), (route) => route.fulfill({
+    contentType: 'text/event-stream', body: events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('') }));
+  await page.route(/messages\/9002\/stream$/, () => undefined); // joined, and nothing yet
+  await page.goto(`${server.url}/c/${chat}`);
+  await page.getByRole('textbox', { name: 'Ask something' }).fill('Where?');
+  await page.keyboard.press('Enter');
+  await page.getByText('Fetching 42 %').waitFor();
+  await page.context().close();
+});
+
 test('before the app itself is there it is dark where it shall be, and what the page needs is on its way, once', WAIT, async () => {
   const page = await visit(browser, server, { worker: false, dark: true });
   await logIn(page, server, 'lan', 'correct horse');
@@ -111,7 +132,7 @@ test('before the app itself is there it is dark where it shall be, and what the 
   go();
   await page.locator('main h1').first().waitFor({ state: 'attached' });
   await page.waitForFunction(() => !document.querySelector('.animate-spin, .splash'));
-  assert.equal(asked.filter((path) => path.startsWith('/posts?')).length, 1, asked.join('\n'));
+  assert.equal(asked.slice(asked.findIndex((path) => path.includes('/boot-'))).filter((path) => path.startsWith('/posts?')).length, 1, asked.join('\n'));
   assert.equal(asked.filter((path) => /FeedPage/.test(path)).length, 1);
   assert.deepEqual(page.complaints, []);
   await page.context().close();

@@ -117,6 +117,15 @@ test('a conversation whose making was answered on a dead network is made once', 
   assert.deepEqual(page.strangers, []);
 });
 
+test('what a name of a sign stands for is read, a line break too', WAIT, async (t) => {
+  const page = await open(t);
+  provider.script([{ deltas: ['one&NewLine;two &hellip; &notit; &amp;lt;'] }]);
+  await ask(page, 'Signs?');
+  await complete(page, 'two');
+  assert.equal(await answers(page).locator('.md p').first().textContent(), 'one\ntwo … &notit; &lt;');
+  clean(page);
+});
+
 test('while a model only thinks, its thoughts are open', WAIT, async (t) => {
   const page = await open(t);
   provider.script([{ deltas: ['Done'], reasoning: ['let me', ' see'], stallAfter: 2 }]);

@@ -273,6 +273,10 @@ test('options are found, and secrets stay secret', WAIT, async () => {
   await page.locator('input[name=find]').fill('jwt');
   await page.getByText('HUTONG_JWT_SECRET').waitFor();
   await page.getByText('not set', { exact: true }).waitFor();
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.getByRole('button', { name: 'Copy HUTONG_JWT_SECRET=' }).click();
+  await page.getByText('Copied.').waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'HUTONG_JWT_SECRET=');
   assert.equal(await page.getByText('HUTONG_LISTEN').count(), 0);
   await page.locator('input[name=find]').fill('');
   await page.getByRole('checkbox').check();

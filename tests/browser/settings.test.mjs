@@ -70,6 +70,9 @@ test('a new nickname is the name in the feed, also for others', WAIT, async (t) 
   await page.getByLabel('About you').fill('Numbers and <b>wings</b>');
   await save.click();
   await toast(page, 'Saved.');
+  await page.getByRole('radio', { name: '简体中文' }).check();
+  await toast(page, '已保存。'); // what stands there speaks the language, too
+  await page.getByRole('radio', { name: 'English' }).check();
   await page.getByRole('banner').getByText('Countess 阿达').waitFor();
   await seen.getByRole('link', { name: 'Countess 阿达' }).first().waitFor();
   await page.getByRole('link', { name: 'Home' }).click();

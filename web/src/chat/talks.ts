@@ -76,6 +76,13 @@ export const useTalks = defineStore('talks', () => {
   const talks = reactive(new Map<number, Talk>());
   /** Answers that are read from a stream of their own, not from the topic. */
   const own = new Set<number>();
+  /** What an answer waits for before its first word: its repository is still on its way. */
+  const stages = reactive(new Map<number, { stage: string; percent: number | null }>());
+  function add(turn: ChatTurn, piece: Piece): void {
+    if (piece.type === 'waiting') stages.set(turn.id, { stage: String(piece.stage ?? ''), percent: typeof piece.percent === 'number' ? piece.percent : null });
+    else stages.delete(turn.id);
+    addPiece(turn, piece);
+  }
   /** Pieces of turns that are not known yet. */
   const early = new Map<number, Piece[]>();
 
@@ -85,6 +92,7 @@ export const useTalks = defineStore('talks', () => {
       talks.clear();
       own.clear();
       early.clear();
+      stages.clear();
       older.clear();
     },
   );
@@ -99,7 +107,7 @@ export const useTalks = defineStore('talks', () => {
     const pieces = early.get(come.id);
     early.delete(come.id);
     const turn = talk.turns.get(come.id)!;
-    if (turn.status === 'streaming') for (const piece of pieces ?? []) addPiece(turn, piece);
+    if (turn.status === 'streaming') for (const piece of pieces ?? []) add(turn, piece);
   }
 
   const older = new Map<number, Promise<void>>();
@@ -188,6 +196,7 @@ export const useTalks = defineStore('talks', () => {
       if (turn) Object.assign(turn, said, { status });
     });
     own.delete(id);
+    stages.delete(id);
   }
 
   function asked(talk: Talk, question: ChatTurn, answer: ChatTurn, follow: boolean): void {
@@ -217,7 +226,7 @@ export const useTalks = defineStore('talks', () => {
           void over(talk, id, word, { detail: String(piece.detail ?? piece.instead ?? '') });
         } else {
           const turn = talk.turns.get(id);
-          if (turn) addPiece(turn, piece);
+          if (turn) add(turn, piece);
         }
         begun();
       };
@@ -293,7 +302,7 @@ export const useTalks = defineStore('talks', () => {
       if (own.has(turn)) return;
       const known = talk.turns.get(turn);
       if (!known) early.set(turn, [...(early.get(turn) ?? []), data as unknown as Piece]);
-      else if (known.status === 'streaming') addPiece(known, data as unknown as Piece);
+      else if (known.status === 'streaming') add(known, data as unknown as Piece);
     } else if (event === 'chat.answered') {
       const { turn, ...said } = data as unknown as { turn: number } & ChatTurn;
       const known = talk.turns.get(turn);
@@ -302,5 +311,5 @@ export const useTalks = defineStore('talks', () => {
     } else if (event === 'chat.deleted') talks.delete(id);
   }
 
-  return { talks, open, load, loadOlder, loadAll, catchUp, askModel, regenerate, stop, hear };
+  return { talks, stages, open, load, loadOlder, loadAll, catchUp, askModel, regenerate, stop, hear };
 });

@@ -12,10 +12,10 @@ export function useCopy(): (text: string) => Promise<boolean> {
   return async (text) => {
     try {
       await navigator.clipboard.writeText(text);
-      toasts.say(t('app.copied'));
+      toasts.say(() => t('app.copied'));
       return true;
     } catch {
-      toasts.say(t('app.notCopied'), true);
+      toasts.say(() => t('app.notCopied'), true);
       return false;
     }
   };

@@ -6,7 +6,8 @@ import { ref } from 'vue';
 
 export interface Toast {
   id: number;
-  text: string;
+  /** Asked for whenever it is shown: it stands in the language that is spoken then. */
+  text: () => string;
   bad: boolean;
 }
 
@@ -20,8 +21,9 @@ export const useToasts = defineStore('toasts', () => {
     list.value = list.value.filter((toast) => toast.id !== id);
   }
 
-  function say(text: string, bad = false): void {
-    if (list.value.some((toast) => toast.text === text)) return;
+  function say(text: () => string, bad = false): void {
+    const now = text();
+    if (list.value.some((toast) => toast.text() === now)) return;
     const id = next++;
     list.value.push({ id, text, bad });
     setTimeout(dismiss, bad ? SHOWN_MS * 2 : SHOWN_MS, id);

@@ -7,8 +7,8 @@ const field = document.createElement('textarea');
 
 /** `text` is one entity. In a text area there are no elements, whatever is written in it. */
 export function decodeHTML(text: string): string {
-  field.innerHTML = text;
-  return field.value;
+  field.innerHTML = `.${text}`; // a line break at its beginning would be none
+  return field.value.slice(1);
 }
 
 /** The same, but all of it has to be the entity's name: not `&notit;`, of which a browser reads `&not`. */

@@ -108,10 +108,12 @@ export function historyOf(talk: { question: string; answer: Answer }[], longest 
 const ENDS = { complete: 'done', failed: 'failed', refused: 'failed', interrupted: 'stopped', cut_off: 'cut' } as const;
 
 /** One that is kept, as far as it has come. */
-export function answerOf({ status, content, found, site, model, detail }: ChatTurn): Answer {
-  const underWay = content ? 'writing' : found?.sources.length ? 'reading' : 'looking';
+/** `waits`: its repository is not here yet. */
+export function answerOf({ status, content, found, site, model, detail }: ChatTurn, waits?: { stage: string; percent: number | null }): Answer {
+  const underWay = waits ? 'fetching' : content ? 'writing' : found?.sources.length ? 'reading' : 'looking';
   return {
     ...newAnswer(),
+    ...waits,
     state: status === 'streaming' ? underWay : ENDS[status],
     round: found?.round ?? 0,
     lastRound: found?.last ?? false,

@@ -59,7 +59,7 @@ export function useKept(wiki: () => number) {
   /** Each made anew only when its own turn changes: while one is written the others stay what they are. */
   const answers = new WeakMap<ChatTurn, ComputedRef<Answer>>();
   function answerFor(turn: ChatTurn): ComputedRef<Answer> {
-    const known = answers.get(turn) ?? computed(() => answerOf(turn));
+    const known = answers.get(turn) ?? computed(() => answerOf(turn, talks.stages.get(turn.id)));
     answers.set(turn, known);
     return known;
   }
@@ -101,7 +101,7 @@ export function useKept(wiki: () => number) {
       return true;
     } catch (failure) {
       tries.done(failure);
-      toasts.say(sentenceOf(failure, t), true);
+      toasts.say(() => sentenceOf(failure, t), true);
       return false;
     } finally {
       sending.value = false;
@@ -139,7 +139,7 @@ export function useKept(wiki: () => number) {
   function stop(): void {
     const turn = last.value;
     // Until the new answer has begun, the last one is that to another question.
-    if (turn && stoppable.value) talks.stop(current.value, turn.id).catch((failure: unknown) => toasts.say(sentenceOf(failure, t), true));
+    if (turn && stoppable.value) talks.stop(current.value, turn.id).catch((failure: unknown) => toasts.say(() => sentenceOf(failure, t), true));
   }
   const retry = (): void => void talks.loadAll(current.value);
   return { talk, busy, ask, again, stop, clear: () => open(0), kept: { current, title: computed(() => (current.value ? (chat.data.value?.title ?? '') : '')), able, stoppable, loading, error, open, retry } };
