@@ -20,6 +20,8 @@ const NAMES_ZOOM = 0.6;
 const PLACE_NAMES_ZOOM = 0.4;
 const DROPS = 160;
 const FRAMES_KEPT = 600;
+/** Pictures that the painter may have before it. */
+const UNDER_WAY = 2;
 
 export interface Stats {
   frames: number;
@@ -94,6 +96,9 @@ export class Scene {
   private tintShown = -1;
   private lastFrame = 0;
   private dead = false;
+  /** What comes into the picture only with the next ones: what each kind needs takes long to make. */
+  private coming: Container[][] = [];
+  private fences: WebGLSync[] = [];
   private gaps = new Float32Array(FRAMES_KEPT);
   private updates = new Float32Array(FRAMES_KEPT);
   private draws = new Float32Array(FRAMES_KEPT);
@@ -134,6 +139,8 @@ export class Scene {
     this.world.addChild(this.ground, this.blocks, this.grid, this.edges);
     this.lamps.blendMode = 'add';
     this.stage.addChild(this.world, this.night, this.lamps, this.mark, this.dots, this.icons, this.veil, this.drops, this.placeNames.root, this.names.root);
+    this.coming = [[this.night, this.lamps, this.mark], [this.dots, this.icons], [this.placeNames.root], [this.names.root, this.veil, this.drops]];
+    for (const one of this.coming.flat()) one.renderable = false;
     document.addEventListener('visibilitychange', this.seen);
   }
 
@@ -285,9 +292,24 @@ export class Scene {
     return this.lightNow(this.past?.minute ?? this.o.minuteAt(now)) !== this.tintShown;
   }
 
+  /** The painter is behind: what is asked of it now would keep the page waiting, its buttons too. */
+  private isBehind(): boolean {
+    const { gl } = this.renderer;
+    while (this.fences.length && gl.clientWaitSync(this.fences[0]!, 0, 0) !== gl.TIMEOUT_EXPIRED) gl.deleteSync(this.fences.shift()!);
+    return this.fences.length >= UNDER_WAY;
+  }
+
+  private paint(): void {
+    this.renderer.render(this.stage);
+    const { gl } = this.renderer;
+    const fence = this.renderer.context.webGLVersion === 2 ? gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0) : null;
+    if (fence) this.fences.push(fence);
+  }
+
   private frame = (now: number): void => {
     this.asked = 0;
     if (this.dead) return;
+    if (this.isBehind()) return this.wake(false);
     const began = performance.now();
     const { model } = this.o;
     const minute = this.past?.minute ?? this.o.minuteAt(began);
@@ -305,9 +327,12 @@ export class Scene {
     const falling = this.fall(now);
     const ready = performance.now();
     this.o.drawn();
-    this.renderer.render(this.stage);
+    this.paint();
     this.measure(now, ready - began, performance.now() - ready);
     this.dirty = false;
+    const next = this.coming.shift();
+    for (const one of next ?? []) one.renderable = true;
+    if (next) return this.wake();
     if ((walking || falling) && !this.still && document.visibilityState === 'visible') this.wake(false);
   };
 
