@@ -31,22 +31,3 @@ void rng_init(struct rng *rng, uint64_t seed, uint64_t stream)
     rng->state += seed;
     rng_u32(rng);
 }
-
-uint32_t rng_u32(struct rng *rng)
-{
-    uint64_t old = rng->state;
-    rng->state = old * UINT64_C(6364136223846793005) + rng->stream;
-    uint32_t shifted = (uint32_t)(((old >> 18) ^ old) >> 27);
-    uint32_t turn = (uint32_t)(old >> 59);
-    return shifted >> turn | shifted << ((32 - turn) & 31);
-}
-
-uint32_t rng_below(struct rng *rng, uint32_t below)
-{
-    ASSERT(below > 0);
-    uint32_t skip = (0 - below) % below;
-    for (;;) {
-        uint32_t drawn = rng_u32(rng);
-        if (drawn >= skip) return drawn % below;
-    }
-}

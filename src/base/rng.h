@@ -19,6 +19,22 @@ struct rng {
 };
 
 void rng_init(struct rng *rng, uint64_t seed, uint64_t stream);
-uint32_t rng_u32(struct rng *rng);
-/* Even over [0, below), below > 0, without modulo bias. */
-uint32_t rng_below(struct rng *rng, uint32_t below);
+static inline uint32_t rng_u32(struct rng *rng)
+{
+    uint64_t old = rng->state;
+    rng->state = old * UINT64_C(6364136223846793005) + rng->stream;
+    uint32_t shifted = (uint32_t)(((old >> 18) ^ old) >> 27);
+    uint32_t turn = (uint32_t)(old >> 59);
+    return shifted >> turn | shifted << ((32 - turn) & 31);
+}
+/* Even over [0, below), below > 0, without modulo bias. Here, because a town throws some thirty
+ * times a decision: where `below` is a constant, no division is left of it. */
+static inline uint32_t rng_below(struct rng *rng, uint32_t below)
+{
+    ASSERT(below > 0);
+    for (;;) {
+        uint32_t drawn = rng_u32(rng);
+        /* The first 2^32 % below numbers are one too many, and there are fewer than `below`. */
+        if (drawn >= below || drawn >= (0 - below) % below) return drawn % below;
+    }
+}

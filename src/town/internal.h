@@ -130,7 +130,8 @@ void mail_send(struct quarter *quarter, const struct mail *mail);
 void remember(struct quarter *quarter, uint32_t local, const struct memory *memory);
 
 /* mind.c */
-/* Everything it could do now, and which the rule mind chooses. */
+/* Everything it could do now, and which the rule mind chooses. All is written but the number and
+ * the options behind the last. */
 void mind_decide(struct quarter *quarter, uint32_t local, struct question *question_out);
 /* In the morning. */
 void mind_plan_day(struct quarter *quarter, uint32_t local);

@@ -76,16 +76,13 @@ void place_centre(const struct place *place, int32_t *x_out, int32_t *y_out)
     *y_out = place->y + place->height / 2;
 }
 
-/* The whole part of the square root, by Newton's method. */
+/* The whole part of the square root. Where the machine's guess is rounded to does not matter. */
 static uint32_t square_root(uint64_t of)
 {
-    if (of < 2) return (uint32_t)of;
-    uint64_t root = UINT64_C(1) << (64 - __builtin_clzll(of) + 1) / 2;
-    for (;;) {
-        uint64_t next = (root + of / root) / 2;
-        if (next >= root) return (uint32_t)root;
-        root = next;
-    }
+    uint64_t root = (uint64_t)__builtin_sqrt((double)of);
+    while (root * root > of) root--;
+    while ((root + 1) * (root + 1) <= of) root++;
+    return (uint32_t)root;
 }
 
 int32_t distance_between(int32_t ax, int32_t ay, int32_t bx, int32_t by)

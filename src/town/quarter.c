@@ -287,6 +287,9 @@ static void ask(struct quarter *quarter, uint32_t local, struct question *questi
             mem_resize(quarter->question, sizeof(*quarter->question) * quarter->questions_max);
     }
     question->number = ++quarter->asked;
+    /* Checkpoints are hashed as they stand: what it could not do is zeros. */
+    memset(question->option + question->count, 0,
+           sizeof(struct option) * (OPTIONS_MAX - question->count));
     quarter->question[quarter->questions++] = *question;
     me->asking = 1;
     me->asked = question->number;
@@ -305,7 +308,7 @@ static void ask(struct quarter *quarter, uint32_t local, struct question *questi
 
 static void decide(struct quarter *quarter, uint32_t local)
 {
-    struct question question = {0};
+    struct question question; /* half a kilobyte, and most have a dozen options: not zeroed */
     mind_decide(quarter, local, &question);
     quarter->tally.decisions++;
     if (deserves_model(quarter, local, &question))

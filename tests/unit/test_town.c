@@ -751,6 +751,22 @@ static void residents_do_not_answer_each_other_for_ever(void **state)
     town_free(town);
 }
 
+/* Walks are as long as the map says on every machine: the whole part of the root, exactly. */
+static void a_distance_is_the_whole_part_of_the_root(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 5, 5);
+    for (int i = 0; i < 100000; i++) {
+        uint32_t most = UINT32_C(1) << (1 + rng_below(&rng, 30));
+        int64_t dx = rng_below(&rng, most), dy = i % 3 ? rng_below(&rng, most) : 0;
+        int64_t d = distance_between(0, 0, (int32_t)dx, (int32_t)dy), of = dx * dx + dy * dy;
+        assert_true(d * d <= of && of < (d + 1) * (d + 1));
+    }
+    assert_int_equal(distance_between(7, 7, 7, 7), 0);
+    assert_int_equal(distance_between(0, 0, 1 << 30, 1 << 30), 1518500249);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -776,6 +792,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_comes_too_late_is_refused),
         cmocka_unit_test(residents_live_believable_days),
         cmocka_unit_test(residents_do_not_answer_each_other_for_ever),
+        cmocka_unit_test(a_distance_is_the_whole_part_of_the_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
