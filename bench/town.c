@@ -11,7 +11,8 @@
  * priority-queue and event-set implementations", CACM 29(4), 1986): as many
  * items stay pending, the next one is taken out and one is put in. Lengths are
  * those of residents' deeds: most a few minutes to two hours, some a night. With
- * several agendas each minute goes through all of them, as a town does. Then
+ * several agendas each goes on for some minutes before the next one does: one in a town
+ * with an audience, fifteen in a large one (town_settings_large()). Then
  * plans that are made and taken back. The reference is a binary heap with a
  * table of positions, which is what one would write first; both do the same.
  */
@@ -27,13 +28,13 @@
 
 static const char help[] =
     "Usage: town run [--residents N] [--threads T] [--warm-hours H] [--hours H] [--seconds S]\n"
-    "       town agenda [--pending N] [--agendas K] [--seconds S]\n"
+    "       town agenda [--pending N] [--agendas K] [--minutes M] [--seconds S]\n"
     "What a simulated town costs, and its agenda.\n"
     "\n"
     "run     N residents (1000000) on T threads (2): H simulated hours (3) after some\n"
     "        from 08:00 on (1), anew until S seconds (1) of processor time are measured\n"
-    "agenda  N items (1000000) in each of K agendas (1), S seconds (1) for each of four\n"
-    "        measurements\n"
+    "agenda  N items (1000000) in each of K agendas (1), each of which goes M minutes (1) on\n"
+    "        before the next one does, S seconds (1) for each of four measurements\n"
     "Each prints one line of JSON.\n";
 
 static struct json_out begin_line(struct buf *line)
@@ -212,7 +213,7 @@ static void heap_take(struct heap *heap, uint32_t at)
 enum { LENGTHS = 1 << 16, BATCH = 256 };
 
 struct hold {
-    uint64_t pending, agendas;
+    uint64_t pending, agendas, minutes;
     double seconds;
     uint16_t length[LENGTHS]; /* drawn beforehand, so that drawing is not measured */
     uint32_t drawn;
@@ -257,7 +258,8 @@ static bool is_over(const struct hold *hold, int64_t began_ns)
     return (double)(cpu_self_ns() - began_ns) > hold->seconds * 1e9;
 }
 
-static uint64_t agenda_minute(struct hold *hold, struct agenda **agendas, int32_t minute)
+/* Everything up to and including `minute`. */
+static uint64_t agenda_minutes(struct hold *hold, struct agenda **agendas, int32_t minute)
 {
     uint64_t operations = 0;
     for (uint64_t i = 0; i < hold->agendas; i++) {
@@ -302,10 +304,10 @@ static void measure_agenda(struct hold *hold, struct json_out *out)
         for (uint32_t who = 0; who < hold->pending; who++) agenda_plan(hold, agendas[i], who);
     }
     int32_t minute = 0;
-    while (minute < SETTLE_MINUTES) agenda_minute(hold, agendas, ++minute);
+    while (minute < SETTLE_MINUTES) agenda_minutes(hold, agendas, ++minute);
     uint64_t operations = 0;
     int64_t began_ns = cpu_self_ns();
-    do operations += agenda_minute(hold, agendas, ++minute);
+    do operations += agenda_minutes(hold, agendas, minute += (int32_t)hold->minutes);
     while (!is_over(hold, began_ns));
     json_put_double(out, "hold_per_second", rate(operations, began_ns));
 
@@ -324,7 +326,7 @@ static void measure_agenda(struct hold *hold, struct json_out *out)
     mem_free(agendas);
 }
 
-static uint64_t heap_minute(struct hold *hold, struct heap *heaps, int32_t minute)
+static uint64_t heap_minutes(struct hold *hold, struct heap *heaps, int32_t minute)
 {
     uint64_t operations = 0;
     for (uint64_t i = 0; i < hold->agendas; i++) {
@@ -360,10 +362,10 @@ static void measure_heap(struct hold *hold, struct json_out *out)
             heap_add(&heaps[i], next_length(hold), who);
     }
     int32_t minute = 0;
-    while (minute < SETTLE_MINUTES) heap_minute(hold, heaps, ++minute);
+    while (minute < SETTLE_MINUTES) heap_minutes(hold, heaps, ++minute);
     uint64_t operations = 0;
     int64_t began_ns = cpu_self_ns();
-    do operations += heap_minute(hold, heaps, ++minute);
+    do operations += heap_minutes(hold, heaps, minute += (int32_t)hold->minutes);
     while (!is_over(hold, began_ns));
     json_put_double(out, "heap_hold_per_second", rate(operations, began_ns));
     operations = 0;
@@ -377,10 +379,11 @@ static void measure_heap(struct hold *hold, struct json_out *out)
 
 static void run_agenda(int argc, char **argv)
 {
-    static struct hold hold = {.pending = 1000000, .agendas = 1, .seconds = 1};
+    static struct hold hold = {.pending = 1000000, .agendas = 1, .minutes = 1, .seconds = 1};
     const struct option_row rows[] = {
         ROW_COUNT("pending", &hold.pending, 1, 10000000),
         ROW_COUNT("agendas", &hold.agendas, 1, 100000),
+        ROW_COUNT("minutes", &hold.minutes, 1, 1440),
         ROW_DECIMAL("seconds", &hold.seconds, 0.001, 3600),
     };
     options_read("town", help, rows, COUNT_OF(rows), argc, argv);
@@ -389,6 +392,7 @@ static void run_agenda(int argc, char **argv)
     struct json_out out = begin_line(&line);
     json_put_u64(&out, "pending", hold.pending);
     json_put_u64(&out, "agendas", hold.agendas);
+    json_put_u64(&out, "minutes", hold.minutes);
     measure_agenda(&hold, &out);
     measure_heap(&hold, &out);
     end_line(&out, &line);

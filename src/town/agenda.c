@@ -181,7 +181,8 @@ static bool walk_on(const struct agenda *agenda, const struct bucket *bucket, st
     return true;
 }
 
-static uint32_t bucket_add(struct agenda *agenda, struct bucket *bucket, const struct slot *slot)
+/* Room for one behind its last; what stands there is dead. */
+static inline uint32_t bucket_room(struct agenda *agenda, struct bucket *bucket)
 {
     uint32_t full = (1U << agenda->shift) - 1;
     if ((bucket->end & full) == 0) {
@@ -192,7 +193,6 @@ static uint32_t bucket_add(struct agenda *agenda, struct bucket *bucket, const s
         if (last) agenda->next[last] = fresh;
         bucket->end = fresh << agenda->shift;
     }
-    agenda->slot[bucket->end] = *slot;
     agenda->used++;
     bucket->live++;
     return bucket->end++;
@@ -212,19 +212,26 @@ static void bucket_clear(struct agenda *agenda, struct bucket *bucket)
     bucket->end = 0;
 }
 
-/* Into the bucket of its edge. In the present minute a line must have it, too. */
-static uint32_t slot_put(struct agenda *agenda, const struct slot *slot)
+/*
+ * Into the bucket of its edge. In the present minute a line must have it, too. Part of its callers,
+ * so that an item goes from their registers to its slot: read back from a copy just written in
+ * pieces, it would have to wait for them.
+ */
+static inline __attribute__((always_inline)) uint32_t slot_put(struct agenda *agenda,
+                                                               const struct slot *slot)
 {
     int32_t edge = edge_of(slot);
     ASSERT(edge >= agenda->now);
     bool far = edge - agenda->now >= WHEEL;
     uint32_t spoke = spoke_of(edge);
-    uint32_t at = bucket_add(agenda, far ? &agenda->far : &agenda->wheel[spoke], slot);
+    uint32_t at = bucket_room(agenda, far ? &agenda->far : &agenda->wheel[spoke]);
+    struct slot *put = &agenda->slot[at];
+    *put = *slot;
     if (far) {
-        agenda->slot[at].how |= IS_FAR;
+        put->how = slot->how | IS_FAR;
         agenda->far_at = MIN(agenda->far_at, edge);
     } else {
-        agenda->slot[at].how &= (uint8_t)~IS_FAR;
+        put->how = slot->how & (uint8_t)~IS_FAR;
         agenda->any[spoke / 64] |= UINT64_C(1) << spoke % 64;
     }
     return at;
@@ -377,7 +384,8 @@ static enum item_status status_of(const struct slot *slot)
 }
 
 /* One that is not there yet, with a new seq. */
-static void slot_add(struct agenda *agenda, const struct slot *slot)
+static inline __attribute__((always_inline)) void slot_add(struct agenda *agenda,
+                                                           const struct slot *slot)
 {
     uint32_t at = slot_put(agenda, slot);
     agenda->slot[at].mine = agenda->mine[slot->who];
@@ -386,10 +394,10 @@ static void slot_add(struct agenda *agenda, const struct slot *slot)
     agenda->count++;
 }
 
-static void slot_end(struct agenda *agenda, uint32_t at)
+/* `link` is what holds its number. */
+static void slot_end(struct agenda *agenda, uint32_t at, uint32_t *link)
 {
-    const struct slot *slot = &agenda->slot[at];
-    *link_to(agenda, slot->who, at) = slot->mine;
+    *link = agenda->slot[at].mine;
     slot_kill(agenda, at);
     agenda->count--;
 }
@@ -446,14 +454,15 @@ static void rebuild(struct agenda *agenda)
 bool agenda_cancel(struct agenda *agenda, uint32_t who, uint32_t seq, struct item *item_out)
 {
     ASSERT(who < agenda->owners);
-    uint32_t at = agenda->mine[who];
-    while (at && agenda->slot[at].seq != seq) at = agenda->slot[at].mine;
+    uint32_t *link = &agenda->mine[who];
+    while (*link && agenda->slot[*link].seq != seq) link = &agenda->slot[*link].mine;
+    uint32_t at = *link;
     if (!at) return false;
     const struct slot *slot = &agenda->slot[at];
     int32_t edge = edge_of(slot);
     struct bucket *bucket = slot->how & IS_FAR ? &agenda->far : &agenda->wheel[spoke_of(edge)];
     *item_out = item_of(slot, ITEM_CANCELLED);
-    slot_end(agenda, at);
+    slot_end(agenda, at, link);
     if (edge != agenda->now) bucket_trim(agenda, bucket); /* else a line knows the slot */
     if (agenda->used / 2 > agenda->count + DEAD_MIN) rebuild(agenda);
     return true;
@@ -510,7 +519,7 @@ bool agenda_pop(struct agenda *agenda, int32_t until, struct item *item_out)
     bool starts = slot.minutes > 0 && !(slot.how & IN_PROGRESS);
     *item_out = item_of(&slot, starts ? ITEM_IN_PROGRESS : ITEM_COMPLETED);
     if (!starts) {
-        slot_end(agenda, at);
+        slot_end(agenda, at, link_to(agenda, slot.who, at));
         return true;
     }
     slot_kill(agenda, at);
