@@ -42,8 +42,8 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2
 # The simulation is many small functions in a dozen files, called a hundred times a decision: it alone is
 # optimised across them, as part of every link (some seconds; for everything it would be a minute).
-ACROSS_release := -flto -ffat-lto-objects
-LDFLAGS_release := -flto
+ACROSS_release := -flto=auto -ffat-lto-objects
+LDFLAGS_release := -flto=auto
 CFLAGS_test := -O1 $(SAN)
 LDFLAGS_test := $(SAN)
 CFLAGS_tsan := -O1 -fsanitize=thread
