@@ -499,6 +499,7 @@ static void on_tick(void *ctx)
     if (hall->row.running && !hall->held) run_paced(hall);
     if (hall->town) keep_lease(hall);
     if (!hall->town) return;
+    minds_go_on(hall);
     words_go_on(hall);
     pictures_go_on(hall->pictures);
     talk_go_on(hall);

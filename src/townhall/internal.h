@@ -127,6 +127,7 @@ struct hall {
     int64_t moves_us;        /* when it was last looked who comes and goes; 0: look now */
     bool crowded;            /* the log has been told that nobody more can move in */
     struct list minds;       /* of struct deciding (model_mind.c): a model is deciding */
+    size_t unasked;          /* of these: the last, which no model has been asked for yet */
     struct telling *answers; /* owned; of models, to be told at the next step */
     size_t answer_count, answers_max;
     struct budget *budget;     /* owned */
@@ -285,6 +286,8 @@ bool mind_settings(const struct hall *hall, struct input *input_out);
 bool has_model(const struct hall *hall);
 /* Resident `who` has asked (EFFECT_ASK), or asks still after a start. */
 void mind_ask(struct hall *hall, uint32_t who);
+/* Put to models what mind_ask() has noted, for a while. */
+void minds_go_on(struct hall *hall);
 /* Move what was decided into the batch, with the words for the log. */
 void mind_take_answers(struct hall *hall, struct batch *batch);
 /* With the setting `wait`: the last minute the clock may reach now. */

@@ -8,8 +8,10 @@
  * are journalled and a replay asks nobody.
  *
  * Many are asked at once, each on its own; the clock goes on meanwhile, unless
- * the setting says that it waits. When the day's budget (budget.h) is used up
- * nobody asks until midnight, UTC.
+ * the setting says that it waits. In one minute of a large town hundreds may ask,
+ * and each prompt takes a good part of a millisecond: they are written a while at
+ * a time, between the town's steps, which so are never kept waiting by them. When the day's budget
+ * (budget.h) is used up nobody asks until midnight, UTC.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,9 +22,10 @@
 #include "townhall/internal.h"
 
 enum {
-    ANSWER_S = 20,     /* of real time that the pace leaves to a model */
-    WAIT_S = 60,       /* the original's decision_timeout: no clock stands longer */
-    TOLD_BYTES = 4096, /* of an answer, in the log */
+    ANSWER_S = 20,       /* of real time that the pace leaves to a model */
+    WAIT_S = 60,         /* the original's decision_timeout: no clock stands longer */
+    TOLD_BYTES = 4096,   /* of an answer, in the log */
+    ASK_US = 100 * 1000, /* so long prompts are written; then others have a turn on this thread */
 };
 
 struct deciding {
@@ -32,7 +35,8 @@ struct deciding {
     uint32_t who, number, options;
     int32_t asked_at;
     int64_t since_us;
-    struct str prompt;       /* owned */
+    bool asked;        /* false: its prompt is still to be written; it stands behind all asked */
+    struct str prompt; /* owned */
     struct budget_hold hold; /* what `call` may take */
 };
 
@@ -71,6 +75,7 @@ static struct str kept(struct str text)
 static void deciding_free(struct deciding *deciding)
 {
     list_remove(&deciding->link);
+    deciding->hall->unasked -= !deciding->asked;
     mem_free((void *)(uintptr_t)deciding->prompt.at);
     mem_free(deciding);
 }
@@ -115,6 +120,14 @@ void mind_ask(struct hall *hall, uint32_t who)
                                   .asked_at = question->at,
                                   .since_us = clock_mono_us()};
     list_add_last(&hall->minds, &deciding->link);
+    hall->unasked++;
+}
+
+static void ask_model(struct deciding *deciding, const struct question *question)
+{
+    struct hall *hall = deciding->hall;
+    deciding->asked = true;
+    hall->unasked--;
     enum budget_state state = budget_state(hall->budget);
     if (!has_model(hall) || state != BUDGET_LEFT) {
         struct decided decided = undecided(state != BUDGET_LEFT ? DECIDED_SPENT : DECIDED_FAILED);
@@ -134,6 +147,32 @@ void mind_ask(struct hall *hall, uint32_t who)
         deciding_free(deciding);
     }
     decision_release(&decision);
+}
+
+/* The first of those at the end of the list that are still to be asked; the head: there is none. */
+static struct list *first_unasked(struct hall *hall)
+{
+    struct list *link = &hall->minds;
+    while (link->prev != &hall->minds && !CONTAINER_OF(link->prev, struct deciding, link)->asked)
+        link = link->prev;
+    return link;
+}
+
+void minds_go_on(struct hall *hall)
+{
+    if (hall->unasked == 0) return;
+    int64_t began_us = clock_mono_us();
+    struct list *next;
+    for (struct list *link = first_unasked(hall); link != &hall->minds; link = next) {
+        struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
+        const struct question *question = town_question(hall->town, deciding->who);
+        next = link->next;
+        if (question && question->number == deciding->number)
+            ask_model(deciding, question);
+        else
+            deciding_free(deciding); /* the town has decided meanwhile */
+        if (clock_mono_us() - began_us > ASK_US) return;
+    }
 }
 
 void mind_take_answers(struct hall *hall, struct batch *batch)
