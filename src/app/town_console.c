@@ -347,10 +347,13 @@ static void do_branch(struct console *console, struct str rest)
     enum err err = OK;
     while (!err && str_split(&rest, ' ', &word))
         if (word.len) err = choose(&chosen, word, &why);
-    if (!err && copy_town(console, &state))
+    if (!err && copy_town(console, &state)) {
+        puts("two copies go on by the rules, whatever decides in the town itself; with models: "
+             "`hutong town branch --mind model`");
         err = town_branch(console->args, buf_str(&state), &chosen.choices,
                           chosen.seeded ? &chosen.seed : NULL, arena_copy(&console->arena, dir).at,
                           false, NULL, &why);
+    }
     if (err) printf("%s\n", why.text);
     buf_release(&state);
 }
@@ -576,8 +579,9 @@ static const struct verb {
     {"log", "[N]", "the last entries of the action log, 20 without N", do_log, false},
     {"tell", "NAME TEXT", "write to a resident, as the member of --as", do_tell, true},
     {"save", "[FILE]", "write a checkpoint now; into FILE, for `town run --from`", do_save, false},
-    {"branch", "DIR NAME=N…", "let a copy live on with another setting, and report into DIR",
-     do_branch, false},
+    {"branch", "DIR NAME=N…",
+     "let a copy live on with another setting, by the rules, and report into DIR", do_branch,
+     false},
     {"help", "", "this list", do_help, false},
     {"quit", "", "leave; so do exit, q, Ctrl-D and Ctrl-C", do_quit, false},
     {"exit", "", NULL, do_quit, false},
