@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "io/file.h"
@@ -26,6 +27,7 @@ struct mind_journal {
     struct arena arena;
     char path[PATH_BYTES]; /* for sentences */
     int fd;
+    off_t end; /* behind the last whole line */
     bool writes;
     struct str model;
     struct map entries; /* of struct noted, in the arena */
@@ -177,6 +179,10 @@ static enum err append(struct mind_journal *journal, const struct buf *line, str
     pthread_mutex_lock(&journal->lock);
     bool fine = !line->failed && file_write(journal->fd, buf_str(line));
     int error = line->failed ? EFBIG : errno;
+    if (fine)
+        journal->end += (off_t)line->len;
+    else if (ftruncate(journal->fd, journal->end) != 0) /* the next line begins on its own */
+        log_warn("minds.journal", "path=\"%s\" reason=\"%s\"", journal->path, strerror(errno));
     pthread_mutex_unlock(&journal->lock);
     if (fine) return OK;
     return why_set(why, ERR_IO, "cannot write %s: %s", journal->path, strerror(error));
@@ -267,16 +273,15 @@ enum err mind_journal_open(const char *path, struct str model, struct mind_journ
                            struct why *why)
 {
     struct mind_journal *journal = NEW(struct mind_journal);
-    off_t end = 0;
     pthread_mutex_init(&journal->lock, NULL);
     str_copy(journal->path, sizeof(journal->path), str_of(path));
     journal->writes = model.len > 0;
     journal->fd = -1;
     enum err err = open_file(journal, why);
-    if (!err) err = read_file(journal, &end, why);
+    if (!err) err = read_file(journal, &journal->end, why);
     bool fresh = !err && journal->model.len == 0;
     if (!err) err = check_model(journal, model, why);
-    if (!err && journal->writes && ftruncate(journal->fd, end) != 0)
+    if (!err && journal->writes && ftruncate(journal->fd, journal->end) != 0)
         err = why_set(why, ERR_IO, "cannot write %s: %s", path, strerror(errno));
     if (!err && journal->writes && fresh) err = write_head(journal, why);
     if (err)
