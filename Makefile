@@ -59,7 +59,7 @@ endif
 
 CFLAGS := $(CFLAGS_common) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
 LDFLAGS := $(LDFLAGS_common) $(LDFLAGS_$(VARIANT))
-$(B)/src/town/%.o: CFLAGS += $(ACROSS_$(VARIANT))
+$(B)/src/town/%.o: private CFLAGS += $(ACROSS_$(VARIANT))
 
 SRC := $(filter-out src/app/main.c,$(sort $(wildcard src/*/*.c)))
 OBJ := $(SRC:src/%.c=$(B)/src/%.o) $(B)/gen/embedded.o $(LLHTTP_OBJ)
