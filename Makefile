@@ -59,7 +59,8 @@ endif
 
 CFLAGS := $(CFLAGS_common) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
 LDFLAGS := $(LDFLAGS_common) $(LDFLAGS_$(VARIANT))
-$(B)/src/town/%.o: private CFLAGS += $(ACROSS_$(VARIANT))
+# Not in CFLAGS: the stamp of flags below would inherit it from a town object that is asked for first.
+$(B)/src/town/%.o: ACROSS := $(ACROSS_$(VARIANT))
 
 SRC := $(filter-out src/app/main.c,$(sort $(wildcard src/*/*.c)))
 OBJ := $(SRC:src/%.c=$(B)/src/%.o) $(B)/gen/embedded.o $(LLHTTP_OBJ)
