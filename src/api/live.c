@@ -560,6 +560,11 @@ enum err live_take_chat_rate(struct api_loop *home, const struct caller *who, co
 
 void live_ask_for_upgrade(struct call *call, const struct why *why)
 {
+    if (ws_is_wanted(call->x)) {
+        respond_status(call->x, 400, why->text);
+        call_reply(call);
+        return;
+    }
     respond_status(call->x, 426, why->text);
     http_add_header(call->x, "Upgrade", STR("websocket"));
     http_add_header(call->x, "Connection", STR("Upgrade"));

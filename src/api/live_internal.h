@@ -88,7 +88,8 @@ void live_confirm(struct call *call, void (*after)(struct call *call));
  * ERR_LIMIT: too many; when to try again. */
 MUST_USE enum err live_take_chat_rate(struct api_loop *home, const struct caller *who,
                                       const char *address, struct why *why);
-/* 426. RFC 9110, 15.5.22: say which protocol, and RFC 6455, 4.4: which version of it. */
+/* 426. RFC 9110, 15.5.22: say which protocol, and RFC 6455, 4.4: which version of it. 400 where
+ * both were right and the rest of the handshake is not. */
 void live_ask_for_upgrade(struct call *call, const struct why *why);
 /* The notice ends this log-in. */
 bool live_is_meant(const struct caller *who, const struct hub_notice *notice);

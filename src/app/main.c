@@ -184,6 +184,13 @@ static struct str read_dotenv(struct arena *arena)
     return arena_copy(arena, whole);
 }
 
+static void tell_strange(void *ctx, const char *what)
+{
+    (void)ctx;
+    fprintf(stderr, "hutong: %s is no setting and does nothing; `hutong settings` shows all\n",
+            what);
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
     struct args *args = NEW(struct args);
@@ -203,11 +210,13 @@ static int run_command(const struct command *command, int argc, char **argv)
         }
     }
     struct why why;
+    struct str dotenv = read_dotenv(&args->arena);
     if (status == 0 && settings_load(&args->arena, &args->settings, args->given, args->given_count,
-                                     read_dotenv(&args->arena), environ, &why) != OK) {
+                                     dotenv, environ, &why) != OK) {
         fail(&why);
         status = 2;
     }
+    if (status == 0 && command->vets) settings_strange(dotenv, environ, tell_strange, NULL);
     if (status == 0 && command->vets && vet_settings(&args->settings, &why) != OK) {
         fail(&why);
         status = 2;

@@ -433,6 +433,47 @@ enum err settings_load(struct arena *arena, struct settings *settings,
     return OK;
 }
 
+static bool is_known(struct str name)
+{
+    static const char *const scripts[] = {"HUTONG_BIN", "HUTONG_COMMIT", "HUTONG_SETUP",
+                                          "HUTONG_VERSION"};
+    if (!str_starts(name, STR("HUTONG_")) || str_starts(name, STR("HUTONG_TEST_"))) return true;
+    for (size_t i = 0; i < COUNT_OF(scripts); i++) {
+        if (str_eq(name, str_of(scripts[i]))) return true;
+    }
+    for (size_t i = 0; i < settings_count; i++) {
+        struct str rest = str_of(settings_table[i].names), one;
+        while (str_split(&rest, ' ', &one)) {
+            if (str_eq_nocase(one, name)) return true;
+        }
+    }
+    return false;
+}
+
+void settings_strange(struct str dotenv, char *const *env, settings_strange_tell *tell, void *ctx)
+{
+    char what[200];
+    struct str rest = dotenv, line, name, value;
+    for (int number = 1; str_split(&rest, '\n', &line); number++) {
+        bool says = dotenv_line(line, &name, &value);
+        line = str_trim(line);
+        if (says && !is_known(name)) {
+            snprintf(what, sizeof(what), "%.*s in .env", (int)MIN(name.len, 100u), name.at);
+        } else if (!says && line.len > 0 && line.at[0] != '#') {
+            snprintf(what, sizeof(what), "line %d of .env, which is no NAME=VALUE,", number);
+        } else {
+            continue;
+        }
+        tell(ctx, what);
+    }
+    for (; env && *env; env++) {
+        name = str_head(str_of(*env), str_find_byte(str_of(*env), '='));
+        if (is_known(name)) continue;
+        snprintf(what, sizeof(what), "%.*s in the environment", (int)MIN(name.len, 100u), name.at);
+        tell(ctx, what);
+    }
+}
+
 struct str setting_text(struct arena *arena, const struct settings *settings,
                         const struct setting *row)
 {

@@ -165,6 +165,11 @@ struct setting_value {
 MUST_USE enum err settings_load(struct arena *arena, struct settings *settings,
                                 const struct setting_value *given, size_t count, struct str dotenv,
                                 char *const *env, struct why *why);
+
+/* Tells each name that begins with HUTONG_ and is no setting (but those of our scripts and tests),
+ * and each line of `.env` that says nothing: "HUTONG_LOOPSS in .env". */
+typedef void settings_strange_tell(void *ctx, const char *what);
+void settings_strange(struct str dotenv, char *const *env, settings_strange_tell *tell, void *ctx);
 /* The row by its name, or NULL. */
 const struct setting *setting_find(struct str name);
 /* The current value as text ("***" for a secret that is set). In `arena`. */

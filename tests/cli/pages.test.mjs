@@ -207,6 +207,16 @@ test('a password inside a URL is taken, hidden from the list of processes, and w
   assert.match(shown.out, /mysql:\/\/mei:\*\*\*@db\.example\/hutong/);
 });
 
+test('a name of a setting that is none is said, and the rest goes on', async (t) => {
+  const cwd = await newFolder(t);
+  await writeFile(path.join(cwd, '.env'), '\ufeffHUTONG_REGISTRATON=off\n\n# a comment\nHUTONG_LOOPS=2\nNOBODYS=1\nbroken\n');
+  const { status, err } = await hutong(['serve', '--data', ''], { cwd, env: { HUTONG_LOOPSS: '3' } });
+  assert.equal(status, 2);
+  const nothing = 'is no setting and does nothing; `hutong settings` shows all';
+  assert.deepEqual(err.split('\n').slice(0, 3), [`hutong: HUTONG_REGISTRATON in .env ${nothing}`,
+    `hutong: line 6 of .env, which is no NAME=VALUE, ${nothing}`, `hutong: HUTONG_LOOPSS in the environment ${nothing}`]);
+});
+
 test('a folder or log file that cannot be made is a sentence, too', async (t) => {
   const cwd = await newFolder(t);
   await writeFile(path.join(cwd, 'file'), '');

@@ -215,6 +215,15 @@ test('an absolute target names the host, whatever Host says (RFC 9112, 3.2.2)', 
   assert.equal(reply.headers.location, 'http://real.test:81/posts');
 }));
 
+test('a broken WebSocket handshake is 400, another version 426 (RFC 6455, 4.2.2 and 4.4)', WAIT, () => withPeer(async (peer) => {
+  const shake = (version, key) => `GET /live HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n`
+    + `Sec-WebSocket-Version: ${version}\r\n${key}\r\n`;
+  for (const [bytes, status] of [[shake(13, ''), 400], [shake(13, 'Sec-WebSocket-Key: no\r\n'), 400], [shake(12, ''), 426]]) {
+    await peer.write(bytes);
+    assert.equal((await peer.reply()).status, status);
+  }
+}));
+
 describe('a body that went through a coding', () => {
   test('is refused with what would be taken, and nothing is stored', WAIT, () => withPeer(async (peer) => {
     const count = (await server.api('GET', '/posts')).body.total;
