@@ -101,7 +101,8 @@ test('its name stands in the title of every page and in what is installed, whate
     assert.match(text, /<title>&lt;b&gt;&quot;Tom &amp; Mei&quot;&lt;\/b&gt;&lt;\/title&gt;&lt;script&gt;1<\/title>/, path);
     assert.match(text, /content="&quot;&gt;&lt;script&gt;2&lt;\/script&gt;"/);
     assert.match(text, /<html lang="en">/);
-    assert.equal([...text.matchAll(/<script/g)].length, 1);
+    assert.equal([...text.matchAll(/<script/g)].length, 2);
+    assert.equal([...text.matchAll(/<script[^>]* src="\/assets\//g)].length, 2);
     assert.match(text, /<div id="app">/);
     assert.match(answer.headers.get('content-security-policy'), /script-src 'self';/);
     const again = await page(path, { 'If-None-Match': answer.headers.get('etag') });
