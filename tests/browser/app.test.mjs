@@ -101,7 +101,7 @@ test('while a repository is on its way, the answer that waits for it says so', W
   await writeFile(`${folder}/main.cpp`, 'int main() { return 0; } // coloured\n');
   const wiki = (await server.api('POST', '/wikis', { token, json: { url: folder } })).body.id; // made, or there already
   const chat = assertOk(await server.api('POST', '/chat/conversations', { token, json: { wiki } }), 201).id;
-  const page = await visit(browser, server);
+  const page = await visit(browser, server, { worker: false }); // what goes through one is not ours to answer
   await logIn(page, server, 'lan', 'correct horse');
   const turn = (id, role, more) => ({ id, parent: id - 1, role, status: 'complete', content: '', reasoning: '', site: '', model: '', offline: false,
     detail: '', input_tokens: null, output_tokens: null, estimated: false, asked: null, found: null, created_at: '2026-01-01T00:00:00Z', ...more });

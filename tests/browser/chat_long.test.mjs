@@ -62,13 +62,6 @@ const frames = (page, n = 3) => page.evaluate(async (count) => {
   for (let i = 0; i < count; i += 1) await new Promise((done) => requestAnimationFrame(done));
 }, n);
 
-// What held the page up for more than 50 ms since this was asked last.
-const watchTasks = (page) => page.evaluate(() => {
-  window.longTasks = [];
-  new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' });
-});
-const longTasks = (page) => page.evaluate(() => window.longTasks.splice(0));
-
 async function open(t, { settle = true, ...how } = {}) {
   const page = await visit(browser, server, how);
   t.after(() => page.context().close());
@@ -139,16 +132,9 @@ test('it opens at its newest turn with one request, and with few turns in the pa
   clean(page);
 });
 
-test('somebody who scrolls up meets every turn, nothing jumps and no task is long', WAIT, async (t) => {
+test('somebody who scrolls up meets every turn, and nothing jumps', WAIT, async (t) => {
   const page = await open(t);
-  await watchTasks(page);
-  // A busy machine makes tasks long, too: it is enough when one of three stretches has none.
-  const stretches = [];
-  for (let stretch = 0; stretch < 3; stretch += 1) {
-    await wayUp(page);
-    stretches.push(await longTasks(page));
-  }
-  assert.ok(stretches.some((tasks) => !tasks.length), `longer than 50 ms: ${JSON.stringify(stretches)}`);
+  await wayUp(page);
   await page.getByRole('button', { name: 'Jump to the newest' }).click();
   await question(page, QUESTIONS).waitFor();
   await frames(page, 10);
@@ -178,7 +164,6 @@ test('an answer is followed as it is written, and no older turn is touched; a re
   const asked = await provider.until(() => provider.requests.slice(at).find(({ kind, body }) => kind === 'chat' && body), { what: 'a question' });
   const answer = page.locator('article[data-status=streaming]');
   await answer.getByText('word5 ').waitFor();
-  await watchTasks(page);
   await page.evaluate(() => {
     window.touched = [];
     const streaming = document.querySelector('article[data-status=streaming]');
@@ -202,7 +187,6 @@ test('an answer is followed as it is written, and no older turn is touched; a re
   await frames(page);
   assert.ok(Math.abs(await placeOf(page, was.turn) - was.at) < 2, 'it stayed');
   assert.ok(await distance(page) > 300);
-  assert.deepEqual(await longTasks(page), []);
   clean(page);
 });
 
