@@ -173,7 +173,16 @@ static void stop_now(struct chat_run *run, const char *status, const char *detai
     if (run->call) usage = llm_cancel(run->call);
     if (run->visit) usage = chat_run_leave_wiki(run);
     str_copy(run->detail, sizeof(run->detail), str_of(detail));
-    chat_frame_interrupted(&run->last, &usage);
+    if (strcmp(status, "interrupted") == 0) {
+        chat_frame_interrupted(&run->last, &usage);
+    } else { /* as it is stored: nobody stopped it */
+        struct llm_result result = {.end = LLM_CUT_OFF,
+                                    .site = str_of(run->site),
+                                    .model = str_of(run->named),
+                                    .usage = usage};
+        why_write(&result.why, "%s", detail);
+        chat_frame_end(&run->last, &result);
+    }
     chat_run_store_end(run, status, &usage);
 }
 

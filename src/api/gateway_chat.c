@@ -103,7 +103,7 @@ static void settle(struct ledger *ledger, const struct said *said, const struct 
     struct ledger_use use = {.key = payer->key,
                              .reserved = payer->reserved,
                              .site = str_of(said->site),
-                             .model = str_of(said->model),
+                             .model = str_of(said->asked[0] ? said->asked : said->model),
                              .usage = *usage,
                              .input_estimate = payer->input_estimate,
                              .shared = shared};
@@ -432,6 +432,9 @@ static void on_open(void *ctx, struct str site, struct str model)
     lock(flight);
     str_copy(flight->said->site, sizeof(flight->said->site), site);
     str_copy(flight->said->model, sizeof(flight->said->model), model);
+    if (flight->call) {
+        str_copy(flight->said->asked, sizeof(flight->said->asked), llm_call_model(flight->call));
+    }
     flight->opened = true;
     audience_wake(&flight->far);
     unlock(flight);
@@ -499,13 +502,15 @@ static void on_end(void *ctx, const struct llm_result *result)
     said->finish = result->finish;
     said->refused = result->end == LLM_REFUSED;
     said->usage = result->usage;
+    if (result->model.len > 0) str_copy(said->asked, sizeof(said->asked), result->model);
     if (!flight->opened) {
         str_copy(said->site, sizeof(said->site), result->site);
         str_copy(said->model, sizeof(said->model), result->model);
     }
     unlock(flight);
     bool good = said_is_answer(said, result);
-    if (result->end == LLM_COMPLETE && good && flight->keep) {
+    /* Who answers in the place of another does so this once. */
+    if (result->end == LLM_COMPLETE && good && flight->keep && result->instead.len == 0) {
         answers_keep(flight->gateway->answers, buf_str(&flight->mark), said);
     }
     land(flight, result, good);

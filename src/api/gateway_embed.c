@@ -180,7 +180,11 @@ static void on_end(void *ctx, const struct llm_result *result)
     e->asked = NULL;
     list_remove(&e->link);
     if (result->end != LLM_COMPLETE) {
-        ledger_release(e->call->api->gateway->ledger, e->key, e->tokens);
+        if (result->usage.input > 0) { /* of the batches before */
+            settle(e, result->site, result->model, &result->usage);
+        } else {
+            ledger_release(e->call->api->gateway->ledger, e->key, e->tokens);
+        }
         gateway_refuse(e->call, result);
         return;
     }
@@ -196,13 +200,12 @@ static const struct llm_embed_events embed_events = {on_vector, on_end};
 static void give_up(struct embedding *e)
 {
     static const struct llm_usage unknown = {-1, 0, -1, -1, false};
+    struct str site, model;
+    llm_embed_choice(e->asked, &site, &model);
+    settle(e, site, model, &unknown);
     llm_embed_cancel(e->asked);
     e->asked = NULL;
     list_remove(&e->link);
-    size_t slash = str_find_byte(e->request.model, '/');
-    bool named = slash < e->request.model.len;
-    settle(e, named ? str_head(e->request.model, slash) : STR(""),
-           named ? str_from(e->request.model, slash + 1) : e->request.model, &unknown);
 }
 
 static void reader_gone(void *ctx)

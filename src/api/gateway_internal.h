@@ -79,7 +79,8 @@ struct said {
     atomic_uint refs;
     char id[SAID_ID_BYTES];
     int64_t created_s;
-    char site[USAGE_SITE_BYTES], model[USAGE_MODEL_BYTES];
+    char site[USAGE_SITE_BYTES], model[USAGE_MODEL_BYTES]; /* as it calls itself */
+    char asked[USAGE_MODEL_BYTES]; /* as we asked for it, and as it is booked and priced */
     struct buf text, reasoning;
     struct said_tool *tools; /* owned; most answers have none */
     size_t tool_count;

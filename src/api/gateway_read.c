@@ -11,8 +11,6 @@
 enum {
     MESSAGES_MAX = 10000,
     NAME_BYTES = 64,
-    MESSAGE_TOKENS = 4,   /* what a chat's frame costs */
-    PICTURE_TOKENS = 1000 /* about a large one at most providers */
 };
 
 struct reading {
@@ -107,7 +105,6 @@ static enum err read_parts(struct reading *r, const char *where, const struct js
             }
         } else if (str_eq(type, STR("image_url")) && message->role == LLM_USER) {
             pictures = true;
-            r->asked->input_estimate += PICTURE_TOKENS;
             if (!json_as_str(json_get(json_get(at, "image_url"), "url"), &piece)) {
                 err = wrong(r, where, "has a picture without image_url.url");
             }
@@ -193,8 +190,6 @@ static enum err read_message(struct reading *r, size_t index, const struct json 
     }
     if (!err) err = read_name(r, index, json_get(object, "name"), message);
     if (!err) err = read_content(r, index, json_get(object, "content"), message);
-    r->asked->input_estimate +=
-        MESSAGE_TOKENS + tokens_estimate(message->text) + tokens_estimate(message->tool_calls);
     return err;
 }
 
@@ -317,7 +312,6 @@ static enum err read_format(struct reading *r, const char *name, const struct js
     }
     request->format = LLM_FORMAT_SCHEMA;
     request->schema = written(r, schema);
-    r->asked->input_estimate += tokens_estimate(request->schema);
     return OK;
 }
 
@@ -335,7 +329,6 @@ static enum err read_tools(struct reading *r, const char *name, const struct jso
     }
     if (json_first(value) == NULL) return OK;
     r->asked->request.tools = written(r, value);
-    r->asked->input_estimate += tokens_estimate(r->asked->request.tools);
     return OK;
 }
 
@@ -459,7 +452,7 @@ static enum err read_field(struct reading *r, const struct json *value)
 
 enum err gateway_read_chat(struct call *call, struct chat_asked *asked_out, struct why *why)
 {
-    *asked_out = (struct chat_asked){.request = llm_request_plain(), .input_estimate = 3};
+    *asked_out = (struct chat_asked){.request = llm_request_plain()};
     struct reading reading = {call, asked_out, why};
     enum err err = input_json(call, why);
     for (const struct json *at = json_first(call->body); at && !err; at = json_after(at)) {
@@ -467,6 +460,8 @@ enum err gateway_read_chat(struct call *call, struct chat_asked *asked_out, stru
     }
     if (err) return err;
     struct llm_request *request = &asked_out->request;
+    asked_out->input_estimate =
+        llm_input_estimate(request, request->messages, request->message_count);
     if (request->model.at == NULL) return wrong(&reading, "model", "is missing");
     if (request->messages == NULL) return wrong(&reading, "messages", "is missing");
     if (request->tool_choice.len > 0 && request->tools.len == 0) {

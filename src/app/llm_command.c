@@ -148,7 +148,11 @@ static void tell_who(struct session *session, struct str site, struct str instea
 {
     bool offline = str_eq(site, STR("offline"));
     if (args_option(session->args, "quiet") || (!offline && instead.len == 0)) return;
-    if (instead.len == 0) instead = STR("no language model is set up");
+    const char *asked = args_option(session->args, "model");
+    bool chosen = asked && str_starts(str_of(asked), STR("offline"));
+    if (instead.len == 0) {
+        instead = chosen ? STR("no language model was asked") : STR("no language model is set up");
+    }
     if (offline) {
         fprintf(stderr, "hutong: %.*s; this is the offline engine (`hutong llm check`)\n",
                 STR_ARGS(instead));
@@ -300,6 +304,11 @@ int run_llm(struct args *args)
     struct session session = {.args = args};
     struct why why;
     if (args->word_count == 0) return usage_error("llm needs one of check, models and chat");
+    bool lone = strcmp(args->words[0], "check") == 0 || strcmp(args->words[0], "models") == 0;
+    if (lone && args->word_count > 1) {
+        return usage_error("llm %s takes options only, and not \"%s\"", args->words[0],
+                           args->words[1]);
+    }
     if (log_open(NULL, LOG_ERROR, &why) != OK) return fail(&why); /* the answer says the rest */
     if (llm_open(&args->settings, &session.llm, &why) != OK) return fail(&why);
     if (loop_open(&session.loop, &why) != OK) {

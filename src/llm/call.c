@@ -157,10 +157,7 @@ static void fill_usage(struct llm_call *call, struct llm_usage *usage)
     if (usage->input < 0) {
         size_t count;
         const struct llm_message *messages = asked_messages(call, &count);
-        usage->input = 3;
-        for (size_t i = 0; i < count; i++) {
-            usage->input += 4 + (int64_t)tokens_estimate(messages[i].text);
-        }
+        usage->input = (int64_t)llm_input_estimate(&call->request, messages, count);
         usage->estimated = true;
     }
     if (usage->output < 0) {
@@ -175,15 +172,34 @@ static void add_spent(const struct llm_call *call, struct llm_usage *usage)
     if (call->spent.input == 0 && call->spent.output == 0) return;
     usage->input = MAX(usage->input, 0) + call->spent.input;
     usage->output = MAX(usage->output, 0) + call->spent.output;
+    usage->estimated |= call->spent.estimated;
 }
 
-/* Of an attempt that another follows, or nothing. */
-static void note_spent(struct llm_call *call)
+/* Of an attempt that another follows, or nothing. Who was too slow for us has worked for it. */
+static void note_spent(struct llm_call *call, enum llm_fault fault)
 {
+    if (fault == LLM_FAULT_TIMEOUT && call->asked_us > 0) {
+        struct llm_usage usage = {-1, 0, -1, -1, false};
+        fill_usage(call, &usage);
+        call->spent.input += usage.input;
+        call->spent.estimated = true;
+    }
     if (!call->reading) return;
     call->spent.input += MAX(call->reader.usage.input, 0);
     call->spent.output += MAX(call->reader.usage.output, 0);
     call->result.usage = (struct llm_usage){-1, -1, -1, -1, false};
+}
+
+static void record(struct llm_call *call, const struct llm_result *result)
+{
+    struct journal *journal = call->home->llm->journal;
+    if (!journal_records(journal)) return;
+    struct journal_said said = {.kind = JOURNAL_ANSWER,
+                                .text = buf_str(&call->record_text),
+                                .reasoning = buf_str(&call->record_reasoning),
+                                .tools = buf_str(&call->record_tools),
+                                .spent = buf_str(&call->record_spent)};
+    journal_write(journal, call->record_key, &said, result);
 }
 
 static void tell_end(struct llm_call *call)
@@ -200,17 +216,10 @@ static void tell_end(struct llm_call *call)
     if (call->plan_count > 0) {
         result->site = place_of(call)->site.name;
         result->model = call->plan[call->plan_at].model;
+        if (llm_is_offline(place_of(call))) result->model = STR("hutong-offline");
         llm_tally_end(&place_of(call)->tally, LLM_KIND_CHAT, result);
     }
-    struct journal *journal = call->home->llm->journal;
-    if (journal_records(journal)) {
-        struct journal_said said = {.kind = JOURNAL_ANSWER,
-                                    .text = buf_str(&call->record_text),
-                                    .reasoning = buf_str(&call->record_reasoning),
-                                    .tools = buf_str(&call->record_tools),
-                                    .spent = buf_str(&call->record_spent)};
-        journal_write(journal, call->record_key, &said, result);
-    }
+    record(call, result);
     drop_attempt(call, result->fault);
     call->events->end(call->ctx, result);
     free_call(call);
@@ -265,7 +274,7 @@ static bool is_misnamed(const struct llm_call *call)
 static void tell_spent(struct llm_call *call)
 {
     const struct llm_choice *choice = &call->plan[call->plan_at];
-    struct llm_usage spent = {call->spent.input, call->spent.output, -1, -1, false};
+    struct llm_usage spent = {call->spent.input, call->spent.output, -1, -1, call->spent.estimated};
     call->spent = (struct llm_usage){0};
     if (spent.input == 0 && spent.output == 0) return;
     llm_tally_spent(&choice->place->tally, &spent);
@@ -333,7 +342,7 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
     bool in_time = clock_mono_us() - call->began_us < place->clocks.first_us;
     bool again =
         rules.again && call->attempts_here < ATTEMPTS_PER_SITE && in_time && hint_ms <= HINT_MS_MAX;
-    note_spent(call);
+    note_spent(call, fault);
     drop_attempt(call, fault);
     call->result.retry_after_ms = hint_ms;
     if (fault == LLM_FAULT_TOO_LONG && call->request.shorter && !call->shortened) {
@@ -751,6 +760,11 @@ static void replay(struct llm_call *call)
     const struct json *entry = llm_replayed(call->home, call->record_key, &call->result);
     call->plan_count = 0; /* nobody is asked: site and model are the record's */
     if (entry) tell_recorded(call, entry);
+    if (call->result.end == LLM_CANCELLED) {
+        call->result.end = LLM_CUT_OFF;
+        call->result.fault = LLM_FAULT_TRUNCATED;
+        why_write(&call->result.why, "who had asked stopped the recorded answer here");
+    }
     if (call->state != CALL_OVER) tell_end(call);
 }
 
@@ -893,11 +907,24 @@ struct llm_usage llm_cancel(struct llm_call *call)
         llm_tally_end(&place_of(call)->tally, LLM_KIND_CHAT, &result);
     }
     call->state = CALL_OVER;
+    if (asked) {
+        struct llm_result result = {.end = LLM_CANCELLED,
+                                    .site = place_of(call)->site.name,
+                                    .model = llm_call_model(call),
+                                    .usage = usage,
+                                    .first_us = -1};
+        record(call, &result);
+    }
     stop_attempt(call, LLM_FAULT_BUSY);
     list_remove(&call->advance.link);
     /* It may be on the stack: gone at the end of the turn. */
     if (!grant_on_its_way) loop_at_turn_end(call->home->loop, &call->advance);
     return usage;
+}
+
+struct str llm_call_model(const struct llm_call *call)
+{
+    return call->plan_count > 0 ? call->plan[call->plan_at].model : STR("");
 }
 
 void llm_pause(struct llm_call *call)

@@ -368,6 +368,12 @@ struct llm_embed *llm_embed_start(struct llm_loop *home, const struct llm_embed_
     return embed;
 }
 
+void llm_embed_choice(const struct llm_embed *embed, struct str *site_out, struct str *model_out)
+{
+    *site_out = embed->choice.place ? embed->choice.place->site.name : STR("");
+    *model_out = embed->choice.model;
+}
+
 void llm_embed_cancel(struct llm_embed *embed)
 {
     bool coming = embed->queued && !gate_withdraw(embed->choice.place->gate, &embed->ticket) &&

@@ -33,6 +33,8 @@ struct llm_embed_events {
 /* Everything is copied; `events` must stay. */
 struct llm_embed *llm_embed_start(struct llm_loop *home, const struct llm_embed_request *request,
                                   const struct llm_embed_events *events, void *ctx);
+/* Who is asked; good as long as `embed`. Empty: nobody, as in a replay. */
+void llm_embed_choice(const struct llm_embed *embed, struct str *site_out, struct str *model_out);
 /* No more events, its connection closes. Not inside them. All must be cancelled or over before
  * llm_loop_close(). */
 void llm_embed_cancel(struct llm_embed *embed);

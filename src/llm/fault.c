@@ -131,6 +131,7 @@ static const struct word phrases[] = {
     {"Range of input length", LLM_FAULT_TOO_LONG},
     {"model not found", LLM_FAULT_MODEL},
     {"does not exist", LLM_FAULT_MODEL},
+    {"model not exist", LLM_FAULT_MODEL}, /* DeepSeek */
     {"supported models", LLM_FAULT_MODEL},
     {"supported API model names", LLM_FAULT_MODEL},
     {"is not a valid model", LLM_FAULT_MODEL},
@@ -418,7 +419,11 @@ void llm_fault_sentence(enum llm_fault fault, const struct llm_site *site, struc
     struct buf text;
     buf_init(&text, 16 * sizeof(why->text)); /* why_write() cuts, names may be long */
     struct str name = site ? site->name : STR("the model");
-    for (const char *at = sentences[fault]; *at; at++) {
+    bool too_much =
+        fault == LLM_FAULT_TRUNCATED && trouble && strcmp(trouble->code, LLM_CODE_TOO_MUCH) == 0;
+    const char *sentence =
+        too_much ? "the answer of %1 is longer than the 4 MiB that are taken" : sentences[fault];
+    for (const char *at = sentence; *at; at++) {
         if (*at != '%') {
             buf_add_byte(&text, *at);
             continue;

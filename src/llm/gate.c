@@ -24,6 +24,7 @@ enum circuit { CIRCUIT_CLOSED, CIRCUIT_OPEN, CIRCUIT_PROBING };
 struct gate {
     pthread_mutex_t lock;
     struct list waiting[LLM_CLASSES];
+    size_t waits[LLM_CLASSES]; /* how many are in each */
     size_t waiting_count, queue_max, running;
     unsigned grants;
     uint64_t refused, openings;
@@ -84,6 +85,7 @@ static bool may_pass(struct gate *gate, int64_t now_us)
 static void call_ticket(struct gate *gate, struct gate_ticket *ticket, bool turned_away)
 {
     gate->waiting_count--;
+    gate->waits[ticket->class]--;
     ticket->waits = false;
     ticket->granted_already = true;
     ticket->turned_away = turned_away;
@@ -187,6 +189,15 @@ static void let_in(struct gate *gate)
     }
 }
 
+/* Who comes before those of this class, and they themselves: the queue is full of these, or not.
+ * Programs that wait keep no person out. */
+static size_t ahead_of(const struct gate *gate, enum llm_class class)
+{
+    size_t count = 0;
+    for (int at = 0; at <= (int)class; at++) count += gate->waits[at];
+    return count;
+}
+
 enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, enum llm_class class,
                             int64_t now_us)
 {
@@ -197,12 +208,14 @@ enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, enum 
         answer = GATE_OPEN;
     } else if (gate->waiting_count == 0 && (double)(gate->running + 1) <= gate->limit) {
         gate->running++;
-    } else if (gate->waiting_count >= gate->queue_max) {
+    } else if (ahead_of(gate, class) >= gate->queue_max) {
         answer = GATE_FULL;
     } else {
         answer = GATE_WAIT;
         ticket->waits = true;
+        ticket->class = class;
         gate->waiting_count++;
+        gate->waits[class]++;
         list_add_last(&gate->waiting[class], &ticket->link);
     }
     if (answer == GATE_GO || answer == GATE_WAIT) {
@@ -223,6 +236,7 @@ bool gate_withdraw(struct gate *gate, struct gate_ticket *ticket)
     if (waits) {
         list_remove(&ticket->link);
         gate->waiting_count--;
+        gate->waits[ticket->class]--;
         ticket->waits = false;
         if (gate->circuit == CIRCUIT_PROBING && gate->running == 0 && gate->waiting_count == 0) {
             gate->circuit = CIRCUIT_OPEN;

@@ -37,6 +37,7 @@ struct gate_ticket {
      * place is yours, or you were `turned_away`, because the circuit opened meanwhile. */
     void (*granted)(struct gate_ticket *ticket);
     bool turned_away;
+    enum llm_class class;
     bool waits, granted_already; /* under the gate's lock */
 };
 

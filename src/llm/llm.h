@@ -157,6 +157,10 @@ struct llm_request {
 struct llm_request llm_request_plain(void);
 /* Everything it points to is in `arena` afterwards. */
 void llm_request_copy(struct arena *arena, const struct llm_request *from, struct llm_request *to);
+/* About how many tokens it is to read (llm/tokens.h): with tools, schema and pictures, each of
+ * which counts as 1,000. `messages`: those of the request, or its shorter ones. */
+uint64_t llm_input_estimate(const struct llm_request *request, const struct llm_message *messages,
+                            size_t count);
 /* Append everything that decides on the answer, as bytes: two requests have the same exactly when
  * they ask the same. Who waits for it, and whether it streams, is not in it. */
 void llm_request_mark(struct buf *to, const struct llm_request *request);
@@ -180,6 +184,9 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
 struct llm_usage llm_cancel(struct llm_call *call);
 /* A slow reader: stop reading from the provider until resumed, and do not take it for silent
  * meanwhile. What was read already may still be told; nothing is, inside these. */
+/* The model that is asked, as the settings and prices name it; who answers may call itself more
+ * ("gpt-4o-2024-08-06"). Empty in a replay. */
+struct str llm_call_model(const struct llm_call *call);
 void llm_pause(struct llm_call *call);
 void llm_resume(struct llm_call *call);
 

@@ -100,7 +100,8 @@ static bool take_room(struct llm_reader *reader, size_t bytes)
 {
     reader->text_bytes += bytes;
     if (reader->text_bytes <= LLM_TEXT_MAX) return true;
-    llm_read_fault(reader, LLM_FAULT_PROTOCOL, "the answer is longer than 4 MiB");
+    llm_read_fault(reader, LLM_FAULT_TRUNCATED, "the answer is longer than 4 MiB");
+    str_copy(reader->trouble.code, sizeof(reader->trouble.code), STR(LLM_CODE_TOO_MUCH));
     return false;
 }
 

@@ -41,6 +41,9 @@ struct llm_trouble {
     char text[256];         /* the provider's sentence, without keys and mark-up; for operators */
 };
 
+/* In `code`: it went on and on, and was cut off by us (LLM_FAULT_TRUNCATED). */
+#define LLM_CODE_TOO_MUCH "too_much"
+
 enum llm_body { LLM_BODY_STREAM, LLM_BODY_WHOLE, LLM_BODY_ERROR };
 
 enum { LLM_TOOLS_MAX = 64, LLM_BLOCKS_MAX = 64 };

@@ -2,6 +2,7 @@
 /* llm/request.c: a request as data: empty, kept, and told apart from others. */
 #include "base/arena.h"
 #include "llm/llm.h"
+#include "llm/tokens.h"
 
 struct llm_request llm_request_plain(void)
 {
@@ -95,6 +96,29 @@ static void mark_scene(struct buf *to, const struct llm_scene *scene)
                                 scene->place,    scene->topic,   scene->weather};
     buf_printf(to, ";%d %d", (int)scene->task, scene->hour);
     mark_texts(to, texts, COUNT_OF(texts));
+}
+
+static uint64_t pictures_in(struct str parts)
+{
+    struct str mark = STR("\"image_url\":");
+    uint64_t count = 0;
+    for (size_t at; (at = str_find(parts, mark)) < parts.len; count++) {
+        parts = str_from(parts, at + mark.len);
+    }
+    return count;
+}
+
+uint64_t llm_input_estimate(const struct llm_request *request, const struct llm_message *messages,
+                            size_t count)
+{
+    enum { FRAME = 3, MESSAGE = 4, PICTURE = 1000 /* about a large one at most providers */ };
+    uint64_t tokens = FRAME + tokens_estimate(request->tools) + tokens_estimate(request->schema);
+    for (size_t i = 0; i < count; i++) {
+        const struct llm_message *message = &messages[i];
+        tokens += MESSAGE + tokens_estimate(message->text) + tokens_estimate(message->tool_calls) +
+                  PICTURE * pictures_in(message->parts);
+    }
+    return tokens;
 }
 
 void llm_request_mark(struct buf *to, const struct llm_request *request)

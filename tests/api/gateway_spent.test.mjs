@@ -114,6 +114,103 @@ test('nought from a server that does not count is not believed', async () => {
   assert.equal(reply.usage.estimated, true);
 });
 
+test('where nobody counts, tools, schemas and pictures are in the estimate, and budgets hold', async () => {
+  const key = await makeKey({ tokens_per_day: 30_000 });
+  provider.always({ deltas: ['fine'], usage: false });
+  const tools = [{ type: 'function', function: { name: 'do', description: 'word '.repeat(8000), parameters: {} } }];
+  const ask = (more) => client(key).chat.completions.create(question({ max_tokens: 10, ...more }));
+  const first = await ask({ tools });
+  assert.ok(first.usage.prompt_tokens > 4000, `${first.usage.prompt_tokens}`);
+  const seen = await ask({ messages: [{ role: 'user', content: [{ type: 'text', text: 'What?' }, { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }] }] });
+  assert.ok(seen.usage.prompt_tokens >= 1000, `${seen.usage.prompt_tokens}`);
+  let passed = 0;
+  await assert.rejects(async () => {
+    for (; passed < 12; passed += 1) await ask({ tools });
+  }, { status: 429 });
+  assert.ok(passed < 8, `${passed} more`);
+  provider.always({ deltas: ['fine'] });
+});
+
+test('a price is of the model that was asked for, whatever it calls itself', async (t) => {
+  const env = { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_PRICES: 'gpt-4o=2.5/10' };
+  const two = await startServer({ env });
+  t.after(() => two.stop());
+  const who = await two.register('dated');
+  provider.script([{ deltas: ['fine'], model: 'gpt-4o-2024-08-06', usage: { input: 1000, output: 100 } }]);
+  const reply = await client(await makeKey({}, two, who), two).chat.completions.create(question({ model: 'openai/gpt-4o' }));
+  assert.match(reply.model, /gpt-4o-2024-08-06$/);
+  const [row] = await until(async () => {
+    const { items } = assertOk(await two.api('GET', '/usage', { token: who.token }));
+    return items.length > 0 && items;
+  });
+  assert.deepEqual([row.model, row.cost_micro, row.unpriced_requests], ['gpt-4o', 3500, 0]);
+});
+
+test('who was too slow for us is booked, by estimate', async (t) => {
+  const two = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_FIRST_TIMEOUT: '1' } });
+  t.after(() => two.stop());
+  const who = await two.register('slow_one');
+  provider.script([{ deltas: ['late'], stallAfter: 'headers' }]);
+  await assert.rejects(client(await makeKey({}, two, who), two).chat.completions.create(
+    question({ stream: true, messages: [{ role: 'user', content: 'word '.repeat(1000) }] })), { status: 504 });
+  const [row] = await until(async () => {
+    const { items } = assertOk(await two.api('GET', '/usage', { token: who.token }));
+    return items.length > 0 && items;
+  });
+  assert.equal(row.requests, 1);
+  assert.ok(row.input_tokens > 500 && row.estimated_tokens >= row.input_tokens, JSON.stringify(row));
+});
+
+test('embeddings that a later batch spoils are booked as far as they came', async () => {
+  const key = await makeKey();
+  provider.script([{ kind: 'embeddings' }, { kind: 'embeddings', status: 401, error: { message: 'bad' } }]);
+  await assert.rejects(client(key).embeddings.create({ model: 'openai/e', input: Array.from({ length: 600 }, (_, i) => `text ${i}`) }));
+  const [row] = await until(async () => {
+    const found = await rows(key);
+    return found.length > 0 && found;
+  });
+  assert.ok(row.input_tokens > 0 && row.unknown_requests === 0, JSON.stringify(row));
+});
+
+test('an answer that was stopped is recorded as far as it came, and keeps its place', async (t) => {
+  const file = path.join(await newFolder(t), 'answers');
+  const env = { HUTONG_OPENAI_BASE: provider.base('openai') };
+  const said = [];
+  for (const kind of ['HUTONG_LLM_RECORD', 'HUTONG_LLM_REPLAY']) {
+    const two = await startServer({ env: { ...env, [kind]: file } });
+    const open = client(await makeKey({}, two, await two.register('stopper')), two);
+    provider.script(kind === 'HUTONG_LLM_RECORD' ? [{ deltas: ['half', 'never'], stallAfter: 1 }, { deltas: ['whole'] }] : []);
+    const stopped = [];
+    try {
+      for await (const { choices: [choice] } of await open.chat.completions.create(question({ stream: true }))) {
+        stopped.push(choice?.delta?.content ?? '');
+        if (stopped.join('') === 'half' && kind === 'HUTONG_LLM_RECORD') break; // the connection closes
+      }
+    } catch {
+      // cut off, as it is told in a replay
+    }
+    if (kind === 'HUTONG_LLM_RECORD') await provider.until(() => provider.requests.at(-1).closedAt);
+    const whole = await open.chat.completions.create(question({ stream: true }));
+    let text = '';
+    for await (const { choices: [choice] } of whole) text += choice?.delta?.content ?? '';
+    said.push([stopped.join(''), text]);
+    await two.stop();
+  }
+  assert.deepEqual(said, [['half', 'whole'], ['half', 'whole']]);
+});
+
+test('an answer that stands in for another is not kept', async (t) => {
+  const two = await startServer({ env: {
+    HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_CACHE: 'on', HUTONG_LLM_FALLBACK: 'offline' } });
+  t.after(() => two.stop());
+  const key = await makeKey({}, two, await two.register('kept_by'));
+  const ask = async () => (await client(key, two).chat.completions.create(question({ temperature: 0 }))).model;
+  provider.script(Array.from({ length: 3 }, () => ({ status: 503, error: { message: 'down' } })));
+  assert.match(await ask(), /offline/);
+  provider.always({ deltas: ['here again'] });
+  assert.doesNotMatch(await ask(), /offline/);
+});
+
 test('an answer that ends for a reason of its own is not told as whole', async () => {
   const key = await makeKey();
   for (const [finish, told] of [['model_length', 'length'], ['EOS', 'stop']]) {

@@ -232,10 +232,10 @@ describe('a server that cannot start says why in one sentence', () => {
   test('a setting is wrong', (t) => refuses(t, { env: { HUTONG_LOOPS: 'many' }, end: 2, expected: /setting loops is "many" \(from environment HUTONG_LOOPS\); allowed: a whole number from 0 to 256/ }));
   test('a choice is none of those offered', (t) => refuses(t, { args: ['--log-level', 'loud'], end: 2, expected: /setting log-level is "loud".*; allowed: error warn info debug/ }));
   test('the data folder may not be written', (t) => refuses(t, {
-    as: 65534, prepare: ({ folder }) => { chmodSync(folder, 0o555); }, expected: /cannot make the folder .*data: Permission denied/,
+    as: 65534, prepare: ({ folder }) => { chmodSync(folder, 0o555); }, expected: /setting data is ".*data"; allowed: a folder that is there or can be made, but .*data cannot: Permission denied/,
   }));
   test('the data folder is a file', (t) => refuses(t, {
-    prepare: ({ data }) => { writeFileSync(data, ''); }, expected: /data is no folder/,
+    end: 2, prepare: ({ data }) => { writeFileSync(data, ''); }, expected: /setting data is ".*data", which is no folder/,
   }));
   test('the keys may be read by others', (t) => refuses(t, {
     prepare: async (place) => { await used(place); chmodSync(path.join(place.data, 'keys.json'), 0o644); },

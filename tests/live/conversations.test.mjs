@@ -366,6 +366,23 @@ test('server_sent_events_bring_the_pieces_too', async () => {
   leave.abort();
 });
 
+test('who_reads_while_the_server_stops_hears_that_the_answer_was_cut_off_and_why', async () => {
+  const one = await startServer({ env: env() });
+  const me = await one.register('me_stop');
+  const chat = await make({}, one, me.token);
+  provider.script([{ deltas: ['half', 'never'], stallAfter: 1 }]);
+  const reply = await fetch(`${one.url}${base}/${chat.id}/messages`, {
+    method: 'POST', headers: { authorization: `Bearer ${me.token}`, 'content-type': 'application/json' }, body: '{"text":"go"}' });
+  const pieces = reply.body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+  let text = '';
+  while (!text.includes('half')) text += (await pieces.next()).value;
+  const stopped = one.stop();
+  for (let piece; !(piece = await pieces.next()).done;) text += piece.value;
+  const end = JSON.parse(/data: ([^\n]+)\n\n$/.exec(text)[1]);
+  assert.deepEqual([end.type, end.end, end.detail], ['done', 'cut_off', 'the server restarts']);
+  await stopped;
+});
+
 test('after_a_crash_who_comes_back_hears_that_the_answer_was_cut_off', async () => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-hears-'));
   // SQLite in that folder also where others use MariaDB: who dies gives no database back.

@@ -77,6 +77,23 @@ static void people_come_first_but_every_eighth_place_is_for_the_last_in_rank(voi
     gate_free(queue.gate);
 }
 
+static void programs_that_wait_keep_no_person_out(void **state)
+{
+    (void)state;
+    struct gate *gate = gate_new(1, 2);
+    struct gate_ticket running = {0}, waiting[3] = {0}, late = {0};
+    assert_int_equal(gate_enter(gate, &running, LLM_PROGRAM, START), GATE_GO);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(gate_enter(gate, &waiting[i], LLM_PROGRAM, START), GATE_WAIT);
+    assert_int_equal(gate_enter(gate, &late, LLM_PROGRAM, START), GATE_FULL);
+    assert_int_equal(gate_enter(gate, &late, LLM_RESIDENT, START), GATE_FULL);
+    assert_int_equal(gate_enter(gate, &waiting[2], LLM_PERSON, START), GATE_WAIT);
+    for (int i = 0; i < 3; i++) assert_true(gate_withdraw(gate, &waiting[i]));
+    assert_int_equal(gate_enter(gate, &waiting[0], LLM_RESIDENT, START), GATE_WAIT);
+    assert_true(gate_withdraw(gate, &waiting[0]));
+    gate_free(gate);
+}
+
 static void a_full_queue_refuses_and_a_withdrawn_ticket_makes_room(void **state)
 {
     (void)state;
@@ -256,6 +273,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(people_come_first_but_every_eighth_place_is_for_the_last_in_rank),
+        cmocka_unit_test(programs_that_wait_keep_no_person_out),
         cmocka_unit_test(a_full_queue_refuses_and_a_withdrawn_ticket_makes_room),
         cmocka_unit_test(the_limit_falls_once_a_second_and_climbs_back_slowly),
         cmocka_unit_test(first_words_that_come_much_later_than_usual_lower_the_limit),
