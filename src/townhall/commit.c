@@ -59,9 +59,8 @@ static void write_reason(struct buf *to, const struct cast *cast, const struct e
     phrase_reason(to, cast->players[effect->who].chinese, effect->why);
 }
 
-static struct action_log log_of(struct batch *batch, const struct effect *effect)
+struct action_log log_of(struct arena *arena, const struct cast *cast, const struct effect *effect)
 {
-    const struct cast *cast = &batch->hall->cast;
     char clock[8];
     snprintf(clock, sizeof(clock), "%02d:%02d", hour_of(effect->at),
              minute_of_day(effect->at) % 60);
@@ -69,7 +68,7 @@ static struct action_log log_of(struct batch *batch, const struct effect *effect
                                .target = cast_user(cast, effect->other),
                                .location = cast_location(cast, effect->place),
                                .day = day_of(effect->at),
-                               .time = arena_copy(&batch->arena, str_of(clock)),
+                               .time = arena_copy(arena, str_of(clock)),
                                .reason = STR(""),
                                .result = STR(""),
                                .description = STR(""),
@@ -78,12 +77,28 @@ static struct action_log log_of(struct batch *batch, const struct effect *effect
                                .created_us = clock_wall_us()};
 }
 
+enum err log_on_post(struct arena *arena, const struct cast *cast, const struct effect *effect,
+                     enum log_type type, uint64_t post, struct db *db, struct why *why)
+{
+    struct buf words;
+    buf_init(&words, PHRASE_BYTES);
+    phrase_on_post(&words, cast, effect, type, post);
+    struct action_log log = log_of(arena, cast, effect);
+    log.type = log.name = str_of(log_type_name(type));
+    log.description = buf_str(&words);
+    log.duration = 0;
+    log.success = true;
+    enum err err = action_logs_add(db, &log, why);
+    buf_release(&words);
+    return err;
+}
+
 static enum err log_deed(struct batch *batch, struct db *db, const struct effect *effect,
                          struct why *why)
 {
     if (effect->deed == DEED_IDLE) return OK;
     const struct deed_info *info = deed_info((enum deed)effect->deed);
-    struct action_log log = log_of(batch, effect);
+    struct action_log log = log_of(&batch->arena, &batch->hall->cast, effect);
     log.type = str_of(log_type_name(info->log));
     log.name = str_of(info->name);
     log.description = phrase(batch, phrase_deed, effect);
@@ -94,7 +109,7 @@ static enum err log_deed(struct batch *batch, struct db *db, const struct effect
 static enum err log_moment(struct batch *batch, struct db *db, const struct effect *effect,
                            enum log_type type, struct why *why)
 {
-    struct action_log log = log_of(batch, effect);
+    struct action_log log = log_of(&batch->arena, &batch->hall->cast, effect);
     log.type = log.name = str_of(log_type_name(type));
     return action_logs_add(db, &log, why);
 }
@@ -132,9 +147,7 @@ static enum err like(struct batch *batch, struct db *db, size_t i, struct why *w
     err = talk_like(act, post, LIKE_ON, &liked, &count, why);
     if (err && !is_refusal(err)) return err;
     if (err) return OK;
-    struct effect deed = *effect;
-    deed.minutes = 0;
-    return log_moment(batch, db, &deed, LOG_LIKE, why);
+    return log_on_post(&batch->arena, &batch->hall->cast, effect, LOG_LIKE, post.value, db, why);
 }
 
 static enum err follow(struct batch *batch, struct db *db, const struct effect *effect,
@@ -196,7 +209,7 @@ static enum err log_answer(struct batch *batch, struct db *db, size_t i, struct 
                             .place = NOWHERE,
                             .kind = EFFECT_BEGAN,
                             .fine = 1};
-    struct action_log log = log_of(batch, &effect);
+    struct action_log log = log_of(&batch->arena, &batch->hall->cast, &effect);
     log.type = log.name = str_of(log_type_name(LOG_THINK));
     log.prompt = told->prompt;
     log.response = told->response;

@@ -179,6 +179,12 @@ struct batch {
     struct buf state;
 };
 MUST_USE enum err batch_commit(struct batch *batch, struct why *why);
+/* An entry about `effect`, without its type and words. Points into `arena`. */
+struct action_log log_of(struct arena *arena, const struct cast *cast, const struct effect *effect);
+/* A like of, or a comment on, a post of effect->other. */
+MUST_USE enum err log_on_post(struct arena *arena, const struct cast *cast,
+                              const struct effect *effect, enum log_type type, uint64_t post,
+                              struct db *db, struct why *why);
 void batch_publish(struct batch *batch);
 void batch_release(struct batch *batch);
 
@@ -304,6 +310,9 @@ struct str subject_words(bool chinese, uint8_t subject);
 const char *mood_word(uint8_t emotion); /* of llm_scene */
 const char *weather_word(uint8_t weather);
 void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *effect);
+/* LOG_LIKE, LOG_COMMENT */
+void phrase_on_post(struct buf *to, const struct cast *cast, const struct effect *effect,
+                    enum log_type type, uint64_t post);
 void phrase_reason(struct buf *to, bool chinese, uint8_t reason);
 /* EFFECT_REMEMBER, and any memory of resident `who`. */
 void phrase_remembered(struct buf *to, const struct cast *cast, const struct effect *effect);

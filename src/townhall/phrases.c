@@ -50,6 +50,7 @@ const char *mood_word(uint8_t emotion)
     return words[emotion];
 }
 
+/* As the offline grammar has it: what is said in a storm is what is said in the rain. */
 const char *weather_word(uint8_t weather)
 {
     static const char *const words[WEATHER_COUNT] = {"sunny", "cloudy", "rainy",
@@ -180,6 +181,17 @@ void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *e
     fill(to, say(&deeds[effect->deed], chinese), &filling);
     if (effect->kind == EFFECT_DEED && !effect->fine)
         buf_add_str(to, chinese ? STR("，没成") : STR(", but it came to nothing"));
+}
+
+void phrase_on_post(struct buf *to, const struct cast *cast, const struct effect *effect,
+                    enum log_type type, uint64_t post)
+{
+    static const struct words likes = {"喜欢%w的动态", "likes a post of %w"};
+    static const struct words comments = {"评论%w的动态", "comments on a post of %w"};
+    bool chinese = writes_chinese(cast, effect->who);
+    struct filling filling = {cast, chinese, effect->other, effect->place, effect->subject};
+    fill(to, say(type == LOG_LIKE ? &likes : &comments, chinese), &filling);
+    buf_printf(to, " #%llu", (unsigned long long)post);
 }
 
 void phrase_reason(struct buf *to, bool chinese, uint8_t reason)

@@ -412,15 +412,20 @@ static enum err do_deed(struct doing *doing, struct db *db, struct why *why)
     }
     if (effect->kind == EFFECT_COMMENT) {
         struct comment comment;
-        return talk_comment(act, (struct post_id){todo->post}, (struct comment_id){0}, doing->text,
-                            &comment, why);
+        enum err err = talk_comment(act, (struct post_id){todo->post}, (struct comment_id){0},
+                                    doing->text, &comment, why);
+        return err ? err
+                   : log_on_post(&doing->arena, &hall->cast, effect, LOG_COMMENT, todo->post, db,
+                                 why);
     }
     if (effect->kind == EFFECT_TALK)
         return talk_log(todo, doing->text, &doing->arena, db, act->now_us, why);
     if (effect->kind == EFFECT_LIKE) {
         bool liked;
         uint64_t count;
-        return talk_like(act, (struct post_id){todo->post}, LIKE_ON, &liked, &count, why);
+        enum err err = talk_like(act, (struct post_id){todo->post}, LIKE_ON, &liked, &count, why);
+        return err ? err
+                   : log_on_post(&doing->arena, &hall->cast, effect, LOG_LIKE, todo->post, db, why);
     }
     struct letter_draft draft = {.to = cast_user(&hall->cast, effect->other),
                                  .content = doing->text};

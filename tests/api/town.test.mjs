@@ -52,6 +52,19 @@ test('residents_move_work_eat_and_post_where_everybody_can_see_it', async () => 
   await server.stop();
 });
 
+test('likes_and_comments_stand_in_the_log_with_their_post', async () => {
+  const server = await startTown({ env: { HUTONG_TOWN_SPEED: '60000' } });
+  const tables = { like: 'post_likes', comment: 'comments' };
+  for (const [type, table] of Object.entries(tables)) {
+    const [entry] = await until(() => server.log(`&type=${type}`), (found) => found.length > 0, { ms: 60_000, what: type });
+    const { id, nickname } = /^(?:喜欢|评论)(?<nickname>.+)的动态 #(?<id>\d+)$/.exec(entry.description).groups;
+    const rows = await server.sql(`SELECT u.nickname FROM ${table} t JOIN posts p ON p.id = t.post_id JOIN users u ON u.id = p.author_id
+      WHERE t.post_id = ${id} AND t.${type === 'like' ? 'user_id' : 'author_id'} = ${entry.character_id}`);
+    assert.equal(rows[0]?.nickname, nickname, entry.description);
+  }
+  await server.stop();
+});
+
 // With seed 1 somebody decided in the very minute in which the town was founded.
 test('a_town_that_is_founded_is_there_whatever_its_seed', async () => {
   const server = await startTown({ env: { HUTONG_TOWN_SEED: '1' } });
@@ -210,8 +223,8 @@ async function lives(server) {
     if (page.next_before === null) break;
     before = `&before=${page.next_before}`;
   }
-  // What was said is kept when its words are there, which is no moment of the town's.
-  return entries.reverse().filter((e) => e.action_name !== 'conversation').map((e) => `${e.game_day} ${e.game_time} ${e.character_id} ${e.action_name} ${e.location_id} ${e.duration}`);
+  // What was said is kept when its words are there, which is no moment of the town's; a like waits for the words of its post.
+  return entries.reverse().filter((e) => !['conversation', 'comment', 'like'].includes(e.action_name)).map((e) => `${e.game_day} ${e.game_time} ${e.character_id} ${e.action_name} ${e.location_id} ${e.duration}`);
 }
 
 test('killed_at_any_moment_the_town_goes_on_and_lives_the_same_life', async () => {
