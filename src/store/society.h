@@ -3,8 +3,9 @@
  * store/society.h: what is counted of a town, for plots.
  *
  * Deeds are counted from the action log by an index that holds all that is asked
- * for; needs are kept once a game hour; what models cost by real days. Only what
- * the present town did counts: logs of one that was forgotten stay in the log.
+ * for, but of talks and thoughts, where more stands in the log than was done: the
+ * words of a talk, and what models were asked. Needs are kept once a game hour; what models cost by
+ * real days. Only what the present town did counts: logs of one that was forgotten stay in the log.
  */
 #pragma once
 

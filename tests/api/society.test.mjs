@@ -43,10 +43,40 @@ async function wholeLog(server) {
 const society = async (server, query = '', token = server.token) => assertOk(await server.api('GET', `/town/society${query}`, { token }));
 const countBy = (rows, key) => rows.reduce((sums, row) => sums.set(key(row), (sums.get(key(row)) ?? 0) + 1), new Map());
 
+// Beside the deed of a talk stand its words, for both of them.
+const isDone = ({ action_name: name }) => name !== 'conversation';
+
+test('what_was_done_is_counted_once', async () => {
+  const server = await lived(1);
+  const [{ id: a }, { id: b }] = (await server.town()).residents;
+  await server.sql('DELETE FROM action_logs');
+  const rows = [
+    [a, 'talk', 'talk_to', '09:10', b, 'NULL'], // one talk, and what was said, twice
+    [a, 'talk', 'conversation', '09:10', b, "'asked'"],
+    [b, 'talk', 'conversation', '09:10', a, "'asked'"],
+    [b, 'talk', 'greet', '09:50', a, 'NULL'], // its words were found offline
+    [b, 'talk', 'conversation', '09:50', a, 'NULL'],
+    [a, 'think', 'think', '10:00', 'NULL', "'What can you do?'"], // a model was asked, and this came of it
+    [a, 'eat', 'eat', '10:00', 'NULL', 'NULL'],
+    [a, 'think', 'think', '10:30', 'NULL', 'NULL'], // a deed
+    [b, 'comment', 'comment', '11:00', a, 'NULL'],
+  ];
+  await server.sql(`INSERT INTO action_logs (character_id, action_type, action_name, game_day, game_time, target_character_id,
+    input_prompt, duration, success, created_us) VALUES ${rows.map(([who, type, name, time, other, prompt]) =>
+    `(${who}, '${type}', '${name}', 2, '${time}', ${other}, ${prompt}, 5, 1, 4000000000000000)`).join(', ')}`);
+  const { activity, residents } = await society(server, '?days=30');
+  const counts = activity.flatMap(({ type, hours }) => hours.flatMap((count, hour) => (count ? [`${type} ${hour} ${count}`] : [])));
+  assert.deepEqual(counts.sort(), ['comment 11 1', 'eat 10 1', 'talk 9 2', 'think 10 1']);
+  const deeds = (id) => Object.fromEntries(residents.find(({ user }) => user.id === id).deeds.map(({ type, count }) => [type, count]));
+  assert.deepEqual(deeds(a), { talk: 1, eat: 1, think: 1 });
+  assert.deepEqual(deeds(b), { talk: 1, comment: 1 });
+  await server.stop();
+});
+
 test('deeds_are_counted_as_the_action_log_has_them', async () => {
   const server = await lived(3);
   const told = await society(server, '?days=30');
-  const log = await wholeLog(server);
+  const log = (await wholeLog(server)).filter(isDone);
   assert.equal(told.from_day, 1);
   assert.equal(told.to_day, Math.floor(told.minute / 1440) + 1);
   const byHour = countBy(log, (row) => `${row.action_type} ${Number(row.game_time.slice(0, 2))}`);
