@@ -285,6 +285,7 @@ static int live(struct args *args, struct town *town, const struct study_plan *p
     const char *dir = args_option(args, "report"), *save = args_option(args, "save");
     struct crew *crew;
     struct why why;
+    if (save && town_file_check(save, &why) != OK) return fail(&why);
     if (dir && report_folder(dir, &why) != OK) return fail(&why);
     if (crew_open(threads, &crew, &why) != OK) return fail(&why);
     struct town_runner runner = crew_runner(crew);

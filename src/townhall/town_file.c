@@ -59,17 +59,38 @@ static bool put(const char *path, const char *beside, const struct head *head, s
     return false;
 }
 
+static enum err name_beside(const char *path, char beside[PATH_BYTES], struct why *why)
+{
+    int len = snprintf(beside, PATH_BYTES, "%s.%d.part", path, (int)getpid());
+    if (len < 0 || len >= PATH_BYTES)
+        return why_set(why, ERR_IO, "the path of the town's file is too long");
+    return OK;
+}
+
+enum err town_file_check(const char *path, struct why *why)
+{
+    char beside[PATH_BYTES];
+    struct stat is;
+    enum err err = name_beside(path, beside, why);
+    if (err) return err;
+    if (stat(path, &is) == 0 && S_ISDIR(is.st_mode))
+        return why_set(why, ERR_IO, "cannot write %s: %s", path, strerror(EISDIR));
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) return why_set(why, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    close(fd);
+    unlink(beside);
+    return OK;
+}
+
 enum err town_file_write(const char *path, const struct town *town, const struct town_note *note,
                          struct why *why)
 {
     char beside[PATH_BYTES];
-    int len = snprintf(beside, sizeof(beside), "%s.%d.part", path, (int)getpid());
-    if (len < 0 || (size_t)len >= sizeof(beside))
-        return why_set(why, ERR_IO, "the path of the town's file is too long");
+    enum err err = name_beside(path, beside, why);
+    if (err) return err;
     struct buf state;
     buf_init(&state, FILE_BYTES_MAX);
     town_write(town, &state);
-    enum err err = OK;
     if (state.failed) {
         err = why_set(why, ERR_LIMIT, "%s would be larger than 8 GiB", path);
     } else {

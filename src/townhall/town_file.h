@@ -19,6 +19,9 @@ struct town_note {
     int8_t trait_mean[TRAIT_COUNT]; /* added to everybody's traits when it was founded or since */
 };
 
+/* Whether it could be written now, before anything is done for it: nothing is left there. ERR_IO.
+ */
+MUST_USE enum err town_file_check(const char *path, struct why *why);
 /* ERR_IO: the folder is missing, the disk is full … */
 MUST_USE enum err town_file_write(const char *path, const struct town *town,
                                   const struct town_note *note, struct why *why);
