@@ -6,6 +6,7 @@
 #include "api/handlers.h"
 #include "api/input.h"
 #include "store/towns.h"
+#include "town/deed.h"
 #include "townhall/hall.h"
 
 enum { LOGS_MAX = 200, SPEED_MAX = 600000 };
@@ -104,6 +105,13 @@ static void put_log(void *ctx, const struct action_log *log)
     page->count++;
 }
 
+static bool is_log_type(struct str type)
+{
+    int at = 0;
+    while (at < LOG_TYPE_COUNT && !str_eq(type, str_of(log_type_name((enum log_type)at)))) at++;
+    return at < LOG_TYPE_COUNT;
+}
+
 enum err town_get_log(struct call *call, struct why *why)
 {
     uint64_t before, after;
@@ -116,6 +124,11 @@ enum err town_get_log(struct call *call, struct why *why)
         .day = (int32_t)input_query_int(call, "day", 0, 0, INT32_MAX),
         .before = before,
         .limit = (uint64_t)input_query_int(call, "limit", 50, 1, LOGS_MAX)};
+    if (query.type.at && !is_log_type(query.type))
+        input_fault(
+            call, "query", "type", "enum",
+            "type must be move, talk, use_phone, post, like, comment, message, rest, sleep, "
+            "wake_up, eat, work, think, encounter or other");
     enum err err = input_check(call, why);
     if (err) return err;
     struct json_out out = call_json(call);
