@@ -96,7 +96,7 @@ static void on_end(void *ctx, const struct llm_result *result)
     } else {
         if (answer.err) answer.err = ERR_UPSTREAM;
         answer.value = answer.err ? NULL : value;
-        answer.text = buf_str(&json);
+        answer.text = buf_str(answer.err ? &question->text : &json);
         answer.usage = question->used;
         question->answered(question->ctx, &answer);
         free_question(question);

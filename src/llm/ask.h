@@ -22,7 +22,7 @@ struct llm_answer {
     enum err err;                    /* OK: `value` fits the schema */
     struct why why;                  /* else: what is wrong */
     const struct json *value;        /* good until the return */
-    struct str text;                 /* the same, as text */
+    struct str text;                 /* the same, as text; without a value all that was said last */
     bool repaired;                   /* the second round gave it */
     const struct llm_result *result; /* of the last call */
     struct llm_usage usage;          /* of both rounds; -1: nobody said */

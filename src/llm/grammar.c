@@ -45,7 +45,7 @@ static const struct {
     bool is_class;
 } kinds[KIND_COUNT] = {
     [KIND_MOOD] = {"mood", "happy,sad,angry,anxious,calm,excited,tired,lonely", false},
-    [KIND_WEATHER] = {"weather", "sunny,cloudy,rainy,snowy,windy,foggy", false},
+    [KIND_WEATHER] = {"weather", "sunny,cloudy,rainy,stormy,snowy,windy,foggy", false},
     [KIND_TIME] = {"time", "morning,noon,afternoon,evening,night", false},
     [KIND_TURN] = {"turn", "first,second,later", false},
     [KIND_KNOWS] = {"knows",

@@ -45,6 +45,6 @@ struct llm_scene {
     struct str mood;       /* one of happy, sad, angry, anxious, calm, excited, tired, lonely */
     struct str place;      /* "咖啡馆" */
     struct str topic;
-    struct str weather; /* one of sunny, cloudy, rainy, snowy, windy, foggy */
+    struct str weather; /* one of sunny, cloudy, rainy, stormy, snowy, windy, foggy */
     int hour;           /* 0–23 of the speaker's day; -1: not known */
 };

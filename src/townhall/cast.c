@@ -7,6 +7,7 @@
  * What it leaves open is drawn from the town's seed. A home is the residential
  * place that has the resident's name in its own, else one is shared out.
  */
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -14,7 +15,7 @@
 #include "townhall/internal.h"
 #include "townhall/routine.h"
 
-enum { LOCATIONS_MAX = 5000, SEATS = 100, GUESTS = 4 };
+enum { LOCATIONS_MAX = 5000, SEATS = 100, GUESTS = 4, NAMES_S = 2 /* a name is good for */ };
 
 /* --- reading --- */
 
@@ -226,8 +227,89 @@ void cast_drop_last(struct cast *cast)
     cast->count--;
 }
 
+void cast_note_reason(struct cast *cast, uint32_t who, struct str reason)
+{
+    struct player *player = &cast->players[who];
+    mem_free((void *)(uintptr_t)player->reason.at);
+    char *copy = mem_alloc(reason.len + 1);
+    if (reason.len) memcpy(copy, reason.at, reason.len);
+    player->reason = (struct str){copy, reason.len};
+}
+
+/* --- members --- */
+
+/* Where that member stands, or would stand. */
+static size_t member_at(const struct cast *cast, uint32_t who)
+{
+    size_t low = 0, high = cast->member_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (cast->members[middle].who < who)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct acquaintance *find_member(const struct cast *cast, uint32_t who)
+{
+    size_t at = member_at(cast, who);
+    return at < cast->member_count && cast->members[at].who == who ? &cast->members[at] : NULL;
+}
+
+static struct acquaintance *add_member(struct cast *cast, uint32_t who)
+{
+    size_t at = member_at(cast, who);
+    if (cast->member_count == cast->member_room) {
+        cast->member_room = MAX(cast->member_room * 2, (size_t)16);
+        cast->members = mem_resize(cast->members, sizeof(*cast->members) * cast->member_room);
+    }
+    struct acquaintance *member = &cast->members[at];
+    memmove(member + 1, member, sizeof(*member) * (cast->member_count++ - at));
+    *member = (struct acquaintance){.who = who, .name = STR("")};
+    return member;
+}
+
+void cast_meet(struct cast *cast, struct db *db, uint32_t who)
+{
+    if (!is_member(who)) return;
+    struct acquaintance *member = find_member(cast, who);
+    int64_t now_us = clock_mono_us();
+    if (member && now_us - member->looked_us < INT64_C(1000000) * NAMES_S) return;
+    struct arena arena = {0};
+    struct user user;
+    struct why why;
+    enum err err = users_load(db, &arena, cast_user(cast, who), &user, &why);
+    struct str name = err ? STR("") : user.brief.nickname;
+    if (!member) member = add_member(cast, who);
+    if (!err || err == ERR_NOT_FOUND) { /* else it is called as before */
+        member->looked_us = now_us;
+        if (!str_eq(name, member->name)) member->name = arena_copy(&cast->arena, name);
+    }
+    arena_release(&arena);
+}
+
+void cast_meet_friends(struct cast *cast, struct db *db, const struct town *town, uint32_t who)
+{
+    size_t count;
+    const struct relation *relations = town_relations(town, who, &count);
+    for (size_t i = 0; i < count; i++) cast_meet(cast, db, relations[i].who);
+    const struct memory *memories = town_memories(town, who, &count);
+    for (size_t i = 0; i < count; i++) cast_meet(cast, db, memories[i].who);
+}
+
+struct str cast_member_name(const struct cast *cast, uint32_t who)
+{
+    const struct acquaintance *member = find_member(cast, who);
+    return member ? member->name : STR("");
+}
+
 void cast_release(struct cast *cast)
 {
+    for (uint32_t i = 0; i < cast->count; i++)
+        mem_free((void *)(uintptr_t)cast->players[i].reason.at);
+    mem_free(cast->members);
     mem_free(cast->players);
     mem_free(cast->locations);
     arena_release(&cast->arena);

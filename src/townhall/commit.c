@@ -102,7 +102,9 @@ static enum err log_deed(struct batch *batch, struct db *db, const struct effect
     log.type = str_of(log_type_name(info->log));
     log.name = str_of(info->name);
     log.description = phrase(batch, phrase_deed, effect);
-    log.reason = phrase(batch, write_reason, effect);
+    /* After a restart nobody knows any more what the model said. */
+    struct str own = batch->hall->cast.players[effect->who].reason;
+    log.reason = effect->why == REASON_MODEL && own.len ? own : phrase(batch, write_reason, effect);
     return action_logs_add(db, &log, why);
 }
 
@@ -213,6 +215,8 @@ static enum err log_answer(struct batch *batch, struct db *db, size_t i, struct 
     log.type = log.name = str_of(log_type_name(LOG_THINK));
     log.prompt = told->prompt;
     log.response = told->response;
+    log.reason = told->reason.at ? told->reason : STR("");
+    log.result = told->wrong.at ? told->wrong : STR("");
     log.success = told->chosen.deed != DEED_IDLE;
     if (log.success) {
         effect.deed = told->chosen.deed;
@@ -314,6 +318,8 @@ void telling_release(struct telling *telling)
 {
     mem_free((void *)(uintptr_t)telling->prompt.at);
     mem_free((void *)(uintptr_t)telling->response.at);
+    mem_free((void *)(uintptr_t)telling->reason.at);
+    mem_free((void *)(uintptr_t)telling->wrong.at);
 }
 
 void batch_release(struct batch *batch)

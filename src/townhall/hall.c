@@ -296,11 +296,15 @@ static void tell_town(struct hall *hall, struct batch *batch)
             input->kind == INPUT_ANSWER ? town_question(hall->town, input->to) : NULL;
         if (question && question->number == input->ref && input->choice < question->count)
             telling->chosen = question->option[input->choice];
+        if (telling->chosen.place == NOWHERE) /* as it was offered (decision.c) */
+            telling->chosen.place = town_resident(hall->town, input->to)->place;
         struct why why;
         if (town_input(hall->town, input, &why) != OK) {
             log_debug("town.input", "refused=\"%s\"", why.text);
             telling->chosen = (struct option){0};
         }
+        if (telling->chosen.deed != DEED_IDLE)
+            cast_note_reason(&hall->cast, input->to, telling->reason);
     }
     batch->row.inputs += batch->input_count;
 }
@@ -357,6 +361,8 @@ static enum err commit(struct hall *hall, struct batch *batch, struct why *why)
     batch->row.effects = town_effect_count(hall->town);
     ASSERT(batch->row.effects == hall->row.effects + batch->effect_count);
     batch->checkpoint |= batch->row.minute >= hall->checkpoint_at;
+    for (size_t i = 0; i < batch->effect_count; i++)
+        cast_meet(&hall->cast, hall->db, batch->effects[i].other);
     look_at_needs(hall, batch);
     enum err err = batch_commit(batch, why);
     for (int tries = 0; err && err != ERR_CONFLICT && tries < 100; tries++) {
@@ -539,7 +545,10 @@ static void run_errand(struct task *task)
         err = hall->looked;
         *errand->why = hall->looked_why;
     } else {
-        err = why_set(errand->why, ERR_NOT_FOUND, "there is no town here now");
+        err = why_set(errand->why, ERR_NOT_FOUND,
+                      hall->looked == ERR_BUSY
+                          ? "another instance of this server runs the town: ask that one"
+                          : "there is no town here now");
     }
     pthread_mutex_lock(&errand->lock);
     errand->err = err;
@@ -625,7 +634,11 @@ enum err hall_write_town(struct hall *hall, struct buf *json, struct why *why)
 
 static enum err do_write_resident(struct errand *errand, struct why *why)
 {
-    return view_write_resident(errand->hall, errand->user, errand->json, why);
+    struct hall *hall = errand->hall;
+    for (uint32_t who = 0; who < hall->cast.count; who++)
+        if (hall->cast.players[who].user.value == errand->user.value)
+            cast_meet_friends(&hall->cast, hall->db, hall->town, who);
+    return view_write_resident(hall, errand->user, errand->json, why);
 }
 
 enum err hall_write_resident(struct hall *hall, struct user_id user, struct buf *json,

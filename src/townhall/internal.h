@@ -45,14 +45,24 @@ struct player {
     struct str routine; /* its lines */
     int32_t talks_day;  /* game day of `talks`: conversations a model was asked for */
     int64_t talks;
+    struct str reason; /* owned; what a model said of the last it decided */
     uint8_t age;
     bool chinese; /* writes in Chinese */
 };
 
 enum { PLAYERS_MAX = 5000 }; /* who live in a town at once */
 
+/* A member as the cast knows it: what phrases call it. */
+struct acquaintance {
+    uint32_t who;
+    struct str name; /* empty: it has no account any more */
+    int64_t looked_us;
+};
+
 struct cast {
     struct arena arena;
+    struct acquaintance *members; /* by `who`; only cast_meet() changes them */
+    size_t member_count, member_room;
     struct player *players; /* by number; `user` 0: moved out, and its account is no more */
     uint32_t count, room;
     struct location *locations; /* by place */
@@ -84,10 +94,11 @@ struct todo {
 };
 
 /* Something to tell the town, and for the log, where a model has decided, what it was asked and
- * said (owned; .at NULL: none did) and what that came to (deed 0: nothing). */
+ * said (owned; .at NULL: none did), why it chose so (owned) or what is wrong with that (`wrong`,
+ * owned), and what it came to (deed 0: nothing). */
 struct telling {
     struct input input;
-    struct str prompt, response;
+    struct str prompt, response, reason, wrong;
     struct option chosen;
 };
 void telling_release(struct telling *telling);
@@ -148,9 +159,18 @@ struct town *cast_found(const struct cast *cast, const struct town_settings *set
 /* One more, with the next number, which is returned; and away with the last one again. */
 uint32_t cast_add(struct cast *cast, const struct town_person *person);
 void cast_drop_last(struct cast *cast);
+/* Why a model has chosen what that one does next. */
+void cast_note_reason(struct cast *cast, uint32_t who, struct str reason);
 /* How that one would live in the town: a function of its profile, the town's seed and its number,
  * and of where there is room. */
 struct resident_draft cast_draft(const struct cast *cast, const struct town *town, uint32_t number);
+/* Before phrases name `who`: look how a member is called, unless that was done lately. Anybody else
+ * is known. */
+void cast_meet(struct cast *cast, struct db *db, uint32_t who);
+/* The same for everybody whom resident `who` knows or remembers. */
+void cast_meet_friends(struct cast *cast, struct db *db, const struct town *town, uint32_t who);
+/* Empty: not met, or without an account. */
+struct str cast_member_name(const struct cast *cast, uint32_t who);
 void cast_release(struct cast *cast);
 /* Who that is outside; 0 for nobody. */
 struct user_id cast_user(const struct cast *cast, uint32_t who);
@@ -308,7 +328,6 @@ void mind_release(struct hall *hall);
 /* phrases.c */
 struct str subject_words(bool chinese, uint8_t subject);
 const char *mood_word(uint8_t emotion); /* of llm_scene */
-const char *weather_word(uint8_t weather);
 void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *effect);
 /* LOG_LIKE, LOG_COMMENT */
 void phrase_on_post(struct buf *to, const struct cast *cast, const struct effect *effect,

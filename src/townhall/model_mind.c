@@ -25,6 +25,7 @@ enum {
     ANSWER_S = 20,       /* of real time that the pace leaves to a model */
     WAIT_S = 60,         /* the original's decision_timeout: no clock stands longer */
     TOLD_BYTES = 4096,   /* of an answer, in the log */
+    REASON_CHARS = 200,  /* of its reason */
     ASK_US = 100 * 1000, /* so long prompts are written; then others have a turn on this thread */
 };
 
@@ -80,8 +81,23 @@ static void deciding_free(struct deciding *deciding)
     mem_free(deciding);
 }
 
-/* To be told at the next step. */
-static void answer_add(struct deciding *deciding, const struct decided *decided, struct str said)
+/* One line; owned. */
+static struct str reason_of(const struct llm_answer *answer)
+{
+    struct str reason;
+    if (answer->err || !json_as_str(json_get(answer->value, "reason"), &reason))
+        return kept(STR(""));
+    reason = kept(trimmed_words(reason, REASON_CHARS));
+    char *at = (char *)(uintptr_t)reason.at;
+    for (size_t i = 0; i < reason.len; i++)
+        if ((unsigned char)at[i] < ' ') at[i] = ' ';
+    return reason;
+}
+
+/* To be told at the next step. `said` by the model, or `wrong` with it. `reason`: owned from here.
+ */
+static void answer_add(struct deciding *deciding, const struct decided *decided, struct str said,
+                       struct str reason, struct str wrong)
 {
     struct hall *hall = deciding->hall;
     if (hall->answer_count == hall->answers_max) {
@@ -91,7 +107,9 @@ static void answer_add(struct deciding *deciding, const struct decided *decided,
     hall->answers[hall->answer_count++] =
         (struct telling){.input = decided_input(decided, deciding->who, deciding->number),
                          .prompt = deciding->prompt.at ? deciding->prompt : kept(STR("")),
-                         .response = kept(said)};
+                         .response = kept(said),
+                         .reason = reason,
+                         .wrong = kept(wrong)};
     deciding->prompt = (struct str){0};
 }
 
@@ -104,7 +122,10 @@ static void on_answer(void *ctx, const struct llm_answer *answer)
     budget_spend(hall->budget, PURSE_MINDS, &answer->usage, answer->result->site,
                  answer->result->model);
     struct decided decided = decision_read(answer, deciding->options);
-    answer_add(deciding, &decided, answer->err ? str_of(answer->why.text) : answer->text);
+    struct str wrong = answer->err                    ? str_of(answer->why.text)
+                       : decided.how == DECIDED_UNFIT ? STR("the number is none of the list")
+                                                      : STR("");
+    answer_add(deciding, &decided, answer->text, reason_of(answer), wrong);
     deciding_free(deciding);
 }
 
@@ -131,19 +152,21 @@ static void ask_model(struct deciding *deciding, const struct question *question
     enum budget_state state = budget_state(hall->budget);
     if (!has_model(hall) || state != BUDGET_LEFT) {
         struct decided decided = undecided(state != BUDGET_LEFT ? DECIDED_SPENT : DECIDED_FAILED);
-        answer_add(deciding, &decided,
+        answer_add(deciding, &decided, STR(""), (struct str){0},
                    state != BUDGET_LEFT ? str_of(budget_state_text(state)) : STR("no model"));
         deciding_free(deciding);
         return;
     }
     struct decision decision;
+    cast_meet_friends(&hall->cast, hall->db, hall->town, question->who);
     decision_write(&decision, &hall->cast, hall->town, question);
     deciding->prompt = kept(buf_str(&decision.prompt));
     if (budget_reserve(hall->budget, PURSE_MINDS, &decision.request, &deciding->hold)) {
         deciding->call = llm_ask(hall->llm, &decision.request, on_answer, deciding);
     } else {
         struct decided decided = undecided(DECIDED_SPENT);
-        answer_add(deciding, &decided, STR("what is left of the day's budget would not do"));
+        answer_add(deciding, &decided, STR(""), (struct str){0},
+                   STR("what is left of the day's budget would not do"));
         deciding_free(deciding);
     }
     decision_release(&decision);

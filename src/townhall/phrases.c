@@ -50,18 +50,10 @@ const char *mood_word(uint8_t emotion)
     return words[emotion];
 }
 
-/* As the offline grammar has it: what is said in a storm is what is said in the rain. */
-const char *weather_word(uint8_t weather)
-{
-    static const char *const words[WEATHER_COUNT] = {"sunny", "cloudy", "rainy",
-                                                     "windy", "snowy",  "foggy"};
-    ASSERT(weather < WEATHER_COUNT);
-    return words[weather];
-}
-
 struct str player_name(const struct cast *cast, uint32_t who)
 {
-    if (is_member(who) || who >= cast->count) return STR("");
+    if (is_member(who)) return cast_member_name(cast, who);
+    if (who >= cast->count) return STR("");
     return cast->players[who].name;
 }
 

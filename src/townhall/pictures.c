@@ -187,11 +187,11 @@ struct str pictures_phrase(struct arena *arena, const struct hall *hall,
         const struct location *location = &hall->cast.locations[effect->place];
         place = location->type.len ? location->type : location->name;
     }
-    struct str words =
-        arena_printf(arena, "%.*s, %.*s in a small town, %s, %s weather, %s",
-                     STR_ARGS(subject.len ? subject : STR("everyday life")), STR_ARGS(place),
-                     season_name(season_of(effect->at)),
-                     weather_word(town_sky(hall->town)->weather), light_of(hour_of(effect->at)));
+    struct str words = arena_printf(arena, "%.*s, %.*s in a small town, %s, %s weather, %s",
+                                    STR_ARGS(subject.len ? subject : STR("everyday life")),
+                                    STR_ARGS(place), season_name(season_of(effect->at)),
+                                    weather_name((enum weather)town_sky(hall->town)->weather),
+                                    light_of(hour_of(effect->at)));
     return plain_words(arena, words); /* places have names somebody gave them */
 }
 

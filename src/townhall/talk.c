@@ -227,7 +227,7 @@ static void say_turn(struct todo *todo, int number, const struct str turn[], str
         .mood = str_of(mood_word(town_resident(hall->town, speaker(effect, number))->emotion)),
         .place = place_name(&hall->cast, effect->place),
         .topic = subject_words(chinese, effect->subject),
-        .weather = str_of(weather_word(town_sky(hall->town)->weather)),
+        .weather = str_of(weather_name((enum weather)town_sky(hall->town)->weather)),
         .hour = hour_of(effect->at),
     };
     struct offline_request request = {.messages = messages,

@@ -281,7 +281,7 @@ static void set_scene(struct prompt *prompt)
         .mood = str_of(mood_word(resident->emotion)),
         .place = place.len ? place : (me->chinese ? STR("路上") : STR("the lane")),
         .topic = subject_words(me->chinese, effect->subject),
-        .weather = str_of(weather_word(town_sky(hall->town)->weather)),
+        .weather = str_of(weather_name((enum weather)town_sky(hall->town)->weather)),
         .hour = hour_of(effect->at),
     };
 }
@@ -701,6 +701,8 @@ static bool ask_for_talk(struct todo *todo)
 {
     static const struct llm_events events = {.text = talk_on_text, .end = talk_on_end};
     struct hall *hall = todo->hall;
+    cast_meet_friends(&hall->cast, hall->db, hall->town, todo->effect.who);
+    cast_meet_friends(&hall->cast, hall->db, hall->town, todo->effect.other);
     const struct llm_message messages[] = {
         {.role = LLM_SYSTEM,
          .text =
@@ -841,6 +843,7 @@ static void go_on_with(struct todo *todo, struct batch_of_words *batch)
         if (drop(todo, &why) == OK) todo_free(todo);
         return;
     }
+    cast_meet(&todo->hall->cast, todo->hall->db, todo->effect.other);
     bool had_words = todo->said.len > 0; /* the store was not well */
     if (!had_words && !post_is_there(todo)) return;
     bool room = todo->hall->asking < ASKING_MAX;

@@ -113,6 +113,20 @@ test('a_member_who_writes_to_a_resident_is_answered_once', async () => {
   await server.stop();
 });
 
+test('residents_know_members_by_their_nicknames_as_they_are_now', async () => {
+  const server = await startTown({ env: { HUTONG_TOWN_SPEED: '1200' } });
+  const [id] = await residentIds(server);
+  const me = await server.get('/auth/me');
+  assertOk(await server.api('POST', `/messages/send/${id}`, { token: server.token, json: { content: '早上好' } }));
+  const card = () => server.get(`/town/residents/${id}`);
+  const tie = ({ relations }) => relations.find((one) => one.id === me.id);
+  const known = await until(card, (one) => tie(one) && one.memories.some(({ content }) => content.includes(me.nickname)), { ms: 60_000, what: 'a memory of me' });
+  assert.equal(tie(known).name, me.nickname);
+  await server.sql(`UPDATE users SET nickname = 'Ada Lovelace' WHERE id = ${me.id}`);
+  await until(card, (one) => tie(one)?.name === 'Ada Lovelace', { what: 'the new name' });
+  await server.stop();
+});
+
 test('a_model_finds_the_words_and_hostile_posts_stay_what_somebody_said', async () => {
   const provider = kept(await startProvider());
   provider.always(() => ({ deltas: ['Lovely ', 'evening, isn’t it?'] }));
@@ -179,6 +193,15 @@ test('a_model_decides_and_whatever_else_it_says_does_no_harm', async () => {
   assert.match(rows[0].input_prompt, /What you can do now:(\n|\\n)1\. /);
   assert.ok(decided(rows)[0].result.length > 0);
   assert.match(decided(rows)[0].llm_response, /想看看/);
+  for (const { reason, result, input_prompt: prompt } of decided(rows)) {
+    assert.equal(reason, '想看看');
+    assert.doesNotMatch(result, /路上/, prompt); // where it is is known, and was offered
+  }
+  const deeds = () => server.log('');
+  await until(deeds, (found) => found.some(({ action_type: type, reason }) => type !== 'think' && reason === '想看看'), { what: 'the deed has its reason' });
+  const bad = rows.find(({ success, llm_response: said }) => success === 0 && said);
+  assert.ok(RUBBISH.some((text) => text.startsWith(bad.llm_response)), bad.llm_response);
+  assert.ok(bad.result.length > 10 && !RUBBISH.includes(bad.result), bad.result);
   for (const { since, until: end } of (await server.town()).residents) assert.ok(end - since <= 720);
   // The clock never stood, and who was not answered lived on.
   const { minute } = await server.town();
@@ -211,6 +234,32 @@ test('only_administrators_hold_the_clock', async () => {
   assert.deepEqual(items.map(({ detail }) => detail), ['start', 'speed 60', 'step', 'pause', 'pause']);
   assert.equal((await server.api('GET', '/town/residents/999999', { token: server.token })).status, 404);
   await server.stop();
+});
+
+test('a_kind_of_entry_that_is_none_is_refused', async () => {
+  const server = await startTown();
+  const wrong = await server.api('GET', '/town/log?type=nonsense', { token: server.token });
+  assert.equal(wrong.status, 422);
+  assert.match(wrong.body.detail, /^type must be move, talk, .* encounter or other$/);
+  for (const type of ['comment', 'wake_up', 'other']) await server.get(`/town/log?type=${type}`);
+  await server.stop();
+});
+
+test('who_asks_an_instance_that_does_not_run_the_town_is_told_so', async () => {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'hutong-town-'));
+  try {
+    const first = await startTown({ dataDir });
+    await first.town();
+    await first.stop();
+    await first.sql(`UPDATE towns SET holder = 'elsewhere:17:0', lease_us = ${(Date.now() + 600_000) * 1000}`);
+    const other = await startTown({ dataDir, args: [] });
+    const answer = await other.api('GET', '/town', { token: other.token });
+    assert.equal(answer.status, 404);
+    assert.match(answer.body.detail, /another instance .* runs the town/);
+    await other.stop();
+  } finally {
+    await rm(dataDir, { recursive: true });
+  }
 });
 
 // What a life is made of, in the order in which it happened.

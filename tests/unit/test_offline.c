@@ -165,6 +165,26 @@ static void whoever_asks_for_knowledge_is_told_again(void **state)
     }
 }
 
+static void a_storm_is_more_than_wind(void **state)
+{
+    (void)state;
+    struct llm_scene scene = {.task = LLM_TASK_GREET,
+                              .language = STR("en"),
+                              .name = STR("Mia"),
+                              .partner = STR("Tom"),
+                              .weather = STR("stormy"),
+                              .hour = 15};
+    int storms = 0;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct conversation talk = {.count = 0};
+        struct str text = tell(&talk, &scene, "hello", seed);
+        storms += str_find(text, STR("storm")) < text.len;
+        assert_true(str_find(text, STR("in this wind")) == text.len);
+        arena_release(&talk.arena);
+    }
+    assert_true(storms > 0);
+}
+
 static void what_needs_no_model_is_simply_answered(void **state)
 {
     (void)state;
@@ -936,6 +956,7 @@ int main(void)
         cmocka_unit_test(the_first_answer_to_a_person_is_honest),
         cmocka_unit_test(whoever_asks_for_knowledge_is_told_again),
         cmocka_unit_test(what_needs_no_model_is_simply_answered),
+        cmocka_unit_test(a_storm_is_more_than_wind),
         cmocka_unit_test(despair_is_answered_with_help_first),
         cmocka_unit_test(no_sentence_comes_twice_in_a_conversation),
         cmocka_unit_test(the_same_question_gets_other_words_each_time),
