@@ -79,7 +79,7 @@ test('a_town_that_runs_tells_what_happens_and_a_server_goes_on_with_it', async (
   await console.hear(/the town runs\nthe town is already running\nthe town is running; stop or pause it first\ntold 小明, who notices/);
   await console.hear(/\[Day \d+, \d\d:\d\d\] >> .*\n(.*\n)*\[Day \d+, \d\d:\d\d\] << /);
   await console.hear(/\[Day \d+, \d\d:\d\d\] -- \d+ minutes on\n/);
-  await console.hear(/小明 writes to a member: ./);
+  await console.hear(/小明 writes to 阿兰: ./);
   await console.hear(/posts: ./);
   console.say('pause\nmemory 小明\n');
   await console.hear(/\npaused\n/);
@@ -117,7 +117,7 @@ test('who_knows_about_a_wiki_answers_out_of_it_here_too', async (t) => {
   }
   const console = converse(t, BINARY, ['town', '--data', data, '--as', 'demo_lan']);
   console.say('start\ntell 小明 Where does it pour a cup?\n');
-  await console.hear(/小明 writes to a member: I can't say for sure, but I'd look in pot\.c:1–5 \(teahouse\)\.\n/);
+  await console.hear(/小明 writes to 阿兰: I can't say for sure, but I'd look in pot\.c:1–5 \(teahouse\)\.\n/);
   console.say('q\n');
   assert.equal(await console.ended, 0);
   assert.equal(console.said.err, '');
