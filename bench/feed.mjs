@@ -14,16 +14,12 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { commandLine } from './support/options.mjs'
 import { openBrowser } from '../tests/support/browser.mjs'
 import { logIn, visit } from '../tests/support/app.mjs'
 
-const argv = process.argv.slice(2)
-const option = (name, otherwise) => {
-    const at = argv.indexOf(name)
-    return at < 0 ? otherwise : argv.splice(at, 2)[1]
-}
-process.env.HUTONG_BIN = resolve(option('--server', 'build/release/hutong'))
+const { argv, option } = commandLine()
 const posts = Number(option('--posts', '10000'))
 if (argv.length || !(posts >= 100)) {
     console.error('usage: bench/feed.mjs [--server PATH] [--posts N]')

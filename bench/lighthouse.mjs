@@ -17,6 +17,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { commandLine } from './support/options.mjs'
 import { browserFlags, findBrowser } from '../tests/support/browser.mjs'
 import { logIn } from '../tests/support/app.mjs'
 import { DEMO } from '../tests/support/town.mjs'
@@ -25,12 +26,7 @@ import { chromium } from '../tests/node_modules/playwright-core/index.mjs'
 const VERSION = '12.8.2'
 const CATEGORIES = ['performance', 'accessibility', 'best-practices']
 
-const argv = process.argv.slice(2)
-const option = (name, otherwise) => {
-    const at = argv.indexOf(name)
-    return at < 0 ? otherwise : argv.splice(at, 2)[1]
-}
-process.env.HUTONG_BIN = resolve(option('--server', 'build/release/hutong'))
+const { argv, option } = commandLine()
 const runs = Number(option('--runs', '3'))
 const keep = option('--keep', '')
 const pages = argv.length ? argv : ['/', '/m/2', '/t']

@@ -12,17 +12,12 @@
 // something else shows in them. Without a graphics card the processor paints, in Chromium's GPU
 // process: that is in `frames/s`, and in the 95 % of `pixi` where it waits for the painter. Such
 // frames/s say nothing of a machine with a card, neither good nor bad: measure there.
-import { resolve } from 'node:path'
+import { commandLine } from './support/options.mjs'
 import { openBrowser } from '../tests/support/browser.mjs'
 import { logIn, visit } from '../tests/support/app.mjs'
 import { DEMO } from '../tests/support/town.mjs'
 
-const argv = process.argv.slice(2)
-const option = (name, otherwise) => {
-    const at = argv.indexOf(name)
-    return at < 0 ? otherwise : argv.splice(at, 2)[1]
-}
-process.env.HUTONG_BIN = resolve(option('--server', 'build/release/hutong'))
+const { argv, option } = commandLine()
 const seconds = Number(option('--seconds', '15'))
 const sizes = argv.length ? argv.map(Number) : [1000, 10000]
 if (!(seconds > 0) || sizes.some((size) => !(size >= 1 && size <= 10000))) {

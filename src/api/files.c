@@ -579,7 +579,8 @@ static enum err collect(void *ctx, struct db *db, struct why *why)
     struct stored_file files[STORED_FILES_MAX];
     enum err err = files_older(db, &job->arena, job->at, job->before_us, files, &job->seen, why);
     for (size_t i = 0; i < job->seen && !err; i++) {
-        if (files[i].shown && job->before_us == 1) err = files_leave_up(db, &files[i], why);
+        bool down = files[i].created_us == 0;
+        if (files[i].shown && down) err = files_leave_up(db, &files[i], why);
         if (files[i].shown || shelf_is_fresh(job->settings->upload_dir, &files[i])) continue;
         /* First from the disk: a file that the table has forgotten would stay for ever. */
         shelf_unlink(job->settings->upload_dir, &files[i]);
@@ -594,8 +595,8 @@ enum err files_collect(const struct settings *settings, struct store *store, str
 {
     static const int64_t day_us = INT64_C(86400) * 1000000;
     int64_t days = settings->upload_unused_days;
-    struct files_place start = {.created_us = -1};
-    struct collecting down = {.settings = settings, .at = &start, .before_us = 1};
+    struct files_place first = {.created_us = -1};
+    struct collecting down = {.settings = settings, .at = &first, .before_us = 1};
     struct collecting old = {
         .settings = settings, .at = at, .before_us = clock_wall_us() - days * day_us};
     enum err err = store_write(store, db, collect, &down, why);

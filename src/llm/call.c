@@ -178,16 +178,13 @@ static void add_spent(const struct llm_call *call, struct llm_usage *usage)
 /* Of an attempt that another follows, or nothing. Who was too slow for us has worked for it. */
 static void note_spent(struct llm_call *call, enum llm_fault fault)
 {
-    if (fault == LLM_FAULT_TIMEOUT && call->asked_us > 0) {
-        struct llm_usage usage = {-1, 0, -1, -1, false};
-        fill_usage(call, &usage);
-        call->spent.input += usage.input;
-        call->spent.estimated = true;
-    }
-    if (!call->reading) return;
-    call->spent.input += MAX(call->reader.usage.input, 0);
-    call->spent.output += MAX(call->reader.usage.output, 0);
-    call->result.usage = (struct llm_usage){-1, -1, -1, -1, false};
+    static const struct llm_usage unknown = {-1, -1, -1, -1, false};
+    struct llm_usage usage = call->reading ? call->reader.usage : unknown;
+    if (fault == LLM_FAULT_TIMEOUT) fill_usage(call, &usage);
+    call->spent.input += MAX(usage.input, 0);
+    call->spent.output += MAX(usage.output, 0);
+    call->spent.estimated |= usage.estimated;
+    call->result.usage = unknown;
 }
 
 static void record(struct llm_call *call, const struct llm_result *result)

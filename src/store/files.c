@@ -31,7 +31,7 @@ static enum err look_who_shows(struct db *db, struct arena *arena, struct user_i
     return query_end(q, why);
 }
 
-/* Rows of name and kind. */
+/* Rows of name, kind and age. */
 static enum err read_files(struct query *q, struct db *db, struct arena *arena,
                            struct user_id owner, struct stored_file *files, size_t *count_out,
                            struct why *why)
@@ -40,7 +40,8 @@ static enum err read_files(struct query *q, struct db *db, struct arena *arena,
     for (; query_next(q); count++) {
         bool avatar = str_eq(query_get_str(q, 1), STR("avatar"));
         files[count] = (struct stored_file){.name = arena_copy(arena, query_get_str(q, 0)),
-                                            .folder = avatar ? STR("avatars") : STR("images")};
+                                            .folder = avatar ? STR("avatars") : STR("images"),
+                                            .created_us = query_get_i64(q, 2)};
     }
     enum err err = query_end(q, why);
     for (size_t i = 0; i < count && !err; i++) {
@@ -77,12 +78,10 @@ enum err files_older(struct db *db, struct arena *arena, struct files_place *at,
     query_u64(q, STORED_FILES_MAX);
     enum err err = read_files(q, db, arena, (struct user_id){0}, files, count_out, why);
     if (err || *count_out == 0) return err;
-    struct str last = files[*count_out - 1].name;
-    str_copy(at->name, sizeof(at->name), last);
-    q = db_query(db, SQL_FILE_AGE);
-    query_str(q, last);
-    if (query_next(q)) at->created_us = query_get_i64(q, 0);
-    return query_end(q, why);
+    const struct stored_file *last = &files[*count_out - 1];
+    str_copy(at->name, sizeof(at->name), last->name);
+    at->created_us = last->created_us;
+    return OK;
 }
 
 static enum err set_age(struct db *db, struct str name, int64_t created_us, struct why *why)

@@ -21,6 +21,7 @@ MUST_USE enum err files_add(struct db *db, const struct file_record *file, struc
 /* One of them; in the arena. */
 struct stored_file {
     struct str name, folder; /* "images" or "avatars" */
+    int64_t created_us;      /* 0: put down */
     bool shown;              /* by a post or as an avatar: it stays */
 };
 enum { STORED_FILES_MAX = 50 };
@@ -33,7 +34,7 @@ MUST_USE enum err files_of(struct db *db, struct arena *arena, struct user_id ow
 MUST_USE enum err files_bytes_of(struct db *db, struct user_id owner, uint64_t *bytes_out,
                                  struct why *why);
 
-/* How far somebody has looked; {0}: not yet. */
+/* How far somebody has looked; {0}: behind what was put down; {-1}: not yet. */
 struct files_place {
     int64_t created_us;
     char name[256];

@@ -161,6 +161,20 @@ test('who was too slow for us is booked, by estimate', async (t) => {
   assert.ok(row.input_tokens > 500 && row.estimated_tokens >= row.input_tokens, JSON.stringify(row));
 });
 
+test('who was too slow and had counted already is booked once, as counted', async (t) => {
+  const two = await startServer({ env: { HUTONG_ANTHROPIC_BASE: provider.base('anthropic'), ANTHROPIC_API_KEY: 'sk-a', HUTONG_LLM_MODEL: 'anthropic/m', HUTONG_LLM_FIRST_TIMEOUT: '1' } });
+  t.after(() => two.stop());
+  const who = await two.register('slow_counter');
+  const begun = { type: 'message_start', message: { id: 'x', type: 'message', role: 'assistant', model: 'm', content: [], usage: { input_tokens: 1234, output_tokens: 1 } } };
+  provider.script([{ deltas: ['late'], rawAfter: [0, `event: message_start\ndata: ${JSON.stringify(begun)}\n\n`], stallAfter: 0 }]);
+  await assert.rejects(client(await makeKey({}, two, who), two).chat.completions.create(question({ model: 'anthropic/m', stream: true })));
+  const [row] = await until(async () => {
+    const { items } = assertOk(await two.api('GET', '/usage', { token: who.token }));
+    return items.length > 0 && items;
+  });
+  assert.equal(row.input_tokens, 1234);
+});
+
 test('embeddings that a later batch spoils are booked as far as they came', async () => {
   const key = await makeKey();
   provider.script([{ kind: 'embeddings' }, { kind: 'embeddings', status: 401, error: { message: 'bad' } }]);
