@@ -109,6 +109,13 @@ test("is skipped", { skip: "why" }, () => {});
 JS
 echo 'api/mixed.test.mjs: is skipped | no reason' >tests/skips.txt
 expect "Node's tests are counted with the others" 1 '1 passed, 1 failed, 1 skipped'
+if grep -q 'not ok 2 - fails' "$work/out" && ! grep -q 'passes' "$work/out"; then
+    echo 'ok: of a file that fails only what failed is printed'
+else
+    echo 'FAIL: of a file that fails only what failed is printed'
+    sed 's/^/  /' "$work/out"
+    failures=$((failures + 1))
+fi
 echo 'syntax error' >tests/api/mixed.test.mjs
 rm tests/skips.txt
 expect 'a test file that does not load has failed' 1 '0 passed, 1 failed, 0 skipped'
