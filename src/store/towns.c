@@ -351,7 +351,10 @@ static enum err each_news(struct query *q, town_news_each *each, void *ctx, stru
     while (query_next(q)) {
         struct town_news news = {.id = query_get_u64(q, 0),
                                  .from = {query_get_u64(q, 1)},
-                                 .to = (uint32_t)query_get_u64(q, 2)};
+                                 .has_resident = !query_is_null(q, 2),
+                                 .post = (uint32_t)query_get_u64(q, 3),
+                                 .on_post = query_get_i64(q, 4) != 0};
+        if (news.has_resident) news.resident = (uint32_t)query_get_u64(q, 2);
         each(ctx, &news);
     }
     return query_end(q, why);
@@ -370,9 +373,9 @@ enum err town_messages_after(struct db *db, struct town_id town, uint64_t id, ui
 enum err town_posts_after(struct db *db, struct town_id town, uint64_t id, uint64_t limit,
                           town_news_each *each, void *ctx, struct why *why)
 {
-    (void)town; /* a resident of any town is no member */
     struct query *q = db_query(db, SQL_TOWN_POSTS);
     query_u64(q, id);
+    query_u64(q, town.value);
     query_u64(q, limit);
     return each_news(q, each, ctx, why);
 }
@@ -387,9 +390,21 @@ enum err town_comments_after(struct db *db, struct town_id town, uint64_t id, ui
     return each_news(q, each, ctx, why);
 }
 
-enum err town_news_heads(struct db *db, struct town_row *row, struct why *why)
+enum err town_remark_find(struct db *db, struct post_id post, struct user_id to,
+                          struct comment_id *comment_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_TOWN_REMARK);
+    query_u64(q, post.value);
+    query_u64(q, to.value);
+    query_u64(q, to.value);
+    comment_out->value = query_next(q) ? query_get_u64(q, 0) : 0;
+    return query_end(q, why);
+}
+
+enum err town_news_heads(struct db *db, uint64_t posts, struct town_row *row, struct why *why)
 {
     struct query *q = db_query(db, SQL_TOWN_HEADS);
+    query_u64(q, posts);
     if (query_next(q)) {
         row->message_id = query_get_u64(q, 0);
         row->post_id = query_get_u64(q, 1);

@@ -128,7 +128,11 @@ MUST_USE enum err town_spending_load(struct db *db, int64_t day, struct town_spe
 struct town_news {
     uint64_t id;         /* of the message, post or comment */
     struct user_id from; /* a member that is no resident of the town */
-    uint32_t to;         /* messages: the resident's number; comments: the post's serial */
+    bool has_resident;
+    uint32_t resident; /* messages, comments: whom it is said to; posts: who wrote it before it
+                          lived in the town */
+    uint32_t post;     /* comments: the serial */
+    bool on_post;      /* comments: it answers the post, and no comment */
 };
 typedef void town_news_each(void *ctx, const struct town_news *news);
 MUST_USE enum err town_messages_after(struct db *db, struct town_id town, uint64_t id,
@@ -139,8 +143,14 @@ MUST_USE enum err town_posts_after(struct db *db, struct town_id town, uint64_t 
 MUST_USE enum err town_comments_after(struct db *db, struct town_id town, uint64_t id,
                                       uint64_t limit, town_news_each *each, void *ctx,
                                       struct why *why);
-/* The newest there are now: a new town begins to listen behind them. */
-MUST_USE enum err town_news_heads(struct db *db, struct town_row *row, struct why *why);
+/* The newest there are now: a new town begins to listen behind them, and takes the last `posts`
+ * posts as the first it can read. */
+MUST_USE enum err town_news_heads(struct db *db, uint64_t posts, struct town_row *row,
+                                  struct why *why);
+/* The newest comment below that post by a member (of no town) that answers `to`, its post or a
+ * comment of it, and that it has not answered since; 0: there is none any more. */
+MUST_USE enum err town_remark_find(struct db *db, struct post_id post, struct user_id to,
+                                   struct comment_id *comment_out, struct why *why);
 
 /* --- the action log --- */
 

@@ -23,6 +23,7 @@ enum happening {
     HAPPEN_DECIDE, /* nothing to do: think of something */
     HAPPEN_DEED,   /* the end of a deed */
     HAPPEN_NOTICE, /* the phone: `data` has written */
+    HAPPEN_REMARK, /* the phone: a member has said something to it below post `data` */
 };
 
 enum mail_kind { MAIL_POST, MAIL_LIKE, MAIL_COMMENT, MAIL_MESSAGE, MAIL_FOLLOW };
@@ -135,7 +136,9 @@ void remember(struct quarter *quarter, uint32_t local, const struct memory *memo
 void mind_decide(struct quarter *quarter, uint32_t local, struct question *question_out);
 /* In the morning. */
 void mind_plan_day(struct quarter *quarter, uint32_t local);
-/* Whether and when it looks at its phone for a message of `from`: in so many minutes. */
+/* For so many minutes from now on it means to see that neighbour. */
+void mind_plan_visit(struct quarter *quarter, uint32_t local, uint32_t who, int minutes);
+/* Whether and when it looks at its phone for what `from` wrote: in so many minutes. */
 int mind_notice_minutes(struct quarter *quarter, uint32_t local, uint32_t from);
 
 /* move.c */

@@ -27,6 +27,7 @@ enum {
     MESSAGES_A_DAY = 12,
     BROWSE_A_DAY = 12,
     URGE_LEAST = 3000,
+    EVENT_URGE = 6000, /* to tell of it, when something is on */
 };
 
 struct seen {
@@ -467,6 +468,22 @@ void mind_plan_day(struct quarter *quarter, uint32_t local)
     else
         plan_add(me, PLAN_FREE, evening, 150);
     plan_add(me, PLAN_BED, me->bed_min, 8 * MINUTES_PER_HOUR);
+}
+
+void mind_plan_visit(struct quarter *quarter, uint32_t local, uint32_t who, int minutes)
+{
+    struct resident *me = resident_at(quarter, local);
+    me->plan_who = who;
+    /* The first step that holds counts; of a full plan the last one goes. */
+    me->plan_count = MIN(me->plan_count, PLAN_STEPS - 1);
+    memmove(me->plan + 1, me->plan, sizeof(me->plan[0]) * me->plan_count);
+    me->plan_count++;
+    me->plan[0] =
+        (struct plan_step){.from_min = (uint16_t)minute_of_day(agenda_now(quarter->agenda)),
+                           .kind = PLAN_MEET,
+                           .quarters = (uint8_t)MIN(MAX(minutes, 15) / 15, UINT8_MAX)};
+    feel(me, EXCITED, 4);
+    me->urge = MAX(me->urge, (uint16_t)EVENT_URGE);
 }
 
 int mind_notice_minutes(struct quarter *quarter, uint32_t local, uint32_t from)

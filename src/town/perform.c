@@ -11,6 +11,7 @@
 
 enum {
     FAILED_MINUTES = 2,
+    AGAIN_MINUTES = 4, /* until a phone that was put down is looked at */
     TURN_MINUTES = 3,  /* of a conversation */
     ENCOUNTER_IN = 10, /* the original's chance that two in a place come upon each other: 3 in 10 */
     ENCOUNTER_CHANCE = 3,
@@ -488,7 +489,11 @@ static void react(struct quarter *quarter, uint32_t local, const struct wire_pos
         effect_emit(quarter, &effect);
         quarter->tally.likes++;
     }
-    int words = chance / 4 + me->trait[EXTRAVERSION] / 20 + (post->comments > 20 ? -10 : 0);
+    /* What nobody has answered yet draws a word sooner; where many have spoken, fewer do. */
+    int words = chance / 4 + me->trait[EXTRAVERSION] / 20 +
+                (post->comments == 0   ? 10
+                 : post->comments > 20 ? -10
+                                       : 0);
     if ((int)rng_below(&me->rng, 100) >= words) return;
     mail_send(quarter, &(struct mail){.from = self,
                                       .to = post->author,
@@ -620,10 +625,29 @@ static void read_from(struct quarter *quarter, uint32_t local, uint32_t who)
     if (will_answer(quarter, local, who)) write_to(quarter, local, who, true);
 }
 
+/* What a member has said to it below a post: it says something back, and what that is finds whoever
+ * writes it. Only members are answered so, and only so often a day. */
+static void answer_remark(struct quarter *quarter, uint32_t local, uint32_t serial)
+{
+    struct resident *me = resident_at(quarter, local);
+    if (me->messages_today >= SAID_TO_MEMBER) return;
+    me->messages_today++;
+    need_add(me, LONELINESS, -400);
+    const struct wire_post *post = feed_post(quarter->feed, serial);
+    struct effect effect = effect_of(quarter, local, EFFECT_COMMENT);
+    effect.other = effect.who;
+    effect.ref = serial;
+    effect.subject = post ? post->subject : SUBJECT_NONE;
+    effect.mood = (int8_t)emotion_valence((enum emotion)me->emotion);
+    effect_emit(quarter, &effect);
+    quarter->tally.comments++;
+}
+
 /* Whoever made the phone buzz comes first, then others who wait, the newest on top. */
 static void end_check(struct quarter *quarter, uint32_t local)
 {
     struct resident *me = resident_at(quarter, local);
+    if (me->deed_ref) answer_remark(quarter, local, me->deed_ref);
     if (me->deed_who != NOBODY) read_from(quarter, local, me->deed_who);
     struct senders senders = {0};
     agenda_each_of(quarter->agenda, local, note_sender, &senders);
@@ -748,6 +772,20 @@ void deed_end(struct quarter *quarter, uint32_t local, bool whole)
     me->deed_at = me->deed_until = now;
 }
 
+/* Spoken to with the phone in its hand: what a member wrote is looked at when that is over. */
+static void look_again(struct quarter *quarter, uint32_t local)
+{
+    const struct resident *me = resident_at(quarter, local);
+    bool remark = me->deed_ref != 0;
+    if (me->deed != DEED_CHECK_MESSAGES || !(remark || is_member(me->deed_who))) return;
+    struct item again = {.at = now_of(quarter) + AGAIN_MINUTES,
+                         .kind = remark ? HAPPEN_REMARK : HAPPEN_NOTICE,
+                         .priority = PRIORITY_HIGH,
+                         .who = local,
+                         .data = remark ? me->deed_ref : me->deed_who};
+    agenda_add(quarter->agenda, &again);
+}
+
 void deed_interrupt(struct quarter *quarter, uint32_t local)
 {
     struct resident *me = resident_at(quarter, local);
@@ -755,5 +793,6 @@ void deed_interrupt(struct quarter *quarter, uint32_t local)
     struct item item;
     bool was = agenda_cancel(quarter->agenda, local, me->deed_seq, &item);
     ASSERT(was && item.kind == HAPPEN_DEED);
+    look_again(quarter, local);
     deed_end(quarter, local, false);
 }

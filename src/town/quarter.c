@@ -361,30 +361,33 @@ static void on_deed_end(struct quarter *quarter, uint32_t local)
     decide(quarter, local);
 }
 
-/* The phone has buzzed, and this is when it would look. */
-static void on_notice(struct quarter *quarter, uint32_t local, uint32_t from)
+/* The phone has buzzed, and this is when it would look; what for is `item`. */
+static void on_buzz(struct quarter *quarter, const struct item *item)
 {
+    uint32_t local = item->who;
     struct resident *me = resident_at(quarter, local);
     int32_t now = agenda_now(quarter->agenda);
     bool free_to =
         (deed_info((enum deed)me->deed)->can_interrupt || me->deed == DEED_WORK) && !me->asking;
     if (!free_to || (me->deed == DEED_CHECK_MESSAGES && me->deed_until > now)) {
         struct item later = {.at = me->deed == DEED_SLEEP ? me->deed_until + SOON : now + SOON,
-                             .kind = HAPPEN_NOTICE,
+                             .kind = item->kind,
                              .priority = PRIORITY_HIGH,
                              .who = local,
-                             .data = from};
+                             .data = item->data};
         if (!free_to) later.at = MAX(me->deed_until, now) + SOON;
         agenda_add(quarter->agenda, &later);
         return;
     }
     deed_interrupt(quarter, local);
-    struct option read = {.who = from,
+    bool message = item->kind == HAPPEN_NOTICE;
+    struct option read = {.who = message ? item->data : NOBODY,
                           .place = NOWHERE,
                           .deed = DEED_CHECK_MESSAGES,
                           .why = REASON_MESSAGE,
                           .minutes = (uint16_t)(1 + rng_below(&me->rng, 3))};
     deed_begin(quarter, local, &read);
+    if (!message) me->deed_ref = item->data;
 }
 
 enum { LINE = 64, FETCH_MAX = 512 };
@@ -436,7 +439,8 @@ void quarter_run(struct quarter *quarter, int32_t until)
             }
             break;
         case HAPPEN_DEED: on_deed_end(quarter, item.who); break;
-        case HAPPEN_NOTICE: on_notice(quarter, item.who, item.data); break;
+        case HAPPEN_NOTICE:
+        case HAPPEN_REMARK: on_buzz(quarter, &item); break;
         }
     }
 }

@@ -183,6 +183,23 @@ static void message_arrives(struct town *town, uint32_t to, uint32_t from)
     agenda_add(quarter->agenda, &notice);
 }
 
+/* Below a post: what was said to `to`, who looks at it as at a message. */
+static void remark_arrives(struct town *town, const struct input *input)
+{
+    struct wire_post *post = feed_find(town, input->ref);
+    if (post && post->comments < UINT16_MAX) post->comments++;
+    uint32_t local;
+    struct quarter *quarter = home_of(town, input->to, &local);
+    hear(town, input->to, input->choice ? FACT_COMMENTED_BY : FACT_HEARD_FROM, input->from,
+         post ? (enum subject)post->subject : SUBJECT_NONE, 5, MAX(input->mood, 10), 1);
+    struct item notice = {.at = town->now + mind_notice_minutes(quarter, local, input->from),
+                          .kind = HAPPEN_REMARK,
+                          .priority = PRIORITY_HIGH,
+                          .who = local,
+                          .data = input->ref};
+    agenda_add(quarter->agenda, &notice);
+}
+
 static void follow_arrives(struct town *town, uint32_t to, uint32_t from)
 {
     if (town_is_gone(town, to)) return;
@@ -390,6 +407,18 @@ static enum err input_answer(struct town *town, const struct input *input, struc
     return OK;
 }
 
+static enum err input_invite(struct town *town, const struct input *input, struct why *why)
+{
+    uint32_t local;
+    struct quarter *quarter = home_of(town, input->to, &local);
+    if (input->from == input->to || !is_neighbour(quarter, input->from) ||
+        is_gone(quarter, input->from))
+        return why_set(why, ERR_INVALID, "resident %u has no neighbour %u to see", input->to,
+                       input->from);
+    mind_plan_visit(quarter, local, input->from, input->minutes);
+    return OK;
+}
+
 static enum err input_set(struct town *town, const struct input *input, struct why *why)
 {
     struct town_settings settings = town->settings;
@@ -435,7 +464,8 @@ enum err town_input(struct town *town, const struct input *input, struct why *wh
                        input->kind, input->subject, input->mood);
     bool to_resident = input->kind == INPUT_MESSAGE || input->kind == INPUT_FOLLOW ||
                        input->kind == INPUT_ANSWER || input->kind == INPUT_TEXT ||
-                       input->kind == INPUT_MOVE_OUT;
+                       input->kind == INPUT_MOVE_OUT || input->kind == INPUT_REMARK ||
+                       input->kind == INPUT_INVITE;
     enum err err = to_resident ? resident_get(town, input->to, why) : OK;
     if (err) return err;
     switch ((enum input_kind)input->kind) {
@@ -447,6 +477,8 @@ enum err town_input(struct town *town, const struct input *input, struct why *wh
     case INPUT_MOVE_OUT: move_out(town, input->to); return OK;
     case INPUT_MOVE_BACK: return move_back(town, input->to, why);
     case INPUT_MOVE_IN: return move_in(town, input, why);
+    case INPUT_REMARK: remark_arrives(town, input); return OK;
+    case INPUT_INVITE: return input_invite(town, input, why);
     case INPUT_POST: {
         const struct wire_post *post =
             feed_add(town, input->from, (enum subject)input->subject, input->mood);

@@ -117,14 +117,15 @@ enum effect_kind {
     EFFECT_TALK,     /* who and other talk for `minutes`, about `subject`; `ref`: how many turns */
     EFFECT_POST,     /* `ref`: its serial */
     EFFECT_LIKE,     /* of post `ref` */
-    EFFECT_COMMENT,  /* on post `ref` */
+    EFFECT_COMMENT,  /* on post `ref`, by `other`; `other` the resident itself: it answers what a
+                        member has said to it below that post */
     EFFECT_MESSAGE,  /* to `other`; `ref` 1: it answers what it had from it */
     EFFECT_READ,     /* what `other` had written */
     EFFECT_FOLLOW,   /* `other` */
     EFFECT_REMEMBER, /* a memory worth keeping outside: `fact`, `subject`, `importance` … */
     EFFECT_ASK,      /* a model is to decide: town_question(who) */
     EFFECT_SKY,      /* the weather changed; `fact` is the enum weather */
-    EFFECT_TAKEN,    /* a member's post got serial `ref`; `other`: the number it came with */
+    EFFECT_TAKEN,    /* a post from outside got serial `ref`; `other`: the number it came with */
     EFFECT_LEFT,     /* moved out; what it did was broken off before */
     EFFECT_CAME,     /* moved in, or back, and is at home, `place` */
     EFFECT_KIND_COUNT
@@ -155,10 +156,11 @@ uint64_t town_effect_count(const struct town *town);
 /* --- what comes from outside --- */
 
 enum input_kind {
-    INPUT_MESSAGE, /* `from` wrote to resident `to` */
-    INPUT_POST,    /* `from`, a member, posted about `subject`; `ref` comes back in EFFECT_TAKEN */
-    INPUT_LIKE,    /* `from` liked the post with serial `ref` */
-    INPUT_COMMENT,
+    INPUT_MESSAGE,  /* `from` wrote to resident `to` */
+    INPUT_POST,     /* `from`, a member, posted about `subject`, or a resident had before it lived
+                       here; `ref` comes back in EFFECT_TAKEN */
+    INPUT_LIKE,     /* `from` liked the post with serial `ref` */
+    INPUT_COMMENT,  /* `from` said something below it, to nobody here */
     INPUT_FOLLOW,   /* `from` follows resident `to` */
     INPUT_ANSWER,   /* a model's: to question `ref` of `to`, option `choice`, for `minutes` (0: as
                        planned); choice 255: it gave none */
@@ -168,6 +170,9 @@ enum input_kind {
     INPUT_MOVE_OUT, /* resident `to` leaves: town_is_gone() from now on */
     INPUT_MOVE_BACK, /* `to` had left, and comes back to its home with all it remembers */
     INPUT_MOVE_IN,   /* a new one, as in `draft`; `to` is its number, town_resident_count() */
+    INPUT_REMARK, /* `from`, a member, said something to resident `to` below post `ref`: `choice` 1:
+                     it is a post of `to`, 0: `to` had commented there */
+    INPUT_INVITE, /* resident `to` means to see its neighbour `from`, from now on, for `minutes` */
     INPUT_KIND_COUNT
 };
 

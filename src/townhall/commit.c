@@ -78,19 +78,29 @@ struct action_log log_of(struct arena *arena, const struct cast *cast, const str
 }
 
 enum err log_on_post(struct arena *arena, const struct cast *cast, const struct effect *effect,
-                     enum log_type type, uint64_t post, struct db *db, struct why *why)
+                     enum on_post deed, uint64_t post, struct db *db, struct why *why)
 {
     struct buf words;
     buf_init(&words, PHRASE_BYTES);
-    phrase_on_post(&words, cast, effect, type, post);
+    phrase_on_post(&words, cast, effect, deed, post);
     struct action_log log = log_of(arena, cast, effect);
-    log.type = log.name = str_of(log_type_name(type));
+    log.type = log.name = str_of(log_type_name(deed == ON_POST_LIKE ? LOG_LIKE : LOG_COMMENT));
     log.description = buf_str(&words);
     log.duration = 0;
     log.success = true;
     enum err err = action_logs_add(db, &log, why);
     buf_release(&words);
     return err;
+}
+
+enum err like_and_log(struct act *act, const struct cast *cast, const struct effect *effect,
+                      struct post_id post, struct why *why)
+{
+    bool liked;
+    uint64_t count;
+    enum err err = talk_like(act, post, LIKE_ON, &liked, &count, why);
+    if (err || act->told_count == 0) return err; /* it liked it before it lived here */
+    return log_on_post(act->arena, cast, effect, ON_POST_LIKE, post.value, act->db, why);
 }
 
 static enum err log_deed(struct batch *batch, struct db *db, const struct effect *effect,
@@ -144,12 +154,8 @@ static enum err like(struct batch *batch, struct db *db, size_t i, struct why *w
     if (err) return err;
     if (post.value == 0) return do_later(batch, db, i, why);
     struct act *act = act_begin(batch, db, cast_user(&batch->hall->cast, effect->who));
-    bool liked;
-    uint64_t count;
-    err = talk_like(act, post, LIKE_ON, &liked, &count, why);
-    if (err && !is_refusal(err)) return err;
-    if (err) return OK;
-    return log_on_post(&batch->arena, &batch->hall->cast, effect, LOG_LIKE, post.value, db, why);
+    err = like_and_log(act, &batch->hall->cast, effect, post, why);
+    return is_refusal(err) ? OK : err;
 }
 
 static enum err follow(struct batch *batch, struct db *db, const struct effect *effect,

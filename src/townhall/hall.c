@@ -32,6 +32,9 @@ enum {
     MINUTES_SKIP = 480,       /* the original's max_time_skip */
     CHECKPOINT_MINUTES = 360, /* game time */
     LIVE_BYTES = 1024 * 1024,
+    FIRST_POSTS = 32,    /* those of before its founding that a town reads */
+    PARTY = 3,           /* so many see each other on its first morning … */
+    PARTY_MINUTES = 180, /* … within so long */
 };
 
 /* --- founding and finding --- */
@@ -46,7 +49,7 @@ static enum err apply_founding(void *ctx, struct db *db, struct why *why)
 {
     struct founding *founding = ctx;
     int64_t now_us = clock_wall_us();
-    enum err err = town_news_heads(db, &founding->row, why);
+    enum err err = town_news_heads(db, FIRST_POSTS, &founding->row, why);
     if (!err) err = town_notices_clear(db, why);
     if (!err) err = towns_add(db, &founding->row, now_us, &founding->row.id, why);
     for (uint32_t i = 0; i < founding->cast->count && !err; i++)
@@ -63,6 +66,23 @@ static struct town_settings settings_of(const struct hall *hall)
     return town_settings_default(seed ? seed : random_u64() >> 1);
 }
 
+/*
+ * Nobody knows anybody in a new town, and each would go about its own day. So on the first morning
+ * neighbours call on each other, by threes; who would be left alone joins the last three.
+ */
+static void introduce(struct town *town)
+{
+    uint32_t count = town_resident_count(town), alone = count % PARTY == 1 ? count - 1 : count;
+    for (uint32_t who = 1; who < count; who++) {
+        uint32_t host = who - (who == alone ? PARTY : who % PARTY);
+        struct input input = {
+            .kind = INPUT_INVITE, .to = who, .from = host, .minutes = PARTY_MINUTES};
+        struct why why;
+        if (host != who && town_input(town, &input, &why) != OK)
+            log_warn("town.introduce", "reason=\"%s\"", why.text);
+    }
+}
+
 /* A first town, of everybody who lives nowhere. ERR_NOT_FOUND: nobody does. */
 static enum err found(struct hall *hall, struct why *why)
 {
@@ -71,6 +91,7 @@ static enum err found(struct hall *hall, struct why *why)
     if (err) return err;
     struct town_settings settings = settings_of(hall);
     struct town *town = cast_found(&cast, &settings);
+    introduce(town); /* before the first checkpoint, so no journal needs to tell it */
     struct founding founding = {.cast = &cast};
     founding.row = (struct town_row){.name = STR("AI社区"),
                                      .seed = settings.seed,
@@ -127,7 +148,8 @@ static enum err bring_back(struct hall *hall, const struct town_row *row, struct
     if (town_effect_count(replay.town) != row->effects) {
         err = why_set(why, ERR_CORRUPT,
                       "the town's journal does not lead from its checkpoint to where it was "
-                      "(%llu effects, %llu expected)",
+                      "(%llu effects, %llu expected): start the version that ran it last once "
+                      "more and stop it, then this one",
                       (unsigned long long)town_effect_count(replay.town),
                       (unsigned long long)row->effects);
         town_free(replay.town);
@@ -237,12 +259,22 @@ static void note_news(void *ctx, const struct town_news *told)
     *news->cursor = told->id;
     if (told->from.value >= MEMBER_BIT || told->id > UINT32_MAX) return;
     struct input input = {.kind = (uint8_t)news->kind,
-                          .from = MEMBER_BIT | (uint32_t)told->from.value,
-                          .to = news->kind == INPUT_MESSAGE ? told->to : 0,
-                          .ref = news->kind == INPUT_POST ? (uint32_t)told->id : told->to};
-    if (news->kind == INPUT_POST) input.subject = SUBJECT_NEWS;
-    if (news->kind == INPUT_MESSAGE) input.ref = 0;
-    if (news->kind == INPUT_COMMENT) input.mood = 20;
+                          .from = MEMBER_BIT | (uint32_t)told->from.value};
+    if (news->kind == INPUT_POST) {
+        input.subject = SUBJECT_NEWS;
+        input.ref = (uint32_t)told->id;
+        if (told->has_resident) input.from = told->resident;
+    } else if (news->kind == INPUT_COMMENT) {
+        input.mood = 20;
+        input.ref = told->post;
+        if (told->has_resident) {
+            input.kind = INPUT_REMARK;
+            input.to = told->resident;
+            input.choice = told->on_post;
+        }
+    } else {
+        input.to = told->resident;
+    }
     batch->inputs[batch->input_count++].input = input;
 }
 

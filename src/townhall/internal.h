@@ -77,7 +77,9 @@ struct todo {
     struct llm_call *call; /* asking now */
     struct buf said;
     struct arena arena;
-    uint64_t post; /* the post it is about, once known */
+    uint64_t post;            /* the post it is about, once known */
+    struct comment_id remark; /* what an answer below it answers, once known */
+    struct user_id remark_by;
     int tries;
     bool pictured;               /* a post that gets a picture */
     struct str prompt, response; /* EFFECT_TALK, for the log; .at NULL: no model was asked */
@@ -201,10 +203,14 @@ struct batch {
 MUST_USE enum err batch_commit(struct batch *batch, struct why *why);
 /* An entry about `effect`, without its type and words. Points into `arena`. */
 struct action_log log_of(struct arena *arena, const struct cast *cast, const struct effect *effect);
-/* A like of, or a comment on, a post of effect->other. */
+/* What was done on a post of effect->other, or in answer to its comment there. */
+enum on_post { ON_POST_LIKE, ON_POST_COMMENT, ON_POST_ANSWER };
 MUST_USE enum err log_on_post(struct arena *arena, const struct cast *cast,
-                              const struct effect *effect, enum log_type type, uint64_t post,
+                              const struct effect *effect, enum on_post deed, uint64_t post,
                               struct db *db, struct why *why);
+/* As effect->who, and into the log, unless it did like that post. */
+MUST_USE enum err like_and_log(struct act *act, const struct cast *cast,
+                               const struct effect *effect, struct post_id post, struct why *why);
 void batch_publish(struct batch *batch);
 void batch_release(struct batch *batch);
 
@@ -329,9 +335,8 @@ void mind_release(struct hall *hall);
 struct str subject_words(bool chinese, uint8_t subject);
 const char *mood_word(uint8_t emotion); /* of llm_scene */
 void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *effect);
-/* LOG_LIKE, LOG_COMMENT */
 void phrase_on_post(struct buf *to, const struct cast *cast, const struct effect *effect,
-                    enum log_type type, uint64_t post);
+                    enum on_post deed, uint64_t post);
 void phrase_reason(struct buf *to, bool chinese, uint8_t reason);
 /* EFFECT_REMEMBER, and any memory of resident `who`. */
 void phrase_remembered(struct buf *to, const struct cast *cast, const struct effect *effect);

@@ -176,13 +176,16 @@ void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *e
 }
 
 void phrase_on_post(struct buf *to, const struct cast *cast, const struct effect *effect,
-                    enum log_type type, uint64_t post)
+                    enum on_post deed, uint64_t post)
 {
-    static const struct words likes = {"喜欢%w的动态", "likes a post of %w"};
-    static const struct words comments = {"评论%w的动态", "comments on a post of %w"};
+    static const struct words whats[] = {
+        [ON_POST_LIKE] = {"喜欢%w的动态", "likes a post of %w"},
+        [ON_POST_COMMENT] = {"评论%w的动态", "comments on a post of %w"},
+        [ON_POST_ANSWER] = {"回复%w的评论", "answers a comment of %w"},
+    };
     bool chinese = writes_chinese(cast, effect->who);
     struct filling filling = {cast, chinese, effect->other, effect->place, effect->subject};
-    fill(to, say(type == LOG_LIKE ? &likes : &comments, chinese), &filling);
+    fill(to, say(&whats[deed], chinese), &filling);
     buf_printf(to, " #%llu", (unsigned long long)post);
 }
 

@@ -52,6 +52,18 @@ void words_add(struct hall *hall, uint64_t number, const struct effect *effect)
     atomic_fetch_add(&hall->stats.todo, 1);
 }
 
+/* A comment that says something back to a member, below a post of whomever. */
+static bool answers_remark(const struct effect *effect)
+{
+    return effect->kind == EFFECT_COMMENT && effect->other == effect->who;
+}
+
+/* A member waits for it. */
+static bool is_for_member(const struct effect *effect)
+{
+    return is_member(effect->other) || answers_remark(effect);
+}
+
 /* Conversations and decisions share a purse (the setting town-model-tokens). */
 static enum budget_purse purse_of(const struct todo *todo)
 {
@@ -238,6 +250,9 @@ static void system_prompt(struct prompt *prompt)
     struct str rules = lore_rules(prompt);
     const char *task = effect->kind == EFFECT_POST
                            ? "Write one short post for your neighbours, one to three sentences."
+                       : answers_remark(effect)
+                           ? "Write one short answer to the last comment below, one or two "
+                             "sentences."
                        : effect->kind == EFFECT_COMMENT
                            ? "Write one short comment on the post below, one sentence."
                        : rules.len ? "Write the next private message, one to five sentences."
@@ -327,6 +342,40 @@ static enum err see_post(struct prompt *prompt, struct post_id id, struct why *w
     return see_comments(prompt, id, why);
 }
 
+/* The post, what was said below it, and last what it answers. ERR_NOT_FOUND: that has gone, or has
+ * its answer already. */
+static enum err see_remark(struct prompt *prompt, struct post_id id, struct why *why)
+{
+    struct todo *todo = prompt->todo;
+    struct hall *hall = todo->hall;
+    struct post post;
+    struct comment remark;
+    enum err err = posts_load(hall->db, &todo->arena, id, (struct user_id){0}, &post, why);
+    if (!err) err = town_remark_find(hall->db, id, prompt->me->user, &todo->remark, why);
+    if (!err && todo->remark.value == 0)
+        err = why_set(why, ERR_NOT_FOUND, "nobody waits for an answer below post %llu",
+                      (unsigned long long)id.value);
+    if (!err) err = comments_load(hall->db, &todo->arena, todo->remark, &remark, why);
+    if (err) return err;
+    todo->remark_by = remark.author.id;
+    cast_meet(&hall->cast, hall->db, MEMBER_BIT | (uint32_t)remark.author.id.value);
+    prompt->scene.partner = remark.author.nickname;
+    prompt->scene.language = STR(""); /* that of what it answers */
+    prompt->scene.topic = STR("");
+    if (post.author.id.value == prompt->me->user.value)
+        say_as(prompt, LLM_ASSISTANT, post.content);
+    else
+        say_of_other(prompt, post.content);
+    err = see_comments(prompt, id, why);
+    struct str name = remark.author.nickname;
+    say_of_other(prompt, prompt->marks ? arena_printf(&todo->arena, "%.*s: %.*s", STR_ARGS(name),
+                                                      STR_ARGS(remark.content))
+                                       : remark.content);
+    prompt->question = remark.content;
+    prompt->earlier = post.content;
+    return err;
+}
+
 static enum err see_history(struct prompt *prompt, struct why *why)
 {
     struct todo *todo = prompt->todo;
@@ -364,6 +413,11 @@ static enum err see_all(struct prompt *prompt, struct why *why)
         struct posts_query query = {.author = prompt->me->user, .limit = OWN_POSTS};
         return posts_list(hall->db, &query, see_own_post, prompt, why);
     }
+    if (answers_remark(effect)) {
+        prompt->scene.task = LLM_TASK_REPLY;
+        system_prompt(prompt);
+        return see_remark(prompt, (struct post_id){todo->post}, why);
+    }
     if (effect->kind == EFFECT_COMMENT) {
         prompt->scene.task = LLM_TASK_COMMENT;
         system_prompt(prompt);
@@ -393,6 +447,17 @@ struct doing {
     bool told;
 };
 
+/* An answer names the member it is for: the town knows only below which post it stands. */
+static enum err log_comment(struct doing *doing, struct db *db, struct why *why)
+{
+    struct todo *todo = doing->todo;
+    struct effect effect = todo->effect;
+    bool answers = answers_remark(&effect);
+    if (answers) effect.other = MEMBER_BIT | (uint32_t)todo->remark_by.value;
+    return log_on_post(&doing->arena, &todo->hall->cast, &effect,
+                       answers ? ON_POST_ANSWER : ON_POST_COMMENT, todo->post, db, why);
+}
+
 static enum err do_deed(struct doing *doing, struct db *db, struct why *why)
 {
     struct todo *todo = doing->todo;
@@ -412,21 +477,14 @@ static enum err do_deed(struct doing *doing, struct db *db, struct why *why)
     }
     if (effect->kind == EFFECT_COMMENT) {
         struct comment comment;
-        enum err err = talk_comment(act, (struct post_id){todo->post}, (struct comment_id){0},
-                                    doing->text, &comment, why);
-        return err ? err
-                   : log_on_post(&doing->arena, &hall->cast, effect, LOG_COMMENT, todo->post, db,
-                                 why);
+        enum err err = talk_comment(act, (struct post_id){todo->post}, todo->remark, doing->text,
+                                    &comment, why);
+        return err ? err : log_comment(doing, db, why);
     }
     if (effect->kind == EFFECT_TALK)
         return talk_log(todo, doing->text, &doing->arena, db, act->now_us, why);
-    if (effect->kind == EFFECT_LIKE) {
-        bool liked;
-        uint64_t count;
-        enum err err = talk_like(act, (struct post_id){todo->post}, LIKE_ON, &liked, &count, why);
-        return err ? err
-                   : log_on_post(&doing->arena, &hall->cast, effect, LOG_LIKE, todo->post, db, why);
-    }
+    if (effect->kind == EFFECT_LIKE)
+        return like_and_log(act, &hall->cast, effect, (struct post_id){todo->post}, why);
     struct letter_draft draft = {.to = cast_user(&hall->cast, effect->other),
                                  .content = doing->text};
     struct message message;
@@ -742,7 +800,7 @@ static bool may_ask_for_words(struct hall *hall)
 static bool needs_no_model(const struct todo *todo)
 {
     struct hall *hall = todo->hall;
-    return !is_member(todo->effect.other) &&
+    return !is_for_member(&todo->effect) &&
            (!may_ask_for_words(hall) || atomic_load(&hall->stats.todo) > TODO_MANY);
 }
 
@@ -819,6 +877,20 @@ static bool post_is_there(struct todo *todo)
     return false;
 }
 
+/* Which comment it answers is seen in the store, so answers below one post go one by one. */
+static bool waits_its_turn(const struct todo *todo)
+{
+    const struct hall *hall = todo->hall;
+    if (!answers_remark(&todo->effect)) return false;
+    for (struct list *link = hall->todos.next; link != &todo->link; link = link->next) {
+        const struct effect *before = &CONTAINER_OF(link, struct todo, link)->effect;
+        if (answers_remark(before) && before->who == todo->effect.who &&
+            before->ref == todo->effect.ref)
+            return true;
+    }
+    return false;
+}
+
 /* What is under way: readers see the last words that came, and no talk waits for ever. */
 static void look_after_calls(struct hall *hall)
 {
@@ -837,7 +909,7 @@ static void look_after_calls(struct hall *hall)
  * may be found to be gone, and then `todo` is no more. */
 static void go_on_with(struct todo *todo, struct batch_of_words *batch)
 {
-    if (todo->call || lore_is_away(todo)) return;
+    if (todo->call || lore_is_away(todo) || waits_its_turn(todo)) return;
     if (is_for_nobody(todo)) {
         struct why why;
         if (drop(todo, &why) == OK) todo_free(todo);
