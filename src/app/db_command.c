@@ -206,6 +206,14 @@ static int tell_foreign(const char *path)
     return fail(&why);
 }
 
+/* Folders that a failed restore has made are no community: gone again, if nothing is in them. */
+static void leave_no_folder(const struct errand *errand, bool was_there)
+{
+    if (was_there) return;
+    (void)rmdir(errand->args->settings.upload_dir.at);
+    (void)rmdir(errand->args->settings.data_dir.at);
+}
+
 static int restore(struct errand *errand, const char *path)
 {
     struct backup_info info;
@@ -213,9 +221,11 @@ static int restore(struct errand *errand, const char *path)
     struct progress progress = {.what = "restoring"};
     int64_t began_us = clock_mono_us();
     if (is_foreign(errand, path)) return tell_foreign(path);
+    bool was_there = access(errand->args->settings.data_dir.at, F_OK) == 0;
     enum err err = make_place(errand, &why);
     if (!err) err = backup_restore(path, errand->url, &info, &why, tell, &progress);
     progress_end(&progress);
+    if (err) leave_no_folder(errand, was_there);
     if (err) return fail(&why);
     field("restored", errand->place);
     field("from", path);

@@ -4,7 +4,7 @@
 // back whole, and what must not be touched is not.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -300,6 +300,7 @@ test('a backup goes back into its own engine only', async (t) => {
   await succeeds(['db', 'backup', b, ...maria.args]);
   await fails(['db', 'restore', a, '--database', await mariadb.newDatabase()], /is a backup of SQLite/);
   await fails(['db', 'restore', b, '--data', path.join(dir, 'new')], /is a backup of MariaDB/);
+  await assert.rejects(access(path.join(dir, 'new')), 'a restore that failed leaves no folder');
 });
 
 test('the database of another program is no backup', async (t) => {
