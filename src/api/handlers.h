@@ -59,7 +59,7 @@ handler service_index, places_get;
 handler app_page, app_manifest, app_file, app_asset, app_diagram;
 /* The app, which says that there is no such page: a browser asked for what no route knows. */
 MUST_USE enum err app_missing(struct call *call, struct why *why);
-handler town_get, town_get_log, town_get_resident, town_post_control;
+handler town_get, town_get_log, town_get_log_entry, town_get_resident, town_post_control;
 /* wikis.c, wiki_read.c, wiki_ask.c, wiki_old_doors.c */
 handler wikis_get_list, wikis_post, wikis_get_one, wikis_patch, wikis_delete, wikis_update;
 handler wikis_stop, wikis_files, wikis_file, wikis_symbols, wikis_graph, wikis_search, wikis_ask;

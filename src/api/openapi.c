@@ -185,9 +185,17 @@ static const struct schema schemas[] = {
      "occupation:text, age:int, home_location_id:id, unread_messages:int, "
      "needs:object, is_tired:bool, is_hungry:bool, plan:[TownStep], "
      "memories:[TownMemory], relations:[TownRelation], inventory:[TownThing]"},
-    {"ActionLog", "id:id, character_id:id, action_type:text, action_name:text, description:text?, "
-                  "location_id:id?, target_character_id:id?, game_day:int, game_time:text?, "
-                  "duration:int, reason:text?, result:text?, success:bool, created_at:time"},
+    {"ActionLog",
+     "id:id, character_id:id, character_name:text?, action_type:text, action_name:text, "
+     "description:text?, location_id:id?, location_name:text?, target_character_id:id?, "
+     "target_character_name:text?, game_day:int, game_time:text?, duration:int, reason:text?, "
+     "result:text?, success:bool, extra_data:object?, created_at:time"},
+    {"ActionLogWhole",
+     "id:id, character_id:id, character_name:text?, action_type:text, action_name:text, "
+     "description:text?, location_id:id?, location_name:text?, target_character_id:id?, "
+     "target_character_name:text?, game_day:int, game_time:text?, duration:int, reason:text?, "
+     "result:text?, success:bool, extra_data:object?, created_at:time, "
+     "input_prompt:text?, llm_response:text?"},
     {"TownPicture",
      "id:id, character_id:id, post_id:id?, status:pending|processing|completed|failed, "
      "prompt:text, seed:int, result_path:text?, error:text?, tries:int, "

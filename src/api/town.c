@@ -8,6 +8,7 @@
 #include "store/towns.h"
 #include "town/deed.h"
 #include "townhall/hall.h"
+#include "townhall/log.h"
 
 enum { LOGS_MAX = 200, SPEED_MAX = 600000 };
 
@@ -75,8 +76,32 @@ enum err town_post_control(struct call *call, struct why *why)
 
 /* --- the action log --- */
 
+/* All of it but prompt and answer, in an object that is open; `whole`: for an administrator. */
+static void put_entry(struct json_out *out, const struct action_log *log, bool whole)
+{
+    json_put_u64(out, "id", log->id);
+    json_put_u64(out, "character_id", log->character.value);
+    json_put_opt(out, "character_name", log->character_name);
+    json_put_str(out, "action_type", log->type);
+    json_put_str(out, "action_name", log->name);
+    json_put_opt(out, "description", log->description);
+    json_put_id(out, "location_id", log->location);
+    json_put_opt(out, "location_name", log->location_name);
+    json_put_id(out, "target_character_id", log->target.value);
+    json_put_opt(out, "target_character_name", log->target_name);
+    json_put_i64(out, "game_day", log->day);
+    json_put_opt(out, "game_time", log->time);
+    json_put_i64(out, "duration", log->duration);
+    json_put_opt(out, "reason", log->reason);
+    json_put_opt(out, "result", log->result);
+    json_put_bool(out, "success", log->success);
+    log_put_extra(out, log->extra, whole);
+    json_put_time(out, "created_at", log->created_us);
+}
+
 struct page {
     struct json_out *out;
+    bool whole;
     uint64_t last;
     size_t count;
 };
@@ -84,23 +109,9 @@ struct page {
 static void put_log(void *ctx, const struct action_log *log)
 {
     struct page *page = ctx;
-    struct json_out *out = page->out;
-    json_open(out, NULL, '{');
-    json_put_u64(out, "id", log->id);
-    json_put_u64(out, "character_id", log->character.value);
-    json_put_str(out, "action_type", log->type);
-    json_put_str(out, "action_name", log->name);
-    json_put_opt(out, "description", log->description);
-    json_put_id(out, "location_id", log->location);
-    json_put_id(out, "target_character_id", log->target.value);
-    json_put_i64(out, "game_day", log->day);
-    json_put_opt(out, "game_time", log->time);
-    json_put_i64(out, "duration", log->duration);
-    json_put_opt(out, "reason", log->reason);
-    json_put_opt(out, "result", log->result);
-    json_put_bool(out, "success", log->success);
-    json_put_time(out, "created_at", log->created_us);
-    json_close(out, '}');
+    json_open(page->out, NULL, '{');
+    put_entry(page->out, log, page->whole);
+    json_close(page->out, '}');
     page->last = log->id;
     page->count++;
 }
@@ -132,7 +143,7 @@ enum err town_get_log(struct call *call, struct why *why)
     enum err err = input_check(call, why);
     if (err) return err;
     struct json_out out = call_json(call);
-    struct page page = {.out = &out};
+    struct page page = {.out = &out, .whole = call->who.role == ROLE_ADMIN};
     json_open(&out, NULL, '{');
     json_open(&out, "items", '[');
     err = action_logs_list(call->db, &query, put_log, &page, why);
@@ -140,4 +151,21 @@ enum err town_get_log(struct call *call, struct why *why)
     json_put_id(&out, "next_before", page.count == query.limit ? page.last : 0);
     json_close(&out, '}');
     return err;
+}
+
+enum err town_get_log_entry(struct call *call, struct why *why)
+{
+    uint64_t id = input_path_id(call, 0, "log_id");
+    enum err err = input_check(call, why);
+    if (err) return err;
+    struct action_log log;
+    err = action_logs_load(call->db, call->arena, id, &log, why);
+    if (err) return err;
+    struct json_out out = call_json(call);
+    json_open(&out, NULL, '{');
+    put_entry(&out, &log, true);
+    json_put_opt(&out, "input_prompt", log.prompt);
+    json_put_opt(&out, "llm_response", log.response);
+    json_close(&out, '}');
+    return OK;
 }

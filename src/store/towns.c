@@ -432,8 +432,64 @@ enum err action_logs_add(struct db *db, const struct action_log *log, struct why
     query_i64(q, log->success);
     query_str(q, log->prompt);
     query_str(q, log->response);
+    query_str(q, log->extra);
     query_i64(q, log->created_us);
     return query_run(q, why);
+}
+
+/* The newest of that name that had begun by then; 0: none. */
+static enum err find_deed(struct db *db, const struct action_log *log, uint64_t *id_out,
+                          struct why *why)
+{
+    struct query *q = db_query(db, SQL_ACTION_LOG_DEEDS);
+    query_u64(q, log->character.value);
+    query_str(q, log->name);
+    *id_out = 0;
+    while (*id_out == 0 && query_next(q)) {
+        int64_t day = query_get_i64(q, 1);
+        struct str time = query_get_str(q, 2); /* "HH:MM" */
+        bool earlier = time.len == log->time.len && memcmp(time.at, log->time.at, time.len) <= 0;
+        if (day < log->day || (day == log->day && earlier)) *id_out = query_get_u64(q, 0);
+    }
+    return query_end(q, why);
+}
+
+enum err action_logs_settle(struct db *db, const struct action_log *log, struct why *why)
+{
+    uint64_t id;
+    enum err err = find_deed(db, log, &id, why);
+    if (err || id == 0) return err;
+    struct query *q = db_query(db, SQL_ACTION_LOG_SETTLE);
+    query_str(q, log->result);
+    query_i64(q, log->success);
+    query_str(q, log->prompt);
+    query_str(q, log->response);
+    query_str(q, log->extra);
+    query_u64(q, id);
+    return query_run(q, why);
+}
+
+/* The columns of ACTION_LOG_COLUMNS. */
+static struct action_log log_in(struct query *q)
+{
+    return (struct action_log){.id = query_get_u64(q, 0),
+                               .character = {query_get_u64(q, 1)},
+                               .type = query_get_str(q, 2),
+                               .name = query_get_str(q, 3),
+                               .description = query_get_str(q, 4),
+                               .location = query_get_u64(q, 5),
+                               .target = {query_get_u64(q, 6)},
+                               .day = (int32_t)query_get_i64(q, 7),
+                               .time = query_get_str(q, 8),
+                               .duration = (int)query_get_i64(q, 9),
+                               .reason = query_get_str(q, 10),
+                               .result = query_get_str(q, 11),
+                               .success = query_get_i64(q, 12) != 0,
+                               .created_us = query_get_i64(q, 13),
+                               .extra = query_get_str(q, 14),
+                               .character_name = query_get_str(q, 15),
+                               .target_name = query_get_str(q, 16),
+                               .location_name = query_get_str(q, 17)};
 }
 
 enum err action_logs_list(struct db *db, const struct action_logs_query *query,
@@ -449,25 +505,32 @@ enum err action_logs_list(struct db *db, const struct action_logs_query *query,
     if (one) query_u64(q, query->character.value);
     query_u64(q, query->limit);
     while (query_next(q)) {
-        struct action_log log = {.id = query_get_u64(q, 0),
-                                 .character = {query_get_u64(q, 1)},
-                                 .type = query_get_str(q, 2),
-                                 .name = query_get_str(q, 3),
-                                 .description = query_get_str(q, 4),
-                                 .location = query_get_u64(q, 5),
-                                 .target = {query_get_u64(q, 6)},
-                                 .day = (int32_t)query_get_i64(q, 7),
-                                 .time = query_get_str(q, 8),
-                                 .duration = (int)query_get_i64(q, 9),
-                                 .reason = query_get_str(q, 10),
-                                 .result = query_get_str(q, 11),
-                                 .success = query_get_i64(q, 12) != 0,
-                                 .created_us = query_get_i64(q, 13),
-                                 .prompt = query_get_str(q, 14),
-                                 .response = query_get_str(q, 15)};
+        struct action_log log = log_in(q);
         each(ctx, &log);
     }
     return query_end(q, why);
+}
+
+enum err action_logs_load(struct db *db, struct arena *arena, uint64_t id,
+                          struct action_log *log_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_ACTION_LOG_LOAD);
+    query_u64(q, id);
+    bool found = query_next(q);
+    if (found) {
+        *log_out = log_in(q);
+        log_out->prompt = query_get_str(q, 18);
+        log_out->response = query_get_str(q, 19);
+        struct str *const texts[] = {
+            &log_out->type,          &log_out->name,           &log_out->description,
+            &log_out->time,          &log_out->reason,         &log_out->result,
+            &log_out->extra,         &log_out->character_name, &log_out->target_name,
+            &log_out->location_name, &log_out->prompt,         &log_out->response};
+        for (size_t i = 0; i < COUNT_OF(texts); i++) *texts[i] = arena_keep(arena, *texts[i]);
+    }
+    enum err err = query_end(q, why);
+    if (err) return err;
+    return found ? OK : why_set(why, ERR_NOT_FOUND, "the action log has no entry with that id");
 }
 
 enum err memories_add(struct db *db, struct user_id user, const char *type, struct user_id target,

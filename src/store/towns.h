@@ -158,8 +158,11 @@ struct action_log {
     uint64_t id;
     struct user_id character, target; /* target 0: nobody */
     uint64_t location;                /* 0: none */
+    /* Read only: as they are called now; .at NULL: there is none. */
+    struct str character_name, target_name, location_name;
     struct str type, name, description, reason, result;
     struct str prompt, response; /* .at NULL: no model was asked */
+    struct str extra;            /* a JSON object (townhall/log.h); .at NULL: none */
     int32_t day;
     struct str time; /* "HH:MM" */
     int duration;
@@ -167,6 +170,9 @@ struct action_log {
     int64_t created_us;
 };
 MUST_USE enum err action_logs_add(struct db *db, const struct action_log *log, struct why *why);
+/* What came of the newest entry called log->name that log->character began by log->day, log->time:
+ * its result, success, extra, prompt and response are log's from now on. None: nothing happens. */
+MUST_USE enum err action_logs_settle(struct db *db, const struct action_log *log, struct why *why);
 struct action_logs_query {
     struct user_id character; /* 0: all */
     struct str type;          /* .at NULL: all */
@@ -175,9 +181,12 @@ struct action_logs_query {
     uint64_t limit;
 };
 typedef void action_log_each(void *ctx, const struct action_log *log);
-/* Newest first. */
+/* Newest first, without prompts and responses. */
 MUST_USE enum err action_logs_list(struct db *db, const struct action_logs_query *query,
                                    action_log_each *each, void *ctx, struct why *why);
+/* One, whole, its texts in `arena`. ERR_NOT_FOUND. */
+MUST_USE enum err action_logs_load(struct db *db, struct arena *arena, uint64_t id,
+                                   struct action_log *log_out, struct why *why);
 
 /* A memory worth reading, in words. `type` as in the table; `target` 0: nobody. */
 MUST_USE enum err memories_add(struct db *db, struct user_id user, const char *type,

@@ -15,7 +15,6 @@
 #include "base/mem.h"
 #include "community/follow.h"
 #include "community/letters.h"
-#include "community/talk.h"
 #include "store/notices.h"
 #include "store/society.h"
 #include "townhall/internal.h"
@@ -41,90 +40,6 @@ static bool is_refusal(enum err err)
 }
 
 /* --- effects --- */
-
-static struct str phrase(struct batch *batch,
-                         void (*write)(struct buf *, const struct cast *, const struct effect *),
-                         const struct effect *effect)
-{
-    struct buf buf;
-    buf_init(&buf, PHRASE_BYTES);
-    write(&buf, &batch->hall->cast, effect);
-    struct str text = arena_copy(&batch->arena, buf_str(&buf));
-    buf_release(&buf);
-    return text;
-}
-
-static void write_reason(struct buf *to, const struct cast *cast, const struct effect *effect)
-{
-    phrase_reason(to, cast->players[effect->who].chinese, effect->why);
-}
-
-struct action_log log_of(struct arena *arena, const struct cast *cast, const struct effect *effect)
-{
-    char clock[8];
-    snprintf(clock, sizeof(clock), "%02d:%02d", hour_of(effect->at),
-             minute_of_day(effect->at) % 60);
-    return (struct action_log){.character = cast_user(cast, effect->who),
-                               .target = cast_user(cast, effect->other),
-                               .location = cast_location(cast, effect->place),
-                               .day = day_of(effect->at),
-                               .time = arena_copy(arena, str_of(clock)),
-                               .reason = STR(""),
-                               .result = STR(""),
-                               .description = STR(""),
-                               .duration = effect->minutes,
-                               .success = effect->fine != 0,
-                               .created_us = clock_wall_us()};
-}
-
-enum err log_on_post(struct arena *arena, const struct cast *cast, const struct effect *effect,
-                     enum on_post deed, uint64_t post, struct db *db, struct why *why)
-{
-    struct buf words;
-    buf_init(&words, PHRASE_BYTES);
-    phrase_on_post(&words, cast, effect, deed, post);
-    struct action_log log = log_of(arena, cast, effect);
-    log.type = log.name = str_of(log_type_name(deed == ON_POST_LIKE ? LOG_LIKE : LOG_COMMENT));
-    log.description = buf_str(&words);
-    log.duration = 0;
-    log.success = true;
-    enum err err = action_logs_add(db, &log, why);
-    buf_release(&words);
-    return err;
-}
-
-enum err like_and_log(struct act *act, const struct cast *cast, const struct effect *effect,
-                      struct post_id post, struct why *why)
-{
-    bool liked;
-    uint64_t count;
-    enum err err = talk_like(act, post, LIKE_ON, &liked, &count, why);
-    if (err || act->told_count == 0) return err; /* it liked it before it lived here */
-    return log_on_post(act->arena, cast, effect, ON_POST_LIKE, post.value, act->db, why);
-}
-
-static enum err log_deed(struct batch *batch, struct db *db, const struct effect *effect,
-                         struct why *why)
-{
-    if (effect->deed == DEED_IDLE) return OK;
-    const struct deed_info *info = deed_info((enum deed)effect->deed);
-    struct action_log log = log_of(&batch->arena, &batch->hall->cast, effect);
-    log.type = str_of(log_type_name(info->log));
-    log.name = str_of(info->name);
-    log.description = phrase(batch, phrase_deed, effect);
-    /* After a restart nobody knows any more what the model said. */
-    struct str own = batch->hall->cast.players[effect->who].reason;
-    log.reason = effect->why == REASON_MODEL && own.len ? own : phrase(batch, write_reason, effect);
-    return action_logs_add(db, &log, why);
-}
-
-static enum err log_moment(struct batch *batch, struct db *db, const struct effect *effect,
-                           enum log_type type, struct why *why)
-{
-    struct action_log log = log_of(&batch->arena, &batch->hall->cast, effect);
-    log.type = log.name = str_of(log_type_name(type));
-    return action_logs_add(db, &log, why);
-}
 
 /* It has looked at its phone: whoever wrote sees that. */
 static enum err mark_read(struct batch *batch, struct db *db, const struct effect *effect,
@@ -168,14 +83,24 @@ static enum err follow(struct batch *batch, struct db *db, const struct effect *
     return is_refusal(err) ? OK : err;
 }
 
+static struct str phrase_of_memory(struct batch *batch, const struct effect *effect)
+{
+    struct buf buf;
+    buf_init(&buf, PHRASE_BYTES);
+    phrase_remembered(&buf, &batch->hall->cast, effect);
+    struct str text = arena_copy(&batch->arena, buf_str(&buf));
+    buf_release(&buf);
+    return text;
+}
+
 static enum err keep_memory(struct batch *batch, struct db *db, const struct effect *effect,
                             struct why *why)
 {
     const struct cast *cast = &batch->hall->cast;
     const char *type = effect->fact == FACT_DAY ? "daily" : "important";
     return memories_add(db, cast_user(cast, effect->who), type, cast_user(cast, effect->other),
-                        phrase(batch, phrase_remembered, effect), effect->importance,
-                        day_of(effect->at), clock_wall_us(), why);
+                        phrase_of_memory(batch, effect), effect->importance, day_of(effect->at),
+                        clock_wall_us(), why);
 }
 
 static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struct why *why)
@@ -183,9 +108,11 @@ static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struc
     const struct effect *effect = &batch->effects[i];
     enum err err = OK;
     switch ((enum effect_kind)effect->kind) {
-    case EFFECT_DEED: return log_deed(batch, db, effect, why);
-    case EFFECT_WOKE: return log_moment(batch, db, effect, LOG_WAKE_UP, why);
-    case EFFECT_MET: return log_moment(batch, db, effect, LOG_ENCOUNTER, why);
+    case EFFECT_DEED: return log_deed(&batch->arena, &batch->hall->cast, effect, db, why);
+    case EFFECT_WOKE:
+        return log_moment(&batch->arena, &batch->hall->cast, effect, LOG_WAKE_UP, db, why);
+    case EFFECT_MET:
+        return log_moment(&batch->arena, &batch->hall->cast, effect, LOG_ENCOUNTER, db, why);
     case EFFECT_READ: return mark_read(batch, db, effect, why);
     case EFFECT_LIKE: return like(batch, db, i, why);
     case EFFECT_FOLLOW: return follow(batch, db, effect, why);
@@ -207,32 +134,6 @@ static enum err apply_effect(struct batch *batch, struct db *db, size_t i, struc
     return OK;
 }
 
-/* What a model was asked, and what it said. */
-static enum err log_answer(struct batch *batch, struct db *db, size_t i, struct why *why)
-{
-    const struct telling *told = &batch->inputs[i];
-    struct effect effect = {.at = batch->inputs_minute,
-                            .who = told->input.to,
-                            .other = NOBODY,
-                            .place = NOWHERE,
-                            .kind = EFFECT_BEGAN,
-                            .fine = 1};
-    struct action_log log = log_of(&batch->arena, &batch->hall->cast, &effect);
-    log.type = log.name = str_of(log_type_name(LOG_THINK));
-    log.prompt = told->prompt;
-    log.response = told->response;
-    log.reason = told->reason.at ? told->reason : STR("");
-    log.result = told->wrong.at ? told->wrong : STR("");
-    log.success = told->chosen.deed != DEED_IDLE;
-    if (log.success) {
-        effect.deed = told->chosen.deed;
-        effect.other = told->chosen.who;
-        effect.place = told->chosen.place;
-        log.result = phrase(batch, phrase_deed, &effect);
-    }
-    return action_logs_add(db, &log, why);
-}
-
 /* --- all of it --- */
 
 static enum err apply_inputs(struct batch *batch, struct db *db, struct why *why)
@@ -247,7 +148,9 @@ static enum err apply_inputs(struct batch *batch, struct db *db, struct why *why
         if (input->kind == INPUT_MOVE_IN)
             err = town_people_add(db, batch->row.id, input->to,
                                   cast_user(&batch->hall->cast, input->to), why);
-        if (batch->inputs[i].prompt.at) err = log_answer(batch, db, i, why);
+        if (batch->inputs[i].prompt.at)
+            err = log_answer(&batch->arena, &batch->hall->cast, &batch->inputs[i],
+                             batch->inputs_minute, db, why);
         if (is_refusal(err)) err = OK; /* the account is gone: it moves out next */
     }
     return err;
@@ -326,6 +229,7 @@ void telling_release(struct telling *telling)
     mem_free((void *)(uintptr_t)telling->response.at);
     mem_free((void *)(uintptr_t)telling->reason.at);
     mem_free((void *)(uintptr_t)telling->wrong.at);
+    mem_free((void *)(uintptr_t)telling->extra.at);
 }
 
 void batch_release(struct batch *batch)

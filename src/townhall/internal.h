@@ -7,6 +7,7 @@
  *   routine.c  hours out of a profile's daily routine
  *   moving.c   who comes to the town and who leaves it
  *   commit.c   a step into the store, in one transaction, and out to the hub
+ *   log.c      the action log: entries, and what came of them
  *   words.c    effects that need words: asking for them, then doing the deed
  *   budget.c   what models may cost in a day
  *   minds.c, asker.c, mind_journal.c, extras.c  decisions where there is no community
@@ -69,6 +70,14 @@ struct cast {
     uint32_t location_count;
 };
 
+/* What a model was asked for words and said, for the log. */
+struct log_asked {
+    struct str prompt, response; /* .at NULL: none was asked */
+    struct str model;            /* SITE/MODEL; empty: nobody answered */
+    struct llm_usage usage;      /* -1: nobody said */
+    const char *unused; /* why its words are not what was said in the end; NULL: they are */
+};
+
 struct todo {
     struct list link; /* hall->todos */
     struct hall *hall;
@@ -81,13 +90,13 @@ struct todo {
     struct comment_id remark; /* what an answer below it answers, once known */
     struct user_id remark_by;
     int tries;
-    bool pictured;               /* a post that gets a picture */
-    struct str prompt, response; /* EFFECT_TALK, for the log; .at NULL: no model was asked */
-    int64_t since_us;            /* of `call` */
-    bool spoilt;                 /* the model's words are none: offline */
-    bool paid;                   /* `call` is of a model, not of the offline engine */
-    struct budget_hold hold;     /* what that may take */
-    struct lookup *lookup;       /* lore.c; NULL: nothing was looked up */
+    bool pictured;           /* a post that gets a picture */
+    struct log_asked asked;  /* for the log; in `arena` */
+    int64_t since_us;        /* of `call` */
+    bool spoilt;             /* the model's words are none: offline */
+    bool paid;               /* `call` is of a model, not of the offline engine */
+    struct budget_hold hold; /* what that may take */
+    struct lookup *lookup;   /* lore.c; NULL: nothing was looked up */
     /* A private message to a member, who sees it being written (draft.c). */
     struct user_id reader; /* 0: nobody does */
     size_t shown;          /* bytes of `said` the reader has been told of */
@@ -97,10 +106,10 @@ struct todo {
 
 /* Something to tell the town, and for the log, where a model has decided, what it was asked and
  * said (owned; .at NULL: none did), why it chose so (owned) or what is wrong with that (`wrong`,
- * owned), and what it came to (deed 0: nothing). */
+ * owned), who it was and what it took (`extra`, owned), and what it came to (deed 0: nothing). */
 struct telling {
     struct input input;
-    struct str prompt, response, reason, wrong;
+    struct str prompt, response, reason, wrong, extra;
     struct option chosen;
 };
 void telling_release(struct telling *telling);
@@ -201,18 +210,52 @@ struct batch {
     struct buf state;
 };
 MUST_USE enum err batch_commit(struct batch *batch, struct why *why);
-/* An entry about `effect`, without its type and words. Points into `arena`. */
+void batch_publish(struct batch *batch);
+void batch_release(struct batch *batch);
+
+/* log.c. Each adds an entry, or says what came of one; texts for it are made in `arena`. */
+enum {
+    LOG_PROMPT_BYTES = 8 * 1024, /* kept of what a model was asked */
+    LOG_ANSWER_BYTES = 4 * 1024, /* and of what it said */
+    LOG_EXCERPT_CHARS = 80,      /* of a post or comment, as a result */
+};
+/* An entry about `effect`, without its type and words. */
 struct action_log log_of(struct arena *arena, const struct cast *cast, const struct effect *effect);
+/* A deed has ended. Nothing for DEED_IDLE. */
+MUST_USE enum err log_deed(struct arena *arena, const struct cast *cast,
+                           const struct effect *effect, struct db *db, struct why *why);
+/* LOG_WAKE_UP, LOG_ENCOUNTER */
+MUST_USE enum err log_moment(struct arena *arena, const struct cast *cast,
+                             const struct effect *effect, enum log_type type, struct db *db,
+                             struct why *why);
+/* What a model was asked to decide, and what it said. */
+MUST_USE enum err log_answer(struct arena *arena, const struct cast *cast,
+                             const struct telling *told, int32_t at, struct db *db,
+                             struct why *why);
 /* What was done on a post of effect->other, or in answer to its comment there. */
-enum on_post { ON_POST_LIKE, ON_POST_COMMENT, ON_POST_ANSWER };
+enum post_deed { ON_POST_LIKE, ON_POST_COMMENT, ON_POST_ANSWER };
+struct on_post {
+    enum post_deed what;
+    struct post_id post;
+    struct comment_id comment;     /* 0: a like */
+    struct str text;               /* the comment's */
+    const struct log_asked *asked; /* NULL: no model */
+};
 MUST_USE enum err log_on_post(struct arena *arena, const struct cast *cast,
-                              const struct effect *effect, enum on_post deed, uint64_t post,
+                              const struct effect *effect, const struct on_post *on_post,
                               struct db *db, struct why *why);
 /* As effect->who, and into the log, unless it did like that post. */
 MUST_USE enum err like_and_log(struct act *act, const struct cast *cast,
                                const struct effect *effect, struct post_id post, struct why *why);
-void batch_publish(struct batch *batch);
-void batch_release(struct batch *batch);
+/* A post or a message has its words. `post` is the post's, or 0. */
+MUST_USE enum err log_said(struct arena *arena, const struct todo *todo, struct post_id post,
+                           struct str text, struct db *db, struct why *why);
+/* What is kept of a text, with "…" where it is cut. */
+struct str log_kept(struct arena *arena, struct str text, size_t bytes);
+/* A JSON object: the post and the comment (0: none), who was asked, and what it took. .at NULL:
+ * there is none of that. */
+struct str log_extra(struct arena *arena, struct post_id post, struct comment_id comment,
+                     const struct log_asked *asked);
 
 /* moving.c */
 /* Whether it is time to look. */
@@ -336,7 +379,7 @@ struct str subject_words(bool chinese, uint8_t subject);
 const char *mood_word(uint8_t emotion); /* of llm_scene */
 void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *effect);
 void phrase_on_post(struct buf *to, const struct cast *cast, const struct effect *effect,
-                    enum on_post deed, uint64_t post);
+                    enum post_deed deed, uint64_t post);
 void phrase_reason(struct buf *to, bool chinese, uint8_t reason);
 /* EFFECT_REMEMBER, and any memory of resident `who`. */
 void phrase_remembered(struct buf *to, const struct cast *cast, const struct effect *effect);

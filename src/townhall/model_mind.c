@@ -24,7 +24,6 @@
 enum {
     ANSWER_S = 20,       /* of real time that the pace leaves to a model */
     WAIT_S = 60,         /* the original's decision_timeout: no clock stands longer */
-    TOLD_BYTES = 4096,   /* of an answer, in the log */
     REASON_CHARS = 200,  /* of its reason */
     ASK_US = 100 * 1000, /* so long prompts are written; then others have a turn on this thread */
 };
@@ -65,9 +64,9 @@ bool mind_settings(const struct hall *hall, struct input *input_out)
 
 /* --- the answer --- */
 
-static struct str kept(struct str text)
+static struct str kept(struct str text, size_t most)
 {
-    if (text.len > TOLD_BYTES) text = str_head(text, utf8_floor(text.at, TOLD_BYTES));
+    if (text.len > most) text = str_head(text, utf8_floor(text.at, most));
     char *copy = mem_alloc(text.len + 1);
     if (text.len) memcpy(copy, text.at, text.len);
     return (struct str){copy, text.len};
@@ -86,12 +85,27 @@ static struct str reason_of(const struct llm_answer *answer)
 {
     struct str reason;
     if (answer->err || !json_as_str(json_get(answer->value, "reason"), &reason))
-        return kept(STR(""));
-    reason = kept(trimmed_words(reason, REASON_CHARS));
+        return kept(STR(""), LOG_PROMPT_BYTES);
+    reason = kept(trimmed_words(reason, REASON_CHARS), LOG_PROMPT_BYTES);
     char *at = (char *)(uintptr_t)reason.at;
     for (size_t i = 0; i < reason.len; i++)
         if ((unsigned char)at[i] < ' ') at[i] = ' ';
     return reason;
+}
+
+/* Who decided, and what it took; owned. */
+static struct str extra_of(const struct llm_answer *answer)
+{
+    struct arena arena = {0};
+    const struct llm_result *result = answer->result;
+    struct log_asked asked = {.prompt = STR(""), .usage = answer->usage};
+    if (result->site.len)
+        asked.model =
+            arena_printf(&arena, "%.*s/%.*s", STR_ARGS(result->site), STR_ARGS(result->model));
+    struct str extra = log_extra(&arena, (struct post_id){0}, (struct comment_id){0}, &asked);
+    if (extra.at) extra = kept(extra, LOG_PROMPT_BYTES);
+    arena_release(&arena);
+    return extra;
 }
 
 /* To be told at the next step. `said` by the model, or `wrong` with it. `reason`: owned from here.
@@ -104,12 +118,12 @@ static void answer_add(struct deciding *deciding, const struct decided *decided,
         hall->answers_max = MAX(hall->answers_max * 2, (size_t)16);
         hall->answers = mem_resize(hall->answers, sizeof(*hall->answers) * hall->answers_max);
     }
-    hall->answers[hall->answer_count++] =
-        (struct telling){.input = decided_input(decided, deciding->who, deciding->number),
-                         .prompt = deciding->prompt.at ? deciding->prompt : kept(STR("")),
-                         .response = kept(said),
-                         .reason = reason,
-                         .wrong = kept(wrong)};
+    hall->answers[hall->answer_count++] = (struct telling){
+        .input = decided_input(decided, deciding->who, deciding->number),
+        .prompt = deciding->prompt.at ? deciding->prompt : kept(STR(""), LOG_PROMPT_BYTES),
+        .response = kept(said, LOG_ANSWER_BYTES),
+        .reason = reason,
+        .wrong = kept(wrong, LOG_PROMPT_BYTES)};
     deciding->prompt = (struct str){0};
 }
 
@@ -126,6 +140,7 @@ static void on_answer(void *ctx, const struct llm_answer *answer)
                        : decided.how == DECIDED_UNFIT ? STR("the number is none of the list")
                                                       : STR("");
     answer_add(deciding, &decided, answer->text, reason_of(answer), wrong);
+    hall->answers[hall->answer_count - 1].extra = extra_of(answer);
     deciding_free(deciding);
 }
 
@@ -160,7 +175,7 @@ static void ask_model(struct deciding *deciding, const struct question *question
     struct decision decision;
     cast_meet_friends(&hall->cast, hall->db, hall->town, question->who);
     decision_write(&decision, &hall->cast, hall->town, question);
-    deciding->prompt = kept(buf_str(&decision.prompt));
+    deciding->prompt = kept(buf_str(&decision.prompt), LOG_PROMPT_BYTES);
     if (budget_reserve(hall->budget, PURSE_MINDS, &decision.request, &deciding->hold)) {
         deciding->call = llm_ask(hall->llm, &decision.request, on_answer, deciding);
     } else {

@@ -176,7 +176,7 @@ void phrase_deed(struct buf *to, const struct cast *cast, const struct effect *e
 }
 
 void phrase_on_post(struct buf *to, const struct cast *cast, const struct effect *effect,
-                    enum on_post deed, uint64_t post)
+                    enum post_deed deed, uint64_t post)
 {
     static const struct words whats[] = {
         [ON_POST_LIKE] = {"喜欢%w的动态", "likes a post of %w"},

@@ -194,7 +194,6 @@ bool talk_read(struct todo *todo)
     }
     fine = fine && count == wanted;
     if (fine) {
-        todo->response = arena_copy(&todo->arena, buf_str(&todo->said));
         buf_reset(&todo->said, TALK_BYTES);
         buf_add_str(&todo->said, buf_str(&turns));
     }
@@ -267,7 +266,7 @@ void talk_offline(struct todo *todo)
     struct str turn[TURNS_MOST];
     int count = talk_turns(&todo->effect);
     buf_reset(&todo->said, TALK_BYTES);
-    todo->prompt = todo->response = (struct str){0};
+    todo->asked = (struct log_asked){0};
     for (int i = 0; i < count; i++) {
         struct buf said;
         buf_init(&said, TALK_BYTES);
@@ -304,9 +303,6 @@ enum err talk_log(struct todo *todo, struct str text, struct arena *arena, struc
     const struct hall *hall = todo->hall;
     const struct effect *effect = &todo->effect;
     struct str told = as_told(arena, hall, effect, text);
-    char clock[8];
-    snprintf(clock, sizeof(clock), "%02d:%02d", hour_of(effect->at),
-             minute_of_day(effect->at) % 60);
     enum err err = OK;
     for (int i = 0; i < 2 && !err; i++) {
         struct effect own = *effect;
@@ -315,21 +311,16 @@ enum err talk_log(struct todo *todo, struct str text, struct arena *arena, struc
         struct buf deed;
         buf_init(&deed, 512);
         phrase_deed(&deed, &hall->cast, &own);
-        struct action_log log = {.character = cast_user(&hall->cast, own.who),
-                                 .target = cast_user(&hall->cast, own.other),
-                                 .location = cast_location(&hall->cast, effect->place),
-                                 .type = str_of(log_type_name(LOG_TALK)),
-                                 .name = STR(TALK_LOGGED),
-                                 .description = buf_str(&deed),
-                                 .reason = STR(""),
-                                 .result = told,
-                                 .prompt = todo->prompt,
-                                 .response = todo->response,
-                                 .day = day_of(effect->at),
-                                 .time = str_of(clock),
-                                 .duration = effect->minutes,
-                                 .success = true,
-                                 .created_us = now_us};
+        struct action_log log = log_of(arena, &hall->cast, &own);
+        log.type = str_of(log_type_name(LOG_TALK));
+        log.name = STR(TALK_LOGGED);
+        log.description = buf_str(&deed);
+        log.result = told;
+        log.prompt = todo->asked.prompt;
+        log.response = todo->asked.response;
+        log.extra = log_extra(arena, (struct post_id){0}, (struct comment_id){0}, &todo->asked);
+        log.success = true;
+        log.created_us = now_us;
         err = action_logs_add(db, &log, why);
         buf_release(&deed);
     }

@@ -91,6 +91,7 @@ const ids = {
   model: () => 'hutong-offline',
   chat_id: () => world.chat.id,
   picture_id: () => 1, // for administrators alone, whoever asks
+  log_id: () => 1, // the same
   report_id: () => 1, // for moderators alone
   turn_id: () => world.turn.id,
   wiki: () => world.wiki.id,
@@ -269,6 +270,7 @@ const entries = {
   // No town runs in this test; what one answers is in town.test.mjs.
   'GET /town': { who: 'member', wrong: 404 },
   'GET /town/log': { who: 'member', wrong: 200 },
+  'GET /town/log/{log_id}': { who: 'admin', wrong: 403 },
   'GET /town/society': { who: 'member', wrong: 404 },
   'GET /town/ties': { who: 'member', wrong: 404 },
   'GET /town/residents/{user_id}': { who: 'member', wrong: 404 },

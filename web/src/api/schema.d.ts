@@ -2019,6 +2019,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/town/log/{log_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One entry with what a model was asked for it and answered, as far as that is kept */
+        get: operations["get_town_log_log_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/town/residents/{user_id}": {
         parameters: {
             query?: never;
@@ -3234,21 +3251,52 @@ export interface components {
             id: number;
             /** Format: int64 */
             character_id: number;
+            character_name: string | null;
             action_type: string;
             action_name: string;
             description: string | null;
             /** Format: int64 */
             location_id: number | null;
+            location_name: string | null;
             /** Format: int64 */
             target_character_id: number | null;
+            target_character_name: string | null;
             game_day: number;
             game_time: string | null;
             duration: number;
             reason: string | null;
             result: string | null;
             success: boolean;
+            extra_data: Record<string, never> | null;
             /** Format: date-time-local */
             created_at: string;
+        };
+        ActionLogWhole: {
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            character_id: number;
+            character_name: string | null;
+            action_type: string;
+            action_name: string;
+            description: string | null;
+            /** Format: int64 */
+            location_id: number | null;
+            location_name: string | null;
+            /** Format: int64 */
+            target_character_id: number | null;
+            target_character_name: string | null;
+            game_day: number;
+            game_time: string | null;
+            duration: number;
+            reason: string | null;
+            result: string | null;
+            success: boolean;
+            extra_data: Record<string, never> | null;
+            /** Format: date-time-local */
+            created_at: string;
+            input_prompt: string | null;
+            llm_response: string | null;
         };
         TownPicture: {
             /** Format: int64 */
@@ -8400,6 +8448,35 @@ export interface operations {
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["SignIn"];
+            422: components["responses"]["Input"];
+            429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_town_log_log_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                log_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionLogWhole"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignIn"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
             default: components["responses"]["Problem"];

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * townhall/log.h: the action log as clients see it.
+ *
+ * extra_data is a JSON object, each member of which may be absent: `post_id`,
+ * `comment_id` (what was written or liked); and, where a model was asked, `model`
+ * (SITE/MODEL), `input_tokens`, `output_tokens`, `estimated` (they are our guess),
+ * `unused` (why its words are not what was said).
+ */
+#pragma once
+
+#include "base/json.h"
+#include "store/towns.h"
+
+/* Member "extra_data" of an object that is open: all of it, or what is not about the model. */
+void log_put_extra(struct json_out *out, struct str extra, bool whole);
