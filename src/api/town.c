@@ -12,6 +12,12 @@
 
 enum { LOGS_MAX = 200, SPEED_MAX = 600000 };
 
+/* Administrators see all; what that is, is in townhall/log.h. */
+static struct user_id reader_of(const struct call *call)
+{
+    return call->who.role == ROLE_ADMIN ? (struct user_id){0} : call->who.user;
+}
+
 static enum err no_town(struct why *why)
 {
     return why_set(why, ERR_NOT_FOUND, "no town runs on this server (setting town)");
@@ -35,7 +41,7 @@ enum err town_get_resident(struct call *call, struct why *why)
     if (err) return err;
     if (!call->api->hall) return no_town(why);
     struct json_out out = call_json(call);
-    return hall_write_resident(call->api->hall, user, out.buf, why);
+    return hall_write_resident(call->api->hall, user, reader_of(call), out.buf, why);
 }
 
 enum err town_post_control(struct call *call, struct why *why)
@@ -109,8 +115,10 @@ struct page {
 static void put_log(void *ctx, const struct action_log *log)
 {
     struct page *page = ctx;
+    struct action_log seen = *log;
+    if (!page->whole) log_hide(&seen);
     json_open(page->out, NULL, '{');
-    put_entry(page->out, log, page->whole);
+    put_entry(page->out, &seen, page->whole);
     json_close(page->out, '}');
     page->last = log->id;
     page->count++;
@@ -131,6 +139,7 @@ enum err town_get_log(struct call *call, struct why *why)
         input_fault(call, "query", "after", "value_error", "the log goes back in time: before");
     struct action_logs_query query = {
         .character = {(uint64_t)input_query_int(call, "character_id", 0, 0, INT64_MAX)},
+        .reader = reader_of(call),
         .type = input_query_str(call, "type"),
         .day = (int32_t)input_query_int(call, "day", 0, 0, INT32_MAX),
         .before = before,

@@ -67,7 +67,8 @@ static struct json *look(struct console *console, struct user_id resident)
     struct json *tree = NULL;
     struct why why;
     buf_init(&text, JSON_BYTES);
-    enum err err = resident.value ? hall_write_resident(console->hall, resident, &text, &why)
+    enum err err = resident.value ? hall_write_resident(console->hall, resident,
+                                                        (struct user_id){0}, &text, &why)
                                   : hall_write_town(console->hall, &text, &why);
     if (!err) err = json_parse(buf_str(&text), &tree, NULL, &why);
     if (err) printf("%s\n", why.text);

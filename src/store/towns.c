@@ -497,8 +497,10 @@ enum err action_logs_list(struct db *db, const struct action_logs_query *query,
 {
     bool one = query->character.value != 0;
     struct query *q = db_query(db, one ? SQL_ACTION_LOGS_OF : SQL_ACTION_LOGS);
+    for (int i = 0; i < 2; i++) query_u64(q, query->reader.value);
     query_i64(q, query->before ? (int64_t)query->before : INT64_MAX);
     query_str(q, query->type);
+    for (int i = 0; i < 2; i++) query_u64(q, query->reader.value);
     query_str(q, query->type);
     query_i64(q, query->day);
     query_i64(q, query->day);
@@ -506,6 +508,7 @@ enum err action_logs_list(struct db *db, const struct action_logs_query *query,
     query_u64(q, query->limit);
     while (query_next(q)) {
         struct action_log log = log_in(q);
+        log.secret = query_get_i64(q, 18) != 0;
         each(ctx, &log);
     }
     return query_end(q, why);

@@ -163,6 +163,7 @@ struct action_log {
     struct str type, name, description, reason, result;
     struct str prompt, response; /* .at NULL: no model was asked */
     struct str extra;            /* a JSON object (townhall/log.h); .at NULL: none */
+    bool secret;                 /* read only: about private messages with somebody else */
     int32_t day;
     struct str time; /* "HH:MM" */
     int duration;
@@ -175,9 +176,12 @@ MUST_USE enum err action_logs_add(struct db *db, const struct action_log *log, s
 MUST_USE enum err action_logs_settle(struct db *db, const struct action_log *log, struct why *why);
 struct action_logs_query {
     struct user_id character; /* 0: all */
-    struct str type;          /* .at NULL: all */
-    int32_t day;              /* 0: all */
-    uint64_t before;          /* 0: from the newest */
+    /* Who reads it: messages of residents with members are between the two, and secret to anybody
+     * else; they count as use_phone then. 0: one who may see all. */
+    struct user_id reader;
+    struct str type; /* .at NULL: all */
+    int32_t day;     /* 0: all */
+    uint64_t before; /* 0: from the newest */
     uint64_t limit;
 };
 typedef void action_log_each(void *ctx, const struct action_log *log);

@@ -229,7 +229,7 @@ void telling_release(struct telling *telling)
     mem_free((void *)(uintptr_t)telling->response.at);
     mem_free((void *)(uintptr_t)telling->reason.at);
     mem_free((void *)(uintptr_t)telling->wrong.at);
-    mem_free((void *)(uintptr_t)telling->extra.at);
+    mem_free((void *)(uintptr_t)telling->asked.model.at);
 }
 
 void batch_release(struct batch *batch)

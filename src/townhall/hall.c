@@ -554,7 +554,7 @@ struct errand {
     enum err (*run)(struct errand *errand, struct why *why);
     enum hall_verb verb;
     uint64_t speed;
-    struct user_id user;
+    struct user_id user, reader;
     uint32_t most;    /* residents */
     struct buf *json; /* what is written: JSON, or a checkpoint */
     enum err err;
@@ -670,14 +670,18 @@ static enum err do_write_resident(struct errand *errand, struct why *why)
     for (uint32_t who = 0; who < hall->cast.count; who++)
         if (hall->cast.players[who].user.value == errand->user.value)
             cast_meet_friends(&hall->cast, hall->db, hall->town, who);
-    return view_write_resident(hall, errand->user, errand->json, why);
+    return view_write_resident(hall, errand->user, errand->reader, errand->json, why);
 }
 
-enum err hall_write_resident(struct hall *hall, struct user_id user, struct buf *json,
-                             struct why *why)
+enum err hall_write_resident(struct hall *hall, struct user_id user, struct user_id reader,
+                             struct buf *json, struct why *why)
 {
-    struct errand errand = {
-        .hall = hall, .run = do_write_resident, .user = user, .json = json, .why = why};
+    struct errand errand = {.hall = hall,
+                            .run = do_write_resident,
+                            .user = user,
+                            .reader = reader,
+                            .json = json,
+                            .why = why};
     return send(&errand);
 }
 

@@ -69,8 +69,10 @@ MUST_USE enum err hall_control(struct hall *hall, enum hall_verb verb, uint64_t 
 
 /* JSON, as docs/town.md describes it. ERR_NOT_FOUND: no town, no such resident. */
 MUST_USE enum err hall_write_town(struct hall *hall, struct buf *json, struct why *why);
-MUST_USE enum err hall_write_resident(struct hall *hall, struct user_id user, struct buf *json,
-                                      struct why *why);
+/* `reader` is told what is between the resident and itself, and nothing of what is between the
+ * resident and other members. 0: one who may see all. */
+MUST_USE enum err hall_write_resident(struct hall *hall, struct user_id user, struct user_id reader,
+                                      struct buf *json, struct why *why);
 
 /* Who is close to whom: the `most` residents with the most ties, and the ties between them. */
 MUST_USE enum err hall_write_ties(struct hall *hall, uint32_t most, struct buf *json,

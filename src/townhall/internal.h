@@ -8,6 +8,7 @@
  *   moving.c   who comes to the town and who leaves it
  *   commit.c   a step into the store, in one transaction, and out to the hub
  *   log.c      the action log: entries, and what came of them
+ *   between.c  what is between a resident and a member, and nobody else's business
  *   words.c    effects that need words: asking for them, then doing the deed
  *   budget.c   what models may cost in a day
  *   minds.c, asker.c, mind_journal.c, extras.c  decisions where there is no community
@@ -75,7 +76,8 @@ struct log_asked {
     struct str prompt, response; /* .at NULL: none was asked */
     struct str model;            /* SITE/MODEL; empty: nobody answered */
     struct llm_usage usage;      /* -1: nobody said */
-    const char *unused; /* why its words are not what was said in the end; NULL: they are */
+    const char *unused;          /* why its words are not what was said; NULL: they are */
+    bool hushed;                 /* about somebody's private messages (between.h) */
 };
 
 struct todo {
@@ -106,10 +108,12 @@ struct todo {
 
 /* Something to tell the town, and for the log, where a model has decided, what it was asked and
  * said (owned; .at NULL: none did), why it chose so (owned) or what is wrong with that (`wrong`,
- * owned), who it was and what it took (`extra`, owned), and what it came to (deed 0: nothing). */
+ * owned), who it was and what it took (`asked`; its model owned, no texts), and what it came to
+ * (deed 0: nothing). */
 struct telling {
     struct input input;
-    struct str prompt, response, reason, wrong, extra;
+    struct str prompt, response, reason, wrong;
+    struct log_asked asked;
     struct option chosen;
 };
 void telling_release(struct telling *telling);
@@ -394,8 +398,9 @@ void lines_said(const struct hall *hall, const struct effect *effect, struct str
 
 /* view.c */
 void view_write_town(const struct hall *hall, struct buf *json);
+/* `reader` as hall_write_resident() has it. */
 MUST_USE enum err view_write_resident(const struct hall *hall, struct user_id user,
-                                      struct buf *json, struct why *why);
+                                      struct user_id reader, struct buf *json, struct why *why);
 /* What maps must hear of these effects, as the data of one event. Empty: nothing. */
 void view_write_effects(const struct hall *hall, const struct effect *effects, size_t count,
                         struct buf *json);

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "community/talk.h"
+#include "townhall/between.h"
 #include "townhall/internal.h"
 
 enum { PHRASE_BYTES = 512, EXTRA_BYTES = 1024 };
@@ -134,16 +135,19 @@ struct str log_kept(struct arena *arena, struct str text, size_t bytes)
 static void put_asked(struct json_out *out, const struct log_asked *asked)
 {
     if (asked->model.len) json_put_str(out, "model", asked->model);
-    if (asked->usage.input >= 0) json_put_i64(out, "input_tokens", asked->usage.input);
-    if (asked->usage.output >= 0) json_put_i64(out, "output_tokens", asked->usage.output);
+    if (asked->model.len && asked->usage.input >= 0)
+        json_put_i64(out, "input_tokens", asked->usage.input);
+    if (asked->model.len && asked->usage.output >= 0)
+        json_put_i64(out, "output_tokens", asked->usage.output);
     if (asked->usage.estimated) json_put_bool(out, "estimated", true);
     if (asked->unused) json_put_str(out, "unused", str_of(asked->unused));
+    if (asked->hushed) json_put_bool(out, "private", true);
 }
 
 struct str log_extra(struct arena *arena, struct post_id post, struct comment_id comment,
                      const struct log_asked *asked)
 {
-    bool model = asked && asked->prompt.at;
+    bool model = asked && (asked->prompt.at || asked->hushed);
     if (!model && post.value == 0) return (struct str){0};
     struct buf buf;
     buf_init(&buf, EXTRA_BYTES);
@@ -193,6 +197,8 @@ enum err log_deed(struct arena *arena, const struct cast *cast, const struct eff
     log.reason =
         effect->why == REASON_MODEL && own.len ? own : phrase(arena, cast, effect, write_reason);
     log.result = result_of(arena, cast, effect);
+    struct log_asked asked = {.hushed = effect->why == REASON_MODEL && names_member(cast, own)};
+    log.extra = log_extra(arena, (struct post_id){0}, (struct comment_id){0}, &asked);
     return action_logs_add(db, &log, why);
 }
 
@@ -224,7 +230,6 @@ enum err log_answer(struct arena *arena, const struct cast *cast, const struct t
     log.type = log.name = str_of(log_type_name(LOG_THINK));
     log.prompt = told->prompt;
     log.response = told->response;
-    log.extra = told->extra;
     log.reason = told->reason.at ? told->reason : STR("");
     log.result = told->wrong.at ? told->wrong : STR("");
     log.success = told->chosen.deed != DEED_IDLE;
@@ -234,6 +239,10 @@ enum err log_answer(struct arena *arena, const struct cast *cast, const struct t
         effect.place = told->chosen.place;
         log.result = phrase(arena, cast, &effect, phrase_deed);
     }
+    struct log_asked asked = told->asked;
+    asked.prompt = log.prompt;
+    asked.hushed = is_between(&effect) || names_member(cast, log.reason);
+    log.extra = log_extra(arena, (struct post_id){0}, (struct comment_id){0}, &asked);
     return action_logs_add(db, &log, why);
 }
 
@@ -303,6 +312,22 @@ enum err log_said(struct arena *arena, const struct todo *todo, struct post_id p
 }
 
 /* --- for clients --- */
+
+void log_hide(struct action_log *log)
+{
+    /* Ours, and quotes in the names of models are escaped. */
+    bool hushed = str_find(log->extra, STR("\"private\":true")) < log->extra.len;
+    if (!log->secret && !hushed) return;
+    log->reason = (struct str){0};
+    if (hushed && str_eq(log->type, str_of(log_type_name(LOG_THINK))))
+        log->result = (struct str){0};
+    if (!log->secret) return;
+    bool chinese = text_is_chinese(log->description);
+    log->type = log->name = str_of(log_type_name(LOG_USE_PHONE));
+    log->description = phone_words(chinese);
+    log->target = (struct user_id){0};
+    log->target_name = log->result = log->extra = (struct str){0};
+}
 
 void log_put_extra(struct json_out *out, struct str extra, bool whole)
 {

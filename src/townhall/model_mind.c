@@ -93,19 +93,18 @@ static struct str reason_of(const struct llm_answer *answer)
     return reason;
 }
 
-/* Who decided, and what it took; owned. */
-static struct str extra_of(const struct llm_answer *answer)
+/* Who decided, and what it took; its model is owned. */
+static struct log_asked asked_of(const struct llm_answer *answer)
 {
     struct arena arena = {0};
     const struct llm_result *result = answer->result;
-    struct log_asked asked = {.prompt = STR(""), .usage = answer->usage};
+    struct log_asked asked = {.usage = answer->usage};
     if (result->site.len)
         asked.model =
-            arena_printf(&arena, "%.*s/%.*s", STR_ARGS(result->site), STR_ARGS(result->model));
-    struct str extra = log_extra(&arena, (struct post_id){0}, (struct comment_id){0}, &asked);
-    if (extra.at) extra = kept(extra, LOG_PROMPT_BYTES);
+            kept(arena_printf(&arena, "%.*s/%.*s", STR_ARGS(result->site), STR_ARGS(result->model)),
+                 LOG_PROMPT_BYTES);
     arena_release(&arena);
-    return extra;
+    return asked;
 }
 
 /* To be told at the next step. `said` by the model, or `wrong` with it. `reason`: owned from here.
@@ -140,7 +139,7 @@ static void on_answer(void *ctx, const struct llm_answer *answer)
                        : decided.how == DECIDED_UNFIT ? STR("the number is none of the list")
                                                       : STR("");
     answer_add(deciding, &decided, answer->text, reason_of(answer), wrong);
-    hall->answers[hall->answer_count - 1].extra = extra_of(answer);
+    hall->answers[hall->answer_count - 1].asked = asked_of(answer);
     deciding_free(deciding);
 }
 

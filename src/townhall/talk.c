@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "townhall/between.h"
 #include "townhall/internal.h"
 
 enum {
@@ -78,6 +79,7 @@ static void write_person(struct buf *to, const struct hall *hall, const struct e
                       .subject = effect->subject};
     count = memory_rank(memories, count, &cue, town_now(hall->town), found, RECALLED);
     for (size_t i = 0; i < count; i++) {
+        if (memory_is_between(found[i])) continue; /* everybody hears what they say */
         buf_add_str(to, STR("  remembers: "));
         phrase_memory(to, &hall->cast, who, found[i]);
         buf_add_byte(to, '\n');

@@ -4,6 +4,7 @@
  */
 #include "base/json.h"
 #include "base/mem.h"
+#include "townhall/between.h"
 #include "townhall/internal.h"
 
 enum {
@@ -44,14 +45,26 @@ static void put_clock(const struct hall *hall, struct json_out *out)
     json_close(out, '}');
 }
 
-static void put_phrase(struct json_out *out, const char *key, const struct hall *hall,
-                       const struct effect *effect)
+/* What it does, for everybody's eyes, and for nobody's where that is between it and a member. */
+static void put_deed(struct json_out *out, const struct hall *hall, const struct effect *effect)
 {
+    if (is_between(effect)) {
+        json_put_str(out, "action", str_of(log_type_name(LOG_USE_PHONE)));
+        json_put_str(out, "doing", phone_words(hall->cast.players[effect->who].chinese));
+        return;
+    }
     struct buf buf;
     buf_init(&buf, PHRASE_BYTES);
     phrase_deed(&buf, &hall->cast, effect);
-    json_put_str(out, key, buf_str(&buf));
+    json_put_str(out, "action", str_of(deed_info((enum deed)effect->deed)->name));
+    json_put_str(out, "doing", buf_str(&buf));
     buf_release(&buf);
+}
+
+static void put_with(struct json_out *out, const struct hall *hall, const struct effect *effect)
+{
+    struct user_id with = cast_user(&hall->cast, effect->other);
+    if (with.value && !is_between(effect)) json_put_u64(out, "with_id", with.value);
 }
 
 /* What it does now, in the form of an effect that began. */
@@ -88,15 +101,13 @@ static void put_state(const struct hall *hall, struct json_out *out, uint32_t wh
         json_put_u64(out, "location_id", cast_location(&hall->cast, resident->place));
     }
     struct effect effect = now_of(hall, who);
-    json_put_str(out, "action", str_of(deed_info((enum deed)resident->deed)->name));
-    put_phrase(out, "doing", hall, &effect);
+    put_deed(out, hall, &effect);
     json_put_i64(out, "since", resident->deed_at);
     json_put_i64(out, "until", resident->deed_until);
     if (resident->deed == DEED_MOVE_TO) {
         json_put_u64(out, "to_location_id", cast_location(&hall->cast, resident->deed_place));
     }
-    struct user_id with = cast_user(&hall->cast, resident->deed_who);
-    if (with.value) json_put_u64(out, "with_id", with.value);
+    put_with(out, hall, &effect);
     json_put_str(out, "emotion", str_of(emotion_name((enum emotion)resident->emotion)));
 }
 
@@ -239,7 +250,8 @@ static void put_said(struct json_out *out, const struct talks *talks, const stru
     json_put_str(out, "said", talks->talk[best].said);
 }
 
-static void put_memories(const struct hall *hall, struct json_out *out, uint32_t who)
+static void put_memories(const struct hall *hall, struct json_out *out, uint32_t who,
+                         struct user_id reader)
 {
     size_t count;
     const struct memory *memories = town_memories(hall->town, who, &count);
@@ -248,8 +260,11 @@ static void put_memories(const struct hall *hall, struct json_out *out, uint32_t
     struct talks talks;
     load_talks(&talks, hall, who);
     json_open(out, "memories", '[');
-    for (size_t i = 0; i < count && i < MEMORIES_SHOWN; i++) {
+    size_t shown = 0;
+    for (size_t i = 0; i < count && shown < MEMORIES_SHOWN; i++) {
         const struct memory *memory = &sorted[i];
+        if (memory_is_between(memory) && !may_see(&hall->cast, memory->who, reader)) continue;
+        shown++;
         struct buf buf;
         buf_init(&buf, PHRASE_BYTES);
         phrase_memory(&buf, &hall->cast, who, memory);
@@ -275,7 +290,9 @@ static bool has_account(const struct hall *hall, uint32_t who, struct user_id us
     return !is_member(who) || users_load_standing(hall->db, user, &standing, &why) != ERR_NOT_FOUND;
 }
 
-static void put_relations(const struct hall *hall, struct json_out *out, uint32_t who)
+/* What it thinks of a member is between the two: it comes of what they wrote to each other. */
+static void put_relations(const struct hall *hall, struct json_out *out, uint32_t who,
+                          struct user_id reader)
 {
     size_t count;
     const struct relation *relations = town_relations(hall->town, who, &count);
@@ -284,6 +301,7 @@ static void put_relations(const struct hall *hall, struct json_out *out, uint32_
         const struct relation *relation = &relations[i];
         struct user_id user = cast_user(&hall->cast, relation->who);
         if (user.value == 0) continue; /* it had an account once */
+        if (is_member(relation->who) && !may_see(&hall->cast, relation->who, reader)) continue;
         if (!has_account(hall, relation->who, user)) continue;
         json_open(out, NULL, '{');
         json_put_u64(out, "id", user.value);
@@ -316,8 +334,8 @@ static void put_things(const struct hall *hall, struct json_out *out, uint32_t w
     json_close(out, ']');
 }
 
-enum err view_write_resident(const struct hall *hall, struct user_id user, struct buf *json,
-                             struct why *why)
+enum err view_write_resident(const struct hall *hall, struct user_id user, struct user_id reader,
+                             struct buf *json, struct why *why)
 {
     uint32_t who = 0;
     while (who < hall->cast.count && hall->cast.players[who].user.value != user.value) who++;
@@ -335,8 +353,8 @@ enum err view_write_resident(const struct hall *hall, struct user_id user, struc
     json_put_u64(&out, "unread_messages", resident->unread);
     put_needs(hall, &out, who);
     put_plan(&out, resident);
-    put_memories(hall, &out, who);
-    put_relations(hall, &out, who);
+    put_memories(hall, &out, who, reader);
+    put_relations(hall, &out, who, reader);
     put_things(hall, &out, who);
     json_close(&out, '}');
     return OK;
@@ -355,8 +373,7 @@ static bool is_for_maps(const struct hall *hall, const struct effect *effect)
 
 static void put_began(const struct hall *hall, struct json_out *out, const struct effect *effect)
 {
-    json_put_str(out, "action", str_of(deed_info((enum deed)effect->deed)->name));
-    put_phrase(out, "doing", hall, effect);
+    put_deed(out, hall, effect);
     json_put_i64(out, "until", effect->at + effect->minutes);
     if (effect->deed == DEED_MOVE_TO)
         json_put_u64(out, "to_location_id", cast_location(&hall->cast, effect->place));
@@ -390,9 +407,8 @@ void view_write_effects(const struct hall *hall, const struct effect *effects, s
         json_put_str(&out, "what", str_of(effect_kind_name((enum effect_kind)effect->kind)));
         json_put_i64(&out, "minute", effect->at);
         struct user_id who = cast_user(&hall->cast, effect->who);
-        struct user_id other = cast_user(&hall->cast, effect->other);
         if (who.value) json_put_u64(&out, "id", who.value);
-        if (other.value) json_put_u64(&out, "with_id", other.value);
+        put_with(&out, hall, effect);
         if (effect->kind == EFFECT_BEGAN) put_began(hall, &out, effect);
         if (effect->kind == EFFECT_CAME) put_came(hall, &out, effect);
         if (effect->kind == EFFECT_TALK)

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 
 import { asAdmin } from '../support/admin.mjs';
 import { assertOk } from '../support/checks.mjs';
+import { Live } from '../support/live.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { towns, withModel } from '../support/town.mjs';
 import { until } from '../support/watch.mjs';
@@ -87,6 +88,55 @@ test('administrators_see_what_a_model_was_asked_and_said_and_members_do_not', as
   assert.equal(answer.target_character_name, member.nickname);
   assert.match((await whole(answer)).input_prompt, /今天忙吗/);
   assert.equal((await root.ask('GET', '/town/log/999999999')).status, 404);
+  await server.stop();
+  await provider.stop();
+});
+
+// Everything that others can see of a resident says no more than that it uses the phone.
+test('who_writes_to_a_resident_and_when_is_between_the_two', async () => {
+  const provider = kept(await startProvider());
+  const me = { id: 0, nickname: '' };
+  // A model that blurts out whom it has to do with.
+  talkative(provider, () => `{"action_index":1,"reason":"because ${me.nickname} wrote to me"}`);
+  const server = await startTown({ env: withModel(provider, { HUTONG_TOWN_SPEED: '3000', HUTONG_TOWN_MODEL_SHARE: '50' }) });
+  await server.sql("UPDATE users SET nickname = 'Zebedee' WHERE username = 'demo_lan'");
+  Object.assign(me, await server.get('/auth/me'));
+  const other = await server.register('onlooker');
+  const root = await asAdmin(server);
+  const asOther = async (target) => assertOk(await server.api('GET', target, { token: other.token }));
+  const [{ id }] = (await server.town()).residents;
+  const live = await Live.open(server, other.token);
+  const { topic } = await server.town();
+  await live.subscribe(topic);
+  const seen = [];
+  assertOk(await server.api('POST', `/messages/send/${id}`, { token: server.token, json: { content: '今天忙吗？' } }));
+
+  // Its friend sees the whole of it.
+  const mine = (all) => all.filter(({ target_character_id: to }) => to === me.id);
+  const own = mine(await until(() => server.log(`&type=message&character_id=${id}`), (all) => mine(all).length >= 2, { ms: 60_000, what: 'my own entries' }));
+  assert.ok(own.every(({ target_character_name: name, result }) => name === me.nickname && (!result || result.includes(me.nickname))));
+  const card = await until(() => server.get(`/town/residents/${id}`), ({ relations }) => relations.some((one) => one.id === me.id), { what: 'a relation' });
+  assert.ok(card.memories.some(({ content }) => content.includes(me.nickname)));
+  await until(async () => (await root.must('GET', '/town/log?type=think&limit=200')).items, (all) => all.some(({ reason }) => reason?.includes(me.nickname)), { ms: 60_000, what: 'a thought of it' });
+
+  // Others see that it used the phone; administrators see all.
+  for (const target of [`/town/log?limit=200&character_id=${id}`, '/town/log?limit=200', '/town/log?limit=200&type=think', '/town', ...(await server.town()).residents.map((one) => `/town/residents/${one.id}`)]) {
+    const text = JSON.stringify(await asOther(target));
+    assert.ok(!text.includes(me.nickname), `${target}: ${text.slice(Math.max(0, text.indexOf(me.nickname) - 400), text.indexOf(me.nickname) + 100)}`);
+  }
+  for (const entry of own) {
+    const phone = (await asOther(`/town/log?limit=200&type=use_phone&character_id=${id}`)).items.find((one) => one.id === entry.id);
+    assert.deepEqual([phone.action_name, phone.description, phone.target_character_id, phone.result, phone.reason, phone.extra_data],
+      ['use_phone', '看手机', null, null, null, null]);
+    assert.ok(!(await asOther('/town/log?limit=200&type=message')).items.some((one) => one.id === entry.id));
+    assert.ok((await root.must('GET', `/town/log?limit=200&type=message&character_id=${id}`)).items.some((one) => one.id === entry.id && one.target_character_name === me.nickname));
+  }
+  assert.ok(!(await asOther(`/town/residents/${id}`)).relations.some((one) => one.id === me.id));
+  assert.ok((await root.must('GET', `/town/residents/${id}`)).relations.some((one) => one.id === me.id));
+  const phone = await live.next((m) => { seen.push(JSON.stringify(m)); return m.topic === topic && m.data.happened?.some(({ action }) => action === 'use_phone'); });
+  assert.ok(phone.data.happened.filter(({ action }) => action === 'use_phone').every((one) => one.with_id === undefined && one.doing === '看手机'));
+  assert.ok(seen.every((text) => !text.includes(me.nickname) && !text.includes(`"with_id":${me.id}}`) && !text.includes(`"with_id":${me.id},`)));
+  await live.close();
   await server.stop();
   await provider.stop();
 });

@@ -20,7 +20,8 @@ const state = (id: number, more: Partial<State> = {}): State => ({
   id, name: `n${id}`, x: 0, y: 0, location_id: 1, action: 'rest', doing: '', since: 0, until: 60, emotion: 'happy', ...more,
 });
 const log = (more: Partial<Log>): Log => ({
-  id: 1, character_id: 7, action_type: 'rest', action_name: 'rest', description: 'rests', location_id: 1, target_character_id: null,
+  id: 1, character_id: 7, character_name: 'n7', action_type: 'rest', action_name: 'rest', description: 'rests', location_id: 1,
+  location_name: 'place 1', target_character_id: null, target_character_name: null, extra_data: null,
   game_day: 1, game_time: '08:00', duration: 60, reason: null, result: null, success: true, created_at: '', ...more,
 });
 

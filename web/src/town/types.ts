@@ -44,7 +44,7 @@ export const LOG_TYPES = ['move', 'talk', 'encounter', 'work', 'eat', 'rest', 's
 const TYPE_OF_DEED: Record<string, string> = {
   move_to: 'move', talk_to: 'talk', greet: 'talk', rest: 'rest', sleep: 'sleep', eat: 'eat', work: 'work', think: 'think',
   browse_posts: 'use_phone', view_user_profile: 'use_phone', follow: 'use_phone', create_post: 'post',
-  check_messages: 'message', send_message: 'message',
+  check_messages: 'message', send_message: 'message', use_phone: 'use_phone',
 };
 
 export function typeOf(happening: Pick<Happening, 'what' | 'action'>): string {
