@@ -136,6 +136,8 @@ void remember(struct quarter *quarter, uint32_t local, const struct memory *memo
 void mind_decide(struct quarter *quarter, uint32_t local, struct question *question_out);
 /* In the morning. */
 void mind_plan_day(struct quarter *quarter, uint32_t local);
+/* The same for one who comes in the middle of a day: what is still to come of it, in its order. */
+void mind_plan_rest(struct quarter *quarter, uint32_t local);
 /* For so many minutes from now on it means to see that neighbour. */
 void mind_plan_visit(struct quarter *quarter, uint32_t local, uint32_t who, int minutes);
 /* Whether and when it looks at its phone for what `from` wrote: in so many minutes. */

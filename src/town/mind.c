@@ -486,6 +486,51 @@ void mind_plan_visit(struct quarter *quarter, uint32_t local, uint32_t who, int 
     me->urge = MAX(me->urge, (uint16_t)EVENT_URGE);
 }
 
+/* --- the rest of a day --- */
+
+/* Minutes from now on until it begins; what is over is over, but the next night comes. */
+static int begins_in(const struct plan_step *step, int now)
+{
+    int in = step->from_min - now;
+    bool over = in + step->quarters * 15 <= 0;
+    return over && step->kind == PLAN_BED ? in + MINUTES_PER_DAY : in;
+}
+
+/* What is left of it from minute `now` of the day on; false: nothing. */
+static bool cut_to_rest(const struct resident *me, struct plan_step *step, int now)
+{
+    enum { BREAKFAST_UNTIL = 11 * MINUTES_PER_HOUR };
+    if (step->kind == PLAN_BREAKFAST) { /* was put where it came, not where it rose */
+        step->from_min = MAX(step->from_min, me->wake_min);
+        return step->from_min < BREAKFAST_UNTIL;
+    }
+    int in = begins_in(step, now), left = in + step->quarters * 15;
+    if (in >= 0) return true;
+    step->from_min = (uint16_t)now;
+    step->quarters = (uint8_t)MAX(left / 15, 0);
+    return step->quarters > 0;
+}
+
+void mind_plan_rest(struct quarter *quarter, uint32_t local)
+{
+    struct resident *me = resident_at(quarter, local);
+    int now = minute_of_day(agenda_now(quarter->agenda));
+    struct plan_step rest[PLAN_STEPS];
+    int count = 0;
+    mind_plan_day(quarter, local);
+    for (int i = 0; i < me->plan_count; i++) {
+        struct plan_step step = me->plan[i];
+        if (!cut_to_rest(me, &step, now)) continue;
+        int at = count++;
+        for (; at > 0 && begins_in(&rest[at - 1], now) > begins_in(&step, now); at--)
+            rest[at] = rest[at - 1];
+        rest[at] = step;
+    }
+    memset(me->plan, 0, sizeof(me->plan));
+    memcpy(me->plan, rest, sizeof(*rest) * (size_t)count);
+    me->plan_count = (uint8_t)count;
+}
+
 int mind_notice_minutes(struct quarter *quarter, uint32_t local, uint32_t from)
 {
     struct resident *me = resident_at(quarter, local);

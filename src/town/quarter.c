@@ -25,7 +25,10 @@ void come_home(struct quarter *quarter, uint32_t local)
     struct resident *me = resident_at(quarter, local);
     me->place = me->near = me->home;
     me->seat = place_enter(&quarter->places, me->place, quarter->first + local, true);
-    mind_plan_day(quarter, local);
+    if (agenda_now(quarter->agenda) > TOWN_START_MIN)
+        mind_plan_rest(quarter, local);
+    else
+        mind_plan_day(quarter, local); /* the first morning of all */
 }
 
 void decide_in(struct quarter *quarter, uint32_t local, int32_t minutes)

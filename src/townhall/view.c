@@ -172,11 +172,23 @@ static void put_needs(const struct hall *hall, struct json_out *out, uint32_t wh
     json_put_bool(out, "is_hungry", body.need[HUNGER] >= HUNGRY);
 }
 
+/* In the order of the day, which is not that in which it was made: what comes first wins there. */
 static void put_plan(struct json_out *out, const struct resident *resident)
 {
+    struct plan_step plan[PLAN_STEPS];
+    int begin = resident->plan_count ? resident->plan[0].from_min : 0;
+    for (int i = 0; i < resident->plan_count; i++) {
+        int at = i, from = (resident->plan[i].from_min - begin + MINUTES_PER_DAY) % MINUTES_PER_DAY;
+        for (; at > 0; at--) {
+            int before = (plan[at - 1].from_min - begin + MINUTES_PER_DAY) % MINUTES_PER_DAY;
+            if (before <= from) break;
+            plan[at] = plan[at - 1];
+        }
+        plan[at] = resident->plan[i];
+    }
     json_open(out, "plan", '[');
     for (int i = 0; i < resident->plan_count; i++) {
-        const struct plan_step *step = &resident->plan[i];
+        const struct plan_step *step = &plan[i];
         char clock[8];
         snprintf(clock, sizeof(clock), "%02d:%02d", step->from_min / 60, step->from_min % 60);
         json_open(out, NULL, '{');

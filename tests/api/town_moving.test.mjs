@@ -166,6 +166,8 @@ test('one_who_is_added_moves_into_the_living_town_and_lives_there', async (t) =>
   assert.equal((await next.town()).residents.length, 4);
   const card = await next.get(`/town/residents/${id}`);
   assert.deepEqual([card.age, card.occupation, card.home_location_id], [25, 'painter', home.id]);
+  const times = card.plan.map(({ time }) => time).filter((time) => time >= '05:00'); // a night may begin after midnight
+  assert.deepEqual(times, times.toSorted(), 'its day in order');
   assertOk(await next.api('POST', `/messages/send/${id}`, { token: next.token, json: { content: '欢迎！住得惯吗？' } }));
   const history = async () => (await next.get(`/messages/history/${id}`)).items;
   await until(history, (items) => items.some(({ sender_id: from }) => from === id), { ms: 60_000, what: 'an answer' });

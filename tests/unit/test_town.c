@@ -425,6 +425,37 @@ static struct input somebody_new(const struct town *town, struct rng *rng)
     return input;
 }
 
+/* Whatever the hour it comes at: nothing that is over, in the order of the day. */
+static void who_comes_in_the_middle_of_a_day_plans_what_is_left_of_it(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 5, 0);
+    struct town *town = found(29, 12);
+    for (int hour = 1; hour <= 48; hour++) {
+        until(town, TOWN_START_MIN + hour * 60 + (int)rng_below(&rng, 59));
+        struct input input = somebody_new(town, &rng);
+        struct why why;
+        assert_int_equal(town_input(town, &input, &why), OK);
+        const struct resident *me = town_resident(town, input.to);
+        int now = minute_of_day(town_now(town)), before = 0, nights = 0;
+        assert_true(me->plan_count > 0);
+        for (int i = 0; i < me->plan_count; i++) {
+            const struct plan_step *step = &me->plan[i];
+            int in = (step->from_min - now + DAY) % DAY;
+            assert_true(in >= before && step->quarters > 0);
+            before = in;
+            nights += step->kind == PLAN_BED;
+            if (step->kind == PLAN_BED) continue;
+            assert_true(step->from_min >= now);
+            if (step->kind == PLAN_BREAKFAST) assert_true(step->from_min < 11 * 60);
+        }
+        assert_int_equal(nights, 1);
+    }
+    town_check(town);
+    town_free(town);
+}
+
 /* Out of those who are gone, or of those who are not; NOBODY: there is none. */
 static uint32_t somebody(const struct town *town, struct rng *rng, bool gone)
 {
@@ -870,6 +901,7 @@ int main(void)
         cmocka_unit_test(who_is_invited_calls_on_its_neighbour),
         cmocka_unit_test(inputs_that_make_no_sense_are_refused_and_change_nothing),
         cmocka_unit_test(invariants_hold_while_people_come_and_go),
+        cmocka_unit_test(who_comes_in_the_middle_of_a_day_plans_what_is_left_of_it),
         cmocka_unit_test(who_moves_moves_the_same_way_however_the_town_is_lived),
         cmocka_unit_test(who_comes_back_is_who_it_was_and_hungry_for_nothing_it_missed),
         cmocka_unit_test(a_town_can_be_left_by_all_and_lived_in_again),
