@@ -370,8 +370,11 @@ static void on_buzz(struct quarter *quarter, const struct item *item)
     uint32_t local = item->who;
     struct resident *me = resident_at(quarter, local);
     int32_t now = agenda_now(quarter->agenda);
-    bool free_to =
-        (deed_info((enum deed)me->deed)->can_interrupt || me->deed == DEED_WORK) && !me->asking;
+    const struct deed_info *doing = deed_info((enum deed)me->deed);
+    bool message = item->kind == HAPPEN_NOTICE;
+    bool free_to = (doing->can_interrupt || me->deed == DEED_WORK) && !me->asking;
+    /* It reads to the end before it looks who has said something about a post. */
+    if (!message && doing->phone) free_to = false;
     if (!free_to || (me->deed == DEED_CHECK_MESSAGES && me->deed_until > now)) {
         struct item later = {.at = me->deed == DEED_SLEEP ? me->deed_until + SOON : now + SOON,
                              .kind = item->kind,
@@ -383,7 +386,6 @@ static void on_buzz(struct quarter *quarter, const struct item *item)
         return;
     }
     deed_interrupt(quarter, local);
-    bool message = item->kind == HAPPEN_NOTICE;
     struct option read = {.who = message ? item->data : NOBODY,
                           .place = NOWHERE,
                           .deed = DEED_CHECK_MESSAGES,

@@ -96,8 +96,8 @@ test('administrators_see_what_a_model_was_asked_and_said_and_members_do_not', as
 test('who_writes_to_a_resident_and_when_is_between_the_two', async () => {
   const provider = kept(await startProvider());
   const me = { id: 0, nickname: '' };
-  // A model that blurts out whom it has to do with.
-  talkative(provider, () => `{"action_index":1,"reason":"because ${me.nickname} wrote to me"}`);
+  // A model that blurts out whom it has to do with, once it is told of anybody.
+  talkative(provider, (text) => (me.nickname && text.includes(me.nickname) ? `{"action_index":1,"reason":"because ${me.nickname} wrote to me"}` : '{"action_index":1,"reason":"because"}'));
   const server = await startTown({ env: withModel(provider, { HUTONG_TOWN_SPEED: '3000', HUTONG_TOWN_MODEL_SHARE: '50' }) });
   await server.sql("UPDATE users SET nickname = 'Zebedee' WHERE username = 'demo_lan'");
   Object.assign(me, await server.get('/auth/me'));
