@@ -15,6 +15,7 @@
  *   lore.c     what a resident knows about, looked up before it answers a member
  *   draft.c    an answer to a member while it is written
  *   talk.c     what two residents say to each other
+ *   recall.c   what models are told of what somebody did, could read, and knows of another
  *   model_mind.c  residents who put a decision to a model
  *   decision.c a decision as a model is asked, and its answer
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
@@ -332,18 +333,33 @@ void draft_withdraw(struct todo *todo);
 /* The text without what models put around it, at most so many characters. */
 struct str trimmed_words(struct str text, size_t chars);
 
+/* recall.c: for prompts, in `arena`; empty: nothing. */
+/* A copy whose marks are broken, so that nothing of it stands outside of ours. */
+struct str without_marks(struct arena *arena, struct str text);
+/* A line for each of the last acts of `who`, the newest last. */
+struct str recall_acts(struct arena *arena, const struct hall *hall, uint32_t who);
+/* A line for each of the newest posts that it has not seen, between marks. */
+struct str recall_feed(struct arena *arena, const struct hall *hall, uint32_t who);
+/* The name of whom it writes to, how they stand, and what it remembers of them, between marks. */
+struct str recall_partner(struct arena *arena, const struct hall *hall, uint32_t who,
+                          uint32_t partner, struct str name);
+
 /* decision.c */
 enum { NO_CHOICE = 255 };
+/* What is known only where there is a community (recall.c). */
+struct decision_notes {
+    struct str acts, feed;
+};
 /* A decision as a model is asked. Points into itself: not to be moved. */
 struct decision {
     struct buf prompt, shape;
     struct llm_message messages[2];
     struct llm_request request;
 };
-/* `cast` has all of the town's numbers, and its places are those of whose question it is.
- * decision_release() it, whatever was in it before is lost. */
+/* `cast` has all of the town's numbers, and its places are those of whose question it is. `notes`
+ * NULL: there are none. decision_release() it, whatever was in it before is lost. */
 void decision_write(struct decision *decision, const struct cast *cast, const struct town *town,
-                    const struct question *question);
+                    const struct question *question, const struct decision_notes *notes);
 void decision_release(struct decision *decision); /* zeroed is fine */
 
 /* As minds.h has it. */

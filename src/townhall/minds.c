@@ -212,7 +212,7 @@ static void ponder(struct mind_run *run, const struct town *town, const struct q
 {
     *pondering =
         (struct pondering){.who = question->who, .number = question->number, .at = question->at};
-    decision_write(&pondering->decision, cast_for(run, town, question->who), town, question);
+    decision_write(&pondering->decision, cast_for(run, town, question->who), town, question, NULL);
     write_key(run, pondering);
     pondering->asking.request = &pondering->decision.request;
     pondering->asking.options = question->count;

@@ -173,7 +173,11 @@ static void ask_model(struct deciding *deciding, const struct question *question
     }
     struct decision decision;
     cast_meet_friends(&hall->cast, hall->db, hall->town, question->who);
-    decision_write(&decision, &hall->cast, hall->town, question);
+    struct arena arena = {0};
+    struct decision_notes notes = {.acts = recall_acts(&arena, hall, question->who),
+                                   .feed = recall_feed(&arena, hall, question->who)};
+    decision_write(&decision, &hall->cast, hall->town, question, &notes);
+    arena_release(&arena);
     deciding->prompt = kept(buf_str(&decision.prompt), LOG_PROMPT_BYTES);
     if (budget_reserve(hall->budget, PURSE_MINDS, &decision.request, &deciding->hold)) {
         deciding->call = llm_ask(hall->llm, &decision.request, on_answer, deciding);
