@@ -30,9 +30,14 @@ async function begin(): Promise<void> {
   const app = createApp(App);
   app.use(createPinia()).use(i18n).use(VueQueryPlugin, { queryClient });
   await speak(useLook().language);
+  let stand = (): void => undefined;
+  const standing = new Promise<void>((done) => (stand = done));
+  router.beforeResolve(() => standing.then(breath));
   await breath();
-  router.beforeResolve(breath);
-  app.use(router).mount('#app');
+  app.use(router); // which begins to look for the page
+  await breath();
+  app.mount('#app');
+  stand();
   learnServer();
   if ('serviceWorker' in navigator && import.meta.env.PROD) {
     void navigator.serviceWorker.register('/sw.js').catch(() => undefined);

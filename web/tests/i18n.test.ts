@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { createI18n } from 'vue-i18n';
+import { compile } from '../src/i18n/compile';
 
 const root = fileURLToPath(new URL('../src', import.meta.url));
 type Sentences = { [key: string]: string | Sentences };
@@ -19,6 +21,8 @@ const read = (language: string, file: string): Map<string, string> =>
 const partsOf = (language: string): string[] =>
   (readdirSync(path.join(root, 'i18n', language), { recursive: true }) as string[]).filter((file) => file.endsWith('.json') && !file.startsWith('server/'));
 const parts = partsOf('en');
+/** What src/i18n/compile.ts reads. */
+const readable = (text: string): boolean => !/[{}@\\%]|\| *\||^ *\||\| *$/.test(text.replaceAll(/\{\w+\}/g, ''));
 const named = (text: string): string[] => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!))].sort();
 
 test('both languages have the same parts', () => {
@@ -38,6 +42,9 @@ describe.each(parts)('%s', (file) => {
       if (!plural) expect([key, named(zh.get(key)!)]).toEqual([key, named(text)]);
     }
   });
+  test('has names in braces and forms between bars, and no more', () => {
+    for (const [key, text] of [...en, ...zh]) expect([key, text, readable(text)]).toEqual([key, text, true]);
+  });
   test('has no empty sentence and no Chinese one left in English', () => {
     for (const [key, text] of en) expect([key, text]).not.toEqual([key, expect.stringMatching(/^\s*$|\p{Script=Han}/u)]);
     for (const text of zh.values()) expect(text.trim()).not.toBe('');
@@ -54,4 +61,17 @@ test('every sentence that the code asks for is there', () => {
       .map((key) => `${file}: ${key}`),
   );
   expect(missing).toEqual([]);
+});
+
+test('names and forms come into a sentence as they are said', () => {
+  const i18n = createI18n({ legacy: false, locale: 'en', messageCompiler: compile, messages: { en: {
+    plain: 'Nothing', who: '{name} and { other } met', likes: 'nobody | one | {n} of {all}', two: '{n} time | {n} times',
+  } } });
+  const { t } = i18n.global;
+  expect(t('plain')).toBe('Nothing');
+  expect(t('who', { name: 'Lan', other: '{name}' })).toBe('Lan and {name} met');
+  expect(t('who', { name: 0 })).toBe('0 and  met');
+  expect([0, 1, 2, 7].map((n) => t('likes', { all: 9 }, n))).toEqual(['nobody', 'one', '2 of 9', '7 of 9']);
+  expect(t('likes', { n: '1,000', all: 'many' }, 1000)).toBe('1,000 of many');
+  expect([1, 2].map((n) => t('two', n))).toEqual(['1 time', '2 times']);
 });

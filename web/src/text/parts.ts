@@ -15,9 +15,12 @@ export interface Part {
 // named is told (src/auth/mention.c): both find the same names, and their tests have the same rows.
 const FOUND = /(https?:\/\/[^\s<>"'，。！？、；：）】》]+)|(?<![\p{L}\p{M}\p{N}_@./])@([\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*(?:[.-][\p{L}\p{M}\p{N}_]+)*)|(?<![\p{L}\p{N}_#&/])#([\p{L}\p{N}_]{1,50})/gu;
 const isLength = (name: string): boolean => [...name].length >= 3 && [...name].length <= 50;
+/** Without any of these there is nothing to find, and most texts have none. */
+const MARKS = /[@#]|:\/\//;
 const TRAILING = /[.,!?;:)\]}]+$/;
 
 export function partsOf(text: string): Part[] {
+  if (!MARKS.test(text)) return text ? [{ kind: 'text', text }] : [];
   const parts: Part[] = [];
   let at = 0;
   const plain = (end: number): void => {
