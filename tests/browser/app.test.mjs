@@ -270,4 +270,48 @@ describe('two neighbours', WAIT, () => {
     await page.getByText('No connection.').waitFor({ state: 'detached' });
     await page.context().close();
   });
+
+  test('what was missed costs a long feed two requests, and the reader keeps the place', async () => {
+    const say = async (content) => assertOk(await server.api('POST', '/posts', { token: members.tom.token, json: { content } }), 201);
+    const logInTom = async () => { members.tom.token = assertOk(await server.api('POST', '/auth/login', { json: { username: 'tom', password: 'correct horse' } })).access_token; };
+    await logInTom();
+    const all = [];
+    for (let i = 0; i < 90; i++) all.push(await say(`of many, number ${i}.`));
+    const page = await visit(browser, server, { worker: false });
+    await logIn(page, server, 'lan', 'correct horse');
+    const post = (i) => page.locator('article', { hasText: `of many, number ${i}.` });
+    await post(89).waitFor();
+    await page.getByRole('feed').hover();
+    while (!(await post(20).count())) await page.mouse.wheel(0, 900);
+    await post(20).scrollIntoViewIfNeeded();
+    // In the list: the line above it, that there is no connection, comes and goes.
+    const placeOf = (one) => one.evaluate((box) => box.getBoundingClientRect().top - box.closest('[role=feed]').getBoundingClientRect().top);
+    const isInSight = (one) => one.evaluate((box) => box.getBoundingClientRect().top >= 0 && box.getBoundingClientRect().bottom <= window.innerHeight);
+    const asked = [];
+    page.on('request', (request) => request.method() === 'GET' && /\/posts\?/.test(request.url()) && asked.push(new URL(request.url()).search));
+
+    // While it is away more happens than is kept to be told.
+    await server.stop({ keepData: true });
+    await page.getByText('No connection.').waitFor();
+    const place = await placeOf(post(20));
+    await server.sql(`UPDATE posts SET content = 'mended, number 20.' WHERE id = ${all[20].id}`);
+    await server.sql(`UPDATE topics SET head = head + 5000, tail = head + 5000 WHERE name = 'feed'`);
+    server = await startServer({ dataDir: server.dataDir, listen: new URL(server.url).host });
+    const mended = page.locator('article', { hasText: 'mended, number 20.' });
+    await mended.waitFor();
+    await page.getByText('No connection.').waitFor({ state: 'detached' });
+    assert.deepEqual([asked.length, asked[0]], [2, '?limit=20'], asked.join(' '));
+    const moved = await placeOf(mended) - place;
+    assert.ok(Math.abs(moved) < 2, `moved by ${moved}`);
+    assert.ok(await isInSight(mended));
+
+    // What comes now is told as ever, and the rest of the list goes on being true.
+    await logInTom();
+    await say('after all that');
+    await page.getByRole('button', { name: 'one new post' }).click();
+    await page.locator('article', { hasText: 'after all that' }).waitFor();
+    assert.equal(await post(89).count(), 1);
+    assert.deepEqual(page.complaints.filter((one) => !/Failed to load|WebSocket/.test(one)), []);
+    await page.context().close();
+  });
 });

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // Pages of posts, kept true by what happens live. One list per `author` (null: everybody).
-import { useInfiniteQuery, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/vue-query';
-import { computed, ref, toValue, watch, type MaybeRefOrGetter } from 'vue';
+import { useInfiniteQuery, useQueryClient, type Query, type QueryClient } from '@tanstack/vue-query';
+import { computed, onScopeDispose, ref, shallowRef, toValue, watch, type MaybeRefOrGetter } from 'vue';
 import { api, ask, askWhole, type Post, type UserBrief } from '@/api/client';
 import { useTopic, type LiveEvent } from '@/live';
 import { tellCommunity, type Community } from '@/stores/community';
 import { useSession } from '@/stores/session';
+import { beginning, mend, type Page, type Pages } from './mend';
 
 const PAGE = 20;
-interface Page {
-  items: Post[];
-  next_before?: number | null;
-  /** Where the topic `feed` stood when the page was read. */
-  position?: number;
-}
-type Pages = InfiniteData<Page, number | undefined>;
+
+/** A query that has nothing yet. */
+const isWithout = (query: Pick<Query, 'state'>): boolean => query.state.data === undefined;
 
 async function loadPage(author: number | null, before: number | undefined, signal: AbortSignal): Promise<Page> {
   const { data, headers } = await askWhole(
@@ -80,12 +77,16 @@ export function usePosts(author: MaybeRefOrGetter<number | null>) {
     queryFn: ({ pageParam, signal, queryKey }) => loadPage(queryKey[1] as number | null, pageParam, signal),
     initialPageParam: undefined as number | undefined,
     getNextPageParam: (page) => page.next_before ?? undefined,
+    // That would be a request for each page there is; see catchUp().
+    refetchOnMount: isWithout,
+    refetchOnReconnect: isWithout,
   });
   /** New posts that wait above the list until somebody wants to see them. */
   const waiting = ref<Post[]>([]);
+  /** More than these wait: where the oldest of them came from, its page, which does not reach the list. */
+  const apart = shallowRef<Page | null>(null);
   const posts = computed(() => query.data.value?.pages.flatMap((page) => page.items) ?? []);
   const position = computed(() => query.data.value?.pages[0]?.position);
-  watch(key, () => (waiting.value = []));
 
   function add(fresh: Post[]): void {
     client.setQueryData<Pages>(key.value, (pages) => {
@@ -97,29 +98,108 @@ export function usePosts(author: MaybeRefOrGetter<number | null>) {
     });
   }
   function showWaiting(): void {
-    add(waiting.value);
+    const page = apart.value;
+    if (page) client.setQueryData<Pages>(key.value, { pages: [{ ...page, items: beginning(waiting.value, posts.value) }], pageParams: [undefined] });
+    else add(waiting.value);
     waiting.value = [];
+    apart.value = null;
   }
 
-  useTopic(
-    () => (session.me && position.value !== undefined ? 'feed' : null),
-    (event) => {
-      if (event.event === 'post.created') {
-        const post = event.data as unknown as Post;
-        const wanted = toValue(author);
-        if (wanted !== null && wanted !== post.author_id) return;
-        if (posts.value.some(({ id }) => id === post.id)) return;
-        if (post.author_id === session.me?.id) add([post]);
-        else if (!waiting.value.some(({ id }) => id === post.id)) waiting.value = [post, ...waiting.value];
-        return;
+  // --- what was missed ---
+
+  /** Posts that may have changed unheard: each is looked at again when it is in sight. */
+  let stale = new Set<number>();
+  let inSight: number[] = [];
+  /** What is told while an answer is on its way may be newer than the answer. */
+  let meanwhile: LiveEvent[] | null = null;
+  /** The newest ones are to be looked for. */
+  let missed = false;
+
+  /** The newest posts, or those from `from` on; what the list has of them is then as the server has it. */
+  async function look(from?: number): Promise<void> {
+    const list = key.value;
+    const page = await client.fetchQuery({
+      queryKey: ['postsAgain', ...list, from],
+      queryFn: ({ signal }) => loadPage(list[1] as number | null, from === undefined ? undefined : from + 1, signal),
+      staleTime: 0,
+      gcTime: 0,
+    });
+    const pages = client.getQueryData<Pages>(list);
+    if (!pages || list !== key.value) return;
+    const next = mend(pages, page, from);
+    client.setQueryData<Pages>(list, next.pages);
+    for (const id of stale) if (next.covers(id)) stale.delete(id);
+    if (from !== undefined) return;
+    const newest = page.items[0]?.id ?? 0;
+    waiting.value = [...waiting.value.filter(({ id }) => id > newest), ...next.fresh];
+    apart.value = next.apart ? page : null;
+  }
+
+  const firstStale = (): number | undefined => inSight.find((id) => stale.has(id));
+
+  async function lookAround(): Promise<void> {
+    if (meanwhile) return;
+    meanwhile = [];
+    for (let from = firstStale(); missed || from !== undefined; from = firstStale()) {
+      const newest = missed;
+      missed = false;
+      try {
+        await look(newest ? undefined : from);
+      } catch {
+        missed ||= newest; // when something is told, or comes in sight
+        break;
       }
-      if (event.event === 'community.updated') tellCommunity(client, event.data as Partial<Community>);
-      if (event.event === 'post.deleted') waiting.value = waiting.value.filter(({ id }) => id !== event.data.id);
-      applyToPosts(client, event);
-    },
-    { after: () => position.value, reload: () => void query.refetch() },
-  );
-  return { query, posts, waiting, showWaiting, add };
+      if (!newest) stale.delete(from!);
+    }
+    const kept: LiveEvent[] = meanwhile;
+    meanwhile = null;
+    for (const event of kept) hear(event);
+  }
+
+  /** Things happened that were not told: a request or two, however long the list; nothing moves before the reader. */
+  function catchUp(): void {
+    if (!posts.value.length) return void query.refetch();
+    stale = new Set(posts.value.map(({ id }) => id));
+    missed = true;
+    void lookAround();
+  }
+
+  /** These are what the reader has before them. */
+  function seen(ids: number[]): void {
+    inSight = ids;
+    if (missed || firstStale() !== undefined) void lookAround();
+  }
+
+  watch(key, () => {
+    waiting.value = [];
+    apart.value = null;
+    stale.clear();
+    missed = false;
+  });
+  if (query.data.value && query.isStale.value) catchUp();
+  const online = (): void => {
+    if (!session.me) catchUp(); // members are told
+  };
+  window.addEventListener('online', online);
+  onScopeDispose(() => window.removeEventListener('online', online));
+
+  function hear(event: LiveEvent): void {
+    meanwhile?.push(event);
+    if (event.event === 'post.created') {
+      const post = event.data as unknown as Post;
+      const wanted = toValue(author);
+      if (wanted !== null && wanted !== post.author_id) return;
+      if (posts.value.some(({ id }) => id === post.id)) return;
+      if (post.author_id === session.me?.id) add([post]);
+      else if (!waiting.value.some(({ id }) => id === post.id)) waiting.value = [post, ...waiting.value];
+      return;
+    }
+    if (event.event === 'community.updated') tellCommunity(client, event.data as Partial<Community>);
+    if (event.event === 'post.deleted') waiting.value = waiting.value.filter(({ id }) => id !== event.data.id);
+    applyToPosts(client, event);
+  }
+  useTopic(() => (session.me && position.value !== undefined ? 'feed' : null), hear, { after: () => position.value, reload: catchUp });
+  return { query, posts, waiting, more: computed(() => apart.value !== null), showWaiting, add, seen };
 }
 
 /** Like or take it back: shown at once, put back when the server says no. */
