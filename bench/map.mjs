@@ -8,7 +8,7 @@
 //
 // Starts a server of its own, opens /t?demo=N in Chromium, lets the map run, and prints a table.
 // `ours` is the time of our own code in a frame, `pixi` that of PixiJS up to the last call of
-// WebGL; both are JavaScript on the page's thread, by the wall clock: a machine that is busy with
+// WebGL; both are JavaScript on the thread that paints, by the wall clock: a machine that is busy with
 // something else shows in them. Without a graphics card the processor paints, in Chromium's GPU
 // process: that is in `frames/s`, and in the 95 % of `pixi` where it waits for the painter. Such
 // frames/s say nothing of a machine with a card, neither good nor bad: measure there.

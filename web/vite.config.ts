@@ -120,7 +120,11 @@ export default defineConfig({
       },
     },
   },
-  worker: { format: 'es' },
+  worker: {
+    format: 'es',
+    // Of two workers one has parts: the map's, which are heavy (above).
+    rollupOptions: { output: { entryFileNames: 'assets/[name]-[hash].js', chunkFileNames: 'assets/heavy-[name]-[hash].js' } },
+  },
   server: {
     proxy: Object.fromEntries(api.map((path) => [`^/${path}`, { target: server, ws: true, changeOrigin: true }])),
   },

@@ -169,9 +169,23 @@ test('where no town runs, a made-up one moves and says that it is made up', WAIT
   await end(page, ['Failed to load resource: the server responded with a status of 404 (Not Found)']);
 });
 
-test('without WebGL the lists are there, and a sentence instead of the map', WAIT, async () => {
+test('where nothing can be painted in a worker the page paints the map itself', WAIT, async () => {
   const server = await startTown({ env: { HUTONG_TOWN_SPEED: '600' } });
-  const page = await visit(browser, server);
+  const page = await visit(browser, server, { calm: false });
+  await page.addInitScript(() => delete HTMLCanvasElement.prototype.transferControlToOffscreen);
+  await logIn(page, server, DEMO.username, DEMO.password);
+  await page.goto(`${server.url}/t`);
+  await page.locator('[data-town-sketch]').waitFor({ state: 'detached' });
+  await page.getByRole('application').focus();
+  await page.keyboard.press('d');
+  await page.waitForFunction(() => Number(/frames=(\d+)/.exec(document.querySelector('[data-town-debug]').textContent)?.[1]) > 2);
+  assert.equal(page.workers().length, 0);
+  await end(page);
+});
+
+test('without WebGL, in the worker and in the page, a sketch and the lists are there', WAIT, async () => {
+  const server = await startTown({ env: { HUTONG_TOWN_SPEED: '600' } });
+  const page = await visit(browser, server, { worker: false }); // what goes through one is not ours to answer
   await page.addInitScript(() => {
     const real = HTMLCanvasElement.prototype.getContext;
     HTMLCanvasElement.prototype.getContext = function getContext(kind, ...more) {
@@ -182,9 +196,15 @@ test('without WebGL the lists are there, and a sentence instead of the map', WAI
       return /webgl/.test(kind) ? null : off.call(this, kind, ...more);
     };
   });
+  await page.route(/heavy-picture/, async (route) => {
+    const answer = await route.fetch();
+    const none = 'if (typeof document === "undefined") OffscreenCanvas.prototype.getContext = () => null;';
+    await route.fulfill({ response: answer, body: none + await answer.text() });
+  });
   await logIn(page, server, DEMO.username, DEMO.password);
   await page.goto(`${server.url}/t`);
-  await page.getByText('This browser cannot draw the map').waitFor();
+  await page.getByText('This browser cannot draw the moving map').waitFor();
+  assert.equal(await page.locator('[data-town-sketch] circle').count() >= (await server.town()).residents.length, true);
   await page.getByRole('list', { name: 'Residents' }).getByRole('button').first().click();
   await page.getByRole('meter', { name: 'Tired' }).waitFor();
   await end(page);

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { around, Camera } from '../src/town/camera';
 import { TownClock } from '../src/town/clock';
 import { DemoTown } from '../src/town/demo';
-import { nearest, spotX, spotY, TownModel } from '../src/town/model';
+import { nextOf, spotX, spotY, TownModel, within } from '../src/town/model';
 import { everybodyAt, Past } from '../src/town/past';
 import { roads } from '../src/town/roads';
 import { isNight, lightAt } from '../src/town/sky';
@@ -159,11 +159,32 @@ describe('who is where', () => {
     expect(model.hear({ what: 'sky', minute: 10 })).toBe(-1);
   });
 
-  test('the nearest is found within reach', () => {
+  test('another model that takes its snapshot has everybody where they are, and on their way', () => {
+    const model = new TownModel();
+    model.load({ locations: [home, park], residents: [state(7), state(8)], minute: 10 });
+    model.hear({ what: 'began', minute: 10, id: 7, action: 'move_to', until: 20, to_location_id: 2 });
+    model.advance(14);
+    const other = new TownModel();
+    other.load(structuredClone(model.snapshot(14)));
+    expect([...other.x]).toEqual([...model.x]);
+    expect(other.people).toEqual(model.people);
+    expect(other.advance(15)).toBe(true);
+    expect(other.advance(21)).toBe(false);
+    expect(other.x[0]).toBeCloseTo(spotX(park, 7), 3);
+  });
+
+  test('of several who stand in one place each tap is for the next', () => {
+    expect([-1, 4, 9, 2, 7].map((before) => nextOf([4, 9, 2], before))).toEqual([4, 9, 2, 4, 4]);
+    expect(nextOf([], 4)).toBeUndefined();
+  });
+
+  test('who is within reach is found, the nearest first', () => {
     const x = Float32Array.from([0, 10, 100]);
     const y = Float32Array.from([0, 0, 0]);
-    expect(nearest(x, y, 8, 0, 5)).toBe(1);
-    expect(nearest(x, y, 50, 0, 5)).toBe(-1);
+    expect(within(x, y, 8, 0, 5)).toEqual([1]);
+    expect(within(x, y, 8, 0, 50)[0]).toBe(1);
+    expect(within(x, y, 8, 0, 50).length).toBeGreaterThan(1);
+    expect(within(x, y, 50, 0, 5)).toEqual([]);
   });
 });
 

@@ -20,11 +20,18 @@ const SIGNS: Record<(typeof ICONS)[number], string> = {
   rest: 'M6 9h10v6a4 4 0 0 1-4 4h-2a4 4 0 0 1-4-4zM16 11h2a2 2 0 0 1 0 5h-2M9 3v3M13 3v3',
 };
 
-export function drawAtlas(): HTMLCanvasElement {
-  const canvas = document.createElement('canvas');
-  canvas.width = WHITE_AT + 32;
-  canvas.height = 64;
-  const pen = canvas.getContext('2d')!;
+export type Pad = HTMLCanvasElement | OffscreenCanvas;
+type Pen = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+/** Workers have no document. */
+function pad(width: number, height: number): Pad {
+  if (typeof document === 'undefined') return new OffscreenCanvas(width, height);
+  return Object.assign(document.createElement('canvas'), { width, height });
+}
+
+export function drawAtlas(): Pad {
+  const canvas = pad(WHITE_AT + 32, 64);
+  const pen = canvas.getContext('2d') as Pen;
   drawDot(pen);
   ICONS.forEach((name, i) => drawSign(pen, ICON_AT + i * ICON, SIGNS[name]));
   pen.fillStyle = '#fff';
@@ -36,7 +43,7 @@ export function drawAtlas(): HTMLCanvasElement {
 }
 
 /** White, so that a tint colours it, with a lighter rim and a shadow of its own. */
-function drawDot(pen: CanvasRenderingContext2D): void {
+function drawDot(pen: Pen): void {
   const middle = DOT / 2;
   const circle = (radius: number, colour: string): void => {
     pen.fillStyle = colour;
@@ -48,7 +55,7 @@ function drawDot(pen: CanvasRenderingContext2D): void {
   circle(28, '#fff');
 }
 
-function drawSign(pen: CanvasRenderingContext2D, x: number, path: string): void {
+function drawSign(pen: Pen, x: number, path: string): void {
   pen.save();
   pen.translate(x + 2, 2);
   pen.fillStyle = 'rgba(60, 48, 40, 0.35)';

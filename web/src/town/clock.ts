@@ -5,6 +5,15 @@
 
 const SLEW_MS = 2000;
 
+/** What a clock goes by; another with the same goes the same. */
+export interface ClockState {
+  running: boolean;
+  base: number;
+  since: number;
+  rate: number;
+  slew: number;
+}
+
 export class TownClock {
   running = false;
   private base = 0;
@@ -12,6 +21,15 @@ export class TownClock {
   /** Game minutes in a millisecond. */
   private rate = 0;
   private slew = 0;
+
+  get state(): ClockState {
+    const { running, base, since, rate, slew } = this;
+    return { running, base, since, rate, slew };
+  }
+
+  set state(state: ClockState) {
+    Object.assign(this, state);
+  }
 
   /** Game minutes, with their fraction, at `now` (milliseconds of any clock that only goes on). */
   at(now: number): number {

@@ -4,20 +4,45 @@
 // texture, on the screen's own coordinates; a frame touches numbers in arrays and allocates nothing.
 // When nobody walks and nothing falls from the sky, no frame is drawn.
 import 'pixi.js/unsafe-eval';
-import { BitmapText, CanvasSource, Container, Graphics, Particle, ParticleContainer, Rectangle, Sprite, Texture, WebGLRenderer } from 'pixi.js';
-import { drawAtlas, DOT, ICON, ICON_AT, WHITE_AT } from './atlas';
+import { BitmapText, CanvasSource, Container, DOMAdapter, Graphics, Particle, ParticleContainer, Rectangle, Sprite, Texture, WebGLRenderer } from 'pixi.js';
+import { drawAtlas, DOT, ICON, ICON_AT, WHITE_AT, type Pad } from './atlas';
 import type { Camera } from './camera';
 import type { TownModel } from './model';
 import { LOOKS, type MapLook } from './palette';
+import { colourOfPlace, GROUND_ROUND, roundOf, SHUT, treesOf } from './places';
 import { roads } from './roads';
 import { isNight, lightAt } from './sky';
-import { ICONS, iconOf, type Place } from './types';
+import { ICONS, iconOf } from './types';
+
+// PixiJS asks this for what a page has and a worker has not. Its own for workers brings a parser of XML along.
+if (typeof document === 'undefined') {
+  DOMAdapter.set({
+    createCanvas: (width = 1, height = 1) => new OffscreenCanvas(width, height) as never,
+    createImage: () => new Image() as never,
+    getCanvasRenderingContext2D: () => OffscreenCanvasRenderingContext2D as never,
+    getWebGLRenderingContext: () => WebGLRenderingContext,
+    getNavigator: () => navigator as never,
+    getBaseUrl: () => location.href,
+    getFontFaceSet: () => null,
+    fetch: (url, options) => fetch(url, options),
+    parseXML: () => {
+      throw new Error('no XML here');
+    },
+  });
+}
 
 const FONT = 'system-ui, "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif';
 const NAMES_MOST = 150;
 const PLACE_NAMES_MOST = 160;
 const NAMES_ZOOM = 0.6;
 const PLACE_NAMES_ZOOM = 0.4;
+/** Which names have room is looked at again so often while somebody walks; more often, and they would flicker. */
+const NAMES_MS = 500;
+const NAME_SIZE = 12;
+const NAME_HEIGHT = 15;
+/** Who stands so near to another is counted to their name. */
+const BESIDE = 40;
+const NOBODY = -2;
 const DROPS = 160;
 const FRAMES_KEPT = 600;
 /** Pictures that the painter may have before it. */
@@ -36,7 +61,9 @@ export interface Stats {
 }
 
 export interface SceneOptions {
-  canvas: HTMLCanvasElement;
+  canvas: Pad;
+  /** The screen's points in a CSS pixel. */
+  density: number;
   model: TownModel;
   camera: Camera;
   /** The town's clock, in game minutes. */
@@ -60,6 +87,8 @@ export class Scene {
   showNames = true;
   /** No weather, and one picture a second instead of sixty. */
   still = false;
+  /** Nobody looks: no picture is followed by the next. */
+  visible = true;
   weather = 'sunny';
   /** Instead of now: where everybody was. */
   past: { x: Float32Array; y: Float32Array; minute: number } | null = null;
@@ -88,6 +117,15 @@ export class Scene {
   private chosenPlace = -1;
   private nameOf = new Int32Array(0);
   private placeNameOf = new Int32Array(0);
+  /** Whose names have room, and how many others' have none because of each. */
+  private named = new Uint8Array(0);
+  private others = new Uint16Array(0);
+  private nameWidths = new Float32Array(0);
+  private namedAt = 0;
+  /** What names cover: left, top, right, bottom, and whose it is (-1: a place's). */
+  private covered = new Float32Array(5 * (NAMES_MOST + PLACE_NAMES_MOST));
+  private coveredCount = 0;
+  private coveredByPlaces = 0;
   private iconsShown = new Int8Array(0);
   private look: MapLook = LOOKS.light;
   private asked = 0;
@@ -117,7 +155,7 @@ export class Scene {
     const { camera, canvas } = this.o;
     await this.renderer.init({
       canvas, width: camera.width, height: camera.height, antialias: true, autoDensity: true,
-      resolution: Math.min(2, window.devicePixelRatio || 1), backgroundAlpha: 1, manageImports: false,
+      resolution: Math.min(2, this.o.density || 1), backgroundAlpha: 1, manageImports: false,
       powerPreference: 'low-power',
     });
     const source = new CanvasSource({ resource: drawAtlas() });
@@ -141,21 +179,15 @@ export class Scene {
     this.stage.addChild(this.world, this.night, this.lamps, this.mark, this.dots, this.icons, this.veil, this.drops, this.placeNames.root, this.names.root);
     this.coming = [[this.night, this.lamps, this.mark], [this.dots, this.icons], [this.placeNames.root], [this.names.root, this.veil, this.drops]];
     for (const one of this.coming.flat()) one.renderable = false;
-    document.addEventListener('visibilitychange', this.seen);
   }
 
   destroy(): void {
     this.dead = true;
     cancelAnimationFrame(this.asked);
-    document.removeEventListener('visibilitychange', this.seen);
     this.stage.destroy({ children: true });
     this.dotTexture.destroy(true);
     this.renderer.destroy({ removeView: false });
   }
-
-  private seen = (): void => {
-    if (document.visibilityState === 'visible') this.wake();
-  };
 
   /** Light or dark; draws places and names anew. */
   dress(dark: boolean): void {
@@ -184,6 +216,9 @@ export class Scene {
     for (const group of [this.names, this.placeNames]) freeAll(group);
     this.nameOf = new Int32Array(count).fill(-1);
     this.placeNameOf = new Int32Array(places.length).fill(-1);
+    this.named = new Uint8Array(count);
+    this.others = new Uint16Array(count);
+    this.nameWidths = Float32Array.from(people, ({ name }) => widthOf(name));
     this.dots.particleChildren = people.map((one) => new Particle({ texture: this.dotTexture, anchorX: 0.5, anchorY: 0.5, tint: colourOf(one.id, this.look) }));
     this.icons.particleChildren = people.map(() => new Particle({ texture: this.iconTextures[0]!, anchorX: 0, anchorY: 1, alpha: 0 }));
     this.zoomShown = 0;
@@ -211,7 +246,7 @@ export class Scene {
     ground.clear();
     const { x, y, width, height } = model.bounds;
     ground.roundRect(x - 400, y - 400, width + 800, height + 800, 40).fill(look.around);
-    ground.roundRect(x, y, width, height, 24).fill(look.ground);
+    ground.roundRect(x, y, width, height, GROUND_ROUND).fill(look.ground);
     for (const [a, b] of roads(model.places)) {
       ground.moveTo(a.x + a.width / 2, a.y + a.height / 2).lineTo(b.x + b.width / 2, b.y + b.height / 2);
     }
@@ -223,13 +258,10 @@ export class Scene {
     blocks.clear();
     for (const place of this.o.model.places) {
       const { x, y, width, height } = place;
-      const kind = place.is_indoor ? look.kinds[place.location_type] : place.location_type === 'recreation' ? look.park : look.green;
       blocks.roundRect(x, y, width, height, roundOf(place))
-        .fill({ color: kind ?? look.other, alpha: place.is_open ? 1 : 0.55 })
+        .fill({ color: colourOfPlace(place, look), alpha: place.is_open ? 1 : SHUT })
         .stroke({ color: look.edge, width: 1, alignment: 0.5 });
-      for (let tree = 0; tree < (place.is_indoor ? 0 : 5); tree++) {
-        blocks.circle(x + width * (0.12 + 0.19 * tree), y + height * (tree % 2 ? 0.14 : 0.88), Math.min(width, height) / 14).fill(look.tree);
-      }
+      for (const tree of treesOf(place)) blocks.circle(tree.x, tree.y, tree.radius).fill(look.tree);
     }
   }
 
@@ -322,7 +354,7 @@ export class Scene {
       this.o.camera.centre(x[this.followed]!, y[this.followed]!);
       this.dirty = true;
     }
-    this.project(x, y);
+    this.project(x, y, now);
     this.light(minute);
     const falling = this.fall(now);
     const ready = performance.now();
@@ -333,7 +365,7 @@ export class Scene {
     const next = this.coming.shift();
     for (const one of next ?? []) one.renderable = true;
     if (next) return this.wake();
-    if ((walking || falling) && !this.still && document.visibilityState === 'visible') this.wake(false);
+    if ((walking || falling) && !this.still && this.visible) this.wake(false);
   };
 
   private measure(now: number, update: number, draw: number): void {
@@ -361,7 +393,7 @@ export class Scene {
   }
 
   /** The world onto the screen: everybody when the camera has moved, else who walks. */
-  private project(x: Float32Array, y: Float32Array): void {
+  private project(x: Float32Array, y: Float32Array, now: number): void {
     const { camera, model } = this.o;
     const { zoom } = camera;
     const all = this.dirty;
@@ -379,7 +411,7 @@ export class Scene {
         this.put(i, x[i]!, y[i]!);
       }
     }
-    this.namePeople();
+    this.namePeople(now);
     this.drawMark();
   }
 
@@ -421,29 +453,74 @@ export class Scene {
   }
 
   /** Names of those who are seen, unless they are too many. */
-  private namePeople(): void {
+  private namePeople(now: number): void {
     const { model, camera } = this.o;
-    const { sx, sy, names } = this;
-    const near = this.showNames && camera.zoom >= NAMES_ZOOM;
-    let seen = 0;
-    if (near) for (let i = 0; i < sx.length; i++) if (this.isIn(sx[i]!, sy[i]!)) seen++;
-    const all = near && seen <= NAMES_MOST;
+    const { sx, sy, names, named, others } = this;
+    const below = Math.min(15, Math.max(3, 6 * camera.zoom)) + 1;
+    if (this.dirty || now - this.namedAt > NAMES_MS) {
+      this.namedAt = now;
+      this.makeRoom(below);
+    }
     for (let at = 0; at < names.all.length; at++) {
       const i = names.owner[at]!;
-      if (i >= 0 && !((all || i === this.selected) && this.isIn(sx[i]!, sy[i]!))) this.dropName(at);
+      if (i >= 0 && !(named[i] && this.isIn(sx[i]!, sy[i]!))) this.dropName(at);
     }
-    const below = Math.min(15, Math.max(3, 6 * camera.zoom)) + 1;
     for (let i = 0; i < sx.length; i++) {
-      if (!(all || i === this.selected) || !this.isIn(sx[i]!, sy[i]!)) continue;
+      if (!named[i] || !this.isIn(sx[i]!, sy[i]!)) continue;
       let at = this.nameOf[i]!;
       if (at < 0) {
-        at = take(names, NAMES_MOST, this.look.name, 12, '500');
+        at = take(names, NAMES_MOST, this.look.name, NAME_SIZE, '500');
         if (at < 0) continue;
         names.owner[at] = i;
         this.nameOf[i] = at;
-        names.all[at]!.text = model.people[i]!.name;
       }
-      names.all[at]!.position.set(Math.round(sx[i]!), Math.round(sy[i]! + below));
+      const label = names.all[at]!;
+      const text = others[i] ? `${model.people[i]!.name} +${others[i]}` : model.people[i]!.name;
+      if (label.text !== text) label.text = text;
+      label.position.set(Math.round(sx[i]!), Math.round(sy[i]! + below));
+    }
+  }
+
+  /** Whose names there is room for: who is chosen first, then who had one, so that they stay. */
+  private makeRoom(below: number): void {
+    const { sx, sy, named, others } = this;
+    const near = this.showNames && this.o.camera.zoom >= NAMES_ZOOM;
+    let seen = 0;
+    if (near) for (let i = 0; i < sx.length; i++) if (this.isIn(sx[i]!, sy[i]!)) seen++;
+    const all = near && seen <= NAMES_MOST;
+    named.fill(0);
+    others.fill(0);
+    this.coveredCount = this.coveredByPlaces;
+    for (let turn = 0; turn < (all ? 3 : 1); turn++) {
+      for (let i = 0; i < sx.length; i++) {
+        const own = i === this.selected || i === this.followed ? 0 : this.nameOf[i]! >= 0 ? 1 : 2;
+        if (own !== turn || named[i] || !this.isIn(sx[i]!, sy[i]!)) continue;
+        const top = sy[i]! + below;
+        const half = this.nameWidths[i]! / 2;
+        const by = this.cover(sx[i]! - half, top, sx[i]! + half, top + NAME_HEIGHT, i, turn === 0);
+        if (by === NOBODY) named[i] = 1;
+        else if (by >= 0 && Math.hypot(sx[i]! - sx[by]!, sy[i]! - sy[by]!) < BESIDE && ++others[by]! === 1) this.widen(by);
+      }
+    }
+  }
+
+  /** Takes this room for a name, and says that it was nobody's; else, whose it is. */
+  private cover(left: number, top: number, right: number, bottom: number, owner: number, anyway = false): number {
+    const { covered } = this;
+    for (let at = 0; at < 5 * this.coveredCount && !anyway; at += 5) {
+      if (left >= covered[at + 2]! || right <= covered[at]! || top >= covered[at + 3]! || bottom <= covered[at + 1]!) continue;
+      return covered[at + 4]!;
+    }
+    if (5 * this.coveredCount < covered.length) covered.set([left, top, right, bottom, owner], 5 * this.coveredCount++);
+    return NOBODY;
+  }
+
+  /** A number comes behind this name. */
+  private widen(owner: number): void {
+    for (let at = 0; at < 5 * this.coveredCount; at += 5) {
+      if (this.covered[at + 4] !== owner) continue;
+      this.covered[at]! -= NAME_SIZE;
+      this.covered[at + 2]! += NAME_SIZE;
     }
   }
 
@@ -455,24 +532,35 @@ export class Scene {
   private namePlaces(): void {
     const { model, camera } = this.o;
     const near = this.showNames && camera.zoom >= PLACE_NAMES_ZOOM;
-    for (let p = 0; p < model.places.length; p++) {
-      const place = model.places[p]!;
-      const sx = camera.toScreenX(place.x + place.width / 2);
-      const sy = camera.toScreenY(place.y);
-      let at = this.placeNameOf[p]!;
-      if (!near || !this.isIn(sx, sy)) {
-        if (at >= 0) give(this.placeNames, at);
-        this.placeNameOf[p] = -1;
-        continue;
+    this.coveredCount = 0;
+    for (let turn = 0; turn < 2; turn++) {
+      for (let p = 0; p < model.places.length; p++) {
+        const first = p === this.chosenPlace || p === this.hoveredPlace;
+        if (first === (turn === 0)) this.namePlace(p, near);
       }
-      if (at < 0) {
-        at = take(this.placeNames, PLACE_NAMES_MOST, this.look.placeName, 12, '600');
-        if (at < 0) continue;
-        this.placeNameOf[p] = at;
-        this.placeNames.all[at]!.text = place.name;
-      }
-      this.placeNames.all[at]!.position.set(Math.round(sx), Math.round(sy - 17));
     }
+    this.coveredByPlaces = this.coveredCount;
+  }
+
+  private namePlace(p: number, near: boolean): void {
+    const { camera, model } = this.o;
+    const place = model.places[p]!;
+    const sx = camera.toScreenX(place.x + place.width / 2);
+    const sy = camera.toScreenY(place.y) - 17;
+    const half = widthOf(place.name) / 2;
+    let at = this.placeNameOf[p]!;
+    if (!near || !this.isIn(sx, sy) || this.cover(sx - half, sy, sx + half, sy + NAME_HEIGHT, -1) !== NOBODY) {
+      if (at >= 0) give(this.placeNames, at);
+      this.placeNameOf[p] = -1;
+      return;
+    }
+    if (at < 0) {
+      at = take(this.placeNames, PLACE_NAMES_MOST, this.look.placeName, NAME_SIZE, '600');
+      if (at < 0) return;
+      this.placeNameOf[p] = at;
+      this.placeNames.all[at]!.text = place.name;
+    }
+    this.placeNames.all[at]!.position.set(Math.round(sx), Math.round(sy));
   }
 
   /** The ring around who is chosen, and the way that is still before them. */
@@ -549,8 +637,11 @@ export class Scene {
   }
 }
 
-function roundOf({ is_indoor, width, height }: Place): number {
-  return Math.min(is_indoor ? 7 : 14, width / 3, height / 3);
+/** About so wide is a name: exactly is known only when it is drawn. */
+function widthOf(name: string): number {
+  let width = 6;
+  for (const sign of name) width += NAME_SIZE * (sign > '\u2e7f' ? 1 : 0.58);
+  return width;
 }
 
 /** Steps of the golden angle, as avatars have them. */

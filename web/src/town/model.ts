@@ -83,6 +83,15 @@ export class TownModel {
     });
   }
 
+  /** As load() takes it: everybody as they are now. */
+  snapshot(minute: number): Pick<Town, 'locations' | 'residents' | 'minute'> {
+    const residents = this.people.map((one, i) => ({
+      id: one.id, name: one.name, action: one.action, doing: one.doing, since: one.since, until: one.until, location_id: one.place,
+      to_location_id: one.to ?? undefined, with_id: one.with ?? undefined, emotion: one.emotion, x: this.x[i]!, y: this.y[i]!,
+    }));
+    return { locations: this.places, residents, minute };
+  }
+
   private place(i: number, state: State, minute: number): void {
     const place = state.location_id === null ? undefined : this.placeById.get(state.location_id);
     this.x[i] = place ? spotX(place, state.id) : state.x;
@@ -194,17 +203,19 @@ export class TownModel {
   }
 }
 
-/** Whose dot is nearest to the point, at most `reach` away; -1: nobody's. */
-export function nearest(x: Float32Array, y: Float32Array, wx: number, wy: number, reach: number): number {
-  let best = reach * reach;
-  let found = -1;
+/** Whose dots are at most `reach` away from the point, the nearest first. */
+export function within(x: Float32Array, y: Float32Array, wx: number, wy: number, reach: number): number[] {
+  const found: { i: number; away: number }[] = [];
   for (let i = 0; i < x.length; i++) {
     const away = (x[i]! - wx) ** 2 + (y[i]! - wy) ** 2;
-    if (away > best) continue;
-    best = away;
-    found = i;
+    if (away <= reach * reach) found.push({ i, away });
   }
-  return found;
+  return found.sort((a, b) => a.away - b.away).map(({ i }) => i);
+}
+
+/** Whom a tap is for: the nearest, or, where several stand in one place, whoever comes after the one it was for before. */
+export function nextOf(near: number[], before: number): number | undefined {
+  return near[(near.indexOf(before) + 1) % near.length];
 }
 
 function personOf(state: State): Person {

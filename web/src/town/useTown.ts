@@ -37,7 +37,7 @@ export interface Bubble {
 export interface Watcher {
   /** Others, or other places. */
   loaded(): void;
-  changed(index: number): void;
+  heard(what: Happening): void;
   /** Time, sky or bubbles: look whether a picture is due. */
   beat(): void;
 }
@@ -141,7 +141,7 @@ export function useTown(words: () => DemoWords, demoPeople: number) {
     if (what.happened.some(({ what: kind }) => kind === 'came' || kind === 'left')) void load();
     for (const one of what.happened) {
       const i = model.hear(one);
-      if (i >= 0) for (const watcher of watchers) watcher.changed(i);
+      if (i >= 0) for (const watcher of watchers) watcher.heard(one);
       if (one.id !== undefined && !['sky', 'came', 'left'].includes(one.what)) added.push(entryOf(one));
     }
     if (added.length) live.value = [...added.reverse(), ...live.value].slice(0, LIVE_MOST);
@@ -169,6 +169,7 @@ export function useTown(words: () => DemoWords, demoPeople: number) {
       happened({ ...madeUp.sky(), happened: list });
       said.slice(-3).forEach(say);
     } else if (!madeUp && (at - heardAt > QUIET_MS || at - loadedAt > LOOK_AGAIN_MS)) void load();
+    model.advance(clock.at(at));
     minute.value = Math.floor(clock.at(at));
     if (bubbles.value.some((one) => one.gone <= at)) bubbles.value = bubbles.value.filter((one) => one.gone > at);
     beat.value++;
