@@ -114,8 +114,8 @@ export const useLive = defineStore('live', () => {
       }
       if (id) begin();
     },
-    { immediate: true },
   );
+  setTimeout(begin); // pages come first
   setInterval(() => session.me && say?.({ do: 'here', user: session.me.id }), HERE_MS);
   window.addEventListener('online', () => say?.({ do: 'online' }));
   window.addEventListener('pagehide', () => say?.({ do: 'bye' }));
@@ -126,6 +126,7 @@ export const useLive = defineStore('live', () => {
   function listen(topic: string, ear: Ear, after?: number): () => void {
     const all = ears.get(topic) ?? new Set();
     ears.set(topic, all.add(ear));
+    if (!say && after !== undefined) positions.set(topic, after); // for when it begins
     if (all.size === 1 || after !== undefined) say?.({ do: 'subscribe', topic, after: after ?? positions.get(topic) });
     return () => {
       all.delete(ear);
