@@ -228,6 +228,75 @@ describe('two neighbours', WAIT, () => {
     await page.context().close();
   });
 
+  test('a click on a button while names are offered is none on what comes to lie there', async () => {
+    const page = await visit(browser, server);
+    await logIn(page, server, 'tom', 'correct horse');
+    const press = async (name) => {
+      const { x, y, width, height } = await page.getByRole('button', { name, exact: true }).boundingBox();
+      await page.mouse.click(x + width / 2, y + height / 2, { delay: 30 });
+    };
+    await page.getByLabel('Write a post').pressSequentially('A walk with @la');
+    await page.getByRole('option', { name: '@lan' }).waitFor();
+    await press('Post');
+    const post = page.locator('article', { hasText: 'A walk with @la' });
+    await post.getByRole('link', { name: 'no comments' }).click();
+    await page.getByLabel('Say something about it').pressSequentially('and @la');
+    await page.getByRole('option', { name: '@lan' }).waitFor();
+    await press('Send');
+    await page.getByRole('listitem').getByText('and @la').waitFor();
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  });
+
+  test('a comment outlives a reload before it is sent, and a lost reply does not say it twice', async () => {
+    const { id } = assertOk(await server.api('POST', '/posts', { token: members.tom.token, json: { content: 'who is there?' } }), 201);
+    const page = await visit(browser, server, { worker: false });
+    await logIn(page, server, 'lan', 'correct horse');
+    await page.goto(`${server.url}/p/${id}`);
+    await page.getByLabel('Say something about it').fill('I am');
+    await page.reload();
+    assert.equal(await page.getByLabel('Say something about it').inputValue(), 'I am');
+    let lost = 0;
+    await page.route(/comments$/, async (route) => {
+      if (route.request().method() !== 'POST' || lost++) return route.continue();
+      await route.fetch();
+      await route.abort();
+    });
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    await page.getByRole('listitem').getByText('I am', { exact: true }).waitFor();
+    const { items } = assertOk(await server.api('GET', `/posts/${id}/comments`, { token: members.tom.token }));
+    assert.deepEqual([lost, items.map(({ content }) => content)], [2, ['I am']]);
+    await page.context().close();
+  });
+
+  test('what is posted while the network is away waits in sight, and arrives', async () => {
+    const page = await visit(browser, server);
+    await logIn(page, server, 'lan', 'correct horse');
+    await page.locator('article').first().waitFor(); // the page is whole
+    await page.context().setOffline(true);
+    await page.getByText('No connection.').waitFor();
+    await page.getByLabel('Write a post').fill('from the tunnel');
+    await page.getByRole('button', { name: 'Post', exact: true }).click();
+    await page.getByText('Waits for the connection').waitFor();
+    assert.equal(await page.getByLabel('Write a post').inputValue(), '');
+    await page.context().setOffline(false);
+    await page.locator('article', { hasText: 'from the tunnel' }).waitFor();
+    await page.locator('[data-letter]').waitFor({ state: 'detached' });
+    await page.getByText('No connection.').waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+
+  test('in a low window every tab of the navigation can be reached', async () => {
+    const page = await visit(browser, server);
+    await logIn(page, server, 'lan', 'correct horse');
+    await page.setViewportSize({ width: 844, height: 390 });
+    const last = page.getByRole('navigation').getByRole('link', { name: 'Settings' });
+    await last.scrollIntoViewIfNeeded();
+    const { y, height } = await last.boundingBox();
+    assert.ok(y >= 0 && y + height <= 390, `at ${y}`);
+    await page.context().close();
+  });
+
   test('somebody is followed, and no longer', async () => {
     const page = await visit(browser, server, { locale: 'zh-CN', phone: true });
     await logIn(page, server, 'tom', 'correct horse');

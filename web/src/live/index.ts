@@ -5,7 +5,7 @@
 //     useTopic(() => `post:${id}`, (event) => …, { after: () => position, reload: () => query.refetch() });
 //     useLive().connected
 import { defineStore } from 'pinia';
-import { onScopeDispose, reactive, ref, watch } from 'vue';
+import { computed, onScopeDispose, reactive, ref, watch } from 'vue';
 import { api, ApiError, ask } from '@/api/client';
 import { useSession } from '@/stores/session';
 import { Hub, type FromHub, type LiveEvent, type ToHub } from './hub';
@@ -22,6 +22,7 @@ interface Ear {
 }
 
 const HERE_MS = 20_000;
+const REACHED_MS = 3_000;
 
 /** Connects this page with the hub; what it says comes to `told`. */
 function reachHub(told: (what: FromHub) => void): (said: ToHub) => void {
@@ -38,8 +39,12 @@ function reachHub(told: (what: FromHub) => void): (said: ToHub) => void {
 export const useLive = defineStore('live', () => {
   const session = useSession();
   const connected = ref(false);
-  /** The connection was there before and is gone: say so in the page. */
-  const broken = ref(false);
+  /** The connection was there before and is gone. */
+  const lost = ref(false);
+  /** The device says that it has no network, and the server is not reached. */
+  const off = ref(false);
+  /** Say so in the page. */
+  const broken = computed(() => lost.value || off.value);
   /** Member → online, of those who are watched. */
   const online = reactive(new Map<number, boolean>());
   const ears = new Map<string, Set<Ear>>();
@@ -81,8 +86,8 @@ export const useLive = defineStore('live', () => {
         connected.value = what.connected;
         clearTimeout(brokenTimer);
         // A blink is not worth a word.
-        if (what.connected) broken.value = false;
-        else brokenTimer = window.setTimeout(() => (broken.value = true), 2500);
+        if (what.connected) lost.value = off.value = false;
+        else brokenTimer = window.setTimeout(() => (lost.value = true), 2500);
         break;
       case 'need-ticket':
         void fetchTicket();
@@ -110,14 +115,21 @@ export const useLive = defineStore('live', () => {
         say?.({ do: 'bye' });
         positions.clear();
         online.clear();
-        broken.value = false;
+        lost.value = false;
       }
       if (id) begin();
     },
   );
   setTimeout(begin); // pages come first
   setInterval(() => session.me && say?.({ do: 'here', user: session.me.id }), HERE_MS);
-  window.addEventListener('online', () => say?.({ do: 'online' }));
+  window.addEventListener('online', () => {
+    off.value = false;
+    say?.({ do: 'online' });
+  });
+  // The socket would notice only minutes later. A server on this device is there without a network.
+  window.addEventListener('offline', () => {
+    fetch('/health/live', { cache: 'no-store', signal: AbortSignal.timeout(REACHED_MS) }).catch(() => (off.value = !navigator.onLine));
+  });
   window.addEventListener('pagehide', () => say?.({ do: 'bye' }));
   // Back from the browser's store of pages, or from a long sleep.
   window.addEventListener('pageshow', (event) => event.persisted && begin());
@@ -155,11 +167,14 @@ export const useLive = defineStore('live', () => {
     };
   }
 
+  /** Known to be here. Without a connection nothing is known. */
+  const isOnline = (user: number): boolean => !broken.value && online.get(user) === true;
+
   function typing(to: { user_id: number } | { group_id: number }): void {
     say?.({ do: 'say', message: { type: 'typing', to } });
   }
 
-  return { connected, broken, online, listen, watchUsers, typing };
+  return { connected, broken, isOnline, listen, watchUsers, typing };
 });
 
 /**

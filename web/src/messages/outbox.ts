@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// What was written and is not known to have arrived. Each letter has a place of its own in the
+// What was written and is not known to have arrived: messages, posts, comments. Each letter has a place of its own in the
 // browser's store, so it outlives a reload and two tabs cannot overwrite each other's. The letters of
 // a place go one after the other, oldest first. Each is sent until the server has answered, always
 // with the same client_id, which the server stores once: so nothing is lost and nothing comes twice,
@@ -13,9 +13,13 @@ import { newId } from '@/text/ids';
 export interface Letter {
   /** The name by which the server knows it again. */
   client: string;
-  /** Path of the conversation, see places.ts. */
+  /** Path of the page where it belongs: of a conversation (places.ts), '/' a post, '/p/3' a comment. */
   place: string;
   content: string;
+  /** The picture of a post, as it was uploaded. */
+  image?: string;
+  /** The comment that a comment answers. */
+  parent?: number;
   /** Milliseconds since 1970, and greater than that of every letter before it. */
   at: number;
   /** The server does not take it; a sentence why. Only its writer may try again. */
@@ -85,8 +89,9 @@ export class Outbox {
     return all.sort((a, b) => a.at - b.at || (a.client < b.client ? -1 : 1));
   }
 
-  add(place: string, content: string): Letter {
-    const letter = { client: newId(), place, content, at: this.nextAt() };
+  /** `more.client`: it was tried under this name before. */
+  add(place: string, content: string, more: Pick<Letter, 'image' | 'parent'> & { client?: string } = {}): Letter {
+    const letter = { client: newId(), place, content, ...more, at: this.nextAt() };
     this.keep(letter);
     this.tell();
     this.hurry(); // whoever writes now wants to know now
@@ -97,7 +102,7 @@ export class Outbox {
   again(client: string): void {
     const letter = this.find(client);
     if (!letter) return;
-    if (letter.refused !== undefined) this.keep({ client, place: letter.place, content: letter.content, at: this.nextAt() });
+    if (letter.refused !== undefined) this.keep({ ...letter, refused: undefined, at: this.nextAt() });
     this.tell();
     this.hurry();
   }

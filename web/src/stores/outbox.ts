@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// The letters of who is logged in that wait to be sent, wherever in the app they are (the App itself
+// What who is logged in has written and waits to be sent, wherever in the app they are (the App itself
 // opens this store, so what an earlier visit left is sent on every page).
 import { defineStore } from 'pinia';
 import { ref, shallowRef, watch } from 'vue';
-import { api, ApiError, ask, type Message } from '@/api/client';
+import { api, ApiError, ask, type Comment, type Message, type Post } from '@/api/client';
 import { useLive } from '@/live';
 import { Outbox, type Letter, type Verdict } from '@/messages/outbox';
 import { placeOf } from '@/messages/places';
@@ -13,11 +13,19 @@ import { useSession } from './session';
 /** A server that has not answered by then is not going to. */
 const PATIENCE_MS = 20_000;
 
-function post(letter: Letter): Promise<Message> {
+/** What a letter has become, by where it belongs. */
+type Arrived = Message | Post | Comment;
+
+function post(letter: Letter): Promise<Arrived> {
+  const { content, client } = letter;
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const headers = { 'Idempotency-Key': client };
+  if (letter.place === '/') return ask(api.POST('/posts', { body: { content, image_path: letter.image }, headers, signal }));
+  const post_id = Number(/^\/p\/(\d+)$/.exec(letter.place)?.[1]);
+  if (post_id) return ask(api.POST('/posts/{post_id}/comments', { params: { path: { post_id } }, body: { content, parent_id: letter.parent }, headers, signal }));
   const place = placeOf(letter.place);
   if (!place) throw new ApiError(404, '');
-  const body = { content: letter.content, client_id: letter.client };
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const body = { content, client_id: client };
   return place.kind === 'member'
     ? ask(api.POST('/messages/send/{user_id}', { params: { path: { user_id: place.id } }, body, signal }))
     : ask(api.POST('/groups/{group_id}/messages', { params: { path: { group_id: place.id } }, body, signal }));
@@ -37,15 +45,15 @@ export const useOutbox = defineStore('outbox', () => {
   const letters = shallowRef<Letter[]>([]);
   /** Letters whose first try has failed: worth a word to their writer. */
   const late = ref(new Set<string>());
-  const ears = new Set<(message: Message) => void>();
+  const ears = new Set<{ of: RegExp; hear: (arrived: Arrived) => void }>();
   let box: Outbox | null = null;
   let prefix = '';
 
   async function send(letter: Letter): Promise<Verdict> {
     try {
-      const message = await post(letter);
+      const arrived = await post(letter);
       // Before the letter goes, so that it is not gone for a moment.
-      for (const ear of ears) ear(message);
+      for (const ear of ears) if (ear.of.test(letter.place)) ear.hear(arrived);
       return { is: 'sent' };
     } catch (error) {
       const verdict = verdictOn(error);
@@ -86,14 +94,18 @@ export const useOutbox = defineStore('outbox', () => {
   window.addEventListener('online', () => box?.hurry());
   window.addEventListener('storage', ({ key }) => (key === null || key.startsWith(prefix)) && box?.tell());
 
-  const add = (place: string, content: string): void => void box?.add(place, content);
+  const add = (...what: Parameters<Outbox['add']>): void => void box?.add(...what);
   const again = (client: string): void => box?.again(client);
   const drop = (client: string): void => box?.drop(client);
 
-  /** Hear of every letter of this tab that has arrived, until the returned function is called. */
-  function onSent(ear: (message: Message) => void): () => void {
+  function listen<T extends Arrived>(of: RegExp, hear: (arrived: T) => void): () => void {
+    const ear = { of, hear: hear as (arrived: Arrived) => void };
     ears.add(ear);
     return () => ears.delete(ear);
   }
-  return { letters, late, add, again, drop, onSent };
+  /** Hear of every letter of this tab that has arrived, until the returned function is called. */
+  const onSent = (hear: (message: Message) => void): (() => void) => listen(/^\/[mg]\//, hear);
+  const onPosted = (hear: (post: Post) => void): (() => void) => listen(/^\/$/, hear);
+  const onCommented = (post: number, hear: (comment: Comment) => void): (() => void) => listen(new RegExp(`^/p/${post}$`), hear);
+  return { letters, late, add, again, drop, onSent, onPosted, onCommented };
 });

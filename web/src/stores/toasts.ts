@@ -21,12 +21,15 @@ export const useToasts = defineStore('toasts', () => {
     list.value = list.value.filter((toast) => toast.id !== id);
   }
 
-  function say(text: () => string, bad = false): void {
+  /** Gives its number, for dismiss() when it is true no longer. */
+  function say(text: () => string, bad = false): number {
     const now = text();
-    if (list.value.some((toast) => toast.text() === now)) return;
+    const there = list.value.find((toast) => toast.text() === now);
+    if (there) return there.id;
     const id = next++;
     list.value.push({ id, text, bad });
     setTimeout(dismiss, bad ? SHOWN_MS * 2 : SHOWN_MS, id);
+    return id;
   }
   return { list, say, dismiss };
 });

@@ -10,7 +10,7 @@ import { api, ApiError, ask as call } from '@/api/client';
 import { putChat, useChat } from '@/chat/chats';
 import { useTalks } from '@/chat/talks';
 import { BEGINNING, lineOf } from '@/chat/tree';
-import { useTries } from '@/chat/tries';
+import { useTries } from '@/api/tries';
 import { useTopic } from '@/live';
 import { useSession } from '@/stores/session';
 import { useToasts } from '@/stores/toasts';
