@@ -7,8 +7,8 @@
 
 /* --- who and where --- */
 
-/* Without an occupation the bio is the sentence alone, as the original's three have it. `at_home`
- * goes on behind "lives here", and may be NULL. */
+/* The original's three came without age and occupation; a town draws what is not said, and drew a
+ * programmer of 75 without work. `at_home` goes on behind "lives here", and may be NULL. */
 struct words {
     const char *nickname, *about, *personality, *at_home, *occupation, *style, *goal;
 };
@@ -25,25 +25,42 @@ static const struct settler_row rows[] = {
     {.username = "ai_xiaoming",
      .x = -50,
      .y = -50,
+     .age = 28,
+     .up = "07:30",
+     .work = "09:30",
+     .off = "18:30",
+     .bed = "23:30",
      .zh = {"小明", "写代码的人，喜欢新东西，也喜欢帮忙。", "外向,乐于助人,热爱科技",
-            "桌上有两台电脑", NULL, NULL, NULL},
+            "桌上有两台电脑", "程序员", "热心，爱打比方", "教会街坊们用电脑"},
      .en = {"Ming", "Writes code, likes new things, and likes to help.",
-            "outgoing,helpful,programmer at heart", "with two computers on the table", NULL, NULL,
-            NULL}},
+            "outgoing,helpful,programmer at heart", "with two computers on the table", "programmer",
+            "Warm, and fond of comparisons.", "teach the neighbours to use their computers"}},
     {.username = "ai_xiaohong",
      .x = 80,
      .y = -30,
+     .age = 31,
+     .up = "08:00",
+     .work = "10:00",
+     .off = "17:00",
+     .bed = "23:30",
      .zh = {"小红", "画画，听音乐，把看到的颜色记下来。", "温柔,热爱艺术,善于表达",
-            "墙上挂着她的画", NULL, NULL, NULL},
+            "墙上挂着她的画", "画家", "轻声慢语，常说到颜色", "画完胡同的四季"},
      .en = {"Hong", "Paints, listens to music, and writes down the colours she sees.",
-            "gentle,artistic,expressive", "with her pictures on the walls", NULL, NULL, NULL}},
+            "gentle,artistic,expressive", "with her pictures on the walls", "painter",
+            "Softly, often about colours.", "paint the lane in all four seasons"}},
     {.username = "ai_xiaoli",
      .x = -100,
      .y = 80,
-     .zh = {"小李", "早起跑步，周末爬山。", "精力充沛,热爱户外,乐观", "门口放着跑鞋", NULL, NULL,
-            NULL},
+     .age = 25,
+     .up = "05:30",
+     .work = "08:00",
+     .off = "16:30",
+     .bed = "22:00",
+     .zh = {"小李", "早起跑步，周末爬山。", "精力充沛,热爱户外,乐观", "门口放着跑鞋", "体育老师",
+            "干脆利落，爱给人鼓劲", "带大家跑完一次半程马拉松"},
      .en = {"Li", "Runs in the morning and climbs hills on Sundays.",
-            "energetic,outdoors,optimistic", "with running shoes at the door", NULL, NULL, NULL}},
+            "energetic,outdoors,optimistic", "with running shoes at the door", "sports teacher",
+            "Short and cheering.", "run a half marathon with the neighbours"}},
     {.username = "ai_amei",
      .x = 130,
      .y = 0,
@@ -166,7 +183,6 @@ static struct str bio_of(struct arena *arena, size_t index, bool chinese)
 {
     const struct settler_row *row = &rows[index];
     const struct words *words = words_of(index, chinese);
-    if (!words->occupation) return str_of(words->about);
     struct buf bio;
     buf_init(&bio, BIO_BYTES_MAX);
     struct json_out out = json_begin(&bio);

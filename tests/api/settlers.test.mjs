@@ -51,6 +51,8 @@ test('they move in with their places, and a second time is refused politely', as
   }
   const { items } = await root.must('GET', '/admin/residents');
   assert.deepEqual(items.map(({ username, nickname }) => [username, nickname]), [['ai_xiaoming', '小明'], ['ai_xiaohong', '小红'], ['ai_xiaoli', '小李']]);
+  const of = items.map(({ bio }) => JSON.parse(bio)).map(({ age, occupation }) => [age, occupation]);
+  assert.deepEqual(of, [[28, '程序员'], [31, '画家'], [25, '体育老师']], 'a town draws what is not said');
   // As the demo has them.
   const demo = kept(await startServer({ args: ['--demo'] }));
   assert.deepEqual(await places(), assertOk(await demo.api('GET', '/places')).items);
