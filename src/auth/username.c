@@ -132,6 +132,8 @@ static enum err points_check(struct str name, struct why *why)
         bool first = rest.at == name.at;
         int32_t point = next_point(&rest);
         enum kind kind = kind_of(point);
+        if (point == ' ')
+            return why_field(why, "username", "value_error", "a username has no blanks");
         if (kind == KIND_OTHER) {
             return why_field(
                 why, "username", "value_error",

@@ -30,13 +30,17 @@ struct reading {
 static enum err wrong_in(const struct reading *reading, const char *of, const char *field,
                          const char *allowed, struct why *why)
 {
-    char place[40] = "the profile";
-    if (reading->number) snprintf(place, sizeof(place), "entry %zu", reading->number);
-    const char *gap = *field ? " " : "";
-    if (reading->username.len == 0)
-        return why_field(why, of, "value_error", "%s: %s%s%s", place, field, gap, allowed);
-    return why_field(why, of, "value_error", "%s (%.*s): %s%s%s", place,
-                     STR_ARGS(reading->username), field, gap, allowed);
+    char what[sizeof(why->text)];
+    snprintf(what, sizeof(what), "%s%s%s", field, *field ? " " : "", allowed);
+    struct str name = reading->username;
+    if (reading->number == 0 && name.len == 0)
+        return why_field(why, of, "value_error", "the profile: %s", what);
+    if (reading->number == 0)
+        return why_field(why, of, "value_error", "the profile (%.*s): %s", STR_ARGS(name), what);
+    if (name.len == 0)
+        return why_field(why, of, "value_error", "entry %zu: %s", reading->number, what);
+    return why_field(why, of, "value_error", "entry %zu (%.*s): %s", reading->number,
+                     STR_ARGS(name), what);
 }
 
 static enum err wrong(const struct reading *reading, const char *field, const char *allowed,

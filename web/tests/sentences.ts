@@ -123,6 +123,6 @@ export function everyLiteral(): Literal[] {
 }
 
 /** One word is a name of something; two may be a sentence. */
-export const allLiterals = (): Literal[] => everyLiteral().filter(({ text }) => /\w[\s,:;]+\w/.test(text));
+export const allLiterals = (): Literal[] => everyLiteral().filter(({ text }) => /\w[\s,:;]+\w|^(entry|line) %zu[ :]/.test(text));
 
 export const sentences = (): Literal[] => allLiterals().filter((one) => !isLeftOut(one));

@@ -112,6 +112,11 @@ describe('a sentence of the server', () => {
     ['this wiki cannot be read yet: the host did not answer in time', '这个百科还不能阅读：对方没有及时回应'],
     ['git could not fetch the repository: bad luck', 'git 没能拉取仓库：bad luck'],
     ['username must be text', '用户名必须是文字'],
+    ['line 1: not JSON: stopped at byte 3 of 9', '第 1 行：不是 JSON：读到第 3 字节（共 9 字节）停下'],
+    ['line 2: a control character at byte 8', '第 2 行：第 8 字节处有控制字符'],
+    ['entry 1 (ai_xiaoming): the name is taken', '第 1 项（ai_xiaoming）：这个名字已被使用'],
+    ['entry 2 (old wang): bio.age must be a whole number from 6 to 120', '第 2 项（old wang）：年龄必须是 6 到 120 的整数'],
+    ['the profile (ai wrong!): bio.speaking_style must be text', '资料（ai wrong!）：说话方式必须是文字'],
   ])('%s', (english, said) => expect(chinese(english)).toBe(said));
 
   test('the longest literal wins: what a format says is more than what a wider one would', () => {

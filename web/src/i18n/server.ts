@@ -23,10 +23,17 @@ export function learnServer(): void {
   coming ??= load().catch(() => void (coming = null));
 }
 
+/** As a person names a field: 'bio.speaking_style must be text' is for programs. */
+function plain(english: string): string {
+  return english.replace(/^bio\.(\w)(\w*)(?= )/, (_, first: string, rest: string) => first.toUpperCase() + rest.replaceAll('_', ' '));
+}
+
 /** One sentence of the server, as this reader is to see it. What is not known is shown as it is. */
 export function serverSays(sentence: string): string {
-  const { english, chinese } = englishOf(sentence);
-  if (i18n.global.locale.value !== 'zh-CN') return english;
+  const { english: said, chinese } = englishOf(sentence);
+  // Of one profile, whoever reads it knows which: that is for lists and terminals.
+  const english = said.replace(/^the profile(?: \(.*?\))?: /, '');
+  if (i18n.global.locale.value !== 'zh-CN') return plain(english);
   if (!translate.value) learnServer();
   return translate.value?.(english) ?? chinese ?? english;
 }
