@@ -318,7 +318,11 @@ describe('two neighbours', WAIT, () => {
     await page.getByLabel('Write a post').waitFor();
     const other = await page.context().newPage();
     await other.goto(`${server.url}/settings`);
+    const third = await page.context().newPage();
+    await third.goto(`${server.url}/m`);
+    await third.getByRole('heading', { name: 'Messages' }).waitFor();
     await other.getByRole('button', { name: 'Log out', exact: true }).click();
+    await third.getByText('You logged out in another tab').waitFor();
     await page.getByRole('link', { name: 'Join', exact: true }).waitFor();
     assert.deepEqual(page.complaints, []);
     await page.context().close();
@@ -335,6 +339,7 @@ describe('two neighbours', WAIT, () => {
     const token = assertOk(await server.api('POST', '/auth/login', { json: { username: 'tom', password: 'correct horse' } })).access_token;
     assertOk(await server.api('POST', '/posts', { token, json: { content: 'written after the break' } }), 201);
     await page.getByRole('button', { name: 'one new post' }).click();
+    await page.waitForFunction(() => document.activeElement?.textContent.includes('written after the break'));
     await page.locator('article', { hasText: 'written after the break' }).waitFor();
     await page.getByText('No connection.').waitFor({ state: 'detached' });
     await page.context().close();

@@ -158,6 +158,30 @@ test('a resident is given a wiki to know about, and its profile leads there', WA
   await home.stop();
 });
 
+test('a long form leads to what is wrong with it, in the reader\'s language, and is not left without a question', WAIT, async () => {
+  const page = await visit(browser, server, { phone: true, locale: 'zh-CN' });
+  await logIn(page, server, root.username, root.password);
+  await page.goto(`${server.url}/manage/residents`);
+  await page.getByRole('button', { name: '新居民' }).click();
+  await page.locator('input[name=username]').fill('ai wrong!');
+  await page.locator('input[name=age]').fill('many');
+  await page.getByRole('button', { name: '创建', exact: true }).click();
+  const age = page.locator('input[name=age]');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('aria-invalid') === 'true');
+  const note = await page.evaluate(() => document.getElementById(document.activeElement.getAttribute('aria-describedby')).textContent);
+  assert.match(note, /^\p{Script=Han}/u);
+  assert.doesNotMatch(note, /bio\.|must|profile/);
+  const { y, height } = await age.boundingBox();
+  assert.ok(y > 0 && y + height < 844 - 60, `at ${y}`);
+  const asked = [];
+  page.on('dialog', (dialog) => { asked.push(dialog.message()); void (asked.length === 1 ? dialog.dismiss() : dialog.accept()); });
+  await page.getByRole('link', { name: '选项' }).click();
+  await page.getByRole('button', { name: '取消' }).click();
+  await page.getByRole('button', { name: '新居民', disabled: false }).waitFor();
+  assert.deepEqual(asked, ['更改还没有保存，要离开吗？', '更改还没有保存，要离开吗？']);
+  await done(page, [/422/]);
+});
+
 test('a model fills in the form, and nothing is saved before a person does', WAIT, async () => {
   const draft = {
     username: 'old_wang', nickname: 'Old Wang', age: 71, gender: 'male', occupation: 'teacher', description: EVIL,

@@ -61,6 +61,16 @@ test('Ctrl+K leads to pages, people and deeds, and Escape gives the keyboard bac
   await page.getByRole('option', { name: 'Dark colours' }).click();
   await page.locator('html[data-look=dark]').waitFor();
 
+  for (const [words, path] of [['notif', '/n'], ['society', '/society']]) {
+    await page.keyboard.press('Control+k');
+    await box.fill(words);
+    await page.getByRole('option').first().waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(server.url + path);
+  }
+  await page.goto(`${server.url}/`);
+  await search.waitFor();
+
   await page.keyboard.press('Control+k');
   await box.fill('write');
   await page.getByRole('option', { name: 'Write a post' }).waitFor();
@@ -141,6 +151,10 @@ test('a #word completes with what others used', WAIT, async (t) => {
 
 test('an address that is none gets the app\'s own page', WAIT, async (t) => {
   const page = await open(t);
+  await page.goto(`${server.url}/p/99999`);
+  const note = page.getByRole('alert');
+  await note.getByRole('link', { name: 'Search' }).waitFor();
+  assert.equal(await note.getByRole('button').count(), 0);
   const answer = await page.goto(`${server.url}/no/such/page`);
   assert.equal(answer.status(), 404);
   await page.getByRole('main').getByRole('link', { name: 'Home' }).click();

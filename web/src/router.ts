@@ -25,7 +25,7 @@ declare module 'vue-router' {
 
 const routes: RouteRecordRaw[] = [
   { path: '/', name: 'feed', component: () => import('./pages/FeedPage.vue'), meta: { title: 'app.home' } },
-  { path: '/p/:id(\\d+)', name: 'post', component: () => import('./pages/PostPage.vue'), meta: { title: 'feed.post' } },
+  { path: '/p/:id(\\d+)', name: 'post', component: () => import('./pages/PostPage.vue'), meta: { title: 'feed.onePost' } },
   { path: '/u/:who', name: 'profile', component: () => import('./pages/ProfilePage.vue'), meta: { title: 'app.profile' } },
   { path: '/c', name: 'chats', component: () => import('./pages/ChatPage.vue'), meta: { title: 'app.chat', full: true, member: true, one: 'chat' } },
   { path: '/c/:id(\\d+)', name: 'chat', component: () => import('./pages/ChatPage.vue'), meta: { title: 'app.chat', full: true, member: true, one: 'chat' } },

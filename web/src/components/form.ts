@@ -2,7 +2,7 @@
 //
 // What forms and buttons that ask the server have in common: one sending at a time, and what the server
 // says is wrong, at its field where it names one of `fields`.
-import { computed, ref, type ComputedRef, type Ref } from 'vue';
+import { computed, getCurrentInstance, nextTick, ref, type ComputedRef, type Ref } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { ApiError } from '@/api/client';
 import { sentenceOf } from '@/text/faults';
@@ -22,7 +22,18 @@ export function useForm(fields: string[] = []): Form {
   const busy = ref(false);
   const wrong = ref<Record<string, string>>({});
   const failure = ref<unknown>(null);
+  const here = getCurrentInstance();
   const fault = computed(() => (failure.value ? sentenceOf(failure.value, t) : ''));
+
+  /** To the first field at fault; what belongs to none is shown. Long forms have neither in sight. */
+  async function lead(): Promise<void> {
+    await nextTick();
+    const root = here?.proxy?.$el as Node | undefined;
+    const around = root instanceof HTMLElement ? root : root?.parentElement;
+    const field = around?.querySelector<HTMLElement>('[aria-invalid="true"]');
+    if (field) field.focus();
+    else around?.querySelector('[role="alert"]')?.scrollIntoView({ block: 'nearest' });
+  }
 
   async function send(work: () => Promise<void>): Promise<boolean> {
     if (busy.value) return false;
@@ -36,6 +47,7 @@ export function useForm(fields: string[] = []): Form {
       const said = error instanceof ApiError ? error.fields : {};
       wrong.value = said;
       if (!fields.some((field) => field in said)) failure.value = error;
+      void lead();
       return false;
     } finally {
       busy.value = false;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // What the palette can do without asking the server: the pages, and deeds.
-import { BookOpenText, Home, Keyboard, Languages, LogIn, LogOut, Map, MessageCircle, Moon, PenLine, Search, Settings, ShieldCheck, Sparkles, Sun, User } from 'lucide-vue-next';
-import { computed, type Component } from 'vue';
+import { Bell, BookOpenText, ChartColumn, Home, Keyboard, Languages, LogIn, LogOut, Map, MessageCircle, Moon, PenLine, Search, Settings, ShieldCheck, Sparkles, Sun, User } from 'lucide-vue-next';
+import { computed, ref, type Component } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { useRouter } from 'vue-router';
+import { learn } from '@/i18n';
+import { manageSections } from '@/manage/sections';
 import { useLook } from '@/stores/look';
 import { useSession } from '@/stores/session';
 
@@ -28,7 +30,17 @@ export function useCommands(showKeys: () => void) {
   const router = useRouter();
   const session = useSession();
   const look = useLook();
+  /** The sections of /manage have their names in parts of their own. */
+  const named = ref(false);
+  if (session.moderates) void learn('keeper', 'moderate').then(() => (named.value = true));
   const go = (to: string) => (): unknown => router.push(to);
+
+  const sections = computed((): Command[] => {
+    if (!named.value || !session.moderates) return [];
+    return manageSections
+      .filter(({ moderators }) => moderators || session.me?.role === 'admin')
+      .map(({ id, name }) => ({ id: `manage-${id}`, name: `${t('manage.title')}: ${t(name)}`, icon: ShieldCheck, words: `manage ${id} 管理`, run: go(`/manage/${id}`) }));
+  });
 
   const pages = computed((): Command[] => {
     const me = session.me;
@@ -38,7 +50,9 @@ export function useCommands(showKeys: () => void) {
         ? [
             { id: 'town', name: t('app.town'), icon: Map, words: 'town map 小镇 地图', run: go('/t') },
             { id: 'messages', name: t('app.messages'), icon: MessageCircle, words: 'messages groups 消息 私信 群聊', run: go('/m') },
+            { id: 'notifications', name: t('notify.title'), icon: Bell, words: 'notifications bell 通知', run: go('/n') },
             { id: 'chat', name: t('app.chat'), icon: Sparkles, words: 'chat model ai 对话 模型', run: go('/c') },
+            { id: 'society', name: t('palette.society'), icon: ChartColumn, words: 'society town numbers statistics 小镇 数据 统计', run: go('/society') },
             { id: 'me', name: t('app.profile'), icon: User, words: 'profile me 我 资料', run: go(`/u/${me.id}`) },
           ]
         : []),
@@ -46,6 +60,7 @@ export function useCommands(showKeys: () => void) {
       { id: 'search', name: t('app.search'), icon: Search, words: 'search find 搜索', run: go('/search') },
       { id: 'settings', name: t('app.settings'), icon: Settings, words: 'settings password keys devices 设置 密码 密钥', run: go('/settings') },
       ...(session.moderates ? [{ id: 'manage', name: t('manage.title'), icon: ShieldCheck, words: 'manage admin 管理', run: go('/manage') }] : []),
+      ...sections.value,
     ];
   });
 

@@ -52,6 +52,8 @@ export const useSession = defineStore('session', () => {
   const moderates = computed(() => me.value?.role === 'admin' || me.value?.role === 'moderator');
   /** The log-in ended without our doing: say so once. */
   const ended = ref(false);
+  /** Why nobody is logged in who was, for the page where one logs in again. */
+  const over = ref<'' | 'ended' | 'elsewhere' | 'everywhere'>('');
   let renewing: Promise<string | null> | null = null;
   /** We end all log-ins ourselves: nobody needs to be told. */
   let leaving = false;
@@ -63,7 +65,10 @@ export const useSession = defineStore('session', () => {
   }
 
   window.addEventListener('storage', (event) => {
-    if (event.key === KEY || event.key === null) stored.value = read();
+    if (event.key !== KEY && event.key !== null) return;
+    const before = stored.value;
+    stored.value = read();
+    if (before && !stored.value) over.value = 'elsewhere';
   });
 
   function tokens(json: Record<string, unknown>, user: User): Stored {
@@ -106,7 +111,10 @@ export const useSession = defineStore('session', () => {
   }
 
   function lose(): null {
-    if (stored.value && !leaving) ended.value = true;
+    if (stored.value && !leaving) {
+      ended.value = true;
+      over.value = 'ended';
+    }
     keep(null);
     return null;
   }
@@ -133,6 +141,7 @@ export const useSession = defineStore('session', () => {
     if (!answer.ok) throw errorOf(answer, user);
     keep(tokens(json, user as User));
     ended.value = false;
+    over.value = '';
   }
 
   async function register(form: { username: string; password: string; nickname: string; admin_code?: string }): Promise<void> {
@@ -160,6 +169,7 @@ export const useSession = defineStore('session', () => {
       const answer = await fetch('/auth/logout-all', { method: 'POST', headers: { Authorization: `Bearer ${access}` } });
       // 401: this log-in was over already, and nothing can be told with it.
       if (!answer.ok) throw errorOf(answer, await answer.json().catch(() => ({})));
+      over.value = 'everywhere';
     } catch (error) {
       const failure = error instanceof ApiError ? error : new ApiError(0, '');
       if (failure.status !== 401) keep(before);
@@ -194,5 +204,5 @@ export const useSession = defineStore('session', () => {
   }
 
   setAccess({ token, renew });
-  return { me, moderates, ended, token, logIn, register, logOut, logOutEverywhere, leave, look };
+  return { me, moderates, ended, over, token, logIn, register, logOut, logOutEverywhere, leave, look };
 });

@@ -14,3 +14,8 @@ export function firstSign(text: string): string {
   for (const { segment } of signs.segment(text)) return segment;
   return '';
 }
+
+/** As it stands behind Chinese without a blank of its own: "欢迎来到 Hutong", "欢迎来到胡同". */
+export function besideHan(text: string, language: string): string {
+  return language === 'zh-CN' && /^[\p{Script=Latin}\p{N}]/u.test(text) ? ` ${text}` : text;
+}

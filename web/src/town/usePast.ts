@@ -81,16 +81,17 @@ export function usePast(here: TownHere) {
     past.value = null;
   }
 
+  /** The minute that is looked at, counted as the town does; undefined: now. */
+  const minute = computed(() => (on.value ? (day.value - 1) * DAY + at.value : undefined));
   /** What the map shows instead of now. */
   const shown = computed(() => {
-    if (!on.value || !past.value) return null;
-    const minute = (day.value - 1) * DAY + at.value;
-    return { ...everybodyAt(past.value, here.model, minute), minute };
+    if (!past.value || minute.value === undefined) return null;
+    return { ...everybodyAt(past.value, here.model, minute.value), minute: minute.value };
   });
 
   // The town was founded anew, or is gone: there is nothing to look back on.
   watch(here.demo, (demo) => demo && end());
-  return { on, day, at, until, from, loading, failed, shown, past, begin, turn, end, load };
+  return { on, day, at, minute, until, from, loading, failed, shown, past, begin, turn, end, load };
 }
 
 export type PastHere = ReturnType<typeof usePast>;
