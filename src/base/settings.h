@@ -86,6 +86,7 @@ struct settings {
     int64_t town_speed; /* game minutes in a real one */
     int64_t town_seed;  /* 0: drawn */
     int64_t town_comments_read;
+    int64_t town_posts_hour, town_comments_hour, town_messages_hour;
     int64_t town_model_share, town_model_calls, town_model_tokens;
     struct str town_model_money; /* an amount; empty: no limit */
     struct str town_late;

@@ -469,6 +469,30 @@ enum err action_logs_settle(struct db *db, const struct action_log *log, struct 
     return query_run(q, why);
 }
 
+/* "HH:MM" of a day, in game minutes; -1: it is none. */
+static int32_t minute_of(int64_t day, struct str time)
+{
+    struct str hour;
+    uint64_t h, m;
+    if (!str_split(&time, ':', &hour) || !str_to_u64(hour, &h) || !str_to_u64(time, &m)) return -1;
+    return (int32_t)((day - 1) * 24 * 60 + (int64_t)(h * 60 + m));
+}
+
+enum err action_logs_said(struct db *db, struct user_id character, struct str type, int32_t from,
+                          int32_t until, uint64_t *count_out, struct why *why)
+{
+    struct query *q = db_query(db, SQL_ACTION_LOG_SAID);
+    query_u64(q, character.value);
+    query_str(q, type);
+    *count_out = 0;
+    while (query_next(q)) {
+        int32_t end =
+            minute_of(query_get_i64(q, 0), query_get_str(q, 1)) + (int32_t)query_get_i64(q, 2);
+        *count_out += end > from && end <= until;
+    }
+    return query_end(q, why);
+}
+
 /* The columns of ACTION_LOG_COLUMNS. */
 static struct action_log log_in(struct query *q)
 {

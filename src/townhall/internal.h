@@ -16,6 +16,7 @@
  *   draft.c    an answer to a member while it is written
  *   talk.c     what two residents say to each other
  *   recall.c   what models are told of what somebody did, could read, and knows of another
+ *   restraint.c what is left unsaid: too much in an hour, and the same again
  *   model_mind.c  residents who put a decision to a model
  *   decision.c a decision as a model is asked, and its answer
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
@@ -78,6 +79,8 @@ struct log_asked {
     struct str model;            /* SITE/MODEL; empty: nobody answered */
     struct llm_usage usage;      /* -1: nobody said */
     const char *unused;          /* why its words are not what was said; NULL: they are */
+    bool sent;                   /* a letter, which has no id here */
+    const char *silent;          /* why nothing was said; NULL: it was, or was not to be */
     bool hushed;                 /* about somebody's private messages (between.h) */
 };
 
@@ -97,6 +100,7 @@ struct todo {
     struct log_asked asked;  /* for the log; in `arena` */
     int64_t since_us;        /* of `call` */
     bool spoilt;             /* the model's words are none: offline */
+    const char *silent;      /* why nothing is said in the end (log.h); NULL: it is */
     bool paid;               /* `call` is of a model, not of the offline engine */
     struct budget_hold hold; /* what that may take */
     struct lookup *lookup;   /* lore.c; NULL: nothing was looked up */
@@ -255,6 +259,9 @@ MUST_USE enum err like_and_log(struct act *act, const struct cast *cast,
 /* A post or a message has its words. `post` is the post's, or 0. */
 MUST_USE enum err log_said(struct arena *arena, const struct todo *todo, struct post_id post,
                            struct str text, struct db *db, struct why *why);
+/* A post or a message of its own accord was not written after all: todo->silent. */
+MUST_USE enum err log_silent(struct arena *arena, const struct todo *todo, struct db *db,
+                             struct why *why);
 /* What is kept of a text, with "…" where it is cut. */
 struct str log_kept(struct arena *arena, struct str text, size_t bytes);
 /* A JSON object: the post and the comment (0: none), who was asked, and what it took. .at NULL:
@@ -343,6 +350,13 @@ struct str recall_feed(struct arena *arena, const struct hall *hall, uint32_t wh
 /* The name of whom it writes to, how they stand, and what it remembers of them, between marks. */
 struct str recall_partner(struct arena *arena, const struct hall *hall, uint32_t who,
                           uint32_t partner, struct str name);
+
+/* restraint.c */
+/* It has posted, commented or written as often in the last hour as it may. */
+MUST_USE enum err hour_is_full(const struct todo *todo, struct db *db, bool *full_out,
+                               struct why *why);
+/* Valid UTF-8 that the writer of a post, comment or message has said there lately. */
+bool said_already(const struct todo *todo, struct str text);
 
 /* decision.c */
 enum { NO_CHOICE = 255 };

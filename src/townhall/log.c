@@ -141,13 +141,15 @@ static void put_asked(struct json_out *out, const struct log_asked *asked)
         json_put_i64(out, "output_tokens", asked->usage.output);
     if (asked->usage.estimated) json_put_bool(out, "estimated", true);
     if (asked->unused) json_put_str(out, "unused", str_of(asked->unused));
+    if (asked->sent) json_put_bool(out, "sent", true);
+    if (asked->silent) json_put_str(out, "silent", str_of(asked->silent));
     if (asked->hushed) json_put_bool(out, "private", true);
 }
 
 struct str log_extra(struct arena *arena, struct post_id post, struct comment_id comment,
                      const struct log_asked *asked)
 {
-    bool model = asked && (asked->prompt.at || asked->hushed);
+    bool model = asked && (asked->prompt.at || asked->hushed || asked->sent || asked->silent);
     if (!model && post.value == 0) return (struct str){0};
     struct buf buf;
     buf_init(&buf, EXTRA_BYTES);
@@ -305,9 +307,26 @@ enum err log_said(struct arena *arena, const struct todo *todo, struct post_id p
                      ? arena_printf(arena, chinese ? "写给%.*s" : "to %.*s", STR_ARGS(other))
                      : (chinese ? STR("写好了") : STR("written"));
     note_asked(&log, &todo->asked);
-    log.extra = log_extra(arena, post, (struct comment_id){0}, &todo->asked);
+    struct log_asked asked = todo->asked;
+    asked.sent = letter;
+    log.extra = log_extra(arena, post, (struct comment_id){0}, &asked);
     if (letter && effect->ref) return log_reply(arena, cast, &log, effect, db, why);
     log.name = str_of(deed_info(letter ? DEED_SEND_MESSAGE : DEED_CREATE_POST)->name);
+    return action_logs_settle(db, &log, why);
+}
+
+enum err log_silent(struct arena *arena, const struct todo *todo, struct db *db, struct why *why)
+{
+    const struct effect *effect = &todo->effect;
+    bool letter = effect->kind == EFFECT_MESSAGE;
+    if (effect->kind != EFFECT_POST && (!letter || effect->ref)) return OK; /* no deed of its own */
+    struct action_log log = log_of(arena, &todo->hall->cast, effect);
+    log.name = str_of(deed_info(letter ? DEED_SEND_MESSAGE : DEED_CREATE_POST)->name);
+    log.success = false;
+    note_asked(&log, &todo->asked);
+    struct log_asked asked = todo->asked;
+    asked.silent = todo->silent;
+    log.extra = log_extra(arena, (struct post_id){0}, (struct comment_id){0}, &asked);
     return action_logs_settle(db, &log, why);
 }
 
@@ -331,7 +350,7 @@ void log_hide(struct action_log *log)
 
 void log_put_extra(struct json_out *out, struct str extra, bool whole)
 {
-    static const char *const open[] = {"post_id", "comment_id"};
+    static const char *const open[] = {"post_id", "comment_id", "sent", "silent"};
     struct json *tree = NULL;
     struct why why;
     if (extra.at && json_parse(extra, &tree, NULL, &why) != OK) tree = NULL;

@@ -3,7 +3,8 @@
  * townhall/log.h: the action log as clients see it.
  *
  * extra_data is a JSON object, each member of which may be absent: `post_id`,
- * `comment_id` (what was written or liked); and, where a model was asked, `model`
+ * `comment_id` (what was written or liked), `sent` (a message was), `silent` (why
+ * nothing was said: "hour", "repeated"); and, where a model was asked, `model`
  * (SITE/MODEL), `input_tokens`, `output_tokens`, `estimated` (they are our guess),
  * `unused` (why its words are not what was said), `private` (what it gave as its
  * reason, or what it chose, is about somebody's private messages).

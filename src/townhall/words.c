@@ -32,11 +32,13 @@ enum {
     HISTORY = 10,  /* messages of a conversation that are shown */
     TOKENS_MAX = 400,
     TOKENS_ON_LORE = 700, /* who answers a question about something may say more */
+    LOOK_FOR_POST = 20,   /* turns until it is looked whether its post still comes */
     TRIES_MAX = 600,      /* turns a like or comment waits for its post */
     TODO_MANY = 500,      /* then the model is too slow for the town: only members wait for it */
     TALK_S = 60,          /* of real time a model has for a conversation */
     BATCH = 64,           /* deeds in one transaction */
     TURN_US = 100 * 1000, /* then others have a turn on this thread */
+    OFFLINE_TRIES = 4,    /* of the offline engine, until it says something new */
     PROMPT_BYTES = 256 * 1024, /* more than all messages of a prompt, each cut to what is kept */
 };
 
@@ -527,6 +529,11 @@ static enum err apply_deed(void *ctx, struct db *db, struct why *why)
     doing->told = false;
     enum err err = town_todo_done(db, todo->hall->row.id, todo->number, why);
     if (err) return err;
+    bool full = false;
+    if (!doing->drop) err = hour_is_full(todo, db, &full, why);
+    if (err) return err;
+    if (full) todo->silent = "hour";
+    if (todo->silent) return log_silent(&doing->arena, todo, db, why);
     if (doing->drop) return OK;
     err = do_deed(doing, db, why);
     if (!err) err = act_store(&doing->act, why);
@@ -591,11 +598,17 @@ static void offline_words(struct prompt *prompt)
         atomic_fetch_add(&todo->hall->stats.words_offline, 1);
         return;
     }
-    struct offline_request request = {.messages = prompt->messages,
-                                      .count = prompt->count,
-                                      .scene = &prompt->scene,
-                                      .seed = todo->hall->row.seed * 1000003 + todo->number};
-    offline_write(todo->hall->offline, &request, &todo->said);
+    struct offline_request request = {
+        .messages = prompt->messages, .count = prompt->count, .scene = &prompt->scene};
+    bool again = true;
+    for (uint64_t try = 0; again && try < OFFLINE_TRIES; try++) {
+        request.seed = todo->hall->row.seed * 1000003 + todo->number + try * UINT64_C(0x9e3779b9);
+        buf_reset(&todo->said, SAID_BYTES);
+        offline_write(todo->hall->offline, &request, &todo->said);
+        again = said_already(todo, trimmed_words(buf_str(&todo->said), limit_of(&todo->effect)));
+    }
+    /* A member who waits for an answer would rather have the same than none. */
+    if (again && !is_member(todo->effect.other)) todo->silent = "repeated";
     atomic_fetch_add(&todo->hall->stats.words_offline, 1);
 }
 
@@ -683,6 +696,14 @@ static bool says_something(struct todo *todo)
     return str_trim(said).len > 0;
 }
 
+/* The same, or nearly the same, as it has said there lately. */
+static bool repeats_itself(struct todo *todo)
+{
+    struct str said = buf_str(&todo->said), picture;
+    if (todo->pictured) said = pictures_split(&todo->arena, said, &picture);
+    return said_already(todo, trimmed_words(said, limit_of(&todo->effect)));
+}
+
 /* The model's words will be none: the offline engine's, in the next turn. */
 static void spoil(struct todo *todo)
 {
@@ -727,11 +748,13 @@ static void on_end(void *ctx, const struct llm_result *result)
     if (ask_for_less(todo, result)) return;
     vet(todo);
     bool fine = result->end == LLM_COMPLETE && says_something(todo);
+    bool repeated = fine && todo->paid && repeats_itself(todo);
+    fine = fine && !repeated;
+    if (!fine && todo->paid) todo->asked.unused = repeated ? "repeated" : "unfit";
     bool again = !fine && todo->reader.value && !todo->spoilt;
     if (again) { /* its reader sees the offline engine's words come, too */
         draft_withdraw(todo);
         todo->spoilt = true;
-        if (todo->paid) todo->asked.unused = "unfit";
         buf_reset(&todo->said, SAID_BYTES);
         words_go_on(hall);
         return;
@@ -739,7 +762,6 @@ static void on_end(void *ctx, const struct llm_result *result)
     if (!fine) {
         struct prompt prompt = {.todo = todo};
         struct why why;
-        if (todo->paid) todo->asked.unused = "unfit";
         if (prepare(&prompt, &why) == OK)
             offline_words(&prompt);
         else
@@ -893,6 +915,16 @@ static bool ask(struct todo *todo)
     return false;
 }
 
+/* Somebody is still finding the words of that post. */
+static bool is_being_written(const struct hall *hall, uint32_t serial)
+{
+    for (struct list *link = hall->todos.next; link != &hall->todos; link = link->next) {
+        const struct todo *todo = CONTAINER_OF(link, struct todo, link);
+        if (todo->effect.kind == EFFECT_POST && todo->effect.ref == serial) return true;
+    }
+    return false;
+}
+
 /* A like or comment waits until the post it is about has its words. False: not yet,
  * or given up and `todo` is no more. */
 static bool post_is_there(struct todo *todo)
@@ -905,7 +937,8 @@ static bool post_is_there(struct todo *todo)
     if (err) return false;
     todo->post = post.value;
     if (post.value) return true;
-    if (++todo->tries > TRIES_MAX && drop(todo, &why) == OK) todo_free(todo);
+    bool never = todo->tries % LOOK_FOR_POST == 0 && !is_being_written(hall, todo->effect.ref);
+    if ((++todo->tries > TRIES_MAX || never) && drop(todo, &why) == OK) todo_free(todo);
     return false;
 }
 
@@ -948,8 +981,14 @@ static void go_on_with(struct todo *todo, struct batch_of_words *batch)
         return;
     }
     cast_meet(&todo->hall->cast, todo->hall->db, todo->effect.other);
-    bool had_words = todo->said.len > 0; /* the store was not well */
+    bool had_words = todo->said.len > 0 || todo->silent; /* the store was not well */
     if (!had_words && !post_is_there(todo)) return;
+    struct why why;
+    bool full = false;
+    if (!had_words && hour_is_full(todo, todo->hall->db, &full, &why) == OK && full) {
+        todo->silent = "hour"; /* nobody is asked for what will not be said */
+        had_words = true;
+    }
     bool room = todo->hall->asking < ASKING_MAX;
     if (!had_words && todo->effect.kind == EFFECT_TALK) {
         if (!todo->spoilt && may_ask_for_talk(todo->hall, &todo->effect)) {

@@ -35,6 +35,7 @@ static const struct exception exceptions[] = {
     {SQL_SOCIETY_HOURS, "USE TEMP B-TREE FOR GROUP BY", "of thirty days, from an index"},
     {SQL_SOCIETY_DEEDS, "USE TEMP B-TREE FOR GROUP BY", "of thirty days, from an index"},
     {SQL_SOCIETY_DEEDS, "USE TEMP B-TREE FOR ORDER BY", "of what was counted"},
+    {SQL_ACTION_LOG_SAID, "SCAN lately", "the 400 rows that are found before"},
     {SQL_USERS_LIST, "SCAN users", "by its key from the oldest; LIMIT ends it"},
     {SQL_USERS_SEARCH, "SCAN users",
      "parts of nicknames have no index; on a worker, and 0.1 us a member"},
