@@ -132,14 +132,32 @@ static enum err note_people(struct console *console, struct why *why)
     return err ? err : town_people_list(console->db, row.id, note_person, console, why);
 }
 
-static const struct person *find_person(const struct console *console, struct str name)
+/* Usernames are one's own, nicknames need not be. */
+static const struct person *find_person(const struct console *console, struct str name,
+                                        size_t *count_out)
 {
+    const struct person *found = NULL;
+    *count_out = 0;
     for (size_t i = 0; i < console->count; i++) {
         const struct person *person = &console->people[i];
-        if (str_eq_nocase(person->username, name) || str_eq_nocase(person->nickname, name))
+        if (str_eq_nocase(person->username, name)) {
+            *count_out = 1;
             return person;
+        }
+        if (!str_eq_nocase(person->nickname, name)) continue;
+        found = person;
+        ++*count_out;
     }
-    return NULL;
+    return found;
+}
+
+static void name_all(const struct console *console, struct str name)
+{
+    printf("several are called \"%.*s\"; by their usernames:", STR_ARGS(name));
+    for (size_t i = 0; i < console->count; i++)
+        if (str_eq_nocase(console->people[i].nickname, name))
+            printf(" %.*s", STR_ARGS(console->people[i].username));
+    puts("");
 }
 
 /* By username or nickname; after a sentence NULL. */
@@ -150,9 +168,14 @@ static const struct person *person_named(struct console *console, struct str nam
         puts("of whom? `who` lists everybody");
         return NULL;
     }
-    const struct person *person = find_person(console, name);
+    size_t count;
+    const struct person *person = find_person(console, name, &count);
     /* It may have moved in since. */
-    if (!person && note_people(console, &why) == OK) person = find_person(console, name);
+    if (!person && note_people(console, &why) == OK) person = find_person(console, name, &count);
+    if (count > 1) {
+        name_all(console, name);
+        return NULL;
+    }
     if (person) return person;
     printf("nobody in the town is called \"%.*s\"; `who` lists everybody\n", STR_ARGS(name));
     return NULL;
@@ -473,13 +496,15 @@ static void do_memory(struct console *console, struct str rest)
 struct logbook {
     struct console *console;
     struct str lines[LOG_MOST];
-    size_t count;
+    size_t count, wanted;
 };
 
 static void note_entry(void *ctx, const struct action_log *log)
 {
     struct logbook *book = ctx;
-    if (book->count == COUNT_OF(book->lines)) return;
+    if (book->count == book->wanted) return;
+    /* The words of a talk stand beside the deed of both. */
+    if (str_eq(log->name, STR("conversation"))) return;
     const struct person *person = person_of(book->console, log->character);
     struct str name = person ? person->nickname : STR("?");
     book->lines[book->count++] =
@@ -499,6 +524,8 @@ static void do_log(struct console *console, struct str rest)
     }
     struct logbook *book = NEW(struct logbook);
     book->console = console;
+    book->wanted = query.limit;
+    query.limit *= 2; /* for those that are not shown */
     if (action_logs_list(console->db, &query, note_entry, book, &why) != OK)
         printf("%s\n", why.text);
     else if (book->count == 0)
@@ -670,7 +697,9 @@ static enum err mend(struct console *console, enum err err, struct why *why)
     if (err == ERR_NOT_FOUND)
         return why_set(why, err,
                        "there are no residents, or no places for them; `hutong serve --demo` makes "
-                       "some in an empty community, `hutong resident add NAME` a resident");
+                       "both in an empty community, `hutong resident add NAME` a resident, and an "
+                       "administrator makes the places in the app, at /manage/residents (POST "
+                       "/admin/settlers)");
     return err == ERR_BUSY ? town_say_who_runs_it(console->db, &console->arena, why) : err;
 }
 

@@ -72,6 +72,16 @@ test('what_is_typed_is_obeyed', async (t) => {
   assert.match(await must(['help', 'exit']), /\n {2}tell NAME TEXT +write to a resident/);
 });
 
+test('two_of_one_name_are_told_apart_and_a_talk_is_listed_once_for_each', async (t) => {
+  const { data, must } = await community(t);
+  const twin = JSON.stringify([{ username: 'other_ming', nickname: '小明' }]);
+  assert.equal((await hutong(['resident', 'import', '-', '--data', data], { input: twin })).status, 0);
+  const out = await must(['memory 小明', 'memory other_ming', ...Array(60).fill('step'), 'log 400']);
+  assert.match(out, /several are called "小明"; by their usernames: ai_xiaoming other_ming\nnothing yet\n/);
+  assert.match(out, /\((talk_to|greet), \d+ min\)\n/);
+  assert.doesNotMatch(out, /\(conversation, /);
+});
+
 test('a_town_that_runs_tells_what_happens_and_a_server_goes_on_with_it', async (t) => {
   const { data, must } = await community(t);
   const console = converse(t, BINARY, ['town', '--data', data, '--as', 'demo_lan']);
