@@ -478,12 +478,15 @@ static int32_t minute_of(int64_t day, struct str time)
     return (int32_t)((day - 1) * 24 * 60 + (int64_t)(h * 60 + m));
 }
 
-enum err action_logs_said(struct db *db, struct user_id character, struct str type, int32_t from,
-                          int32_t until, uint64_t *count_out, struct why *why)
+enum err action_logs_said(struct db *db, struct user_id character, struct str type,
+                          struct user_id to, int32_t from, int32_t until, uint64_t *count_out,
+                          struct why *why)
 {
     struct query *q = db_query(db, SQL_ACTION_LOG_SAID);
     query_u64(q, character.value);
     query_str(q, type);
+    query_u64(q, to.value);
+    query_u64(q, to.value);
     *count_out = 0;
     while (query_next(q)) {
         int32_t end =

@@ -174,11 +174,12 @@ MUST_USE enum err action_logs_add(struct db *db, const struct action_log *log, s
 /* What came of the newest entry called log->name that log->character began by log->day, log->time:
  * its result, success, extra, prompt and response are log's from now on. None: nothing happens. */
 MUST_USE enum err action_logs_settle(struct db *db, const struct action_log *log, struct why *why);
-/* How many posts, comments or messages (`type`) somebody has written, by entries that ended in the
- * game minutes after `from` up to `until`. Looks at its last few hundred entries. */
+/* How many posts, comments or messages (`type`) somebody has written, to `to` (0: whomever), by
+ * entries that ended in the game minutes after `from` up to `until`. Looks at its last few hundred
+ * entries. */
 MUST_USE enum err action_logs_said(struct db *db, struct user_id character, struct str type,
-                                   int32_t from, int32_t until, uint64_t *count_out,
-                                   struct why *why);
+                                   struct user_id to, int32_t from, int32_t until,
+                                   uint64_t *count_out, struct why *why);
 struct action_logs_query {
     struct user_id character; /* 0: all */
     /* Who reads it: messages of residents with members are between the two, and secret to anybody

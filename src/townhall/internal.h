@@ -111,6 +111,18 @@ struct todo {
     bool drafted;
 };
 
+/* A comment that says something back to a member, below a post of whomever. */
+static inline bool answers_remark(const struct effect *effect)
+{
+    return effect->kind == EFFECT_COMMENT && effect->other == effect->who;
+}
+
+/* A member waits for it. */
+static inline bool is_for_member(const struct effect *effect)
+{
+    return is_member(effect->other) || answers_remark(effect);
+}
+
 /* Something to tell the town, and for the log, where a model has decided, what it was asked and
  * said (owned; .at NULL: none did), why it chose so (owned) or what is wrong with that (`wrong`,
  * owned), who it was and what it took (`asked`; its model owned, no texts), and what it came to

@@ -44,10 +44,15 @@ enum err hour_is_full(const struct todo *todo, struct db *db, bool *full_out, st
     enum log_type type = kind == EFFECT_POST      ? LOG_POST
                          : kind == EFFECT_COMMENT ? LOG_COMMENT
                                                   : LOG_MESSAGE;
+    /* What one member gets takes nothing from another; whom an answer is for shows later. */
+    struct user_id to = {0};
+    if (is_member(effect->other)) to = cast_user(&todo->hall->cast, effect->other);
+    if (answers_remark(effect)) to = todo->remark_by;
+    if (to.value == 0 && is_for_member(effect)) return OK;
     uint64_t said;
     enum err err =
         action_logs_said(db, cast_user(&todo->hall->cast, effect->who), str_of(log_type_name(type)),
-                         effect->at - MINUTES_PER_HOUR, effect->at, &said, why);
+                         to, effect->at - MINUTES_PER_HOUR, effect->at, &said, why);
     int64_t most = most_in_an_hour(todo->hall->links.settings, kind);
     *full_out = !err && said >= (uint64_t)most;
     return err;

@@ -55,18 +55,6 @@ void words_add(struct hall *hall, uint64_t number, const struct effect *effect)
     atomic_fetch_add(&hall->stats.todo, 1);
 }
 
-/* A comment that says something back to a member, below a post of whomever. */
-static bool answers_remark(const struct effect *effect)
-{
-    return effect->kind == EFFECT_COMMENT && effect->other == effect->who;
-}
-
-/* A member waits for it. */
-static bool is_for_member(const struct effect *effect)
-{
-    return is_member(effect->other) || answers_remark(effect);
-}
-
 /* Conversations and decisions share a purse (the setting town-model-tokens). */
 static enum budget_purse purse_of(const struct todo *todo)
 {
@@ -608,7 +596,7 @@ static void offline_words(struct prompt *prompt)
         again = said_already(todo, trimmed_words(buf_str(&todo->said), limit_of(&todo->effect)));
     }
     /* A member who waits for an answer would rather have the same than none. */
-    if (again && !is_member(todo->effect.other)) todo->silent = "repeated";
+    if (again && !is_for_member(&todo->effect)) todo->silent = "repeated";
     atomic_fetch_add(&todo->hall->stats.words_offline, 1);
 }
 
