@@ -110,6 +110,7 @@ export default defineConfig({
         manualChunks: (id) => {
           // What the bundler itself adds for all: not within something heavy that happens to need it.
           if (/commonjsHelpers|vite\/preload-helper/.test(id)) return 'helpers';
+          if (id.endsWith('/manage/options.zh-CN.json')) return 'zh-CN-options';
           const code = /\/highlight\.js\/(?:es|lib)\/languages\/(\w+)\.js$/.exec(id);
           return code ? `heavy-code-${code[1]}` : /\/src\/i18n\/([\w-]+)\/later\/(\w+)\.json$/.exec(id)?.slice(1).join('-');
         },

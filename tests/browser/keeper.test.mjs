@@ -66,7 +66,7 @@ test('an administrator makes a resident, who appears in the town', WAIT, async (
   await page.locator('textarea[name=goals]').fill('a show\nlearn to swim');
   await page.locator('textarea[name=description]').fill('Paints.');
   await page.getByRole('button', { name: 'Make', exact: true }).click();
-  await page.getByText('bio.age must be a whole number from 6 to 120').waitFor();
+  await page.getByText('Age must be a whole number from 6 to 120').waitFor();
   assert.equal(await page.locator('input[name=age]').getAttribute('aria-invalid'), 'true');
   await page.locator('input[name=age]').fill('25');
   await page.getByRole('button', { name: 'Make', exact: true }).click();

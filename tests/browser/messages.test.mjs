@@ -284,10 +284,11 @@ test("a resident's answer is seen while it is written, and then is a message lik
   assert.ok(answer.content.startsWith(drafts[0].trim()));
   await bubble(page, answer.content).last().waitFor();
   await page.getByRole('heading').getByText('Resident', { exact: true }).waitFor();
-  await page.getByRole('heading').getByText('Built-in engine').waitFor();
+  await page.getByRole('main').getByText('Built-in engine').waitFor();
   await page.setViewportSize({ width: 390, height: 844 });
   await page.getByRole('heading', { level: 1 }).waitFor();
   await page.goto(`${town.url}/u/${id}`);
+  await page.getByText('写代码的人，喜欢新东西，也喜欢帮忙。', { exact: true }).waitFor(); // not the JSON around it
   await page.getByRole('main').getByText('Built-in engine').waitFor();
   await leave(page);
   await town.stop();

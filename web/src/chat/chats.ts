@@ -63,15 +63,6 @@ export function useChat(id: Ref<number>) {
   });
 }
 
-export function useModels(wanted: () => boolean = () => true) {
-  return useQuery({
-    queryKey: ['chat-models'],
-    queryFn: ({ signal }) => ask(api.GET('/chat/models', { signal })),
-    enabled: wanted,
-    staleTime: 5 * 60_000,
-  });
-}
-
 export function changeChat(id: number, change: { title?: string; model?: string; system?: string }): Promise<Chat> {
   return ask(api.PATCH('/chat/conversations/{chat_id}', { params: { path: { chat_id: id } }, body: change }));
 }

@@ -3,6 +3,7 @@
 // A resident's profile as a form has it, and as the server keeps it: `bio` is the original's JSON
 // (description, occupation, age …), or plain text. What a form does not show stays as it was.
 import type { Schemas } from '@/api/client';
+import { profileOf, type Bio } from '@/text/profile';
 
 export type Resident = Schemas['Resident'];
 export type Draft = Schemas['ResidentDraft'];
@@ -21,23 +22,11 @@ export interface ResidentFields {
   avatar_path: string;
 }
 
-type Bio = Record<string, unknown>;
 const TEXTS = ['occupation', 'gender', 'speaking_style', 'description'] as const;
 
 export const noFields = (): ResidentFields => ({
   nickname: '', age: '', gender: '', occupation: '', personality: '', speaking_style: '', goals: '', description: '', avatar_path: '',
 });
-
-/** The JSON in a `bio`; null: it is plain text, or nothing. */
-export function profileOf(bio: string | null): Bio | null {
-  if (!bio?.startsWith('{')) return null;
-  try {
-    const value: unknown = JSON.parse(bio);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Bio) : null;
-  } catch {
-    return null;
-  }
-}
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const lines = (value: unknown): string[] => (Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []);
