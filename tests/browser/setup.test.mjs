@@ -140,7 +140,7 @@ test('from an empty folder to a town with a name', WAIT, async (t) => {
 
   // Whoever comes now reads where they are.
   const stranger = await visit(browser, server, { locale: 'zh-CN', phone: true });
-  await stranger.getByRole('heading', { name: '欢迎来到Locust Tree Lane' }).waitFor();
+  await stranger.getByRole('heading', { name: '欢迎来到 Locust Tree Lane' }).waitFor();
   await stranger.getByText('Neighbours under a locust tree.').waitFor();
   for (const path of ['/login', '/register']) {
     await stranger.goto(server.url + path);
