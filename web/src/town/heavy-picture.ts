@@ -51,6 +51,7 @@ export type ToPicture =
   | { do: 'close' };
 
 export type FromPicture =
+  /** The first picture is there. */
   | { is: 'open' }
   /** There is no WebGL here. */
   | { is: 'failed' }
@@ -75,6 +76,7 @@ class Picture {
   private timer: ReturnType<typeof setInterval> | undefined;
   private lampsAt = 0;
   private closed = false;
+  private shown = false;
 
   constructor(private readonly tell: (what: FromPicture) => void) {}
 
@@ -132,7 +134,6 @@ class Picture {
     this.apply();
     this.populate();
     this.timer = setInterval(() => this.beat(), BEAT_MS);
-    this.tell({ is: 'open' });
   }
 
   private populate(): void {
@@ -184,7 +185,10 @@ class Picture {
 
   private drawn(): void {
     const { scene, view, camera } = this;
-    if (!scene || (!view.talkers.length && view.followed < 0)) return;
+    if (!scene) return;
+    if (!this.shown) this.tell({ is: 'open' });
+    this.shown = true;
+    if (!view.talkers.length && view.followed < 0) return;
     this.tell({ is: 'drawn', talkers: view.talkers.flatMap((i) => [scene.sx[i] ?? -999, scene.sy[i] ?? -999]), x: camera.x, y: camera.y });
   }
 }
