@@ -83,10 +83,13 @@ describe('two neighbours', WAIT, () => {
     const texts = (page) => page.locator('main section [id^=comment-] .whitespace-pre-wrap').allInnerTexts();
 
     await said(atTom, first.id).getByRole('button', { name: 'Reply to 阿兰' }).click();
-    // The box has the focus; Escape leaves it for the comment.
+    // The box has the focus; Escape leaves it for the comment and keeps the words, Cancel does not.
     await atTom.keyboard.type('never mind');
     await atTom.keyboard.press('Escape');
     assert.equal(await atTom.evaluate(() => document.activeElement.id), `comment-${first.id}`);
+    await said(atTom, first.id).getByRole('button', { name: 'Reply to 阿兰' }).click();
+    assert.equal(await said(atTom, first.id).getByRole('textbox').inputValue(), 'never mind');
+    await said(atTom, first.id).getByRole('button', { name: 'Cancel' }).click();
     await said(atTom, first.id).getByRole('button', { name: 'Reply to 阿兰' }).click();
     await atTom.keyboard.type('an answer');
     await atTom.keyboard.press('Control+Enter');

@@ -60,6 +60,7 @@ test('a member sees what the town does, feels and who is close to whom', WAIT, a
   assert.ok(asleep.reduce((a, b) => a + b) < all.reduce((a, b) => a + b));
 
   const ties = page.getByRole('region', { name: 'Who is close to whom' });
+  await ties.locator('circle').nth(2).waitFor();
   assert.equal(await ties.locator('circle').count(), 3);
   assert.ok(await ties.locator('line').count() > 0);
   await ties.getByText('As a list').click();
