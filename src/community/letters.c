@@ -7,11 +7,13 @@
 
 /* --- messages --- */
 
+/* And stay one until the change is done: the group is held. */
 static enum err must_be_member(struct act *act, struct group_id group, struct user_id user,
                                struct why *why)
 {
-    bool member;
-    enum err err = groups_is_member(act->db, group, user, &member, why);
+    bool member = false;
+    enum err err = groups_lock(act->db, group, why);
+    if (!err) err = groups_is_member(act->db, group, user, &member, why);
     if (err || member) return err;
     return why_set(why, ERR_NOT_FOUND, "群聊不存在 (no such group, or you are not in it)");
 }
@@ -178,6 +180,7 @@ static void tell_membership(struct act *act, const char *kind, struct group_id g
     act_tell(act, topic_user(user), kind, STR(""), data, false);
 }
 
+/* The group is held, or new: nobody else is counted meanwhile. */
 static enum err add_member(struct act *act, struct group_id group, struct user_id user,
                            struct why *why)
 {
@@ -246,7 +249,8 @@ enum err groups_remove_from(struct act *act, struct group_id id, struct user_id 
                             struct why *why)
 {
     struct group group;
-    enum err err = groups_load(act->db, act->arena, id, act->me, &group, why);
+    enum err err = groups_lock(act->db, id, why);
+    if (!err) err = groups_load(act->db, act->arena, id, act->me, &group, why);
     if (err) return err;
     if (user.value != act->me.value && group.owner.value != act->me.value) {
         return why_set(why, ERR_DENIED, "只有群主可以移除成员 (only the owner can remove members)");
@@ -266,6 +270,7 @@ enum err groups_set_name(struct act *act, struct group_id id, struct str raw,
 {
     struct str name;
     enum err err = name_check("name", raw, 1, LIMIT_GROUP_NAME_MAX, &name, why);
+    if (!err) err = groups_lock(act->db, id, why);
     if (!err) err = groups_load(act->db, act->arena, id, act->me, group_out, why);
     if (err) return err;
     if (group_out->owner.value != act->me.value) {
@@ -290,7 +295,8 @@ enum err groups_set_name(struct act *act, struct group_id id, struct str raw,
 enum err groups_mark_read(struct act *act, struct group_id id, struct why *why)
 {
     struct group group;
-    enum err err = groups_load(act->db, act->arena, id, act->me, &group, why);
+    enum err err = groups_lock(act->db, id, why);
+    if (!err) err = groups_load(act->db, act->arena, id, act->me, &group, why);
     if (err || group.unread_count == 0) return err;
     err = groups_read(act->db, id, act->me, why);
     if (!err) err = groups_load(act->db, act->arena, id, act->me, &group, why);

@@ -37,6 +37,15 @@ static enum err not_found(struct why *why)
     return why_set(why, ERR_NOT_FOUND, "群聊不存在 (no such group, or you are not in it)");
 }
 
+enum err groups_lock(struct db *db, struct group_id id, struct why *why)
+{
+    struct query *q = db_query(db, SQL_GROUP_LOCK);
+    query_u64(q, id.value);
+    bool found = query_next(q);
+    enum err err = query_end(q, why);
+    return err || found ? err : not_found(why);
+}
+
 enum err groups_load(struct db *db, struct arena *arena, struct group_id id, struct user_id member,
                      struct group *group_out, struct why *why)
 {

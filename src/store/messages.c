@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "store/messages.h"
 
+#include "store/groups.h"
+
 /* A row of MESSAGE_COLUMNS; texts are the row's. */
 static struct message read_message(struct query *q)
 {
@@ -53,12 +55,9 @@ static enum err count_in_group(struct db *db, const struct message_draft *draft,
 static enum err lock_place(struct db *db, struct group_id group, struct user_id a, struct user_id b,
                            struct why *why)
 {
-    struct query *q = db_query(db, group.value ? SQL_GROUP_LOCK : SQL_CONVERSATION_LOCK);
-    if (group.value) {
-        query_u64(q, group.value);
-    } else {
-        bind_pair(q, a, b);
-    }
+    if (group.value) return groups_lock(db, group, why);
+    struct query *q = db_query(db, SQL_CONVERSATION_LOCK);
+    bind_pair(q, a, b);
     return query_run(q, why);
 }
 

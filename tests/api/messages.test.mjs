@@ -566,6 +566,32 @@ describe('a group', () => {
     assert.deepEqual(await server.sql(`SELECT id FROM messages WHERE group_id = ${id}`), []);
   });
 
+  // Two at once, in many groups: on MariaDB each of the two sees the group as it was before the other.
+  test('has an owner who is in it and nobody who was lost, whoever comes and goes at the same moment', async () => {
+    const dog = await server.register('dog_race');
+    const rooms = (...members) => Promise.all(Array.from({ length: 16 }, () => group(ada, 'race', ...members)));
+    const owned = async (id, member) => {
+      const { group: now, members } = assertOk(await look(member, id));
+      assert.ok(members.some(({ user }) => user.id === now.owner_id), `the owner ${now.owner_id} is in ${JSON.stringify(members)}`);
+      assert.equal(now.members_count, members.length);
+    };
+    const both = (ids, one, other) => Promise.all(ids.map(async ({ id }) => [id, ...(await Promise.all([one(id), other(id)])).map(({ status }) => status)]));
+
+    for (const [id, left, next] of await both(await rooms(bob, dog), (at) => expel(ada, at, ada.id), (at) => expel(bob, at, bob.id))) {
+      assert.deepEqual([left, next], [204, 204]);
+      await owned(id, dog);
+    }
+    for (const [id, left, expelled] of await both(await rooms(bob, dog), (at) => expel(ada, at, ada.id), (at) => expel(ada, at, bob.id))) {
+      assert.ok(left === 204 && [204, 404].includes(expelled), `${left} ${expelled}`);
+      await owned(id, dog);
+    }
+    for (const [id, left, invited] of await both(await rooms(), (at) => expel(ada, at, ada.id), (at) => invite(ada, at, bob.id))) {
+      assert.ok(left === 204 && [204, 404].includes(invited), `${left} ${invited}`);
+      if (invited === 204) await owned(id, bob);
+      assert.equal((await look(bob, id)).status, invited === 204 ? 200 : 404);
+    }
+  });
+
   test('does not exist for whoever is not in it', async () => {
     const { id } = await group(ada, 'secret', bob);
     const said = assertOk(await say(ada, id, { content: 'secret' }), 201);

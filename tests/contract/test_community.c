@@ -42,34 +42,10 @@ static void there_is_one_and_it_keeps_what_it_is_told(struct database *d)
     change_end(d);
 }
 
-/* "0001_base.sql" of a migration of whatever dialect; .at NULL: it is none. */
-static struct str migration_file(const struct embedded_file *file)
-{
-    struct str path = str_of(file->path), word = {0};
-    if (!str_starts(path, STR("migrations/"))) return (struct str){0};
-    while (str_split(&path, '/', &word)) {
-    }
-    return word;
-}
-
-/* The house's migrations before this one, people, and then the rest. */
 static void one_that_people_lived_in_before_is_not_new(struct database *d)
 {
-    enum { FILES_MAX = 200 };
-    struct embedded_file older[FILES_MAX] = {0};
     struct why why;
-    struct str ours = {0};
-    size_t count = 0;
-    for (const struct embedded_file *file = embedded_files; file->path; file++)
-        if (str_ends(migration_file(file), STR("_community.sql"))) ours = migration_file(file);
-    assert_non_null(ours.at);
-    for (const struct embedded_file *file = embedded_files; file->path; file++) {
-        struct str name = migration_file(file);
-        if (!name.at || strncmp(name.at, ours.at, 4) >= 0) continue;
-        assert_true(count + 1 < FILES_MAX);
-        older[count++] = *file;
-    }
-    must(migrate_run(d->db, older, &why), &why);
+    house_open_before(d, "_community.sql");
     struct user_id mei = house_user(d, "mei");
     assert_int_equal(mei.value, 1);
     must(migrate_run(d->db, embedded_files, &why), &why);

@@ -1,12 +1,42 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "house.h"
 
+#include "base/embedded.h"
 #include "store/migrate.h"
 
 void house_open(struct database *database)
 {
     struct why why;
     must(migrate_run(database->db, embedded_files, &why), &why);
+}
+
+/* "0001_base.sql" of a migration of whatever dialect; .at NULL: it is none. */
+static struct str migration_file(const struct embedded_file *file)
+{
+    struct str path = str_of(file->path), word = {0};
+    if (!str_starts(path, STR("migrations/"))) return (struct str){0};
+    while (str_split(&path, '/', &word)) {
+    }
+    return word;
+}
+
+void house_open_before(struct database *database, const char *ending)
+{
+    enum { FILES_MAX = 200 };
+    struct embedded_file older[FILES_MAX] = {0};
+    struct why why;
+    struct str first = {0};
+    size_t count = 0;
+    for (const struct embedded_file *file = embedded_files; file->path; file++)
+        if (str_ends(migration_file(file), str_of(ending))) first = migration_file(file);
+    assert_non_null(first.at);
+    for (const struct embedded_file *file = embedded_files; file->path; file++) {
+        struct str name = migration_file(file);
+        if (!name.at || strncmp(name.at, first.at, 4) >= 0) continue;
+        assert_true(count + 1 < FILES_MAX);
+        older[count++] = *file;
+    }
+    must(migrate_run(database->db, older, &why), &why);
 }
 
 void change_begin(struct database *database)

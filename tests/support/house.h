@@ -20,6 +20,8 @@ enum { HOUSE_NOW_US = 1000000 };
 
 /* Migrate the test's database. */
 void house_open(struct database *database);
+/* As it was before the migration whose file's name ends so: "_community.sql". */
+void house_open_before(struct database *database, const char *ending);
 /* A new member of that name; the name is the key, too. In a transaction of its own. */
 struct user_id house_user(struct database *database, const char *name);
 struct post_id house_post(struct database *database, struct user_id author, const char *content);
