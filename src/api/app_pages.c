@@ -52,7 +52,7 @@ static struct str choose(struct call *call, struct str path, const char **coding
     static const struct {
         const char *coding, *ending;
     } codings[] = {{"br", ".br"}, {"gzip", ".gz"}};
-    struct str accept = http_find_header(call->x, STR("accept-encoding"));
+    struct str accept = http_find_list(call->x, STR("accept-encoding"));
     for (size_t i = 0; i < COUNT_OF(codings); i++) {
         if (!header_accepts_coding(accept, codings[i].coding)) continue;
         struct str packed = arena_printf(call->arena, "%.*s%s", STR_ARGS(path), codings[i].ending);

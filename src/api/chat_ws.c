@@ -445,7 +445,7 @@ static struct chat_socket *socket_new(struct call *call)
 static struct chat_socket *accept_chat(struct call *call)
 {
     const struct settings *settings = call->api->settings;
-    struct str offered = http_find_header(call->x, STR("sec-websocket-protocol"));
+    struct str offered = http_find_list(call->x, STR("sec-websocket-protocol"));
     struct chat_socket *socket = socket_new(call);
     socket->typed = header_list_has(offered, STR("hutong.chat.v1"));
     struct ws_options options = {.queue_max = (size_t)settings->live_queue_bytes,

@@ -48,7 +48,7 @@ static struct call *call_of(const struct http_exchange *x)
 
 bool call_is_encrypted(const struct call *call)
 {
-    struct str said = http_find_header(call->x, STR("x-forwarded-proto"));
+    struct str said = http_find_list(call->x, STR("x-forwarded-proto"));
     return str_eq(said, STR("https")) &&
            header_is_trusted(&call->api->trusted, str_of(call->x->peer));
 }
@@ -66,7 +66,7 @@ bool call_unchanged(struct call *call, struct str etag)
 {
     call->x->etag = etag;
     http_add_header(call->x, "Cache-Control", STR("private, no-cache"));
-    struct str asked = http_find_header(call->x, STR("if-none-match"));
+    struct str asked = http_find_list(call->x, STR("if-none-match"));
     if (asked.len == 0 || !header_etag_matches(asked, etag)) return false;
     call_json(call); /* becomes 304 */
     return true;
@@ -499,9 +499,9 @@ static void redirect(struct call *call, struct str path)
 }
 
 /* A browser that goes to an address, not a program that asks for data. */
-static bool is_visit(const struct http_exchange *x)
+static bool is_visit(struct http_exchange *x)
 {
-    struct str accept = http_find_header(x, STR("accept"));
+    struct str accept = http_find_list(x, STR("accept"));
     return (x->method == HTTP_GET_ || x->method == HTTP_HEAD_) &&
            header_accept_quality(accept, "text/html") >
                header_accept_quality(accept, "application/json");
@@ -597,7 +597,7 @@ static void on_head(void *ctx, struct http_exchange *x)
     call->home = home;
     call->api = home->api;
     call->allowed_origin = respond_origin_allowed(home->api, x);
-    call->address = header_client_address(http_find_header(x, STR("x-forwarded-for")),
+    call->address = header_client_address(http_find_list(x, STR("x-forwarded-for")),
                                           str_of(x->peer), &home->api->trusted);
     enum err err = read_target(call, &call->why);
     if (err) {

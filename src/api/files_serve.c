@@ -62,9 +62,9 @@ static enum err open_file(struct call *call, const char *folder, struct str name
 }
 
 /* Does the client have this version already (13.1.2, 13.1.3)? */
-static bool is_known(const struct http_exchange *x, int64_t modified_s)
+static bool is_known(struct http_exchange *x, int64_t modified_s)
 {
-    struct str none_match = http_find_header(x, STR("if-none-match"));
+    struct str none_match = http_find_list(x, STR("if-none-match"));
     if (none_match.len > 0) return header_etag_matches(none_match, x->etag);
     return !header_modified_since(http_find_header(x, STR("if-modified-since")), modified_s);
 }
@@ -105,7 +105,7 @@ static void reply_file(struct call *call, uint64_t size, int64_t modified_s)
     struct http_exchange *x = call->x;
     struct header_range range = {0, size};
     x->status = 200;
-    if (!header_precondition(http_find_header(x, STR("if-match")),
+    if (!header_precondition(http_find_list(x, STR("if-match")),
                              http_find_header(x, STR("if-unmodified-since")), x->etag,
                              modified_s)) {
         respond_status(x, 412, "this is not the version that was asked for");

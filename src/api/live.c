@@ -402,9 +402,9 @@ static void hello(struct live *live)
 /* --- opening --- */
 
 /* What stands behind a subprotocol "bearer.TOKEN". */
-static struct str protocol_token(const struct http_exchange *x, struct str *item_out)
+static struct str protocol_token(struct http_exchange *x, struct str *item_out)
 {
-    struct str rest = http_find_header(x, STR("sec-websocket-protocol")), item;
+    struct str rest = http_find_list(x, STR("sec-websocket-protocol")), item;
     while (header_list_next(&rest, &item)) {
         if (!str_starts(item, STR("bearer."))) continue;
         *item_out = item;
@@ -413,9 +413,9 @@ static struct str protocol_token(const struct http_exchange *x, struct str *item
     return (struct str){0};
 }
 
-struct str live_choose_protocol(const struct http_exchange *x, struct str ours)
+struct str live_choose_protocol(struct http_exchange *x, struct str ours)
 {
-    struct str list = http_find_header(x, STR("sec-websocket-protocol")), item = {0};
+    struct str list = http_find_list(x, STR("sec-websocket-protocol")), item = {0};
     if (header_list_has(list, ours)) return ours;
     return protocol_token(x, &item).len > 0 ? item : (struct str){0};
 }

@@ -81,7 +81,7 @@ MUST_USE bool live_claim(struct call *call, unsigned ways, unsigned *code_out,
                          const char **reason_out);
 /* A browser insists that one of the protocols it offered is chosen: ours, else what the token
  * stood in. */
-struct str live_choose_protocol(const struct http_exchange *x, struct str ours);
+struct str live_choose_protocol(struct http_exchange *x, struct str ours);
 /* Look the claim up, here or on a worker; then `after` on the loop, with call->err. */
 void live_confirm(struct call *call, void (*after)(struct call *call));
 /* Every question over a socket is a call upstream, so each is counted, and not each connection.

@@ -219,6 +219,6 @@ void respond_preflight(struct call *call, struct str origin)
     http_add_header(x, "Access-Control-Allow-Methods",
                     STR("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"));
     http_add_header(x, "Access-Control-Max-Age", STR("600"));
-    struct str wanted = http_find_header(x, STR("access-control-request-headers"));
+    struct str wanted = http_find_list(x, STR("access-control-request-headers"));
     if (wanted.len > 0) http_add_header(x, "Access-Control-Allow-Headers", wanted);
 }

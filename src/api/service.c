@@ -6,7 +6,7 @@
 
 enum err service_index(struct call *call, struct why *why)
 {
-    struct str accept = http_find_header(call->x, STR("accept"));
+    struct str accept = http_find_list(call->x, STR("accept"));
     http_add_header(call->x, "Vary", STR("Accept"));
     if (header_accept_quality(accept, "text/html") >
         header_accept_quality(accept, "application/json")) {

@@ -101,8 +101,11 @@ struct http_exchange {
     uint64_t sent_bytes;
 };
 
-/* First header of that name (any case), or empty. */
+/* First header of that name (any case), or empty. For those that hold one value. */
 struct str http_find_header(const struct http_exchange *x, struct str name);
+/* For those that hold a list: all lines of that name as the one list they are, in the order they
+ * came, with commas between them (RFC 9110, 5.3). Empty: none. In the exchange's arena. */
+struct str http_find_list(struct http_exchange *x, struct str name);
 /* One more reply header. Line ends in the value are an error of ours. */
 void http_add_header(struct http_exchange *x, const char *name, struct str value);
 /* Forget whatever was put into the reply. */
@@ -121,7 +124,8 @@ bool http_is_gone(const struct http_exchange *x);
 void http_body_pause(struct http_exchange *x);
 void http_body_resume(struct http_exchange *x);
 
-/* Send the head; from now on http_stream_write(). `events` are copied. */
+/* Send the head; from now on http_stream_write(). `events` are copied. To HEAD that is all: the
+ * exchange is left without its connection, as when the peer had gone before. */
 void http_stream_begin(struct http_exchange *x, struct http_stream_events events);
 /* One piece of the body; takes a reference of its own. Nothing when the peer has gone. */
 void http_stream_write(struct http_exchange *x, struct str bytes);

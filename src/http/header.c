@@ -188,15 +188,17 @@ bool header_accepts(struct str accept, const char *type)
 bool header_accepts_coding(struct str accept_encoding, const char *coding)
 {
     struct str wanted = str_of(coding), item, named;
-    int exact = -1, any = 0, quality;
+    int exact = -1, any = 0, identity = 0, quality;
     while (header_list_next(&accept_encoding, &item)) {
         if (!take_weight(item, &named, &quality)) continue;
         /* "x-gzip" is an old name of gzip (8.4.1.3). */
         if (str_eq_nocase(named, STR("x-gzip"))) named = STR("gzip");
         if (str_eq_nocase(named, wanted)) exact = MAX(exact, quality);
+        if (str_eq_nocase(named, STR("identity"))) identity = quality;
         if (str_eq(named, STR("*"))) any = quality;
     }
-    return exact >= 0 ? exact > 0 : any > 0;
+    int best = exact >= 0 ? exact : any;
+    return best > 0 && best >= identity;
 }
 
 /* ---- Content-Type ---- */

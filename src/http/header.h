@@ -46,8 +46,8 @@ size_t header_unquote(struct str s, char *to);
  */
 unsigned header_accept_quality(struct str accept, const char *type);
 bool header_accepts(struct str accept, const char *type);
-/* May the answer carry this content coding ("gzip", "br")? No, when the field is absent (12.5.3).
- */
+/* May the answer carry this content coding ("gzip", "br")? No, when the field is absent (12.5.3) or
+ * names "identity" as what is liked better. */
 bool header_accepts_coding(struct str accept_encoding, const char *coding);
 
 /* ---- Content-Type (RFC 9110, 8.3) ---- */

@@ -69,6 +69,8 @@ struct http_server {
 void connection_set_state(struct http_connection *connection, enum connection_state state);
 /* The reply has left or is queued: next request, or close. Frees the exchange. */
 void connection_reply_done(struct http_connection *connection);
+/* The same, but the exchange goes on without the connection: its owner frees it. */
+void connection_let_go(struct http_connection *connection);
 void connection_drained(struct http_connection *connection);
 /* The socket goes to somebody else (WebSocket): the connection's memory is freed. */
 struct socket *connection_give_socket(struct http_connection *connection);

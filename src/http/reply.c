@@ -88,15 +88,18 @@ static bool is_text(const char *type)
            str_starts(t, STR("application/javascript"));
 }
 
+static bool may_be_packed(const struct http_exchange *x)
+{
+    const struct http_server *server = x->server;
+    return server->limits.gzip && !x->no_compress && x->content_type && is_text(x->content_type);
+}
+
 /* Replace the body by its gzip form where that is allowed and shorter. */
 static void compress_reply(struct http_exchange *x)
 {
-    struct http_server *server = x->server;
-    bool candidate = server->limits.gzip && !x->no_compress && x->reply.len >= COMPRESS_MIN_BYTES &&
-                     x->content_type && is_text(x->content_type);
-    if (!candidate) return;
+    if (!may_be_packed(x) || x->reply.len < COMPRESS_MIN_BYTES) return;
     http_add_header(x, "Vary", STR("Accept-Encoding"));
-    if (!header_accepts_coding(http_find_header(x, STR("accept-encoding")), "gzip")) return;
+    if (!header_accepts_coding(http_find_list(x, STR("accept-encoding")), "gzip")) return;
     z_stream z = {0};
     /* 15 + 16: a gzip wrapper. Level 1: most of the gain, and the loop is waiting. */
     if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return;
@@ -126,10 +129,14 @@ static void make_conditional(struct http_exchange *x)
     if (x->etag.len == 0) return;
     http_add_header(x, "ETag", x->etag);
     bool readable = x->method == HTTP_GET_ || x->method == HTTP_HEAD_;
-    struct str asked = http_find_header(x, STR("if-none-match"));
+    struct str asked = http_find_list(x, STR("if-none-match"));
     if (!readable || x->status != 200 || asked.len == 0) return;
     if (!header_etag_matches(asked, x->etag)) return;
     x->status = 304;
+    /* What the 200 would have said (RFC 9110, 15.4.5); nobody has written a body where the list was
+     * known to be the same. */
+    bool packed = x->reply.len == 0 || x->reply.len >= COMPRESS_MIN_BYTES;
+    if (packed && may_be_packed(x)) http_add_header(x, "Vary", STR("Accept-Encoding"));
     buf_reset(&x->reply, SIZE_MAX);
     blob_unref(x->reply_blob);
     x->reply_blob = NULL;
@@ -328,7 +335,11 @@ void http_stream_begin(struct http_exchange *x, struct http_stream_events events
                  loop_now_us(server->loop) + HTTP_WRITE_TIMEOUT_US);
     /* At the end of the turn, with the first of the body if that is there already. */
     socket_queue_give(connection->socket, blob_copy(buf_str(&server->head_scratch)));
-    close_if_left(x);
+    if (x->method == HTTP_HEAD_) {
+        connection_let_go(connection);
+    } else {
+        close_if_left(x);
+    }
 }
 
 void http_stream_write(struct http_exchange *x, struct str bytes)

@@ -92,6 +92,18 @@ struct str http_find_header(const struct http_exchange *x, struct str name)
     return (struct str){0};
 }
 
+struct str http_find_list(struct http_exchange *x, struct str name)
+{
+    struct str all = {0};
+    for (size_t i = 0; i < x->header_count; i++) {
+        struct str value = x->headers[i].value;
+        if (!str_eq_nocase(x->headers[i].name, name)) continue;
+        all =
+            all.at ? arena_printf(&x->arena, "%.*s, %.*s", STR_ARGS(all), STR_ARGS(value)) : value;
+    }
+    return all;
+}
+
 /* --- state --- */
 
 void connection_set_state(struct http_connection *connection, enum connection_state state)
@@ -179,14 +191,12 @@ static void on_deadline(struct deadline *deadline)
     }
 }
 
-void connection_reply_done(struct http_connection *connection)
+/* The reply is sent: the next request, or the end. */
+static void go_on(struct http_connection *connection, bool keep_alive)
 {
-    struct http_server *server = connection->server;
-    struct http_exchange *x = connection->exchange;
-    bool keep = x->keep_alive && !server->draining && connection->state == CONNECTION_WORKING;
-    connection->exchange = NULL;
+    bool keep =
+        keep_alive && !connection->server->draining && connection->state == CONNECTION_WORKING;
     connection->served = true;
-    exchange_free(server, x);
     if (!keep) {
         finish(connection);
         return;
@@ -202,6 +212,24 @@ void connection_reply_done(struct http_connection *connection)
     socket_resume(connection->socket);
     feed(connection, ahead.at, ahead.len);
     buf_release(&ahead);
+}
+
+void connection_reply_done(struct http_connection *connection)
+{
+    struct http_exchange *x = connection->exchange;
+    connection->exchange = NULL;
+    bool keep = x->keep_alive;
+    exchange_free(connection->server, x);
+    go_on(connection, keep);
+}
+
+void connection_let_go(struct http_connection *connection)
+{
+    struct http_exchange *x = connection->exchange;
+    connection->exchange = NULL;
+    x->connection = NULL;
+    x->peer = arena_printf(&x->arena, "%s", x->peer).at;
+    go_on(connection, x->keep_alive);
 }
 
 /* --- heads --- */

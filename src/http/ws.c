@@ -29,20 +29,20 @@ static bool has_token(struct str list, struct str token)
     return false;
 }
 
-bool ws_is_wanted(const struct http_exchange *x)
+bool ws_is_wanted(struct http_exchange *x)
 {
     return x->method == HTTP_GET_ && !x->http10 &&
-           has_token(http_find_header(x, STR("upgrade")), STR("websocket")) &&
-           has_token(http_find_header(x, STR("connection")), STR("upgrade")) &&
+           has_token(http_find_list(x, STR("upgrade")), STR("websocket")) &&
+           has_token(http_find_list(x, STR("connection")), STR("upgrade")) &&
            str_eq(http_find_header(x, STR("sec-websocket-version")), STR("13"));
 }
 
-enum err ws_check_request(const struct http_exchange *x, struct why *why)
+enum err ws_check_request(struct http_exchange *x, struct why *why)
 {
     char accept[WS_ACCEPT_BYTES];
     if (x->method != HTTP_GET_ || x->http10 ||
-        !has_token(http_find_header(x, STR("upgrade")), STR("websocket")) ||
-        !has_token(http_find_header(x, STR("connection")), STR("upgrade"))) {
+        !has_token(http_find_list(x, STR("upgrade")), STR("websocket")) ||
+        !has_token(http_find_list(x, STR("connection")), STR("upgrade"))) {
         return why_set(why, ERR_INVALID, "this address speaks WebSocket: send an upgrade request");
     }
     if (!str_eq(http_find_header(x, STR("sec-websocket-version")), STR("13"))) {

@@ -40,9 +40,9 @@ struct ws_options {
 
 /* Whether the request is a WebSocket handshake (section 4.2.1). ERR_INVALID says what is missing;
  * the reply to that is 426, or 400 when it is a broken one (section 4.2.2). */
-MUST_USE enum err ws_check_request(const struct http_exchange *x, struct why *why);
+MUST_USE enum err ws_check_request(struct http_exchange *x, struct why *why);
 /* Does it ask for WebSocket, and for our version? */
-bool ws_is_wanted(const struct http_exchange *x);
+bool ws_is_wanted(struct http_exchange *x);
 /* Only after ws_check_request(). The exchange is gone when this returns. NULL: the peer has gone.
  */
 struct ws *ws_accept(struct http_exchange *x, const struct ws_options *options,

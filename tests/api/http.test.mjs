@@ -315,7 +315,7 @@ test('text is compressed for who asks, and only then', async () => {
   const ask = async (path, extra = '') => (await rawHttp(server.url,
     `GET ${path} HTTP/1.1\r\nHost: x\r\n${extra}\r\n`)).replies[0];
   const plain = await ask('/posts');
-  for (const coding of ['br, deflate', 'gzip;q=0', 'identity']) {
+  for (const coding of ['br, deflate', 'gzip;q=0', 'identity', 'gzip;q=0.5, identity;q=1']) {
     const reply = await ask('/posts', `Accept-Encoding: ${coding}\r\n`);
     assert.equal(reply.headers.get('content-encoding'), null, coding);
     assert.equal(reply.text, plain.text);
@@ -327,6 +327,12 @@ test('text is compressed for who asks, and only then', async () => {
     assert.ok(Number(reply.headers.get('content-length')) < plain.text.length / 4);
     assert.equal(reply.text, plain.text);
   }
+  const split = await ask('/posts', 'Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n');
+  assert.equal(split.headers.get('content-encoding'), 'gzip', 'a list in two lines');
+  const same = await ask('/posts', `Authorization: Bearer ${member.token}\r\nIf-None-Match: "x"\r\n`
+    + `If-None-Match: ${(await ask('/posts', `Authorization: Bearer ${member.token}\r\n`)).headers.get('etag')}\r\n`);
+  assert.equal(same.status, 304);
+  assert.match(same.headers.get('vary'), /Accept-Encoding/, 'as the 200 says');
   const small = await ask('/health', 'Accept-Encoding: gzip\r\n');
   assert.equal(small.headers.get('content-encoding'), null, 'a few bytes are not worth it');
 });
@@ -470,6 +476,10 @@ describe('rates', () => {
     assert.ok(await drain(() => read('203.0.113.5')) >= 15);
     assertOk(await read('203.0.113.6'));
     assert.equal((await read('198.51.100.9, 203.0.113.5')).status, 429, 'what a client adds counts for nothing');
+    // The proxy may add a line of its own to what a client said.
+    const twice = await rawHttp(strict.url, 'GET /posts HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.10\r\n'
+      + 'Accept: */*\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n');
+    assert.equal(twice.replies[0].status, 429, 'what a client adds as a line of its own counts for nothing either');
     let host = 0;
     assert.ok(await drain(() => read(`2001:db8:0:7::${(++host).toString(16)}`)) >= 15, 'a /64 is one customer');
     assertOk(await read('2001:db8:0:8::1'));

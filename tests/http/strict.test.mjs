@@ -224,6 +224,25 @@ test('a broken WebSocket handshake is 400, another version 426 (RFC 6455, 4.2.2 
   }
 }));
 
+test('a WebSocket handshake may say its lists in several lines (RFC 9110, 5.3)', WAIT, () => withPeer(async (peer) => {
+  await peer.write(`GET /live HTTP/1.1\r\n${HOST}Connection: keep-alive\r\nConnection: Upgrade\r\n`
+    + 'Upgrade: h2c\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+    + 'Sec-WebSocket-Protocol: other\r\nSec-WebSocket-Protocol: hutong.v1\r\n\r\n');
+  const { status, headers } = await peer.reply('HEAD');
+  assert.equal(status, 101);
+  assert.equal(headers['sec-websocket-protocol'], 'hutong.v1');
+}));
+
+test('HEAD of a stream is its head, and the next request is answered', WAIT, () => withPeer(async (peer) => {
+  await peer.write(`HEAD /live/events?topics=feed HTTP/1.1\r\n${HOST}Authorization: Bearer ${li.token}\r\n\r\n${PLAIN}`);
+  const { status, headers } = await peer.reply('HEAD');
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], 'text/event-stream');
+  assert.equal(headers['transfer-encoding'], 'chunked');
+  const next = await peer.reply();
+  assert.deepEqual([next.status, next.headers['content-type']], [200, 'application/json']);
+}));
+
 describe('a body that went through a coding', () => {
   test('is refused with what would be taken, and nothing is stored', WAIT, () => withPeer(async (peer) => {
     const count = (await server.api('GET', '/posts')).body.total;

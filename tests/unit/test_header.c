@@ -110,6 +110,9 @@ static void codings_need_to_be_asked_for(void **state)
         {"identity", false, false},
         {"X-GZIP", true, false},
         {"gzip;q=0.000", false, false},
+        {"gzip;q=0.5, identity;q=1", false, false},
+        {"gzip;q=0.5, identity;q=0.4, br", true, true},
+        {"identity, *;q=0.1", false, false},
         {"gzip;q=x", false, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
