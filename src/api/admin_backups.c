@@ -51,7 +51,7 @@ static const char *folder_path(struct call *call)
 
 static enum err failed(struct why *why, const char *what)
 {
-    if (errno == ENOSPC || errno == EDQUOT)
+    if (err_is_full(errno))
         return why_set(why, ERR_FULL, "no room for a backup: the server's disk is full");
     return why_set(why, ERR_IO, "%s: %s", what, strerror(errno));
 }

@@ -238,6 +238,7 @@ static const struct command *find_command(const char *name)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (`ulimit -f`) is a write that fails */
     umask(0027);
     const char *name = argc < 2 ? "" : argv[1];
     bool help = strcmp(name, "help") == 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 
 #include "base/utf8.h"
@@ -31,6 +32,11 @@ void why_write_field(struct why *why, const char *field, const char *type, const
     va_end(args);
     why->field = field;
     why->type = type;
+}
+
+bool err_is_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
 const char *err_name(enum err err)

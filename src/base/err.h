@@ -56,5 +56,9 @@ static inline enum err err_itself(enum err err)
     return err;
 }
 
+/* Of an errno that a write left: is it ERR_FULL? The disk, a quota, or the size that a file of this
+ * process may have. */
+bool err_is_full(int error);
+
 /* "invalid", "not_found" …: for logs and for the `type` of problems. */
 const char *err_name(enum err err);

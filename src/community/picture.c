@@ -100,7 +100,7 @@ bool picture_name_is_safe(struct str name)
 
 static enum err picture_disk_failed(struct why *why, const char *what)
 {
-    if (errno == ENOSPC || errno == EDQUOT) {
+    if (err_is_full(errno)) {
         return why_set(why, ERR_FULL, "%s: the disk is full", what);
     }
     return why_set(why, ERR_IO, "%s: %s", what, strerror(errno));

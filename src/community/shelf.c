@@ -15,7 +15,7 @@ enum { FRESH_S = 10 };
 
 enum err shelf_failed(struct why *why, const char *what)
 {
-    if (errno == ENOSPC || errno == EDQUOT) {
+    if (err_is_full(errno)) {
         log_error("files.disk_full", "doing=\"%s\"", what);
         return why_set(why, ERR_FULL, "现在无法保存 (cannot save now: the server's disk is full)");
     }

@@ -149,8 +149,8 @@ enum err backup_sqlite_check(const char *path, struct backup_info *info_out, str
 
 static enum err copy_failed(sqlite3 *to, int code, struct why *why)
 {
+    if (db_sqlite_is_full(to, code)) return why_set(why, ERR_FULL, "the disk is full");
     switch (code & 0xff) {
-    case SQLITE_FULL: return why_set(why, ERR_FULL, "the disk is full");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return why_set(why, ERR_CORRUPT, "the database is damaged");
     default:

@@ -17,7 +17,7 @@ const char *checksum_path(struct arena *arena, const char *path)
 
 static enum err cannot(const char *what, const char *path, struct why *why)
 {
-    if (errno == ENOSPC || errno == EDQUOT) return why_set(why, ERR_FULL, "the disk is full");
+    if (err_is_full(errno)) return why_set(why, ERR_FULL, "the disk is full");
     return why_set(why, ERR_IO, "cannot %s %s: %s", what, path, strerror(errno));
 }
 

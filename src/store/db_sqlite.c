@@ -95,9 +95,25 @@ static void log_failure(const char *name, const struct failure *failure, int cod
     log_warn("db_failed", "statement=%s code=%d message=\"%s\"", name, code, message);
 }
 
+/* SQLite itself takes ENOSPC alone for a full disk. What errno was, each of its two files knows:
+ * sqlite3_system_errno() has been overwritten by then. */
+bool db_sqlite_is_full(sqlite3 *handle, int code)
+{
+    int error = 0;
+    if (code != SQLITE_IOERR && code != SQLITE_IOERR_WRITE) return (code & 0xff) == SQLITE_FULL;
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+    if (err_is_full(error)) return true;
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log == NULL || log->pMethods == NULL) return false;
+    return log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+           err_is_full(error);
+}
+
 static enum err fail(struct sqlite *s, const char *name, struct why *why)
 {
     int code = sqlite3_extended_errcode(s->handle);
+    if (db_sqlite_is_full(s->handle, code)) code = SQLITE_FULL;
     const struct failure *failure = failure_of(code);
     log_failure(name, failure, code, sqlite3_errmsg(s->handle));
     why_set(why, failure->err, "%s", failure->sentence);

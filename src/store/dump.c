@@ -117,7 +117,7 @@ enum err dump_end(struct dump_writer *w, struct why *why)
     if (fclose(w->file) != 0 && !w->error) w->error = errno;
     w->file = NULL;
     if (!w->error) return OK;
-    if (w->error == ENOSPC || w->error == EDQUOT) return why_set(why, ERR_FULL, "the disk is full");
+    if (err_is_full(w->error)) return why_set(why, ERR_FULL, "the disk is full");
     return why_set(why, ERR_IO, "writing the backup failed: %s", strerror(w->error));
 }
 

@@ -103,6 +103,8 @@ void db_lost(struct db *db, enum err err, const struct why *why);
  * through db.h while it uses it. */
 struct sqlite3;
 struct sqlite3 *db_sqlite_handle(struct db *db);
+/* Did a result code come of a disk (a quota, a limit) that holds no more? */
+bool db_sqlite_is_full(struct sqlite3 *handle, int code);
 struct st_mysql;
 struct st_mysql *db_mariadb_handle(struct db *db);
 

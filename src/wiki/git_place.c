@@ -17,7 +17,7 @@
 
 static enum err io_error(struct why *why, const char *what)
 {
-    if (errno == ENOSPC || errno == EDQUOT) {
+    if (err_is_full(errno)) {
         return why_set(why, ERR_FULL, "there is no room left for the repository");
     }
     return why_set(why, ERR_IO, "%s: %s", what, strerror(errno));

@@ -13,6 +13,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { asAdmin } from '../support/admin.mjs';
+import { hutong } from '../support/command.mjs';
 import { startServer } from '../support/server.mjs';
 
 const SIZE_MB = 160; // /health/ready wants 64 MiB free
@@ -164,4 +165,38 @@ test('a backup that the disk has no room for is refused with a sentence and leav
   await root.must('POST', '/admin/backups', undefined, 201);
   assert.equal((await root.must('GET', '/admin/backups')).items.length, 2);
   await server.stop();
+});
+
+// RLIMIT_FSIZE: `ulimit -f` of whoever starts it. Its signal ends a program that does not know it.
+test('files that may not grow are a full disk: the server lives, refuses changes and heals', async (t) => {
+  const server = await startServer();
+  t.after(() => server.kill());
+  const { token } = await server.register('lilei');
+  const most = (bytes) => execFileSync('prlimit', ['--pid', String(server.pid), `--fsize=${bytes}:unlimited`]);
+  const stored = [];
+  most(4096);
+  const refused = await postUntilRefused(server, token, stored);
+  assert.equal(refused.status, 507, refused.text);
+  assert.match(refused.body.detail, /cannot save now: the server's disk is full/);
+  const picture = new FormData();
+  picture.append('file', new Blob([Buffer.alloc(100000)]), 'a.png');
+  assert.equal((await server.api('POST', '/files/upload', { token, body: picture })).status, 507);
+  assert.deepEqual(await allPosts(server), stored);
+  most('unlimited');
+  assert.equal((await server.api('POST', '/posts', { token, json: { content: 'room again' } })).status, 201);
+  assert.deepEqual(await allPosts(server), [...stored, 'room again']);
+  await server.stop();
+});
+
+test('a backup to a file that may not grow fails with a sentence and leaves nothing', async (t) => {
+  const server = await startServer();
+  t.after(() => server.kill());
+  await server.register('lilei');
+  const folder = mkdtempSync(path.join(tmpdir(), 'hutong-disk-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const { status, err } = await hutong(['db', 'backup', path.join(folder, 'b'), '--data', server.dataDir],
+    { through: ['prlimit', '--fsize=16384'] });
+  assert.equal(status, 1, err);
+  assert.match(err, /the disk is full/);
+  assert.deepEqual(readdirSync(folder), []);
 });
