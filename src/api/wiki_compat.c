@@ -6,6 +6,7 @@
 #include "api/wiki_access.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/community.h"
 #include "wiki/old_cache.h"
 #include "wiki/old_config.h"
 
@@ -128,8 +129,11 @@ static enum err make_room(struct act *act, const struct saving *saving, struct w
 {
     const struct wiki_key *key = &saving->cache.book.key;
     uint64_t count = 0;
-    enum err err =
-        wiki_books_trim_guests(act->db, act->arena, key, LIMIT_BOOKS_GUESTS_VERSIONS - 1, why);
+    enum err err = community_lock(act->db, why); /* strangers have no row of their own */
+    if (!err) {
+        err =
+            wiki_books_trim_guests(act->db, act->arena, key, LIMIT_BOOKS_GUESTS_VERSIONS - 1, why);
+    }
     if (!err && saving->by_guest) err = wiki_books_count_guests(act->db, &count, why);
     if (err || count < LIMIT_BOOKS_GUESTS) return err;
     return why_set(why, ERR_CONFLICT,

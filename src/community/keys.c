@@ -12,7 +12,8 @@ static enum err note(struct act *act, enum audit_action action, struct key_id id
 enum err keys_make(struct act *act, struct api_key *key, struct str hash, struct why *why)
 {
     uint64_t count;
-    enum err err = keys_count(act->db, act->me, &count, why);
+    enum err err = users_lock(act->db, act->me, why);
+    if (!err) err = keys_count(act->db, act->me, &count, why);
     if (err) return err;
     if (count >= LIMIT_KEYS) {
         return why_set(why, ERR_CONFLICT, "you have %d keys already: revoke one first", LIMIT_KEYS);

@@ -23,7 +23,7 @@ static const size_t LIFE_SLICE = 1000;
 enum err leaving_begin(struct act *act, struct why *why)
 {
     struct user me;
-    enum err err = leaving_lock(act->db, act->me, why);
+    enum err err = users_lock(act->db, act->me, why);
     if (!err) err = users_load(act->db, act->arena, act->me, &me, why);
     if (err) return err;
     if (me.role == ROLE_ADMIN) {
@@ -44,7 +44,7 @@ enum err leaving_begin(struct act *act, struct why *why)
 enum err leaving_begin_resident(struct act *act, struct why *why)
 {
     struct resident resident;
-    enum err err = leaving_lock(act->db, act->me, why);
+    enum err err = users_lock(act->db, act->me, why);
     if (!err) err = residents_load(act->db, act->arena, act->me, &resident, why);
     if (err || resident.banned) return err;
     return users_set_banned(act->db, act->me, true, act->now_us, why);
@@ -109,7 +109,7 @@ enum err leaving_step(struct act *act, bool *done_out, struct why *why)
 {
     struct belongings *some = ARENA_NEW(act->arena, struct belongings);
     some->count = 0;
-    enum err err = leaving_lock(act->db, act->me, why);
+    enum err err = users_lock(act->db, act->me, why);
     enum belonging which = 0;
     for (; which < BELONGING_COUNT && !err; which++) {
         err = belongings_list(act->db, act->me, which, slices[which], some, why);

@@ -95,6 +95,7 @@ enum err letters_send(struct act *act, const struct letter_draft *draft,
     struct message_id id;
     err = messages_add(act->db, &row, &id, why);
     if (err == ERR_CONFLICT) return why_set(why, ERR_BUSY, "the same message came twice at once");
+    if (err == ERR_INVALID) return why_set(why, ERR_NOT_FOUND, "用户不存在 (no such user)");
     if (err) return err;
     struct user sender;
     err = users_load(act->db, act->arena, act->me, &sender, why);
@@ -194,6 +195,7 @@ static enum err add_member(struct act *act, struct group_id group, struct user_i
         return why_set(why, ERR_CONFLICT, "a group takes at most %d members", LIMIT_GROUP_MEMBERS);
     }
     err = groups_add_member(act->db, group, user, act->now_us, why);
+    if (err == ERR_INVALID) return why_set(why, ERR_NOT_FOUND, "用户不存在 (no such user)");
     if (err == ERR_CONFLICT) return why_set(why, err, "已在群中 (is in the group already)");
     if (!err) tell_membership(act, "group.joined", group, user);
     return err;

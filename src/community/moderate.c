@@ -73,7 +73,8 @@ static look_at *const looks[REPORT_KINDS] = {[REPORT_POST] = look_at_post,
 static enum err check_room(struct act *act, struct why *why)
 {
     uint64_t count;
-    enum err err = reports_count_of(act->db, act->me, &count, why);
+    enum err err = users_lock(act->db, act->me, why);
+    if (!err) err = reports_count_of(act->db, act->me, &count, why);
     if (err || count < LIMIT_REPORTS_OPEN) return err;
     return why_set(why, ERR_CONFLICT,
                    "你有 %d 条举报尚未处理，请稍后再试 (%d of your reports are still open: "

@@ -222,7 +222,8 @@ enum err talk_comment(struct act *act, struct post_id post, struct comment_id pa
                       struct str raw, struct comment *comment_out, struct why *why)
 {
     uint64_t likes, comments;
-    enum err err = posts_load_counts(act->db, post, &likes, &comments, why);
+    enum err err = posts_lock(act->db, post, why);
+    if (!err) err = posts_load_counts(act->db, post, &likes, &comments, why);
     if (err) return err;
     struct str content;
     err = text_check("content", text_lines(act->arena, raw), 1, LIMIT_COMMENT_MAX, &content, why);
@@ -244,7 +245,8 @@ enum err talk_remove_comment(struct act *act, struct post_id post, struct commen
                              struct why *why)
 {
     struct comment comment;
-    enum err err = comments_load(act->db, act->arena, id, &comment, why);
+    enum err err = posts_lock(act->db, post, why);
+    if (!err) err = comments_load(act->db, act->arena, id, &comment, why);
     if (err) return err;
     if (comment.post.value != post.value) {
         return why_set(why, ERR_NOT_FOUND, "评论不存在 (no such comment on this post)");
@@ -254,7 +256,7 @@ enum err talk_remove_comment(struct act *act, struct post_id post, struct commen
                        "只能删除自己的评论 (only its author can delete a comment)");
     }
     err = notify_comment_gone(act, id, why);
-    if (!err) err = comments_remove(act->db, post, id, why);
+    if (!err) err = comments_remove(act->db, id, why);
     if (!err) err = posts_count_comment(act->db, post, -1, why);
     if (!err) {
         err = note_removed(act, AUDIT_COMMENT_REMOVED, "comment", id.value, &comment.author,

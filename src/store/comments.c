@@ -12,26 +12,16 @@ static struct comment read_comment(struct query *q)
                             .parent = {query_get_u64(q, 9)}};
 }
 
-/* What counts in a post locks it first, so that two of them never wait for each other. */
-static enum err lock_post(struct db *db, struct post_id post, struct why *why)
-{
-    struct query *q = db_query(db, SQL_POST_LOCK);
-    query_u64(q, post.value);
-    return query_run(q, why);
-}
-
 enum err comments_add(struct db *db, const struct comment_draft *draft, int64_t now_us,
                       struct comment_id *id_out, struct why *why)
 {
-    enum err err = lock_post(db, draft->post, why);
-    if (err) return err;
     struct query *q = db_query(db, SQL_COMMENT_ADD);
     query_u64(q, draft->post.value);
     query_u64(q, draft->author.value);
     query_str(q, draft->content);
     query_id(q, draft->parent.value);
     query_i64(q, now_us);
-    err = query_run(q, why);
+    enum err err = query_run(q, why);
     if (!err) id_out->value = db_last_id(db);
     return err;
 }
@@ -74,13 +64,11 @@ enum err comments_list(struct db *db, const struct comments_query *query, commen
     return query_end(q, why);
 }
 
-enum err comments_remove(struct db *db, struct post_id post, struct comment_id id, struct why *why)
+enum err comments_remove(struct db *db, struct comment_id id, struct why *why)
 {
-    enum err err = lock_post(db, post, why);
-    if (err) return err;
     struct query *q = db_query(db, SQL_COMMENT_DELETE);
     query_u64(q, id.value);
-    err = query_run(q, why);
+    enum err err = query_run(q, why);
     if (err) return err;
     return db_changes(db) == 0 ? not_found(why) : OK;
 }

@@ -29,6 +29,8 @@ struct comment_draft {
     struct user_id author;
     struct str content;
 };
+/* Both of these are for who holds the post, posts_lock(): what counts in it holds it first, so that
+ * two of them never wait for each other, and none adds to what another takes away. */
 MUST_USE enum err comments_add(struct db *db, const struct comment_draft *draft, int64_t now_us,
                                struct comment_id *id_out, struct why *why);
 /* ERR_NOT_FOUND with a sentence. */
@@ -38,5 +40,4 @@ MUST_USE enum err comments_list(struct db *db, const struct comments_query *quer
                                 comment_each *each, void *ctx, struct why *why);
 /* Its answers stay and answer the post. ERR_NOT_FOUND: somebody was faster. Counting it off the
  * post is the caller's. */
-MUST_USE enum err comments_remove(struct db *db, struct post_id post, struct comment_id id,
-                                  struct why *why);
+MUST_USE enum err comments_remove(struct db *db, struct comment_id id, struct why *why);

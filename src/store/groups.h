@@ -34,7 +34,8 @@ typedef void group_member_each(void *ctx, const struct group_member *member);
 MUST_USE enum err groups_add(struct db *db, struct str name, struct str type, struct user_id owner,
                              int64_t now_us, struct group_id *id_out, struct why *why);
 /* Hold it and who is in it until the transaction is over: whoever decides by its members takes
- * this first, since on MariaDB others come and go meanwhile. ERR_NOT_FOUND: no such group. */
+ * this first, since on MariaDB others come and go meanwhile. ERR_NOT_FOUND: no such group
+ * (not on SQLite, where nobody else changes anything meanwhile). */
 MUST_USE enum err groups_lock(struct db *db, struct group_id id, struct why *why);
 /* As this member sees it; ERR_NOT_FOUND also when they are no member. */
 MUST_USE enum err groups_load(struct db *db, struct arena *arena, struct group_id id,

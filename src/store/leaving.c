@@ -3,13 +3,6 @@
 
 #include "store/wiki_books.h"
 
-enum err leaving_lock(struct db *db, struct user_id user, struct why *why)
-{
-    struct query *q = db_query(db, SQL_LEAVING_LOCK);
-    query_u64(q, user.value);
-    return query_run(q, why);
-}
-
 enum err belongings_list(struct db *db, struct user_id user, enum belonging which, size_t limit,
                          struct belongings *out, struct why *why)
 {

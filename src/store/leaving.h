@@ -11,9 +11,6 @@
 
 #include "store/users.h"
 
-/* The account's row is ours until the commit: nobody can add to it meanwhile. */
-MUST_USE enum err leaving_lock(struct db *db, struct user_id user, struct why *why);
-
 enum belonging {
     BELONGING_KEY, /* for programs, not revoked */
     BELONGING_POST,

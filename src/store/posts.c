@@ -177,15 +177,22 @@ static enum err count(struct db *db, enum sql which, struct post_id id, int by, 
     return query_run(q, why);
 }
 
+enum err posts_lock(struct db *db, struct post_id id, struct why *why)
+{
+    struct query *q = db_query(db, SQL_POST_LOCK);
+    query_u64(q, id.value);
+    bool found = query_next(q);
+    enum err err = query_end(q, why);
+    return err || found ? err : not_found(why);
+}
+
 enum err posts_set_liked(struct db *db, struct post_id id, struct user_id user, bool liked,
                          int64_t now_us, bool *changed_out, struct why *why)
 {
     *changed_out = false;
-    struct query *q = db_query(db, SQL_POST_LOCK);
-    query_u64(q, id.value);
-    enum err err = query_run(q, why);
+    enum err err = posts_lock(db, id, why);
     if (err) return err;
-    q = db_query(db, liked ? SQL_LIKE_ADD : SQL_LIKE_REMOVE);
+    struct query *q = db_query(db, liked ? SQL_LIKE_ADD : SQL_LIKE_REMOVE);
     query_u64(q, id.value);
     query_u64(q, user.value);
     if (liked) query_i64(q, now_us);

@@ -64,6 +64,9 @@ typedef void post_liked(void *ctx, struct post_id id);
 MUST_USE enum err posts_liked_between(struct db *db, struct user_id user, uint64_t first,
                                       uint64_t last, post_liked *each, void *ctx, struct why *why);
 MUST_USE enum err posts_count_comment(struct db *db, struct post_id id, int by, struct why *why);
+/* Hold it until the transaction is over: for what is counted in it. ERR_NOT_FOUND: it is gone
+ * (SQLite, where nobody else changes anything meanwhile, does not look). */
+MUST_USE enum err posts_lock(struct db *db, struct post_id id, struct why *why);
 /* ERR_NOT_FOUND. */
 MUST_USE enum err posts_load_counts(struct db *db, struct post_id id, uint64_t *likes_out,
                                     uint64_t *comments_out, struct why *why);

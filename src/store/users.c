@@ -149,6 +149,13 @@ enum err users_load_password(struct db *db, struct arena *arena, struct user_id 
     return err || found ? err : not_found(why);
 }
 
+enum err users_lock(struct db *db, struct user_id user, struct why *why)
+{
+    struct query *q = db_query(db, SQL_USER_LOCK);
+    query_u64(q, user.value);
+    return query_run(q, why);
+}
+
 enum err users_load_standing(struct db *db, struct user_id id, struct standing *out,
                              struct why *why)
 {

@@ -67,6 +67,9 @@ struct standing {
     bool banned;
     int64_t tokens_from_us;
 };
+/* Hold a member until the transaction is over: who counts what is theirs before adding to it takes
+ * this first, since on MariaDB others count at the same moment. */
+MUST_USE enum err users_lock(struct db *db, struct user_id user, struct why *why);
 MUST_USE enum err users_load_standing(struct db *db, struct user_id id, struct standing *out,
                                       struct why *why);
 

@@ -86,7 +86,10 @@ test('a key belongs to one member', async () => {
 });
 
 test('a hundred keys are enough', async () => {
-  for (let i = 0; i < 100; i++) await make(bo, { name: `key ${i}` });
+  for (let i = 0; i < 96; i++) await make(bo, { name: `key ${i}` });
+  // At once: on MariaDB each counts what was there before the others.
+  const last = await Promise.all(Array.from({ length: 12 }, (_, i) => ask(bo, 'POST', '/keys', { name: `last ${i}` })));
+  assert.deepEqual(last.map(({ status }) => status).sort(), [...Array(4).fill(201), ...Array(8).fill(409)]);
   assertProblem(await ask(bo, 'POST', '/keys', { name: 'one more' }), 409);
 });
 

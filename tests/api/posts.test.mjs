@@ -579,6 +579,28 @@ describe('comments', () => {
     assert.equal(assertOk(await list()).total, 12);
   });
 
+  // MariaDB lets the one and the other begin at once.
+  test('come to what is being deleted or are told that it is gone', async () => {
+    const posts = await Promise.all(Array.from({ length: 12 }, () => post(ada, 'soon gone')));
+    const at = (id, json) => server.api('POST', `/posts/${id}/comments`, { token: ada.token, json });
+    const allowed = (replies, ...statuses) => {
+      for (const { status, text } of replies) assert.ok(statuses.includes(status), `${status} ${text}`);
+    };
+    allowed(await Promise.all(posts.map(async ({ id }) => {
+      const parent_id = assertOk(await comment(id, bob, 'what is answered'), 201).id;
+      const [, ...replies] = await Promise.all([remove(parent_id, bob, id),
+        ...[1, 2, 3, 4].map((i) => at(id, { content: `answer ${i}`, parent_id }))]);
+      const [shown, listed] = [assertOk(await get(`/posts/${id}`)), assertOk(await list('', id))];
+      assert.deepEqual([shown.comments_count, listed.items.length], [listed.total, listed.total]);
+      return replies;
+    })).then((all) => all.flat()), 201, 422);
+    allowed(await Promise.all(posts.map(async ({ id }) => {
+      const [, ...replies] = await Promise.all([server.api('DELETE', `/posts/${id}`, { token: ada.token }),
+        ...[1, 2, 3, 4].map((i) => at(id, { content: `comment ${i}` })), like('PUT', id, bob)]);
+      return replies;
+    })).then((all) => all.flat()), 200, 201, 204, 404);
+  });
+
   test('answer one another on the same post, and answers outlive what they answer', async () => {
     const one = await post(ada, 'a thread');
     const answer = async (member, content, parent_id) => server.api('POST', `/posts/${one.id}/comments`,

@@ -393,8 +393,8 @@ static void a_comment_is_removed_once(struct database *d)
     struct comment_id id = add_comment(d, post, mei, "first");
     struct comment comment;
     change_begin(d);
-    must(comments_remove(d->db, post, id, &why), &why);
-    assert_int_equal(comments_remove(d->db, post, id, &why), ERR_NOT_FOUND);
+    must(comments_remove(d->db, id, &why), &why);
+    assert_int_equal(comments_remove(d->db, id, &why), ERR_NOT_FOUND);
     assert_int_equal(comments_load(d->db, &d->arena, id, &comment, &why), ERR_NOT_FOUND);
     struct comment_draft lost = {.post = {4711}, .author = mei, .content = STR("x")};
     assert_int_equal(comments_add(d->db, &lost, 1, &id, &why), ERR_INVALID);

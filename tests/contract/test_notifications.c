@@ -125,13 +125,13 @@ static void of_a_comment_each_is_told_once_and_with_it_that_goes(struct database
     /* The answer stays, what was told of it too. */
     struct comment comment;
     change_begin(d);
-    must(comments_remove(d->db, post, first, &why), &why);
+    must(comments_remove(d->db, first, &why), &why);
     change_end(d);
     must(comments_load(d->db, &d->arena, answer, &comment, &why), &why);
     assert_int_equal(comment.parent.value, 0);
     assert_told(d, bo, "reply:no");
     change_begin(d);
-    must(comments_remove(d->db, post, answer, &why), &why);
+    must(comments_remove(d->db, answer, &why), &why);
     change_end(d);
     assert_told(d, bo, "");
     assert_int_equal(must_number(d->db, "SELECT COUNT(*) FROM notifications"), 0);
