@@ -114,7 +114,8 @@ void call_refuse(struct call *call, enum err err, const struct why *why)
 static void finish(struct call *call)
 {
     if (call->confirmed) token_remember(call->home->tokens, call);
-    if (call->err == ERR_IO || call->err == ERR_CORRUPT || call->err == ERR_UNCERTAIN) {
+    if (call->err == ERR_IO || call->err == ERR_CORRUPT || call->err == ERR_UNCERTAIN ||
+        call->err == ERR_AWAY) {
         log_error("request.failed", "id=%s route=\"%s\" err=%s reason=\"%s\"", call->x->id,
                   call->route->path, err_name(call->err), call->why.text);
     }

@@ -13,7 +13,8 @@ static int status_of(enum err err, const struct why *why)
     case ERR_LIMIT: return 429;
     case ERR_TIMEOUT: return 504;
     case ERR_UPSTREAM: return 502;
-    case ERR_BUSY: return 503;
+    case ERR_BUSY:
+    case ERR_AWAY: return 503;
     case ERR_FULL: return 507;
     case ERR_CANCELLED:
     case ERR_UNCERTAIN:

@@ -53,6 +53,7 @@ const char *err_name(enum err err)
         [ERR_TIMEOUT] = "timeout",
         [ERR_UPSTREAM] = "upstream",
         [ERR_BUSY] = "busy",
+        [ERR_AWAY] = "database_away",
         [ERR_UNCERTAIN] = "uncertain",
         [ERR_IO] = "io",
         [ERR_FULL] = "disk_full",

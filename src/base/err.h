@@ -23,6 +23,7 @@ enum err {
     ERR_TIMEOUT,   /* later */
     ERR_UPSTREAM,  /* another provider */
     ERR_BUSY,      /* wait */
+    ERR_AWAY,      /* the database does not answer: nothing has changed, wait longer */
     ERR_UNCERTAIN, /* the write may have happened, look first */
     ERR_FULL,      /* no room on the disk: nothing has changed, tell the operator */
     ERR_IO,        /* stop this work, tell the operator */

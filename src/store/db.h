@@ -20,10 +20,11 @@
  * Errors: ERR_CONFLICT a unique key is taken · ERR_INVALID a foreign key or
  * check failed, a value does not fit its column · ERR_LIMIT a value is too
  * large for the engine · ERR_BUSY locked, deadlock: the transaction is over,
- * try it again · ERR_FULL the disk is full · ERR_IO connection gone and the like; `why` names
- * no SQL and no data, the log line that goes with it does name the statement ·
- * ERR_CORRUPT the file is no database or damaged · ERR_UNCERTAIN from
- * db_commit, and from a change made outside of a transaction, when the
+ * try it again · ERR_AWAY MariaDB does not answer, nothing was changed ·
+ * ERR_FULL the disk is full · ERR_IO it failed the database and the like; `why`
+ * names no SQL and no data, the log line that goes with it does name the
+ * statement · ERR_CORRUPT the file is no database or damaged · ERR_UNCERTAIN
+ * from db_commit, and from a change made outside of a transaction, when the
  * connection broke before the answer came.
  *
  * A failed statement leaves the transaction open, unless the engine ended it

@@ -98,6 +98,10 @@ static inline struct maria_query *mq_of(struct query *q)
 
 /* Failures. */
 
+static const char gone[] = "数据库没有响应，什么都没有改变，请稍后再试 (the database does not "
+                           "answer; nothing was changed: "
+                           "try again later)";
+
 struct failure {
     unsigned code;
     enum err err;
@@ -113,7 +117,7 @@ static const struct failure *failure_of(unsigned code)
     static const char large[] = "this is too large for the database";
     static const char busy[] = "the database is busy; try again";
     static const char full[] = "现在无法保存 (cannot save now: the server's disk is full)";
-    static const char gone[] = "the connection to the database broke";
+
     static const char damaged[] = "a table of the database is damaged";
     static const struct failure failures[] = {
         {ER_DUP_ENTRY, ERR_CONFLICT, false, exists},
@@ -150,16 +154,17 @@ static const struct failure *failure_of(unsigned code)
         {ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ERR_IO, false, "the database is read-only"},
         {ER_NOT_KEYFILE, ERR_CORRUPT, false, damaged},
         {ER_CRASHED_ON_USAGE, ERR_CORRUPT, false, damaged},
-        {ER_CONNECTION_KILLED, ERR_IO, true, gone},
-        {ER_SERVER_SHUTDOWN, ERR_IO, true, gone},
-        {ER_NET_READ_ERROR, ERR_IO, true, gone},
-        {ER_NET_READ_INTERRUPTED, ERR_IO, true, gone},
-        {ER_NET_ERROR_ON_WRITE, ERR_IO, true, gone},
-        {ER_NET_WRITE_INTERRUPTED, ERR_IO, true, gone},
+        {ER_CONNECTION_KILLED, ERR_AWAY, true, gone},
+        {ER_SERVER_SHUTDOWN, ERR_AWAY, true, gone},
+        {ER_NET_READ_ERROR, ERR_AWAY, true, gone},
+        {ER_NET_READ_INTERRUPTED, ERR_AWAY, true, gone},
+        {ER_NET_ERROR_ON_WRITE, ERR_AWAY, true, gone},
+        {ER_NET_WRITE_INTERRUPTED, ERR_AWAY, true, gone},
     };
     static const struct failure other = {0, ERR_IO, false,
                                          "the database did not understand a statement"};
-    static const struct failure client = {0, ERR_IO, true, gone}; /* the client's own, 2000–2999 */
+    static const struct failure client = {0, ERR_AWAY, true,
+                                          gone}; /* the client's own, 2000–2999 */
     for (size_t i = 0; i < COUNT_OF(failures); i++) {
         if (failures[i].code == code) return &failures[i];
     }
@@ -202,7 +207,7 @@ static void fail_query(struct query *q)
     bool in_transaction = m->db.tx != DB_TX_NONE;
     enum err err =
         fail(m, q->name, mysql_stmt_errno(mq->stmt), mysql_stmt_sqlstate(mq->stmt), message, &why);
-    if (m->broken && err == ERR_IO && q->prepared && !in_transaction && !mq->reads) {
+    if (m->broken && err == ERR_AWAY && q->prepared && !in_transaction && !mq->reads) {
         err = ERR_UNCERTAIN;
     }
     query_fail(q, err, "%s", why.text);
@@ -358,13 +363,12 @@ static enum err make_ready(struct maria *m, unsigned reading, struct why *why)
     if (m->db.tx == DB_TX_OPEN) return OK; /* if it is gone, its transaction must learn of it */
     if (!m->broken && socket_is_quiet(m->handle)) return OK;
     m->broken = true;
-    if (reading > 0) return why_set(why, ERR_IO, "the connection to the database broke");
+    if (reading > 0) return why_set(why, ERR_AWAY, "%s", gone);
     disconnect(m);
     struct why details;
-    enum err err = connect_now(m, m->db.mode, &details);
-    if (err) {
+    if (connect_now(m, m->db.mode, &details)) {
         log_error("db_reconnect_failed", "error=\"%s\"", details.text);
-        return why_set(why, err, "the database cannot be reached");
+        return why_set(why, ERR_AWAY, "%s", gone);
     }
     log_info("db_reconnected", "generation=%u", m->generation);
     return OK;

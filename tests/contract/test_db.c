@@ -928,10 +928,10 @@ static void a_connection_broken_in_a_transaction_is_an_error(struct database *d)
     must(db_begin(d->db, &why), &why);
     must(add_thing(d->db, "a", 1, &why), &why);
     kill_connection(d, d->db);
-    assert_int_equal(add_thing(d->db, "b", 1, &why), ERR_IO);
+    assert_int_equal(add_thing(d->db, "b", 1, &why), ERR_AWAY);
     assert_false(db_in_transaction(d->db));
-    assert_int_equal(add_thing(d->db, "c", 1, &why), ERR_IO); /* not on a new connection either */
-    assert_int_equal(db_savepoint(d->db, &why), ERR_IO);
+    assert_int_equal(add_thing(d->db, "c", 1, &why), ERR_AWAY); /* not on a new connection either */
+    assert_int_equal(db_savepoint(d->db, &why), ERR_AWAY);
     db_rollback(d->db);
     assert_int_equal(count_things(d->db), 0);
 }

@@ -8,6 +8,8 @@
 //     const server = await startMariadb();
 //     const url = await server.newDatabase();   // mysql://root@/NAME?socket=PATH
 //     await server.sql(url, 'CREATE TABLE …');
+//     await server.goAway();                    // ended, its data kept …
+//     await server.comeBack();                  // … and there again, where it was
 //     await server.stop();
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -52,16 +54,14 @@ export async function startMariadb() {
   const dir = await mkdtemp(path.join(tmpdir(), 'hutong-db-'));
   const socket = path.join(dir, 's');
   await cp(TEMPLATE, path.join(dir, 'data'), { recursive: true });
-  const child = spawn('mariadbd', [
+  const launch = () => spawn('mariadbd', [
     '--no-defaults', `--datadir=${dir}/data`, `--tmpdir=${dir}`, `--socket=${socket}`,
     `--pid-file=${dir}/pid`, `--log-error=${dir}/log`, '--skip-networking',
     '--innodb-flush-log-at-trx-commit=0', '--innodb-log-file-size=8M',
     '--innodb-buffer-pool-size=32M', '--innodb-doublewrite=0', '--sync-binlog=0',
     '--performance-schema=0', '--key-buffer-size=1M', ...asRoot,
   ], { stdio: 'ignore' });
-  alive.set(child, dir);
-  child.once('exit', () => alive.delete(child));
-  child.unref(); // a test that fails before it stops us must still come to its end
+  let child;
 
   async function sql(url, text) {
     const name = url ? /@\/([^?]+)/.exec(url)[1] : 'mysql';
@@ -72,21 +72,36 @@ export async function startMariadb() {
     return stdout.trim();
   }
 
-  const until = Date.now() + START_MS;
-  for (;;) {
-    try {
-      await access(socket);
-      await sql(null, 'SELECT 1');
-      break;
-    } catch (error) {
-      if (child.exitCode !== null || Date.now() > until) {
-        child.kill('SIGKILL');
-        const log = await readFile(`${dir}/log`, 'utf8').catch(() => '');
-        throw new Error(`MariaDB did not start: ${error.message}\n${log}`);
+  async function start() {
+    const started = child = launch();
+    alive.set(started, dir);
+    started.once('exit', () => alive.delete(started));
+    started.unref(); // a test that fails before it stops us must still come to its end
+    const until = Date.now() + START_MS;
+    for (;;) {
+      try {
+        await access(socket);
+        await sql(null, 'SELECT 1');
+        return;
+      } catch (error) {
+        if (started.exitCode !== null || Date.now() > until) {
+          started.kill('SIGKILL');
+          const log = await readFile(`${dir}/log`, 'utf8').catch(() => '');
+          throw new Error(`MariaDB did not start: ${error.message}\n${log}`);
+        }
+        await pause(POLL_MS);
       }
-      await pause(POLL_MS);
     }
   }
+
+  async function end(signal) {
+    child.ref();
+    const gone = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
+    child.kill(signal);
+    await gone;
+  }
+
+  await start();
 
   let databases = 0;
   return {
@@ -98,12 +113,11 @@ export async function startMariadb() {
       await sql(null, `CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
       return `mysql://root@/${name}?socket=${socket}`;
     },
+    goAway: () => end('SIGTERM'),
+    comeBack: start,
     // Its data is thrown away: nothing to save.
     async stop() {
-      child.ref();
-      const gone = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null;
-      child.kill('SIGKILL');
-      await gone;
+      await end('SIGKILL');
       await rm(dir, { recursive: true, force: true });
     },
   };
