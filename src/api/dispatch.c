@@ -535,9 +535,20 @@ static void answer_unrouted(struct call *call, unsigned methods)
     send_reply(call);
 }
 
+/* "OPTIONS *" asks the server itself, which has nothing to say beyond that it is there (RFC 9110,
+ * 9.3.7). */
+static void answer_for_server(struct call *call)
+{
+    static const struct route server = {.path = "*"};
+    call->route = &server;
+    call->x->status = 204;
+    send_reply(call);
+}
+
 static enum err read_target(struct call *call, struct why *why)
 {
     enum err err = url_target_parse(call->x->target, &call->target, why);
+    if (!err) call->target.path = url_path_plain(call->arena, call->target.path);
     if (err || call->target.query.len == 0) return err;
     err = url_params_parse(call->arena, call->target.query, &call->query, why);
     return err == ERR_LIMIT ? ERR_INVALID : err; /* one request too much, not too many of them */
@@ -600,6 +611,11 @@ static void on_head(void *ctx, struct http_exchange *x)
     call->allowed_origin = respond_origin_allowed(home->api, x);
     call->address = header_client_address(http_find_list(x, STR("x-forwarded-for")),
                                           str_of(x->peer), &home->api->trusted);
+    x->log_client = call->address;
+    if (x->method == HTTP_OPTIONS_ && str_eq(x->target, STR("*"))) {
+        answer_for_server(call);
+        return;
+    }
     enum err err = read_target(call, &call->why);
     if (err) {
         refuse_head(call, err);

@@ -533,6 +533,7 @@ static void confirm_on_worker(struct job *job, void *own)
 
 void live_confirm(struct call *call, void (*after)(struct call *call))
 {
+    call->x->log_user = call->who.user.value;
     call->after = after;
     call->back.run = on_confirmed;
     call->job.work = confirm_on_worker;

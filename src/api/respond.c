@@ -181,6 +181,7 @@ static void add_cors(struct call *call)
     http_add_header(x, "Access-Control-Expose-Headers",
                     STR("Live-Position, X-Request-Id, Retry-After, RateLimit-Limit, "
                         "RateLimit-Remaining, RateLimit-Reset"));
+    http_add_header(x, "Access-Control-Expose-Headers", STR("ETag"));
     http_add_header(x, "Vary", STR("Origin"));
 }
 

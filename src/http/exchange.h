@@ -86,8 +86,9 @@ struct http_exchange {
     struct str etag; /* quoted; makes conditional GET work. Empty: none */
     bool no_compress;
 
-    const char *label; /* what the access log calls the route; NULL: nothing */
-    uint64_t log_user; /* the member in the access log; 0: nobody */
+    const char *label;     /* what the access log calls the route; NULL: nothing */
+    uint64_t log_user;     /* the member in the access log; 0: nobody */
+    struct str log_client; /* and the address; empty: the peer's */
 
     /* The application's own: freed by it in `done`. */
     void *own;

@@ -188,6 +188,20 @@ static void build_head(struct http_exchange *x, uint64_t body_bytes)
     buf_add(head, "\r\n", 2);
 }
 
+/* A stranger wrote it: what would end the quotes or the line is percent-encoded, as it should have
+ * come. */
+static void log_path(struct buf *line, struct str path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        char c = path.at[i];
+        if (c > ' ' && c < 0x7f && c != '"' && c != '\\') {
+            buf_add(line, &c, 1);
+        } else {
+            buf_printf(line, "%%%02X", (unsigned char)c);
+        }
+    }
+}
+
 void access_log(struct http_server *server, const struct http_exchange *x)
 {
     if (!server->limits.access_log) return;
@@ -196,13 +210,18 @@ void access_log(struct http_server *server, const struct http_exchange *x)
     /* Never the query: old clients put tokens there. Nor addresses of private pages' partners:
      * the route's label stands for the path where there is one. */
     struct str path = str_head(x->target, str_find_byte(x->target, '?'));
-    struct str where = x->label ? str_of(x->label) : str_head(path, 200);
-    buf_printf(&server->log_lines,
-               "%s info http.request id=%s method=%.*s route=\"%.*s\" status=%d bytes=%llu us=%lld "
-               "peer=%s user=%llu\n",
-               when, x->id, STR_ARGS(x->method_name), STR_ARGS(where), x->status,
-               (unsigned long long)x->sent_bytes, (long long)(clock_mono_us() - x->began_us),
-               x->peer, (unsigned long long)x->log_user);
+    struct str client = x->log_client.len > 0 ? x->log_client : str_of(x->peer);
+    buf_printf(&server->log_lines, "%s info http.request id=%s method=%.*s route=\"", when, x->id,
+               STR_ARGS(x->method_name));
+    if (x->label) {
+        buf_add_str(&server->log_lines, str_of(x->label));
+    } else {
+        log_path(&server->log_lines, str_head(path, 200));
+    }
+    buf_printf(&server->log_lines, "\" status=%d bytes=%llu us=%lld peer=%.*s user=%llu\n",
+               x->status, (unsigned long long)x->sent_bytes,
+               (long long)(clock_mono_us() - x->began_us), STR_ARGS(client),
+               (unsigned long long)x->log_user);
     loop_at_turn_end(server->loop, &server->log_hook);
 }
 

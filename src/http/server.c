@@ -50,7 +50,8 @@ static struct http_exchange *exchange_new(struct http_connection *connection)
     }
     x->server = server;
     x->connection = connection;
-    x->peer = socket_peer(connection->socket);
+    /* Its own: a worker reads it when the socket has long gone. */
+    x->peer = arena_copy(&x->arena, str_of(socket_peer(connection->socket))).at;
     x->file = -1;
     x->began_us = clock_mono_us();
     server->stats.requests++;
@@ -228,7 +229,6 @@ void connection_let_go(struct http_connection *connection)
     struct http_exchange *x = connection->exchange;
     connection->exchange = NULL;
     x->connection = NULL;
-    x->peer = arena_printf(&x->arena, "%s", x->peer).at;
     go_on(connection, x->keep_alive);
 }
 
@@ -699,7 +699,6 @@ static void on_closed(void *ctx)
     admission_leave(server->limits.admission, str_of(socket_peer(connection->socket)));
     if (x) {
         x->connection = NULL;
-        x->peer = "gone";
         bool with_app = connection->state == CONNECTION_WORKING && !x->replied;
         if (x->streaming) {
             if (x->stream.gone) x->stream.gone(x->stream.ctx);

@@ -119,6 +119,29 @@ enum err url_target_parse(struct str target, struct url_target *target_out, stru
     return OK;
 }
 
+static bool is_unreserved(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+struct str url_path_plain(struct arena *arena, struct str path)
+{
+    if (!has_byte(path, '%')) return path;
+    char *to = arena_alloc(arena, path.len);
+    size_t len = 0;
+    for (size_t i = 0; i < path.len; i++) {
+        unsigned char byte = (unsigned char)path.at[i];
+        if (byte == '%' && escape_at(path, i, &byte) && is_unreserved(byte)) {
+            i += 2;
+        } else {
+            byte = (unsigned char)path.at[i];
+        }
+        to[len++] = (char)byte;
+    }
+    return (struct str){to, len};
+}
+
 bool url_path_next(struct str *rest, struct str *segment_out)
 {
     if (rest->len == 0) return false;
@@ -221,12 +244,6 @@ const struct url_param *url_params_find(const struct url_params *params, const c
         if (str_eq(params->items[i - 1].name, wanted)) return &params->items[i - 1];
     }
     return NULL;
-}
-
-static bool is_unreserved(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
 }
 
 static bool is_ipv6(struct str s)

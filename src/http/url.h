@@ -52,6 +52,13 @@ MUST_USE enum err url_target_parse(struct str target, struct url_target *target_
 struct str url_target_authority(struct str target);
 
 /*
+ * A path that url_target_parse let through, with the escapes of letters, digits, '-', '.', '_' and
+ * '~' undone: they mean the same (RFC 3986, 6.2.2.2), and routes are found by their bytes. All
+ * other escapes stay, "%2F" among them. `path` itself where there is nothing to undo.
+ */
+struct str url_path_plain(struct arena *arena, struct str path);
+
+/*
  * Take the next raw segment out of `*rest`, which is a path that begins with
  * '/', or what the last call left. "/a//b/" gives "a", "", "b", "".
  */

@@ -211,7 +211,7 @@ describe('cross-origin requests', () => {
   test('let a page read what it needs to behave', async () => {
     const reply = await server.api('GET', '/posts', { headers: { origin: FRONT } });
     const exposed = reply.headers.get('access-control-expose-headers').toLowerCase().split(', ');
-    for (const name of ['x-request-id', 'retry-after', 'ratelimit-limit', 'live-position']) {
+    for (const name of ['x-request-id', 'retry-after', 'ratelimit-limit', 'live-position', 'etag']) {
       assert.ok(exposed.includes(name), name);
     }
   });
@@ -335,6 +335,41 @@ test('text is compressed for who asks, and only then', async () => {
   assert.match(same.headers.get('vary'), /Accept-Encoding/, 'as the 200 says');
   const small = await ask('/health', 'Accept-Encoding: gzip\r\n');
   assert.equal(small.headers.get('content-encoding'), null, 'a few bytes are not worth it');
+});
+
+/* --- the access log --- */
+
+test('an address may escape what it need not, and names the same', async () => {
+  const { body } = await server.api('GET', '/posts');
+  assert.deepEqual(assertOk(await server.api('GET', '/%70ost%73')).items, body.items);
+  assert.equal((await server.api('GET', '/posts%2F1')).status, 404, 'an escaped slash parts nothing');
+});
+
+test('OPTIONS * is answered for the server (RFC 9110, 9.3.7)', async () => {
+  const [reply, next] = (await rawHttp(server.url,
+    'OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n', { count: 2 })).replies;
+  assert.equal(reply.status, 204);
+  assert.equal(next.status, 200);
+});
+
+test('the access log names who asked, behind a trusted proxy and on live connections, too', async (t) => {
+  const behind = await startServer({ env: { HUTONG_TRUSTED_PROXIES: '127.0.0.1', HUTONG_LOOPS: '1' } });
+  t.after(() => behind.kill());
+  const mei = await behind.register('mei_log');
+  const send = (id, line, headers = '') => rawHttp(behind.url,
+    `${line} HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${id}\r\nX-Forwarded-For: 203.0.113.9\r\n`
+    + `Authorization: Bearer ${mei.token}\r\n${headers}\r\n`);
+  await send('plain', 'GET /posts');
+  await send('socket', 'GET /live', 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+    + 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n');
+  await send('stream', 'HEAD /live/events?topics=feed');
+  await send('odd', 'GET /a"_status=200_\\b');
+  await behind.stop();
+  const line = (id) => behind.log().split('\n').find((text) => text.includes(` id=${id} `)) ?? `none of ${id}`;
+  for (const [id, route] of [['plain', '/posts'], ['socket', '/live'], ['stream', '/live/events']]) {
+    assert.match(line(id), new RegExp(` route="${route}" status=\\d+ .* peer=203\\.0\\.113\\.9 user=${mei.id}$`));
+  }
+  assert.match(line('odd'), / route="\/a%22_status=200_%5Cb" status=400 /);
 });
 
 /* --- connections --- */

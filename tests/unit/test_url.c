@@ -134,6 +134,22 @@ static void paths_are_walked_by_segments(void **state)
     }
 }
 
+static void escapes_of_plain_characters_are_undone_in_paths(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *plain;
+    } cases[] = {
+        {"/posts", "/posts"},       {"/%70osts/%31%2d%7E%5f", "/posts/1-~_"},
+        {"/a%2Fb%2f", "/a%2Fb%2f"}, {"/%E8%83%a1%20%25", "/%E8%83%a1%20%25"},
+        {"/%2570", "/%2570"}, /* once, and not what comes of it */
+    };
+    struct arena arena = {0};
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_str(url_path_plain(&arena, str_of(cases[i].path)), cases[i].plain);
+    arena_release(&arena);
+}
+
 static void segments_are_decoded_or_borrowed(void **state)
 {
     (void)state;
@@ -308,6 +324,7 @@ int main(void)
         cmocka_unit_test(targets_are_split_into_path_and_query),
         cmocka_unit_test(targets_with_two_readings_are_refused),
         cmocka_unit_test(paths_are_walked_by_segments),
+        cmocka_unit_test(escapes_of_plain_characters_are_undone_in_paths),
         cmocka_unit_test(segments_are_decoded_or_borrowed),
         cmocka_unit_test(parameters_are_read_as_browsers_write_them),
         cmocka_unit_test(the_last_of_equal_parameters_wins),
