@@ -235,11 +235,8 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (`ulimit -f`) is a write that fails */
-    umask(0027);
     const char *name = argc < 2 ? "" : argv[1];
     bool help = strcmp(name, "help") == 0;
     if (help && argc > 2) name = argv[2]; /* `hutong help db` */
@@ -258,4 +255,24 @@ int main(int argc, char **argv)
     }
     return command ? run_command(command, argc, argv)
                    : usage_error("there is no command \"%s\"", name);
+}
+
+/* Whoever keeps what a command says in a file has to know when it is not all there. A reader that
+ * has seen enough (`| head`) is no failure. */
+static int flush_output(int status)
+{
+    errno = 0;
+    bool lost = fflush(stdout) != 0 || ferror(stdout);
+    if (!lost || errno == EPIPE) return status;
+    fprintf(stderr, "hutong: not all of the output could be written%s%s\n", errno ? ": " : "",
+            errno ? strerror(errno) : "");
+    return status ? status : 1;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (`ulimit -f`) is a write that fails */
+    umask(0027);
+    return flush_output(run(argc, argv));
 }

@@ -315,15 +315,23 @@ static void block_signals(sigset_t *set)
     pthread_sigmask(SIG_BLOCK, set, NULL); /* threads started later inherit it */
 }
 
+static void reopen_log(void)
+{
+    struct why why;
+    if (log_reopen(&why) == OK) {
+        log_info("log.reopened", "pid=%d", (int)getpid());
+    } else {
+        log_error("log.reopen", "%s", why.text);
+    }
+}
+
 static void wait_for_stop(struct server *server, const sigset_t *signals)
 {
     struct timespec period = {.tv_sec = server->api.settings->maintenance_s};
     for (;;) {
         int got = sigtimedwait(signals, NULL, &period);
-        struct why why;
         if (got == SIGTERM || got == SIGINT) return;
-        if (got == SIGHUP && log_reopen(&why) != OK) log_error("log.reopen", "%s", why.text);
-        if (got == SIGHUP) log_info("log.reopened", "pid=%d", (int)getpid());
+        if (got == SIGHUP) reopen_log();
         if (got < 0) run_maintenance(server);
     }
 }

@@ -2,6 +2,7 @@
 /* app/settings_command.c: `hutong settings`: the table, grouped, with today's values. */
 #include "app/command.h"
 #include "app/page.h"
+#include "app/vet.h"
 
 /* Headings of the list, each above the setting with which its group begins. */
 static const struct {
@@ -71,5 +72,8 @@ int run_settings(struct args *args)
         if (title) printf("%s\n\n", title);
         print_setting(args, &settings_table[i]);
     }
-    return 0;
+    struct why why;
+    if (vet_settings(&args->settings, &why) == OK) return 0;
+    fail(&why); /* below the list: whoever looks for the slip wants to see both */
+    return 2;
 }

@@ -26,6 +26,13 @@ enum err vet_address(struct arena *arena, struct str address, const char **host_
                        "like 127.0.0.1:8000 or [::1]:8000",
                        STR_ARGS(address));
     }
+    /* To the resolver no host is every address of this machine: nothing to come by from a slip. */
+    if (host.len == 0) {
+        return why_set(why, ERR_INVALID,
+                       "\"%.*s\" names no host; allowed: 127.0.0.1:%.*s for this machine alone, "
+                       "0.0.0.0:%.*s or [::]:%.*s for all of its addresses",
+                       STR_ARGS(address), STR_ARGS(port), STR_ARGS(port), STR_ARGS(port));
+    }
     *host_out = arena_copy(arena, host).at;
     *port_out = arena_copy(arena, port).at;
     return OK;

@@ -111,6 +111,7 @@ const WRONG = [
   ['listen', '127.0.0.1', 'HUTONG_LISTEN', 'HOST:PORT'],
   ['listen', '127.0.0.1:70000', 'HUTONG_LISTEN', 'a port from 0 to 65535'],
   ['listen', '::1:8000', 'HUTONG_LISTEN', '[::1]:8000'],
+  ['listen', ':8123', 'HUTONG_LISTEN', '127.0.0.1:8123 for this machine alone, 0.0.0.0:8123'],
   ['trusted-proxies', '10.0.0.300', 'HUTONG_TRUSTED_PROXIES', 'allowed: addresses like 127.0.0.1'],
   ['cors-origins', 'example.org', 'FRONTEND_URL', 'https://HOST'],
   ['cors-origins', 'https://example.org/', 'FRONTEND_URL', 'nothing behind it'],
@@ -230,5 +231,24 @@ test('a folder or log file that cannot be made is a sentence, too', async (t) =>
     const { status, err } = await hutong(['serve', '--listen', '127.0.0.1:0', ...args], { cwd });
     assert.equal(status, code);
     assert.ok(err.startsWith(`hutong: ${sentence}`), err);
+  }
+});
+
+test('a command whose output could not be written says so and fails', async () => {
+  const through = ['sh', '-c', 'exec "$@" >/dev/full', 'sh'];
+  for (const args of [['--help'], ['--version'], ['help', 'db'], ['settings']]) {
+    const { status, err } = await hutong(args, { through });
+    assert.equal(status, 1, args.join(' '));
+    assert.match(err, /^hutong: not all of the output could be written: No space left on device$/m);
+  }
+});
+
+test('settings shows what serve would refuse, and ends as it promises', async () => {
+  for (const [name, value] of [['listen', 'nowhere'], ['cors-origins', 'example.org'], ['trusted-proxies', '10.0.0.300'],
+    ['database', 'oracle://x'], ['redis', 'nowhere']]) {
+    const { status, out, err } = await hutong(['settings', `--${name}`, value]);
+    assert.equal(status, 2, name);
+    assert.match(out, new RegExp(`^  --${name} `, 'm'));
+    assert.match(err, new RegExp(`^hutong: setting ${name}\\b`));
   }
 });

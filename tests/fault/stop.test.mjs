@@ -162,6 +162,18 @@ test('SIGHUP opens the log file anew after it was moved', async (t) => {
   rmSync(folder, { recursive: true });
 });
 
+test('a log file that cannot be opened anew is told in the old one, and not as opened', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'hutong-log-'));
+  t.after(() => rmSync(`${folder}.away`, { recursive: true }));
+  const server = await started(t, { env: { HUTONG_LOG_FILE: path.join(folder, 'log') } });
+  renameSync(folder, `${folder}.away`);
+  process.kill(server.pid, 'SIGHUP');
+  const old = path.join(`${folder}.away`, 'log');
+  await written(old, /log\.reopen .*cannot open the log file/);
+  await server.stop();
+  assert.doesNotMatch(readFileSync(old, 'utf8'), /log\.reopened/);
+});
+
 describe('a server that cannot start says why in one sentence', () => {
   // What `hutong serve` says and how it ends, as somebody who may not write everywhere.
   // `limit`: of prlimit, which holds for all of its life. Stopped as soon as it is ready.
