@@ -206,12 +206,28 @@ static int tell_foreign(const char *path)
     return fail(&why);
 }
 
-/* Folders that a failed restore has made are no community: gone again, if nothing is in them. */
-static void leave_no_folder(const struct errand *errand, bool was_there)
+/* How much of a path is there: 8 of "/srv/new/deep" where only "/srv/new" is. */
+static size_t length_there(struct str path)
 {
-    if (was_there) return;
-    (void)rmdir(errand->args->settings.upload_dir.at);
-    (void)rmdir(errand->args->settings.data_dir.at);
+    char part[4096];
+    size_t there = 0;
+    for (size_t i = 1; i <= path.len && i < sizeof(part); i++) {
+        if (i < path.len && path.at[i] != '/') continue;
+        str_copy(part, sizeof(part), str_head(path, i));
+        if (access(part, F_OK) == 0) there = i;
+    }
+    return there;
+}
+
+/* Folders that a failed restore has made are no community: gone again, if nothing is in them. */
+static void unmake_folders(struct str path, size_t was_there)
+{
+    char part[4096];
+    for (size_t i = MIN(path.len, sizeof(part) - 1); i > was_there; i--) {
+        if (i < path.len && path.at[i] != '/') continue;
+        str_copy(part, sizeof(part), str_head(path, i));
+        (void)rmdir(part);
+    }
 }
 
 static int restore(struct errand *errand, const char *path)
@@ -221,12 +237,17 @@ static int restore(struct errand *errand, const char *path)
     struct progress progress = {.what = "restoring"};
     int64_t began_us = clock_mono_us();
     if (is_foreign(errand, path)) return tell_foreign(path);
-    bool was_there = access(errand->args->settings.data_dir.at, F_OK) == 0;
+    const struct settings *settings = &errand->args->settings;
+    size_t data_there = length_there(settings->data_dir);
+    size_t upload_there = length_there(settings->upload_dir);
     enum err err = make_place(errand, &why);
     if (!err) err = backup_restore(path, errand->url, &info, &why, tell, &progress);
     progress_end(&progress);
-    if (err) leave_no_folder(errand, was_there);
-    if (err) return fail(&why);
+    if (err) {
+        unmake_folders(settings->upload_dir, upload_there);
+        unmake_folders(settings->data_dir, data_there);
+        return fail(&why);
+    }
     field("restored", errand->place);
     field("from", path);
     field("holds", describe(errand->arena, &info));

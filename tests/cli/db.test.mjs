@@ -303,6 +303,23 @@ test('a backup goes back into its own engine only', async (t) => {
   await assert.rejects(access(path.join(dir, 'new')), 'a restore that failed leaves no folder');
 });
 
+test('a refused restore leaves the folders as they were', async (t) => {
+  const dir = await newFolder(t);
+  const [whole, cut] = [path.join(dir, 'whole'), path.join(dir, 'cut')];
+  await succeeds(['db', 'migrate', '--data', path.join(dir, 'src')]);
+  await succeeds(['db', 'backup', whole, '--data', path.join(dir, 'src')]);
+  await writeFile(cut, (await readFile(whole)).subarray(0, 5000));
+  await mkdir(path.join(dir, 'there'));
+  const before = await readdir(dir, { recursive: true });
+  for (const bad of ['/etc/passwd', cut, path.join(dir, 'none')]) {
+    for (const data of ['new', 'new/deep', 'there', 'there/deep']) {
+      await fails(['db', 'restore', bad, '--data', path.join(dir, data)], /no backup|damaged|cannot read/);
+      await fails(['db', 'restore', bad, '--data', path.join(dir, data), '--upload-dir', path.join(dir, 'up/load')], /no backup|damaged|cannot read/);
+      assert.deepEqual(await readdir(dir, { recursive: true }), before, `${bad} into ${data}`);
+    }
+  }
+});
+
 test('the database of another program is no backup', async (t) => {
   const dir = await newFolder(t);
   const other = path.join(dir, 'other.db');
