@@ -361,6 +361,18 @@ static void check_schema(struct visit *visit)
     }
 }
 
+static void check_instances(struct visit *visit)
+{
+    struct why why;
+    bool several;
+    if (visit->db == NULL || visit->settings->redis.len > 0) return;
+    if (store_has_several(visit->db, &several, &why) != OK || !several) return;
+    visit_tell(visit, FINDING_WARN, "instances",
+               "set redis on each of them (HUTONG_REDIS=redis://HOST:PORT), or stop all but one",
+               "several run on this database, and nothing connects them: members miss what happens "
+               "at another one");
+}
+
 /* MariaDB watches its own pages; `hutong db check` asks it. */
 static void check_soundness(struct visit *visit)
 {
@@ -527,10 +539,10 @@ static void check_town_money(struct visit *visit)
 int run_doctor(struct args *args)
 {
     static void (*const checks[])(struct visit * visit) = {
-        check_settings, check_data,     check_space,      check_file_system, check_keys,
-        check_uploads,  check_database, check_schema,     check_soundness,   check_password,
-        check_people,   check_demo,     doctor_port,      check_files,       check_clock,
-        doctor_redis,   doctor_comfyui, check_town_money, doctor_wiki,
+        check_settings, check_data,     check_space,    check_file_system, check_keys,
+        check_uploads,  check_database, check_schema,   check_instances,   check_soundness,
+        check_password, check_people,   check_demo,     doctor_port,       check_files,
+        check_clock,    doctor_redis,   doctor_comfyui, check_town_money,  doctor_wiki,
     };
     if (args->word_count > 0) return usage_error("doctor takes settings only");
     wiki_old_embedder(&args->settings, &args->arena, environ);

@@ -62,6 +62,7 @@ struct server {
     size_t loop_count;
     struct lore_source lore;
     struct redis *redis;          /* owned; NULL: one instance */
+    bool unconnected;             /* another instance was found that nothing connects with this */
     struct files_place collected; /* how far pictures were looked through */
     int reserved_fd;              /* owned; keeps the address until the loops listen */
     char address[128];            /* numeric, with the real port */
@@ -286,6 +287,24 @@ static enum err maintain(void *ctx, struct db *db, struct why *why)
     return err;
 }
 
+/* Members would miss what others do at the other one, and keys and rates would count twice. */
+static void look_for_others(struct server *server)
+{
+    struct why why;
+    bool alone;
+    enum err err = store_is_alone(server->api.store, &alone, &why);
+    if (err) log_warn("serve.others", "reason=\"%s\"", why.text);
+    if (err) return;
+    bool unconnected = !alone && server->redis == NULL;
+    if (unconnected && !server->unconnected) {
+        log_warn(
+            "serve.unconnected",
+            "reason=\"another instance runs on this database and nothing connects the two: set "
+            "redis on both (HUTONG_REDIS=redis://HOST:PORT), or stop one\"");
+    }
+    server->unconnected = unconnected;
+}
+
 static void run_maintenance(struct server *server)
 {
     struct db *db;
@@ -303,6 +322,7 @@ static void run_maintenance(struct server *server)
     bool alone = server->api.settings->redis.len == 0;
     if (!err && !alone) err = chat_runs_cut_off(&server->api, false, &why);
     if (err) log_warn("maintenance.failed", "reason=\"%s\"", why.text);
+    look_for_others(server);
     files_sweep(server->api.settings);
 }
 
@@ -484,6 +504,7 @@ int run_serve(struct args *args)
     enum err err = open_server(server, args_option(args, "demo") != NULL, &why);
     if (!err) {
         store_watch_others(server->api.store, on_others, server->api.hub);
+        look_for_others(server);
         greet(server);
         wait_for_stop(server, &signals);
         log_info("serve.stopping", "pid=%d", (int)getpid());

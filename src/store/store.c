@@ -15,6 +15,7 @@ struct store {
     char *url; /* owned */
     enum db_kind kind;
     struct writer *writer; /* SQLite only */
+    struct db *presence;   /* owned; MariaDB only: holds the locks of store_is_alone() */
 };
 
 enum err store_open(struct str url, size_t group_max, struct store **store_out, struct why *why)
@@ -41,6 +42,7 @@ void store_close(struct store *store)
 {
     if (store == NULL) return;
     writer_close(store->writer);
+    db_close(store->presence);
     mem_free(store->url);
     mem_free(store);
 }
@@ -74,6 +76,31 @@ void store_watch_others(struct store *store, writer_told *told, void *ctx)
 enum err store_connect(struct store *store, struct db **db_out, struct why *why)
 {
     return db_open(str_of(store->url), DB_READ, db_out, why);
+}
+
+static enum err ask(struct db *db, enum sql which, bool *yes_out, struct why *why)
+{
+    struct query *q = db_query(db, which);
+    *yes_out = query_next(q) && query_get_u64(q, 0) == 1;
+    return query_end(q, why);
+}
+
+enum err store_is_alone(struct store *store, bool *alone_out, struct why *why)
+{
+    enum err err = OK;
+    bool held;
+    *alone_out = true;
+    if (store->kind == DB_SQLITE) return OK;
+    if (store->presence == NULL) err = store_connect(store, &store->presence, why);
+    if (!err) err = ask(store->presence, SQL_INSTANCE_FIRST, alone_out, why);
+    if (err) return err;
+    return ask(store->presence, *alone_out ? SQL_INSTANCE_OTHER_DROP : SQL_INSTANCE_OTHER, &held,
+               why);
+}
+
+enum err store_has_several(struct db *db, bool *several_out, struct why *why)
+{
+    return ask(db, SQL_INSTANCE_OTHER_IS_THERE, several_out, why);
 }
 
 void store_submit(struct store *store, struct change *change)

@@ -34,6 +34,15 @@ const struct writer_stats *store_writer_stats(const struct store *store);
  */
 void store_watch_others(struct store *store, writer_told *told, void *ctx);
 
+/*
+ * Is this the only instance at its MariaDB? Told by named locks that a connection of its own holds
+ * as long as the store is open: ask at the start and now and then, since the others come and go and
+ * a connection breaks. One thread at a time. SQLite: always.
+ */
+MUST_USE enum err store_is_alone(struct store *store, bool *alone_out, struct why *why);
+/* Are there several, as somebody sees who is none of them? */
+MUST_USE enum err store_has_several(struct db *db, bool *several_out, struct why *why);
+
 /* A connection for one thread: a loop's (SQLite only) or a worker's. Close with db_close(). */
 MUST_USE enum err store_connect(struct store *store, struct db **db_out, struct why *why);
 

@@ -425,6 +425,26 @@ describe('MariaDB', () => {
     assertFinds(after, 'warn', 'people', /nobody is here yet/, /serve/);
   });
 
+  test('finds several instances that nothing connects, as the second of them does', async (t) => {
+    const env = { HUTONG_DATABASE: await server.newDatabase() };
+    const first = await startServer({ env });
+    t.after(() => first.kill());
+    const dir = await newFolder(t);
+    const alone = await visit(dir, [...QUIET, '--database', env.HUTONG_DATABASE]);
+    assert.equal(alone.found.instances, undefined, alone.out);
+    const second = await startServer({ env });
+    t.after(() => second.kill());
+    assert.match(second.log(), /warn serve\.unconnected reason="another instance .*set redis on both \(HUTONG_REDIS=/);
+    assert.doesNotMatch(first.log(), /serve\.unconnected/);
+    const both = await visit(dir, [...QUIET, '--database', env.HUTONG_DATABASE]);
+    assertFinds(both, 'warn', 'instances', /several run on this database/, /HUTONG_REDIS/);
+    await first.stop();
+    await second.stop();
+    const third = await startServer({ env });
+    await third.stop();
+    assert.doesNotMatch(third.log(), /serve\.unconnected/);
+  });
+
   test('finds a database that does not exist', async (t) => {
     const dir = await newFolder(t);
     const result = await visit(dir, ['--database', `mysql://root@/none?socket=${server.socket}`]);
