@@ -61,5 +61,12 @@ static inline enum err err_itself(enum err err)
  * process may have. */
 bool err_is_full(int error);
 
+/* The store is not well: what was to be done is kept and tried again later. */
+static inline bool err_is_of_store(enum err err)
+{
+    return err == ERR_BUSY || err == ERR_AWAY || err == ERR_UNCERTAIN || err == ERR_FULL ||
+           err == ERR_IO;
+}
+
 /* "invalid", "not_found" …: for logs and for the `type` of problems. */
 const char *err_name(enum err err);

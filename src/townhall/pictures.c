@@ -533,7 +533,7 @@ static void add_to_post(struct pictures *pictures, const struct picture *picture
         act_publish(&adding.act, hall->links.hub);
         count_states(pictures);
         let_go(pictures);
-    } else if (err == ERR_BUSY || err == ERR_IO || err == ERR_FULL || err == ERR_UNCERTAIN) {
+    } else if (err_is_of_store(err)) {
         log_warn("pictures.store", "picture=%llu reason=\"%s\"",
                  (unsigned long long)pictures->row.id, why.text);
         let_go(pictures); /* still processing: it is fetched again */

@@ -625,7 +625,7 @@ static void conclude(struct todo *todo)
     struct why why = {0};
     struct doing doing = doing_of(todo);
     enum err err = finish(&doing, &why);
-    if (err == ERR_BUSY || err == ERR_IO || err == ERR_FULL || err == ERR_UNCERTAIN) {
+    if (err_is_of_store(err)) {
         /* The store is not well: the words are kept, and tried again in a later turn. */
         log_warn("town.words", "number=%llu reason=\"%s\"", (unsigned long long)todo->number,
                  why.text);
@@ -851,7 +851,7 @@ static bool see_what_it_is_about(struct prompt *prompt)
     struct why why;
     enum err err = prepare(prompt, &why);
     if (!err) return true;
-    if (err != ERR_BUSY && err != ERR_IO && drop(todo, &why) == OK) todo_free(todo);
+    if (!err_is_of_store(err) && drop(todo, &why) == OK) todo_free(todo);
     return false;
 }
 
