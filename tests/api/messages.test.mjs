@@ -592,6 +592,23 @@ describe('a group', () => {
     }
   });
 
+  test('has an owner who is in it when the account of its owner goes while the next one leaves', async () => {
+    const dog = await server.register('dog_heir');
+    for (let i = 0; i < 6; i++) {
+      const owner = await server.register(`owner_${i}`);
+      const heir = await server.register(`heir_${i}`);
+      const rooms = await Promise.all(Array.from({ length: 6 }, () => group(owner, 'heirs', heir, dog)));
+      const [gone, ...left] = await Promise.all([
+        server.api('DELETE', '/users/me', { token: owner.token, json: { password: owner.password } }),
+        ...rooms.map(({ id }) => expel(heir, id, heir.id))]);
+      assert.deepEqual([gone, ...left].map(({ status }) => status), Array(7).fill(204));
+      for (const { id } of rooms) {
+        const { group: now, members } = assertOk(await look(dog, id));
+        assert.deepEqual([now.owner_id, members.map(({ user }) => user.id)], [dog.id, [dog.id]]);
+      }
+    }
+  });
+
   test('does not exist for whoever is not in it', async () => {
     const { id } = await group(ada, 'secret', bob);
     const said = assertOk(await say(ada, id, { content: 'secret' }), 201);
