@@ -191,6 +191,7 @@ enum err posts_set_liked(struct db *db, struct post_id id, struct user_id user, 
 {
     *changed_out = false;
     enum err err = posts_lock(db, id, why);
+    if (err == ERR_NOT_FOUND && !liked) return OK; /* what is gone is liked by nobody */
     if (err) return err;
     struct query *q = db_query(db, liked ? SQL_LIKE_ADD : SQL_LIKE_REMOVE);
     query_u64(q, id.value);
