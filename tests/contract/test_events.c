@@ -302,7 +302,7 @@ static enum err like_and_comment(struct worker *worker, struct db *db, struct wh
     if (!err) err = comments_add(db, &draft, 1, &comment, why);
     if (!err) err = posts_count_comment(db, post, 1, why);
     if (err || worker->round % 5 != 0) return err;
-    err = comments_remove(db, post, comment, why);
+    err = comments_remove(db, comment, why);
     return err ? err : posts_count_comment(db, post, -1, why);
 }
 
