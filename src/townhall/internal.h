@@ -358,7 +358,7 @@ struct str without_marks(struct arena *arena, struct str text);
 /* A line for each of the last acts of `who`, the newest last. */
 struct str recall_acts(struct arena *arena, const struct hall *hall, uint32_t who);
 /* A line for each of the newest posts that it has not seen, between marks. */
-struct str recall_feed(struct arena *arena, const struct hall *hall, uint32_t who);
+struct str recall_feed(struct arena *arena, struct hall *hall, uint32_t who);
 /* The name of whom it writes to, how they stand, and what it remembers of them, between marks. */
 struct str recall_partner(struct arena *arena, const struct hall *hall, uint32_t who,
                           uint32_t partner, struct str name);

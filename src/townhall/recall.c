@@ -96,7 +96,7 @@ static bool load_post(struct arena *arena, const struct hall *hall, uint32_t ser
            posts_load(hall->db, arena, id, (struct user_id){0}, post_out, &why) == OK;
 }
 
-struct str recall_feed(struct arena *arena, const struct hall *hall, uint32_t who)
+struct str recall_feed(struct arena *arena, struct hall *hall, uint32_t who)
 {
     uint32_t head = town_feed_head(hall->town), seen = town_resident(hall->town, who)->feed_seen;
     struct str text = STR("");
@@ -106,7 +106,9 @@ struct str recall_feed(struct arena *arena, const struct hall *hall, uint32_t wh
         const struct wire_post *wire = town_post(hall->town, serial);
         struct post post;
         if (!wire || wire->author == who || !load_post(arena, hall, serial, &post)) continue;
-        struct str name = line_of(arena, post.author.nickname, NAME_CHARS);
+        /* What a model says of a member is looked for by the names it was told. */
+        cast_meet(&hall->cast, hall->db, wire->author);
+        struct str name = line_of(arena, player_name(&hall->cast, wire->author), NAME_CHARS);
         struct str said = line_of(arena, post.content, POST_CHARS);
         text = arena_printf(arena, "%.*s<said>%.*s: %.*s</said>\n", STR_ARGS(text), STR_ARGS(name),
                             STR_ARGS(said));

@@ -6,7 +6,7 @@
  * An hour is one of the town's clock, the sixty minutes before; what was said in it
  * is counted in the action log, so a restart forgets nothing. A text is said already
  * when it is alike one of the writer's last posts, its comments on the same post, or
- * its last messages to the same one: of their letters and numbers, without case, texts of
+ * its last messages to the same resident: of their letters and numbers, without case, texts of
  * eight characters and more are alike when the Dice coefficient of their pairs of
  * neighbouring characters is 0.9 or more, shorter ones when they are the same.
  */
@@ -149,6 +149,7 @@ static void see_message(void *ctx, const struct message *message)
 bool said_already(const struct todo *todo, struct str text)
 {
     const struct effect *effect = &todo->effect;
+    if (is_for_member(effect)) return false; /* who asks the same again is told the same */
     const struct cast *cast = &todo->hall->cast;
     struct db *db = todo->hall->db;
     struct looking looking = {.said = plain_of(text), .me = cast_user(cast, effect->who)};

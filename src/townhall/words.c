@@ -595,8 +595,7 @@ static void offline_words(struct prompt *prompt)
         offline_write(todo->hall->offline, &request, &todo->said);
         again = said_already(todo, trimmed_words(buf_str(&todo->said), limit_of(&todo->effect)));
     }
-    /* A member who waits for an answer would rather have the same than none. */
-    if (again && !is_for_member(&todo->effect)) todo->silent = "repeated";
+    if (again) todo->silent = "repeated";
     atomic_fetch_add(&todo->hall->stats.words_offline, 1);
 }
 

@@ -33,7 +33,7 @@ async function lived(days, options = {}) {
 async function wholeLog(server) {
   const rows = [];
   for (let before = ''; before !== null;) {
-    const page = assertOk(await server.api('GET', `/town/log?limit=200${before && `&before=${before}`}`, { token: server.token }));
+    const page = assertOk(await server.api('GET', `/town/log?limit=200${before && `&before=${before}`}`, { token: server.admin }));
     rows.push(...page.items);
     before = page.next_before;
   }

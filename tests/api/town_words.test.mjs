@@ -152,7 +152,7 @@ test('killed_at_any_moment_no_talk_is_lost_and_none_is_told_twice', async () => 
 test('who_comments_sees_what_was_said_below_the_post_before', async (t) => {
   const provider = kept(await startProvider());
   provider.always(() => ({ deltas: ['How kind.'] }));
-  const env = withModel(provider, { HUTONG_TOWN_SPEED: '6000', AI_BROWSE_COMMENTS_LIMIT: '1' });
+  const env = withModel(provider, { HUTONG_TOWN_SPEED: '6000', AI_BROWSE_COMMENTS_LIMIT: '1', HUTONG_TOWN_COMMENTS_HOUR: '1000' });
   const many = Array.from({ length: 20 }, (_, i) => ({ username: `neighbour_${i}` }));
   const server = await startTown({ dataDir: await peopled(t, many), args: [], env });
   const asked = () => provider.requests.map(({ body }) => (body.messages ?? []).map(({ content }) => content))
