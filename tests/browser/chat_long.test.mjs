@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { logIn, visit } from '../support/app.mjs';
+import { until } from '../support/watch.mjs';
 import { openBrowser } from '../support/browser.mjs';
 import { assertOk } from '../support/checks.mjs';
 import { startProvider } from '../support/provider.mjs';
@@ -145,8 +146,12 @@ test('somebody who scrolls up meets every turn, and nothing jumps', WAIT, async 
 test('the keyboard leads to the first turn and back to the last', WAIT, async (t) => {
   const page = await open(t, { phone: true, dark: true });
   await said(page).focus();
-  await page.keyboard.press('Home');
-  await question(page, 1).waitFor();
+  // To the top of what is there; older turns come, and have a top of their own.
+  await until(async () => {
+    await page.keyboard.press('Home');
+    await frames(page, 10);
+    return question(page, 1).isVisible();
+  }, (there) => there, { what: 'the first question' });
   await page.keyboard.press('End');
   await question(page, QUESTIONS).waitFor();
   await frames(page, 10);
@@ -233,8 +238,12 @@ test('a question in the middle is edited: its words outlast scrolling away, and 
 test('on paper are all turns', WAIT, async (t) => {
   const page = await open(t);
   await said(page).focus();
-  await page.keyboard.press('Home');
-  await question(page, 1).waitFor();
+  // To the top of what is there; older turns come, and have a top of their own.
+  await until(async () => {
+    await page.keyboard.press('Home');
+    await frames(page, 10);
+    return question(page, 1).isVisible();
+  }, (there) => there, { what: 'the first question' });
   await page.keyboard.press('End');
   await frames(page, 10);
   const all = Number(await page.locator('li[aria-setsize]').last().getAttribute('aria-setsize'));
