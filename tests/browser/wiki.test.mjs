@@ -92,6 +92,13 @@ async function write(text) {
   return `${server.wiki}?book=${id}`;
 }
 
+/** Questions to the model alone: pages ask for the names of models as well. */
+const chatsAsked = () => provider.requests.filter(({ kind }) => kind === 'chat');
+async function chatAsked(at) {
+  await provider.until(() => chatsAsked().length > at);
+  return chatsAsked()[at];
+}
+
 test('a folder becomes a wiki, gets an outline, and leads to its lines; without a model it says where to look', WAIT, async () => {
   const page = await enter(alone);
   await page.getByRole('link', { name: 'Wikis' }).click();
@@ -133,11 +140,11 @@ test('a model’s answer streams in, can be stopped, and is followed up', WAIT, 
   await page.goto(`${server.wiki}/source?path=src/pot.c`);
   await page.locator('#L1').waitFor();
   provider.script([{ deltas: ['It pours ', 'with care [src/pot.c:10-13].'], stallAfter: 1 }]);
-  let before = provider.requests.length;
+  let before = chatsAsked().length;
   const panel = await ask(page, 'How is a cup poured?');
   await panel.getByText('It pours').waitFor();
   assert.equal(await panel.locator('a.md-cite').count(), 0, 'the rest has not come yet');
-  const first = await provider.request(before);
+  const first = await chatAsked(before);
   first.resume();
   await panel.getByRole('link', { name: 'src/pot.c:10-13' }).first().waitFor();
   await panel.locator('[data-asked=done]').waitFor();
@@ -145,21 +152,21 @@ test('a model’s answer streams in, can be stopped, and is followed up', WAIT, 
   await panel.locator('footer').getByText('openai/test-model').waitFor();
 
   provider.script([{ deltas: ['Slowly', ' and'], stallAfter: 1 }]);
-  before = provider.requests.length;
+  before = chatsAsked().length;
   await ask(page, 'And how fast?');
   await panel.getByText('Slowly').waitFor();
-  const second = await provider.request(before);
+  const second = await chatAsked(before);
   assert.ok(second.body.messages.some(({ content }) => String(content).includes('It pours with care')), 'what was said goes along');
   await panel.getByRole('button', { name: 'Stop the answer' }).click();
   await panel.getByText('Stopped.').waitFor();
   await provider.until(() => second.closedAt !== undefined);
 
   provider.script([{ deltas: ['## Research Plan\nlook\n## Next Steps\npot_heat'] }, { deltas: ['## Research Update 1\nmore'], stallAfter: 1 }, { deltas: ['## Final Conclusion\nall of it'] }]);
-  before = provider.requests.length;
+  before = chatsAsked().length;
   await panel.getByLabel('Research').check();
   await ask(page, 'How warm is the water?');
   await panel.getByText('Round 2').waitFor();
-  (await provider.request(before + 1)).resume();
+  (await chatAsked(before + 1)).resume();
   await panel.getByRole('heading', { name: 'Final Conclusion' }).waitFor();
   await panel.getByLabel('Research').uncheck();
 
@@ -168,13 +175,6 @@ test('a model’s answer streams in, can be stopped, and is followed up', WAIT, 
   await panel.getByText('There is no answer.').waitFor();
   await leave(page);
 });
-
-/** Questions to the model alone: pages ask for the names of models as well. */
-const chatsAsked = () => provider.requests.filter(({ kind }) => kind === 'chat');
-async function chatAsked(at) {
-  await provider.until(() => chatsAsked().length > at);
-  return chatsAsked()[at];
-}
 
 test('an answer goes on while the page is reloaded, and earlier talks are found again', WAIT, async () => {
   const page = await enter(server);
