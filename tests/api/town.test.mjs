@@ -273,7 +273,7 @@ async function lives(server) {
     before = `&before=${page.next_before}`;
   }
   // What was said is kept when its words are there, which is no moment of the town's; a like waits for the words of its post.
-  return entries.reverse().filter((e) => !['conversation', 'comment', 'like'].includes(e.action_name)).map((e) => `${e.game_day} ${e.game_time} ${e.character_id} ${e.action_name} ${e.location_id} ${e.duration}`);
+  return entries.reverse().filter((e) => !['conversation', 'comment', 'like', 'message'].includes(e.action_name)).map((e) => `${e.game_day} ${e.game_time} ${e.character_id} ${e.action_name} ${e.location_id} ${e.duration}`);
 }
 
 test('killed_at_any_moment_the_town_goes_on_and_lives_the_same_life', async () => {
