@@ -265,7 +265,7 @@ static void a_backup_that_does_not_fit_leaves_nothing(struct database *d)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     enum err err = backup_write(d->url, path, &info, &why, NULL, NULL);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    assert_int_equal(err, ERR_IO);
+    assert_int_equal(err, ERR_FULL);
     assert_int_equal(files_in(d->dir, "backup"), 0);
     write_backup(d, path, &info); /* with room again */
 }

@@ -1298,8 +1298,8 @@ static void failed_write_leaves_nothing(void **state)
     struct why why = {0};
     enum err err = picture_import(place->upload, place->kept, "p-", &usual, &picture, &why);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    assert_int_equal(err, ERR_IO);
-    assert_string_equal(why.text, "cannot store the picture: File too large");
+    assert_int_equal(err, ERR_FULL);
+    assert_string_equal(why.text, "cannot store the picture: the disk is full");
     assert_int_equal(place_empty(place), 0);
     buf_release(&png);
     canvas_release(&canvas);
