@@ -349,12 +349,16 @@ void draft_begin(struct todo *todo, struct user_id reader);
 void draft_show(struct todo *todo, bool now);
 /* Nothing will come of it, or it begins anew. */
 void draft_withdraw(struct todo *todo);
+
+/* snippet.c */
 /* The text without what models put around it, at most so many characters. */
 struct str trimmed_words(struct str text, size_t chars);
+/* The same as one line, in `arena`, with "…" where it is cut. */
+struct str one_line(struct arena *arena, struct str text, size_t chars);
+/* A copy whose marks are broken, so that nothing of it stands outside of those of a prompt. */
+struct str without_marks(struct arena *arena, struct str text);
 
 /* recall.c: for prompts, in `arena`; empty: nothing. */
-/* A copy whose marks are broken, so that nothing of it stands outside of ours. */
-struct str without_marks(struct arena *arena, struct str text);
 /* A line for each of the last acts of `who`, the newest last. */
 struct str recall_acts(struct arena *arena, const struct hall *hall, uint32_t who);
 /* A line for each of the newest posts that it has not seen, between marks. */

@@ -172,17 +172,6 @@ static void note_asked(struct action_log *log, const struct log_asked *asked)
     log->response = asked->response;
 }
 
-/* One line. */
-static struct str excerpt(struct arena *arena, struct str text)
-{
-    struct str copy = arena_copy(arena, text);
-    char *at = (char *)(uintptr_t)copy.at;
-    for (size_t i = 0; i < copy.len; i++)
-        if ((unsigned char)at[i] < ' ') at[i] = ' ';
-    struct str head = trimmed_words(copy, LOG_EXCERPT_CHARS);
-    return head.len < str_trim(copy).len ? arena_printf(arena, "%.*s…", STR_ARGS(head)) : head;
-}
-
 /* --- entries --- */
 
 enum err log_deed(struct arena *arena, const struct cast *cast, const struct effect *effect,
@@ -260,7 +249,7 @@ enum err log_on_post(struct arena *arena, const struct cast *cast, const struct 
     log.description = buf_str(&words);
     log.duration = 0;
     log.success = true;
-    if (on_post->text.len) log.result = excerpt(arena, on_post->text);
+    if (on_post->text.len) log.result = one_line(arena, on_post->text, LOG_EXCERPT_CHARS);
     note_asked(&log, on_post->asked);
     log.extra = log_extra(arena, on_post->post, on_post->comment, on_post->asked);
     enum err err = action_logs_add(db, &log, why);
@@ -302,7 +291,7 @@ enum err log_said(struct arena *arena, const struct todo *todo, struct post_id p
     log.duration = 0;
     log.success = true;
     /* What stands in a letter is between the two of them. */
-    log.result = !letter ? excerpt(arena, text)
+    log.result = !letter ? one_line(arena, text, LOG_EXCERPT_CHARS)
                  : other.len
                      ? arena_printf(arena, chinese ? "写给%.*s" : "to %.*s", STR_ARGS(other))
                      : (chinese ? STR("写好了") : STR("written"));

@@ -20,37 +20,9 @@ enum {
     TEXT_BYTES = 8 * 1024,
 };
 
-/* --- marks --- */
-
-/* "<said>", and what a model may take for it: "</Said >". */
-static bool is_mark(struct str text)
-{
-    static const char *const names[] = {"said", "excerpts", "about"};
-    if (!str_starts(text, STR("<"))) return false;
-    text = str_from(text, str_starts(text, STR("</")) ? 2 : 1);
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (str_eq_nocase(str_head(text, strlen(names[i])), str_of(names[i]))) return true;
-    return false;
-}
-
-struct str without_marks(struct arena *arena, struct str text)
-{
-    struct str safe = arena_copy(arena, text);
-    char *at = (char *)(uintptr_t)safe.at;
-    for (size_t i = 0; i < safe.len; i++)
-        if (is_mark(str_from(safe, i))) at[i] = '(';
-    return safe;
-}
-
-/* One line of at most so many characters, without marks. */
 static struct str line_of(struct arena *arena, struct str text, size_t chars)
 {
-    struct str safe = without_marks(arena, text);
-    char *at = (char *)(uintptr_t)safe.at;
-    for (size_t i = 0; i < safe.len; i++)
-        if ((unsigned char)at[i] < ' ') at[i] = ' ';
-    struct str head = trimmed_words(safe, chars);
-    return head.len < str_trim(safe).len ? arena_printf(arena, "%.*s…", STR_ARGS(head)) : head;
+    return one_line(arena, without_marks(arena, text), chars);
 }
 
 /* --- what it did --- */

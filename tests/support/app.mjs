@@ -6,6 +6,7 @@
 //     await logIn(page, server, 'lan', 'correct horse');
 //     page.complaints; page.strangers;   // errors of the console; addresses elsewhere that were asked
 //     await forgive(page, /404/);        // one that had to come
+
 import { until } from './watch.mjs';
 
 export async function visit(browser, server, { locale = 'en', phone = false, dark = false, calm = true, worker = true } = {}) {
