@@ -355,9 +355,13 @@ describe('two neighbours', WAIT, () => {
     await logIn(page, server, 'lan', 'correct horse');
     const post = (i) => page.locator('article', { hasText: `of many, number ${i}.` });
     await post(89).waitFor();
+    // Whoever comes so far down has the page that follows loaded, too.
+    const beforeOf = (url) => Number(new URL(url).searchParams.get('before') ?? Infinity);
+    const further = page.waitForResponse((answer) => /\/posts\?/.test(answer.url()) && beforeOf(answer.url()) <= all[20].id);
     await page.getByRole('feed').hover();
     while (!(await post(20).count())) await page.mouse.wheel(0, 900);
     await post(20).scrollIntoViewIfNeeded();
+    await (await further).finished();
     // In the list: the line above it, that there is no connection, comes and goes.
     const placeOf = (one) => one.evaluate((box) => box.getBoundingClientRect().top - box.closest('[role=feed]').getBoundingClientRect().top);
     const isInSight = (one) => one.evaluate((box) => box.getBoundingClientRect().top >= 0 && box.getBoundingClientRect().bottom <= window.innerHeight);
