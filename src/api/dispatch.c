@@ -199,23 +199,23 @@ static enum err confirm(struct call *call, struct why *why)
 
 struct str call_network(struct call *call)
 {
-    char network[HEADER_NETWORK_BYTES];
-    return arena_copy(call->arena, header_network(call->address, network));
+    char text[HEADER_NETWORK_BYTES];
+    struct str network = header_network(call->address, text);
+    return network.at == text ? arena_copy(call->arena, network) : network;
 }
 
+/* A member's number as it lies in memory: only the limits know it by this. */
 static struct str caller_name(struct call *call)
 {
-    if (call->who.user.value) {
-        return arena_printf(call->arena, "u%llu", (unsigned long long)call->who.user.value);
-    }
-    return call_network(call);
+    struct str member = {(const char *)&call->who.user.value, sizeof(call->who.user.value)};
+    return call->who.user.value ? member : call_network(call);
 }
 
-static enum err take_rate(struct call *call, enum rate_class class, struct str caller,
-                          struct why *why)
+static enum err take_rate(struct call *call, struct why *why)
 {
+    enum rate_class class = call->route->rate;
     if (class == RATE_NONE) return OK;
-    call->rate = rate_take(call->api->rate, (int)class, caller, clock_mono_us());
+    call->rate = rate_take(call->api->rate, (int)class, caller_name(call), clock_mono_us());
     if (call->rate.allowed) return OK;
     return why_set(why, ERR_LIMIT,
                    "请求过于频繁，请 %u 秒后再试 (too many requests: try again in %u s)",
@@ -635,7 +635,7 @@ static void on_head(void *ctx, struct http_exchange *x)
         return;
     }
     err = identify(call, &call->why);
-    if (!err) err = take_rate(call, call->route->rate, caller_name(call), &call->why);
+    if (!err) err = take_rate(call, &call->why);
     if (!err && call->route->body == BODY_UPLOAD) err = admit_upload(call, &call->why);
     if (!err && call->route->body == BODY_WIKI) err = wiki_allow(call, WIKI_READ, &call->why);
     if (err) {

@@ -89,14 +89,15 @@ struct str arena_copy(struct arena *arena, struct str s)
 
 struct str arena_printf(struct arena *arena, const char *format, ...)
 {
+    size_t room = (size_t)(arena->end - arena->at);
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(arena->at, room, format, args);
     va_end(args);
     ASSERT(len >= 0);
     char *text = take(arena, (size_t)len + 1);
-    vsnprintf(text, (size_t)len + 1, format, again);
+    if ((size_t)len >= room) vsnprintf(text, (size_t)len + 1, format, again);
     va_end(again);
     return (struct str){text, (size_t)len};
 }

@@ -65,16 +65,19 @@ void buf_add_u64(struct buf *buf, uint64_t value)
 
 void buf_printf(struct buf *buf, const char *format, ...)
 {
+    size_t room = buf->cap - buf->len;
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(room ? buf->at + buf->len : NULL, room, format, args);
     va_end(args);
     ASSERT(len >= 0);
     char *space = buf_space(buf, (size_t)len);
     if (space) {
-        vsnprintf(space, (size_t)len + 1, format, again);
+        if ((size_t)len >= room) vsnprintf(space, (size_t)len + 1, format, again);
         buf_grew(buf, (size_t)len);
+    } else if (room) {
+        buf->at[buf->len] = '\0';
     }
     va_end(again);
 }

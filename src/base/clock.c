@@ -68,16 +68,35 @@ void clock_iso(int64_t wall_us, char to[CLOCK_ISO_BYTES])
     clock_iso_short(wall_us, to);
     int64_t fraction = wall_us % 1000000;
     if (fraction < 0) fraction += 1000000;
-    snprintf(to + 19, CLOCK_ISO_BYTES - 19, ".%06uZ", (unsigned)fraction % 1000000u);
+    unsigned us = (unsigned)fraction;
+    char *at = to + 19;
+    *at++ = '.';
+    at = two(two(two(at, us / 10000), us / 100), us);
+    *at++ = 'Z';
+    *at = '\0';
+}
+
+/* Seconds east of Greenwich. Zones change theirs on quarters of an hour, and to look one up costs
+ * as much as all the rest of an answer. */
+static int64_t offset_here(int64_t wall_s)
+{
+    enum { QUARTER_S = 900 };
+    static _Thread_local struct {
+        int64_t quarter, offset_s;
+    } last = {.quarter = -1};
+    if (wall_s / QUARTER_S != last.quarter) {
+        time_t seconds = (time_t)wall_s;
+        struct tm tm;
+        localtime_r(&seconds, &tm);
+        last.offset_s = tm.tm_gmtoff;
+        last.quarter = wall_s / QUARTER_S;
+    }
+    return last.offset_s;
 }
 
 void clock_iso_local(int64_t wall_us, char to[CLOCK_ISO_BYTES])
 {
-    time_t seconds = (time_t)(wall_us / 1000000);
-    struct tm tm;
-    localtime_r(&seconds, &tm);
-    int64_t there_s = (int64_t)seconds + tm.tm_gmtoff;
-    clock_iso(there_s * 1000000 + wall_us % 1000000, to);
+    clock_iso(wall_us + offset_here(wall_us / 1000000) * 1000000, to);
     to[strlen(to) - 1] = '\0'; /* without the 'Z' */
 }
 

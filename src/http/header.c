@@ -447,7 +447,7 @@ static bool address_read(struct str s, uint8_t address[16])
     char text[INET6_ADDRSTRLEN];
     if (s.len == 0 || s.len >= sizeof(text) || memchr(s.at, '\0', s.len)) return false;
     str_copy(text, sizeof(text), s);
-    if (inet_pton(AF_INET6, text, address) == 1) return true;
+    if (str_find_byte(s, ':') < s.len) return inet_pton(AF_INET6, text, address) == 1;
     memset(address, 0, 10);
     memset(address + 10, 0xFF, 2);
     return inet_pton(AF_INET, text, address + 12) == 1;
@@ -538,6 +538,8 @@ struct str header_network(struct str address, char to[HEADER_NETWORK_BYTES])
     static const uint8_t v4[12] = {[10] = 0xFF, [11] = 0xFF};
     uint8_t bytes[16];
     if (!address_read(address, bytes)) return address;
+    /* There is one way to write it, and every request of a stranger comes by here. */
+    if (str_find_byte(address, ':') == address.len) return address;
     bool mapped = memcmp(bytes, v4, sizeof(v4)) == 0;
     if (!mapped) memset(bytes + 8, 0, 8);
     char text[INET6_ADDRSTRLEN];
@@ -550,7 +552,7 @@ struct str header_client_address(struct str forwarded, struct str peer,
                                  const struct header_trusted *trusted)
 {
     struct str client = peer, hop, address;
-    while (header_is_trusted(trusted, client) && take_last_hop(&forwarded, &hop)) {
+    while (take_last_hop(&forwarded, &hop) && header_is_trusted(trusted, client)) {
         if (!hop_address(hop, &address)) break;
         client = address;
     }

@@ -151,7 +151,8 @@ MUST_USE enum err header_trusted_parse(struct str list, struct header_trusted *t
 bool header_is_trusted(const struct header_trusted *trusted, struct str peer);
 enum { HEADER_NETWORK_BYTES = 64 };
 /* What one customer of a network has: an IPv4 address, a /64 of IPv6 (RFC 6177, 4291). Limits count
- * by it. "203.0.113.9", "2001:db8:0:1::/64"; what is no address stays as it is. In `to`. */
+ * by it. "203.0.113.9", "2001:db8:0:1::/64"; what is no address stays as it is. In `to`, or
+ * `address` itself. */
 struct str header_network(struct str address, char to[HEADER_NETWORK_BYTES]);
 
 /*

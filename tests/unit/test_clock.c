@@ -132,18 +132,25 @@ static void clocks_tell_the_time(void **state)
 static void local_time_is_that_of_the_zone(void **state)
 {
     (void)state;
+    /* A zone is looked up once in a quarter of an hour, so each has one of its own. */
     static const struct {
         const char *zone, *text;
+        int64_t wall_us;
     } cases[] = {
-        {"UTC0", "2026-11-21T03:23:22.123456"},
-        {"CST-8", "2026-11-21T11:23:22.123456"},
-        {"EST5", "2026-11-20T22:23:22.123456"},
+        {"UTC0", "2026-11-21T03:23:22.123456", INT64_C(1795231402123456)},
+        {"CST-8", "2026-11-21T11:38:22.000000", INT64_C(1795232302000000)},
+        {"CST-8", "2026-11-21T11:38:22.999999", INT64_C(1795232302999999)},
+        {"EST5", "2026-11-20T22:53:22.100001", INT64_C(1795233202100001)},
+        {"<+0545>-5:45", "2026-11-21T09:53:22.000000", INT64_C(1795234102000000)},
+        /* The hour that summer time ends in comes twice. */
+        {"CET-1CEST,M3.5.0,M10.5.0/3", "2026-10-25T02:59:59.999999", INT64_C(1792889999999999)},
+        {"CET-1CEST,M3.5.0,M10.5.0/3", "2026-10-25T02:00:00.000000", INT64_C(1792890000000000)},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char to[CLOCK_ISO_BYTES];
         setenv("TZ", cases[i].zone, 1);
         tzset();
-        clock_iso_local(INT64_C(1795231402123456), to);
+        clock_iso_local(cases[i].wall_us, to);
         assert_string_equal(to, cases[i].text);
     }
     unsetenv("TZ");
