@@ -14,19 +14,19 @@ import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/watch.mjs';
 
-// Every event carries a long name of the model, so that thirty megabytes pass: more than all
-// systems between the provider and the reader take off their hands.
+// Every event carries a long name of the model, so that fifty megabytes and more pass: more than all
+// systems between the provider and the reader take off their hands (a socket's buffer may grow to 32).
 const COUNT = 40_000;
 const TOKENS = Array.from({ length: COUNT }, (_, i) => ` ${i}`);
-const WIDE = { deltas: TOKENS, model: 'm'.repeat(600) };
-const WIRE_BYTES = COUNT * 750;
+const WIDE = { deltas: TOKENS, model: 'm'.repeat(1400) };
+const WIRE_BYTES = COUNT * 1550;
 // The same for a browser, whose frames are small: what a browser gets is longer than what was said.
-const DENSE = { deltas: Array.from({ length: 30_000 }, (_, i) => ` ${i}${'\u0001'.repeat(40)}`), model: 'm'.repeat(600) };
-const DENSE_BYTES = 30_000 * 950;
+const DENSE = { deltas: Array.from({ length: 30_000 }, (_, i) => ` ${i}${'\u0001'.repeat(40)}`), model: 'm'.repeat(1400) };
+const DENSE_BYTES = 30_000 * 1750;
 // What is long even when it is told in few events, as to a reader on another loop, who gets together
 // what came together: nearly four megabytes of text, most of it six bytes a character on the wire.
-const LONG = { deltas: Array.from({ length: 30_000 }, (_, i) => ` ${i}${'\u0001'.repeat(120)}`) };
-const LONG_BYTES = 30_000 * 870;
+const LONG = { deltas: Array.from({ length: 30_000 }, (_, i) => ` ${i}${'\u0001'.repeat(120)}`), model: 'm'.repeat(900) };
+const LONG_BYTES = 30_000 * 1770;
 const GROWTH_KB = 64 * 1024;
 const TSAN = /tsan/.test(process.env.HUTONG_BIN ?? '');
 
