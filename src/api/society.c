@@ -18,6 +18,13 @@ enum {
 };
 #define DAY_US (INT64_C(86400) * 1000000)
 
+/* Who writes to a resident, and when, is between the two, as in the log (townhall/between.c): for
+ * all but administrators its messages are time with the phone. */
+static struct str shown_type(struct str type, bool frank)
+{
+    return !frank && str_eq(type, STR("message")) ? STR("use_phone") : type;
+}
+
 /* --- deeds by hour --- */
 
 /* What one kind of deed comes to, by hours. */
@@ -28,12 +35,14 @@ struct deed_hours {
 };
 struct hours {
     struct arena *arena;
+    bool frank;
     struct deed_hours *first;
 };
 
 static void note_hour(void *ctx, struct str type, int hour, uint64_t count)
 {
     struct hours *hours = ctx;
+    type = shown_type(type, hours->frank);
     struct deed_hours *deed = hours->first;
     while (deed && !str_eq(deed->type, type)) deed = deed->next;
     if (!deed) {
@@ -48,7 +57,7 @@ static void note_hour(void *ctx, struct str type, int hour, uint64_t count)
 static enum err put_hours(struct call *call, struct json_out *out, const struct society *society,
                           int32_t from_day, struct why *why)
 {
-    struct hours hours = {.arena = call->arena};
+    struct hours hours = {.arena = call->arena, .frank = call->who.role == ROLE_ADMIN};
     enum err err = society_hours(call->db, society, from_day, note_hour, &hours, why);
     json_open(out, "activity", '[');
     for (const struct deed_hours *deed = hours.first; deed; deed = deed->next) {
@@ -78,6 +87,7 @@ struct doer {
 /* Those who did most, in no order; the table gives one resident's rows together. */
 struct doers {
     struct arena *arena;
+    bool frank;
     struct doer now, busiest[BUSIEST];
     size_t count;
 };
@@ -102,10 +112,16 @@ static void note_deeds(void *ctx, struct user_id character, struct str type, uin
         keep_doer(doers);
         doers->now = (struct doer){.id = character};
     }
+    doers->now.total += count;
+    type = shown_type(type, doers->frank);
+    for (struct deed_count *deed = doers->now.deeds; deed; deed = deed->next) {
+        if (!str_eq(deed->type, type)) continue;
+        deed->count += count;
+        return;
+    }
     struct deed_count *deed = ARENA_NEW(doers->arena, struct deed_count);
     *deed = (struct deed_count){arena_copy(doers->arena, type), count, doers->now.deeds};
     doers->now.deeds = deed;
-    doers->now.total += count;
 }
 
 static int by_total(const void *a, const void *b)
@@ -141,6 +157,7 @@ static enum err put_doers(struct call *call, struct json_out *out, const struct 
 {
     struct doers *doers = ARENA_NEW(call->arena, struct doers);
     doers->arena = call->arena;
+    doers->frank = call->who.role == ROLE_ADMIN;
     enum err err = society_deeds(call->db, society, from_day, note_deeds, doers, why);
     keep_doer(doers);
     qsort(doers->busiest, doers->count, sizeof(doers->busiest[0]), by_total);

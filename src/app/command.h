@@ -41,6 +41,8 @@ extern const size_t commands_count;
 
 /* The value of an own option, "" for a flag; NULL when absent. */
 const char *args_option(const struct args *args, const char *name);
+/* One of the blank-separated words. */
+bool is_word_of(const char *words, struct str word);
 bool args_number(const struct args *args, const char *name, uint64_t initial, uint64_t *value_out);
 
 /* "hutong: …" to standard error; gives 1. */

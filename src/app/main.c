@@ -81,7 +81,7 @@ static void print_manual(const struct command *command)
     printf("\n%s%s", command->about ? command->about : "", command->manual);
 }
 
-static bool is_word_of(const char *words, struct str word)
+bool is_word_of(const char *words, struct str word)
 {
     struct str rest = str_of(words), one;
     while (str_split(&rest, ' ', &one)) {
@@ -144,6 +144,7 @@ static int read_option(const struct command *command, struct args *args, char **
     char *value = equals < name.len ? argv[*at] + 2 + equals + 1 : NULL;
     name = str_head(name, equals);
     struct str kept = arena_copy(&args->arena, name);
+    if (args_option(args, kept.at)) return usage_error("--%s is given twice; say it once", kept.at);
     if (is_word_of(command->flags, name)) {
         args->options[args->option_count][0] = kept.at;
         args->options[args->option_count++][1] = "";

@@ -301,11 +301,6 @@ static int live(struct args *args, struct town *town, const struct study_plan *p
     return status ? status : saved;
 }
 
-static int refuse(const struct args *args, const char *name, const char *whose)
-{
-    return args_option(args, name) ? usage_error("--%s belongs to `%s`", name, whose) : 0;
-}
-
 static int run_run(struct args *args)
 {
     struct study_choices choices = {0};
@@ -316,7 +311,6 @@ static int run_run(struct args *args)
     if (args->word_count > 1)
         return usage_error("town run takes options only, and not \"%s\"", args->words[1]);
     int status = read_choices(args, &choices);
-    if (!status) status = refuse(args, "at", "town branch");
     if (!status) status = read_mind(args, &choices);
     if (!status) status = read_threads(args, &threads);
     if (!status) status = open_minds(args, choices.model, &minds);
@@ -414,9 +408,6 @@ static int run_branch(struct args *args)
         return usage_error("--at is \"%s\"; allowed: game minutes since day 1, 00:00",
                            args_option(args, "at"));
     int status = read_choices(args, &choices);
-    if (!status) status = refuse(args, "save", "town run");
-    if (!status) status = refuse(args, "from", "town run");
-    if (!status) status = refuse(args, "threads", "town run` and `town experiment");
     if (!status) status = read_seed(args, &seed);
     if (!status) status = read_mind(args, &choices);
     struct minds *minds = NULL;
@@ -495,19 +486,10 @@ static int run_open(struct experiment *experiment, uint32_t threads, const char 
 static int run_experiment(struct args *args)
 {
     const char *dir = args_option(args, "report");
-    static const char *const allowed[] = {"report", "threads", "mind",
-                                          "model",  "journal", "answer-seconds"};
     struct study_choices usual = {0};
     struct minds *minds = NULL;
     if (args->word_count != 2) return usage_error("town experiment needs one FILE");
     if (!dir) return usage_error("town experiment needs --report DIR, where its tables go");
-    for (size_t i = 0; i < args->option_count; i++) {
-        const char *name = args->options[i][0];
-        bool own = false;
-        for (size_t n = 0; n < COUNT_OF(allowed); n++) own |= strcmp(name, allowed[n]) == 0;
-        if (own) continue;
-        return usage_error("town experiment takes --%s out of its FILE", name);
-    }
     uint32_t threads = 1;
     int status = read_mind(args, &usual);
     if (!status) status = read_threads(args, &threads);
@@ -526,9 +508,46 @@ static int run_experiment(struct args *args)
     return status;
 }
 
+#define OPTIONS_OF_MINDS "mind model journal answer-seconds "
+#define OPTIONS_OF_A_TOWN                                                                          \
+    "days seed model-share model-calls memory-slots relation-slots feed-slots keep-effects "       \
+    "mail-minutes openness conscientiousness extraversion agreeableness neuroticism "
+
+/* What each way takes of the options in the manual; none is read and ignored. */
+static int check_options(const struct args *args, const char *what)
+{
+    static const char *const taken[][2] = {
+        {"", "step as"},
+        {"replay", "until"},
+        {"forget", "yes"},
+        {"run", "report threads save from residents " OPTIONS_OF_MINDS OPTIONS_OF_A_TOWN},
+        {"branch", "report at " OPTIONS_OF_MINDS OPTIONS_OF_A_TOWN},
+        {"experiment", "report threads " OPTIONS_OF_MINDS},
+    };
+    for (size_t i = 0; i < args->option_count; i++) {
+        const char *option = args->options[i][0], *whose = NULL;
+        bool known = false, fits = false;
+        for (size_t n = 0; n < COUNT_OF(taken); n++) {
+            bool this = strcmp(taken[n][0], what) == 0,
+                 takes = is_word_of(taken[n][1], str_of(option));
+            known |= this;
+            fits |= this && takes;
+            if (!whose && takes) whose = taken[n][0];
+        }
+        ASSERT(whose);
+        if (fits || !known) continue;
+        if (strcmp(what, "experiment") == 0 && strcmp(whose, "run") == 0)
+            return usage_error("town experiment takes --%s out of its FILE", option);
+        return usage_error("--%s belongs to `town%s%s`", option, *whose ? " " : "", whose);
+    }
+    return 0;
+}
+
 int run_town(struct args *args)
 {
     const char *what = args->word_count ? args->words[0] : "";
+    int status = check_options(args, what);
+    if (status) return status;
     if (strcmp(what, "run") == 0) return run_run(args);
     if (strcmp(what, "experiment") == 0) return run_experiment(args);
     if (strcmp(what, "branch") == 0) return run_branch(args);

@@ -372,11 +372,12 @@ static void do_branch(struct console *console, struct str rest)
     while (!err && str_split(&rest, ' ', &word))
         if (word.len) err = choose(&chosen, word, &why);
     if (!err && copy_town(console, &state)) {
-        puts("two copies go on by the rules, whatever decides in the town itself; with models: "
-             "`hutong town branch --mind model`");
         err = town_branch(console->args, buf_str(&state), &chosen.choices,
                           chosen.seeded ? &chosen.seed : NULL, arena_copy(&console->arena, dir).at,
                           false, NULL, &why);
+        if (!err)
+            puts("(rules decided in both, whatever decides in the town itself; with models: "
+                 "`hutong town branch --mind model`)");
     }
     if (err) printf("%s\n", why.text);
     buf_release(&state);
@@ -603,7 +604,7 @@ static const struct verb {
     {"status", "", "the clock, the sky, and what everybody does", do_status, false},
     {"who", "", "everybody, until when they do what they do", do_who, false},
     {"where", "", "places and who is there", do_where, false},
-    {"memory", "NAME", "what a resident remembers, newest first", do_memory, true},
+    {"memory", "NAME", "the newest of what a resident remembers", do_memory, true},
     {"log", "[N]", "the last entries of the action log, 20 without N", do_log, false},
     {"tell", "NAME TEXT", "write to a resident, as the member of --as", do_tell, true},
     {"save", "[FILE]", "write a checkpoint now; into FILE, for `town run --from`", do_save, false},
@@ -798,7 +799,6 @@ int run_town_console(struct args *args)
     struct why why;
     uint64_t steps = 0;
     bool stepwise = args_option(args, "step") != NULL;
-    if (args_option(args, "until")) return usage_error("--until belongs to `town replay`");
     if (stepwise && (!args_number(args, "step", 0, &steps) || steps < 1))
         return usage_error("--step is \"%s\"; allowed: a whole number from 1",
                            args_option(args, "step"));

@@ -169,6 +169,28 @@ struct str text_lines(struct arena *arena, struct str s)
     return (struct str){to, len};
 }
 
+struct str text_tidy(struct arena *arena, struct str s)
+{
+    size_t at = 0, len = 0;
+    while (at < s.len && forbidden(str_from(s, at)) < 0) at++;
+    if (at == s.len) return trim(s);
+    char *to = arena_alloc(arena, s.len);
+    while (s.len > 0) {
+        struct str rest = s;
+        uint32_t point = utf8_next(&rest);
+        bool ends_line = point == '\r' || point == 0x2028 || point == 0x2029;
+        size_t bytes = s.len - rest.len;
+        if (ends_line && !str_starts(rest, STR("\n"))) {
+            to[len++] = '\n';
+        } else if (forbidden(s) < 0) {
+            memcpy(to + len, s.at, bytes);
+            len += bytes;
+        }
+        s = rest;
+    }
+    return trim((struct str){to, len});
+}
+
 enum err text_check(const char *what, struct str raw, size_t min, size_t max,
                     struct str *trimmed_out, struct why *why)
 {

@@ -50,7 +50,10 @@ struct str text_lines(struct arena *arena, struct str s);
  */
 MUST_USE enum err text_check(const char *what, struct str raw, size_t min, size_t max,
                              struct str *trimmed_out, struct why *why);
-/* The same for what stands in a line among others, a name: no newline, no tab, and nothing that
- * turns the direction of what stands beside it (UAX #9: U+202A–202E, U+2066–2069). */
+/* What a program said (valid UTF-8), as text_check() takes it: other ends of lines are newlines,
+ * other control characters go. In the arena where it differs. */
+struct str text_tidy(struct arena *arena, struct str s);
+/* The same as text_check() for what stands in a line among others, a name: no newline, no tab, and
+ * nothing that turns the direction of what stands beside it (UAX #9: U+202A–202E, U+2066–2069). */
 MUST_USE enum err name_check(const char *what, struct str raw, size_t min, size_t max,
                              struct str *trimmed_out, struct why *why);

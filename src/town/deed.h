@@ -85,5 +85,6 @@ enum reason {
     REASON_ENCOUNTER,
     REASON_DAY_OVER,
     REASON_MODEL,
+    REASON_ASKING, /* it waits for a model's answer */
     REASON_COUNT
 };

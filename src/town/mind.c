@@ -22,6 +22,7 @@ enum {
     PLAN_BONUS = 3500,
     BED_BONUS = 6000,
     LATE = 4000,      /* what going out is worth less at bedtime */
+    ARRIVED = 2500,   /* and going on at once from where one has just come to */
     REFLECT_AT = 150, /* Park et al. 2023, section 4.2: importance summed up since the last time */
     POSTS_A_DAY = 6,
     MESSAGES_A_DAY = 12,
@@ -121,6 +122,12 @@ static int bed_score(const struct view *view)
     return view->bed_time ? score + BED_BONUS : score;
 }
 
+/* What lying down is worth where one can: by day a nap, which does not keep anybody from work. */
+static int lying_score(const struct view *view, bool night)
+{
+    return night ? bed_score(view) : squared(view->me->need[FATIGUE]) / 3;
+}
+
 /* Shortly before its hour one goes to bed for the night, and does not take a nap. */
 static bool goes_early(const struct view *view)
 {
@@ -178,7 +185,7 @@ static void offer_body(struct view *view)
     }
     if (wants_bed(view) && (at_home || fatigue >= EXHAUSTED)) {
         bool night = view->bed_time || goes_early(view);
-        int score = at_home && night ? bed_score(view) : squared(fatigue) / 3;
+        int score = lying_score(view, at_home && night);
         offer_here(view, DEED_SLEEP, view->bed_time ? REASON_BEDTIME : REASON_TIRED,
                    sleep_minutes(view), score);
     }
@@ -209,10 +216,23 @@ static bool is_pleasant(const struct place *place)
     return place && (place->kind == PLACE_RECREATION || place->kind == PLACE_PUBLIC);
 }
 
+/* Whom it means to see is here, and may be at table still, or is on the way to it. */
+static bool is_visiting(const struct view *view)
+{
+    const struct resident *me = view->me;
+    if (me->plan_who == NOBODY || me->place == NOWHERE || !plan_says(view, PLAN_MEET)) return false;
+    const struct resident *friend = resident_at(view->quarter, me->plan_who - view->quarter->first);
+    return friend->place == me->place ||
+           (friend->deed == DEED_MOVE_TO && friend->deed_place == me->place);
+}
+
 static void offer_quiet(struct view *view)
 {
     struct resident *me = view->me;
-    offer_here(view, DEED_WAIT, REASON_NONE, 10 + (int)rng_below(&me->rng, 21), 300);
+    if (is_visiting(view))
+        offer_here(view, DEED_WAIT, REASON_FOND, 5 + (int)rng_below(&me->rng, 6), PLAN_BONUS);
+    else
+        offer_here(view, DEED_WAIT, REASON_NONE, 10 + (int)rng_below(&me->rng, 21), 300);
     bool arrived = me->before == DEED_MOVE_TO, pleasant = is_pleasant(view->here);
     offer_here(view, DEED_LOOK_AROUND, pleasant ? REASON_BORED : REASON_CURIOUS,
                pleasant ? 20 + (int)rng_below(&me->rng, 41) : 5,
@@ -236,6 +256,7 @@ static void offer_move(struct view *view, uint16_t place, enum reason why, int s
     bool home = place == view->me->home;
     if (place_entry(target, view->now, home) != ENTRY_FINE) return;
     int minutes = walk_to(view, place);
+    if (view->me->before == DEED_MOVE_TO && view->me->place != NOWHERE) score -= ARRIVED;
     if (!target->indoor && sky_is_rough(view->quarter->sky)) score -= 2500;
     offer(view, DEED_MOVE_TO, why, minutes, score - minutes * 25, who, place);
 }
@@ -290,8 +311,10 @@ static void offer_moves(struct view *view)
     if (!at_home) {
         int score = 500;
         enum reason why = REASON_HOME;
-        if (wants_bed(view) && bed_score(view) > score) {
-            score = bed_score(view);
+        /* Worth what can be done there: worth more, it would go home, and to work again. */
+        int lying = lying_score(view, view->bed_time || goes_early(view));
+        if (wants_bed(view) && lying > score) {
+            score = lying;
             why = view->bed_time ? REASON_BEDTIME : REASON_TIRED;
         }
         if (meal > score) {
@@ -335,9 +358,9 @@ static void offer_company(struct view *view)
         if (!today)
             offer(view, DEED_GREET, REASON_ENCOUNTER, 2,
                   (seen->relation ? 900 : -200) + me->trait[EXTRAVERSION] * 8, who, NOWHERE);
-        enum thing_kind gift =
-            thing_quantity(view->things, THING_GIFT) > 0 ? THING_GIFT : THING_FOOD;
-        if (bond > 30 && !today && thing_quantity(view->things, gift) > 1)
+        bool gives = thing_quantity(view->things, THING_GIFT) > 0 ||
+                     thing_quantity(view->things, THING_FOOD) > 1;
+        if (bond > 30 && !today && gives)
             offer(view, DEED_GIVE, REASON_FOND, 5, bond * 12 + me->trait[AGREEABLENESS] * 8, who,
                   NOWHERE);
     }
@@ -541,12 +564,12 @@ int mind_notice_minutes(struct quarter *quarter, uint32_t local, uint32_t from)
     if (doing->phone) return 1 + (int)rng_below(&me->rng, 2);
     const struct relation *relation = relation_find(relations_of(quarter, local), from);
     int bond = relation ? relation_bond(relation) : 0;
-    int patience = is_member(from) ? 4 : 15 - bond / 10;
+    int patience = is_member(from) ? 6 - bond / 25 : 15 - bond / 10;
     int minutes = 1 + (int)rng_below(&me->rng, (uint32_t)MAX(patience, 2));
     if (doing->can_interrupt) return minutes;
     /* At work one looks now and then, for a friend sooner; a talk is finished first. */
     int left = me->deed_until - now;
     if (me->deed == DEED_WORK)
-        return MIN(left + 1, minutes + (bond > 40 || is_member(from) ? 8 : 25));
+        return MIN(left + 1, minutes + (bond > 40 ? 8 : is_member(from) ? 14 : 25));
     return left + minutes;
 }

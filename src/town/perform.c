@@ -24,7 +24,8 @@ enum {
     PROFILE_LOOK = 3,
     ANSWERS_MAX = 3, /* senders it answers in one look at the phone */
     SAID_A_DAY = 4,  /* to one person: what keeps two residents from answering for ever */
-    SAID_TO_MEMBER = 60,
+    WAGES = 5,       /* coins of a day's work, and what a gift costs */
+    GIFTS_KEPT = 2,
 };
 
 /* --- telling --- */
@@ -317,6 +318,16 @@ static void come_upon(struct quarter *quarter, uint32_t local)
     quarter->tally.meetings++;
 }
 
+/* With what it has earned, for whoever it likes. */
+static void buy_gift(struct quarter *quarter, uint32_t local)
+{
+    struct things things = things_of(quarter, local);
+    if (thing_quantity(things, THING_GIFT) >= GIFTS_KEPT) return;
+    if (thing_quantity(things, THING_MONEY) < WAGES || !thing_add(things, THING_GIFT, 1)) return;
+    bool paid = thing_take(things, THING_MONEY, WAGES);
+    ASSERT(paid);
+}
+
 static bool end_move(struct quarter *quarter, uint32_t local)
 {
     struct resident *me = resident_at(quarter, local);
@@ -333,6 +344,7 @@ static bool end_move(struct quarter *quarter, uint32_t local)
     if (home && thing_quantity(things_of(quarter, local), THING_FOOD) < 3)
         (void)!thing_add(things_of(quarter, local), THING_FOOD,
                          2); /* from the kitchen, if it can */
+    if (quarter->places.place[me->place].kind == PLACE_COMMERCIAL) buy_gift(quarter, local);
     come_upon(quarter, local);
     return true;
 }
@@ -350,7 +362,10 @@ static void end_talk(struct quarter *quarter, uint32_t local)
                   greeting ? 1 : 2 + minutes / 8);
     need_add(me, LONELINESS, greeting ? -300 : -minutes * 110);
     need_add(me, BOREDOM, mood > 0 ? -minutes * 50 : 0);
-    if (greeting) return;
+    if (greeting) {
+        remember_fact(quarter, local, FACT_GREETED, me->deed_who, SUBJECT_NONE, 1, MAX(mood, 10));
+        return;
+    }
     if (me->talks_today < UINT8_MAX) me->talks_today++;
     if (mood > 35) feel(me, mood > 65 ? EXCITED : HAPPY, (uint8_t)(4 + mood / 10));
     if (mood < -20) feel(me, me->trait[NEUROTICISM] > 0 ? SAD : ANGRY, 6);
@@ -388,6 +403,8 @@ static void end_work(struct quarter *quarter, uint32_t local)
     int32_t now = now_of(quarter);
     if (now - me->deed_at < 60) return;
     bool day_done = minute_of_day(now) + 30 >= me->work_until;
+    if (day_done)
+        (void)!thing_add(things_of(quarter, local), THING_MONEY, WAGES); /* or its purse is full */
     if (day_done)
         remember_fact(quarter, local, FACT_WORKED, NOBODY, SUBJECT_WORK, 2,
                       me->trait[CONSCIENTIOUSNESS] / 2);
@@ -567,7 +584,8 @@ static void write_to(struct quarter *quarter, uint32_t local, uint32_t who, bool
     struct relation *relation = know(quarter, local, who);
     relation_meet(relation, day, 25, 1);
     if (relation->said_today < UINT8_MAX) relation->said_today++;
-    if (me->messages_today < UINT8_MAX) me->messages_today++;
+    /* Answering members keeps nobody from writing to its neighbours. */
+    if (!is_member(who) && me->messages_today < UINT8_MAX) me->messages_today++;
     need_add(me, LONELINESS, -700);
     enum subject subject = some_subject(quarter, local);
     if (!is_member(who))
@@ -586,7 +604,8 @@ static void write_to(struct quarter *quarter, uint32_t local, uint32_t who, bool
     remember_fact(quarter, local, FACT_WROTE_TO, who, subject, 2, 20);
 }
 
-/* Members are answered whenever they write; residents less and less often on one day. */
+/* Members are answered whenever they write (how often in an hour is for whoever performs it);
+ * residents less and less often on one day. */
 static bool will_answer(struct quarter *quarter, uint32_t local, uint32_t who)
 {
     struct resident *me = resident_at(quarter, local);
@@ -594,7 +613,7 @@ static bool will_answer(struct quarter *quarter, uint32_t local, uint32_t who)
     const struct relation *relation = know(quarter, local, who);
     bool today = relation->last_day == (uint16_t)day_of(now_of(quarter));
     int said = today ? relation->said_today : 0;
-    if (is_member(who)) return said < SAID_TO_MEMBER;
+    if (is_member(who)) return true;
     if (said >= SAID_A_DAY) return false;
     return (int)rng_below(&me->rng, 100) < 75 + relation_bond(relation) / 5 - 22 * said;
 }
@@ -626,12 +645,10 @@ static void read_from(struct quarter *quarter, uint32_t local, uint32_t who)
 }
 
 /* What a member has said to it below a post: it says something back, and what that is finds whoever
- * writes it. Only members are answered so, and only so often a day. */
+ * writes it. Only members are answered so. */
 static void answer_remark(struct quarter *quarter, uint32_t local, uint32_t serial)
 {
     struct resident *me = resident_at(quarter, local);
-    if (me->messages_today >= SAID_TO_MEMBER) return;
-    me->messages_today++;
     need_add(me, LONELINESS, -400);
     const struct wire_post *post = feed_post(quarter->feed, serial);
     struct effect effect = effect_of(quarter, local, EFFECT_COMMENT);

@@ -301,7 +301,7 @@ static void ask(struct quarter *quarter, uint32_t local, struct question *questi
     struct option wait = {.who = NOBODY,
                           .place = NOWHERE,
                           .deed = DEED_THINK,
-                          .why = REASON_MODEL,
+                          .why = REASON_ASKING,
                           .minutes = MAX(quarter->settings->answer_minutes, (uint16_t)1)};
     deed_start(quarter, local, &wait);
     struct effect effect = effect_of(quarter, local, EFFECT_ASK);
@@ -342,6 +342,37 @@ void answer_take(struct quarter *quarter, uint32_t local, uint32_t choice, uint1
 
 /* --- what comes up --- */
 
+/* Idle, it takes out its phone; what for is `item`. */
+static void look_at_phone(struct quarter *quarter, const struct item *item)
+{
+    struct resident *me = resident_at(quarter, item->who);
+    bool message = item->kind == HAPPEN_NOTICE;
+    struct option read = {.who = message ? item->data : NOBODY,
+                          .place = NOWHERE,
+                          .deed = DEED_CHECK_MESSAGES,
+                          .why = REASON_MESSAGE,
+                          .minutes = (uint16_t)(1 + rng_below(&me->rng, 3))};
+    deed_begin(quarter, item->who, &read);
+    if (!message) me->deed_ref = item->data;
+}
+
+static bool find_buzz(const struct item *item, void *ctx)
+{
+    struct item *first = ctx;
+    if (item->kind != HAPPEN_NOTICE && item->kind != HAPPEN_REMARK) return true;
+    if (first->seq == 0 || item->seq < first->seq) *first = *item;
+    return true;
+}
+
+/* What its phone has buzzed for and it could not look at, the oldest; false: nothing waits. */
+static bool take_buzz(struct quarter *quarter, uint32_t local, struct item *item_out)
+{
+    resident_at(quarter, local)->buzzed = 0;
+    struct item first = {.seq = 0};
+    agenda_each_of(quarter->agenda, local, find_buzz, &first);
+    return first.seq > 0 && agenda_cancel(quarter->agenda, local, first.seq, item_out);
+}
+
 static void on_deed_end(struct quarter *quarter, uint32_t local)
 {
     struct resident *me = resident_at(quarter, local);
@@ -361,7 +392,11 @@ static void on_deed_end(struct quarter *quarter, uint32_t local)
         return;
     }
     deed_end(quarter, local, true);
-    decide(quarter, local);
+    struct item item;
+    if (me->buzzed && take_buzz(quarter, local, &item))
+        look_at_phone(quarter, &item);
+    else
+        decide(quarter, local);
 }
 
 /* The phone has buzzed, and this is when it would look; what for is `item`. */
@@ -376,6 +411,7 @@ static void on_buzz(struct quarter *quarter, const struct item *item)
     /* It reads to the end before it looks who has said something about a post. */
     if (!message && doing->phone) free_to = false;
     if (!free_to || (me->deed == DEED_CHECK_MESSAGES && me->deed_until > now)) {
+        me->buzzed = 1;
         struct item later = {.at = me->deed == DEED_SLEEP ? me->deed_until + SOON : now + SOON,
                              .kind = item->kind,
                              .priority = PRIORITY_HIGH,
@@ -386,13 +422,7 @@ static void on_buzz(struct quarter *quarter, const struct item *item)
         return;
     }
     deed_interrupt(quarter, local);
-    struct option read = {.who = message ? item->data : NOBODY,
-                          .place = NOWHERE,
-                          .deed = DEED_CHECK_MESSAGES,
-                          .why = REASON_MESSAGE,
-                          .minutes = (uint16_t)(1 + rng_below(&me->rng, 3))};
-    deed_begin(quarter, local, &read);
-    if (!message) me->deed_ref = item->data;
+    look_at_phone(quarter, item);
 }
 
 enum { LINE = 64, FETCH_MAX = 512 };

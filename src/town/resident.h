@@ -120,7 +120,8 @@ struct resident {
     uint8_t asks_today;
     uint8_t before; /* enum deed: what it did before this */
     uint8_t gone;   /* it has moved out: idle and nowhere until it comes back */
-    uint8_t pad[6];
+    uint8_t buzzed; /* its phone has, and it could not look: it does when this deed is over */
+    uint8_t pad[5];
     uint32_t asked; /* that question's number */
 };
 static_assert(sizeof(struct resident) == 160, "no padding: checkpoints are hashed as they stand");

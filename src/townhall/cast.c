@@ -346,14 +346,19 @@ static struct place place_of(const struct location *location)
                                   str_find(location->name, STR("公园")) < location->name.len ||
                                   str_find(location->name, STR("quare")) < location->name.len ||
                                   str_find(location->name, STR("ark")) < location->name.len));
+    bool shop = kind == PLACE_COMMERCIAL;
+    bool office = kind == PLACE_EDUCATION || kind == PLACE_GOVERNMENT;
     return (struct place){.id = (uint32_t)location->id,
                           .x = tenths(location->x),
                           .y = tenths(location->y),
                           .width = MAX(tenths(location->width), UNIT),
                           .height = MAX(tenths(location->height), UNIT),
                           .seats = SEATS,
-                          .open_min = kind == PLACE_COMMERCIAL ? 6 * MINUTES_PER_HOUR : 0,
-                          .close_min = MINUTES_PER_DAY,
+                          .open_min = (shop     ? 6
+                                       : office ? 7
+                                                : 0) *
+                                      MINUTES_PER_HOUR,
+                          .close_min = (office ? 22 : 24) * MINUTES_PER_HOUR,
                           .kind = (uint8_t)kind,
                           .indoor = !outdoor};
 }

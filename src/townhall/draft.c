@@ -11,9 +11,10 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "townhall/internal.h"
 
-enum { SHOWN_MS = 60, DRAFT_BYTES = 64 * 1024 };
+enum { SHOWN_MS = 60, TYPING_MS = 4000, DRAFT_BYTES = 64 * 1024 };
 
 static void tell(const struct todo *todo, const char *event_name, struct str text)
 {
@@ -34,9 +35,10 @@ static void tell(const struct todo *todo, const char *event_name, struct str tex
     buf_release(&json);
 }
 
-static void tell_typing(const struct todo *todo)
+static void tell_typing(struct todo *todo)
 {
     char text[96];
+    todo->typed_us = clock_mono_us();
     snprintf(text, sizeof(text), "{\"event\":\"typing\",\"data\":{\"user_id\":%llu}}",
              (unsigned long long)cast_user(&todo->hall->cast, todo->effect.who).value);
     struct topic_name topic = topic_user(todo->reader);
@@ -54,12 +56,16 @@ void draft_begin(struct todo *todo, struct user_id reader)
 
 void draft_show(struct todo *todo, bool now)
 {
-    if (todo->reader.value == 0 || todo->said.len <= todo->shown) return;
     int64_t now_us = clock_mono_us();
+    /* Readers take the sign away when they have not heard of it for some seconds (docs/live.md). */
+    bool silent = todo->reader.value && todo->shown == 0;
+    if (silent && now_us - todo->typed_us >= INT64_C(1000) * TYPING_MS) tell_typing(todo);
+    if (todo->reader.value == 0 || todo->said.len <= todo->shown) return;
     if (!now && now_us - todo->shown_us < INT64_C(1000) * SHOWN_MS) return;
     struct arena arena = {0};
     struct str said = lore_vetted(&arena, todo, buf_str(&todo->said), false);
-    struct str text = trimmed_words(said, LIMIT_MESSAGE_MAX);
+    struct str text = utf8_valid(said) ? text_tidy(&arena, said) : STR("");
+    text = trimmed_words(text, LIMIT_MESSAGE_MAX);
     if (text.len == 0) {
         arena_release(&arena);
         return;

@@ -80,6 +80,12 @@ static void introduce(struct town *town)
         struct why why;
         if (host != who && town_input(town, &input, &why) != OK)
             log_warn("town.introduce", "reason=\"%s\"", why.text);
+        if (host + 1 != who) continue;
+        /* Who is called on stays in for it. */
+        input.to = host;
+        input.from = who;
+        if (town_input(town, &input, &why) != OK)
+            log_warn("town.introduce", "reason=\"%s\"", why.text);
     }
 }
 
@@ -527,10 +533,13 @@ static void tell_budget(struct hall *hall)
     atomic_store(&stats->budget, (int)budget_state(hall->budget));
 }
 
+static void steps_go_on(struct hall *hall, bool all);
+
 static void on_tick(void *ctx)
 {
     struct hall *hall = ctx;
     if (!hall->town) look_for_town(hall);
+    steps_go_on(hall, !hall->town);
     if (!hall->town) return;
     see_who_moves(hall);
     if (!hall->town) return;
@@ -550,6 +559,7 @@ static void on_tick(void *ctx)
 
 struct errand {
     struct task task;
+    struct list link; /* hall->stepping */
     struct hall *hall;
     enum err (*run)(struct errand *errand, struct why *why);
     enum hall_verb verb;
@@ -565,10 +575,8 @@ struct errand {
     bool frank; /* without a town, say why: not for members */
 };
 
-static void run_errand(struct task *task)
+static void do_errand(struct errand *errand)
 {
-    struct errand *errand = CONTAINER_OF(task, struct errand, task);
-    if (!errand->hall->town) look_for_town(errand->hall);
     const struct hall *hall = errand->hall;
     enum err err;
     if (hall->town) {
@@ -587,6 +595,26 @@ static void run_errand(struct task *task)
     errand->done = true;
     pthread_cond_signal(&errand->done_wake);
     pthread_mutex_unlock(&errand->lock);
+}
+
+/* As the original does it: who decides has decided when the clock jumps to the next end. */
+static void run_errand(struct task *task)
+{
+    struct errand *errand = CONTAINER_OF(task, struct errand, task);
+    struct hall *hall = errand->hall;
+    if (!hall->town) look_for_town(hall);
+    if (hall->town && errand->verb == HALL_STEP && mind_is_awaited(hall))
+        list_add_last(&hall->stepping, &errand->link);
+    else
+        do_errand(errand);
+}
+
+/* Steps whose decisions have been made; `all`: whatever has become of those. */
+static void steps_go_on(struct hall *hall, bool all)
+{
+    struct list *link;
+    while ((all || !mind_is_awaited(hall)) && (link = list_take_first(&hall->stepping)))
+        do_errand(CONTAINER_OF(link, struct errand, link));
 }
 
 static enum err send(struct errand *errand)
@@ -736,6 +764,7 @@ enum err hall_open(const struct hall_links *links, struct hall **hall_out, struc
     hall->held = links->held;
     list_init(&hall->todos);
     list_init(&hall->minds);
+    list_init(&hall->stepping);
     list_init(&hall->speeches);
     buf_init(&hall->live, LIVE_BYTES);
     holder_name(hall->holder);
@@ -788,6 +817,7 @@ static void run_ending(struct task *task)
     struct hall *hall = CONTAINER_OF(task, struct ending, task)->hall;
     timer_free(hall->tick);
     hall->tick = NULL;
+    steps_go_on(hall, true); /* nobody is left waiting */
     if (hall->town) {
         words_release(hall);
         mind_release(hall);

@@ -107,7 +107,7 @@ struct todo {
     /* A private message to a member, who sees it being written (draft.c). */
     struct user_id reader; /* 0: nobody does */
     size_t shown;          /* bytes of `said` the reader has been told of */
-    int64_t shown_us;
+    int64_t shown_us, typed_us;
     bool drafted;
 };
 
@@ -170,6 +170,7 @@ struct hall {
     int64_t moves_us;        /* when it was last looked who comes and goes; 0: look now */
     bool crowded;            /* the log has been told that nobody more can move in */
     struct list minds;       /* of struct deciding (model_mind.c): a model is deciding */
+    struct list stepping;    /* of struct errand (hall.c): steps that wait for it */
     size_t unasked;          /* of these: the last, which no model has been asked for yet */
     struct telling *answers; /* owned; of models, to be told at the next step */
     size_t answer_count, answers_max;
@@ -363,9 +364,10 @@ struct str without_marks(struct arena *arena, struct str text);
 struct str recall_acts(struct arena *arena, const struct hall *hall, uint32_t who);
 /* A line for each of the newest posts that it has not seen, between marks. */
 struct str recall_feed(struct arena *arena, struct hall *hall, uint32_t who);
-/* The name of whom it writes to, how they stand, and what it remembers of them, between marks. */
+/* The name of whom it writes to, how they stand, and what it remembers of them, between marks; not
+ * that it has written to them in minute `since` or later, which is what is being written. */
 struct str recall_partner(struct arena *arena, const struct hall *hall, uint32_t who,
-                          uint32_t partner, struct str name);
+                          uint32_t partner, struct str name, int32_t since);
 
 /* restraint.c */
 /* It has posted, commented or written as often in the last hour as it may. */
@@ -415,6 +417,8 @@ void mind_ask(struct hall *hall, uint32_t who);
 void minds_go_on(struct hall *hall);
 /* Move what was decided into the batch, with the words for the log. */
 void mind_take_answers(struct hall *hall, struct batch *batch);
+/* Somebody waits for a model, and not for too long already. */
+bool mind_is_awaited(const struct hall *hall);
 /* With the setting `wait`: the last minute the clock may reach now. */
 int32_t mind_hold(const struct hall *hall, int32_t until);
 /* Decide nothing more for those who have moved out. */

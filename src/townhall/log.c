@@ -177,7 +177,9 @@ static void note_asked(struct action_log *log, const struct log_asked *asked)
 enum err log_deed(struct arena *arena, const struct cast *cast, const struct effect *effect,
                   struct db *db, struct why *why)
 {
-    if (effect->deed == DEED_IDLE) return OK;
+    /* Who waited for a model's answer and got it has done nothing: what is logged is the answer. */
+    bool answered = effect->why == REASON_ASKING && !effect->ref;
+    if (effect->deed == DEED_IDLE || answered) return OK;
     const struct deed_info *info = deed_info((enum deed)effect->deed);
     struct action_log log = log_of(arena, cast, effect);
     log.type = str_of(log_type_name(info->log));

@@ -238,14 +238,26 @@ int32_t mind_reach(const struct hall *hall)
     return town_now(hall->town) + MAX(settings->answer_minutes, 2) - 1;
 }
 
+/* Its answer may still come in time. */
+static bool is_awaited(const struct deciding *deciding)
+{
+    return clock_mono_us() - deciding->since_us < INT64_C(1000000) * WAIT_S;
+}
+
+bool mind_is_awaited(const struct hall *hall)
+{
+    for (struct list *link = hall->minds.next; link != &hall->minds; link = link->next)
+        if (is_awaited(CONTAINER_OF(link, struct deciding, link))) return true;
+    return false;
+}
+
 int32_t mind_hold(const struct hall *hall, int32_t until)
 {
     if (!waits(hall)) return until;
     uint16_t minutes = town_settings(hall->town)->answer_minutes;
     for (struct list *link = hall->minds.next; link != &hall->minds; link = link->next) {
         const struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
-        bool patient = clock_mono_us() - deciding->since_us < INT64_C(1000000) * WAIT_S;
-        if (patient) until = MIN(until, deciding->asked_at + minutes - 1);
+        if (is_awaited(deciding)) until = MIN(until, deciding->asked_at + minutes - 1);
     }
     return until;
 }

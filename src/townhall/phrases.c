@@ -104,6 +104,7 @@ static const struct words reasons[REASON_COUNT] = {
     [REASON_ENCOUNTER] = {"正好遇见", "they met"},
     [REASON_DAY_OVER] = {"一天结束了", "the day is over"},
     [REASON_MODEL] = {"自己的决定", "decided so"},
+    [REASON_ASKING] = {"在想做什么", "making up its mind"},
 };
 
 static const struct words facts[FACT_COUNT] = {

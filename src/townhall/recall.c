@@ -105,13 +105,15 @@ static void write_relation(struct buf *to, const struct relation *relation)
 }
 
 static void write_memories(struct arena *arena, struct buf *to, const struct hall *hall,
-                           uint32_t who, uint32_t partner)
+                           uint32_t who, uint32_t partner, int32_t since)
 {
     size_t count, about = 0;
     const struct memory *memories = town_memories(hall->town, who, &count), *found[RECALLED];
     struct memory *theirs = ARENA_ARRAY(arena, struct memory, count + 1);
-    for (size_t i = 0; i < count; i++)
-        if (memories[i].who == partner) theirs[about++] = memories[i];
+    for (size_t i = 0; i < count; i++) /* That it has just written is what is being written. */
+        if (memories[i].who == partner &&
+            (memories[i].fact != FACT_WROTE_TO || memories[i].at < since))
+            theirs[about++] = memories[i];
     struct cue cue = {.who = partner, .place = NOWHERE, .subject = SUBJECT_NONE};
     count = memory_rank(theirs, about, &cue, town_now(hall->town), found, RECALLED);
     if (count) buf_add_str(to, STR("You remember:\n"));
@@ -127,7 +129,7 @@ static void write_memories(struct arena *arena, struct buf *to, const struct hal
 }
 
 struct str recall_partner(struct arena *arena, const struct hall *hall, uint32_t who,
-                          uint32_t partner, struct str name)
+                          uint32_t partner, struct str name, int32_t since)
 {
     struct buf to;
     buf_init(&to, TEXT_BYTES);
@@ -138,7 +140,7 @@ struct str recall_partner(struct arena *arena, const struct hall *hall, uint32_t
     const struct relation *relations = town_relations(hall->town, who, &count);
     for (size_t i = 0; i < count; i++)
         if (relations[i].who == partner) write_relation(&to, &relations[i]);
-    write_memories(arena, &to, hall, who, partner);
+    write_memories(arena, &to, hall, who, partner, since);
     buf_add_str(&to, STR("</about>"));
     struct str text = arena_copy(arena, buf_str(&to));
     buf_release(&to);

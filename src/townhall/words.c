@@ -363,21 +363,13 @@ static void conclude_all(struct hall *hall, struct batch_of_words *batch)
 
 /* --- asking --- */
 
-/* Something to say, and not the line with its picture alone. */
-static bool says_something(struct todo *todo)
+/* What will be stored of a model's words, without the line with the picture; empty: nothing. */
+static struct str words_of(struct todo *todo)
 {
     struct str said = buf_str(&todo->said), picture;
-    if (todo->said.failed || !utf8_valid(said)) return false;
+    if (todo->said.failed || !utf8_valid(said)) return STR("");
     if (todo->pictured) said = pictures_split(&todo->arena, said, &picture);
-    return str_trim(said).len > 0;
-}
-
-/* The same, or nearly the same, as it has said there lately. */
-static bool repeats_itself(struct todo *todo)
-{
-    struct str said = buf_str(&todo->said), picture;
-    if (todo->pictured) said = pictures_split(&todo->arena, said, &picture);
-    return said_already(todo, trimmed_words(said, limit_of(&todo->effect)));
+    return trimmed_words(said, limit_of(&todo->effect));
 }
 
 /* The model's words will be none: the offline engine's, in the next turn. */
@@ -395,12 +387,14 @@ static void on_text(void *ctx, struct str piece)
     draft_show(todo, false);
 }
 
-/* Places that the model was not given are taken out of what it said. */
+/* Places that the model was not given are taken out of what it said, and what no text may hold. */
 static void vet(struct todo *todo)
 {
     struct str said = buf_str(&todo->said);
-    struct str vetted = lore_vetted(&todo->arena, todo, said, true);
-    if (vetted.at == said.at || todo->said.failed) return;
+    if (todo->said.failed || !utf8_valid(said)) return;
+    struct str vetted = text_tidy(&todo->arena, lore_vetted(&todo->arena, todo, said, true));
+    /* It may be a part of what stands there. */
+    vetted = arena_copy(&todo->arena, vetted);
     buf_reset(&todo->said, SAID_BYTES);
     buf_add_str(&todo->said, vetted);
 }
@@ -423,8 +417,10 @@ static void on_end(void *ctx, const struct llm_result *result)
     call_ended(todo, result);
     if (ask_for_less(todo, result)) return;
     vet(todo);
-    bool fine = result->end == LLM_COMPLETE && says_something(todo);
-    bool repeated = fine && todo->paid && repeats_itself(todo);
+    struct str words = words_of(todo);
+    bool fine = result->end == LLM_COMPLETE && words.len > 0;
+    /* The same, or nearly the same, as it has said there lately. */
+    bool repeated = fine && todo->paid && said_already(todo, words);
     fine = fine && !repeated;
     if (!fine && todo->paid) todo->asked.unused = repeated ? "repeated" : "unfit";
     bool again = !fine && todo->reader.value && !todo->spoilt;
@@ -462,6 +458,7 @@ static void talk_on_end(void *ctx, const struct llm_result *result)
     struct todo *todo = ctx;
     struct hall *hall = todo->hall;
     call_ended(todo, result);
+    vet(todo);
     if (result->end != LLM_COMPLETE || !talk_read(todo)) talk_offline(todo);
     conclude(todo);
     words_go_on(hall);

@@ -60,22 +60,29 @@ test('what_was_done_is_counted_once', async () => {
     [a, 'eat', 'eat', '10:00', 'NULL', 'NULL'],
     [a, 'think', 'think', '10:30', 'NULL', 'NULL'], // a deed
     [b, 'comment', 'comment', '11:00', a, 'NULL'],
+    [b, 'message', 'send_message', '12:10', a, 'NULL'],
+    [b, 'use_phone', 'browse_posts', '12:40', 'NULL', 'NULL'],
   ];
   await server.sql(`INSERT INTO action_logs (character_id, action_type, action_name, game_day, game_time, target_character_id,
     input_prompt, duration, success, created_us) VALUES ${rows.map(([who, type, name, time, other, prompt]) =>
     `(${who}, '${type}', '${name}', 2, '${time}', ${other}, ${prompt}, 5, 1, 4000000000000000)`).join(', ')}`);
-  const { activity, residents } = await society(server, '?days=30');
-  const counts = activity.flatMap(({ type, hours }) => hours.flatMap((count, hour) => (count ? [`${type} ${hour} ${count}`] : [])));
-  assert.deepEqual(counts.sort(), ['comment 11 1', 'eat 10 1', 'talk 9 2', 'think 10 1']);
+  const { activity, residents } = await society(server, '?days=30', server.admin);
+  const countsOf = (table) => table.flatMap(({ type, hours }) => hours.flatMap((count, hour) => (count ? [`${type} ${hour} ${count}`] : []))).sort();
+  const same = ['comment 11 1', 'eat 10 1'];
+  assert.deepEqual(countsOf(activity), [...same, 'message 12 1', 'talk 9 2', 'think 10 1', 'use_phone 12 1']);
   const deeds = (id) => Object.fromEntries(residents.find(({ user }) => user.id === id).deeds.map(({ type, count }) => [type, count]));
   assert.deepEqual(deeds(a), { talk: 1, eat: 1, think: 1 });
-  assert.deepEqual(deeds(b), { talk: 1, comment: 1 });
+  assert.deepEqual(deeds(b), { talk: 1, comment: 1, message: 1, use_phone: 1 });
+  // Who writes to whom is nobody else's: to members it is time with the phone.
+  const told = await society(server, '?days=30');
+  assert.deepEqual(countsOf(told.activity), [...same, 'talk 9 2', 'think 10 1', 'use_phone 12 2']);
+  assert.deepEqual(told.residents.find(({ user }) => user.id === b).deeds.find(({ type }) => type === 'use_phone').count, 2);
   await server.stop();
 });
 
 test('deeds_are_counted_as_the_action_log_has_them', async () => {
   const server = await lived(3);
-  const told = await society(server, '?days=30');
+  const told = await society(server, '?days=30', server.admin);
   const log = (await wholeLog(server)).filter(isDone);
   assert.equal(told.from_day, 1);
   assert.equal(told.to_day, Math.floor(told.minute / 1440) + 1);
@@ -95,7 +102,7 @@ test('deeds_are_counted_as_the_action_log_has_them', async () => {
   }
   assert.deepEqual(told.residents.map(({ total }) => total), told.residents.map(({ total }) => total).sort((a, b) => b - a));
 
-  const lastDay = await society(server, '?days=1');
+  const lastDay = await society(server, '?days=1', server.admin);
   assert.equal(lastDay.from_day, told.to_day);
   assert.equal(lastDay.activity.flatMap(({ hours }) => hours).reduce((a, b) => a + b, 0), log.filter((row) => row.game_day === told.to_day).length);
   await server.stop();

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { asAdmin } from '../support/admin.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { towns, withModel } from '../support/town.mjs';
 import { until } from '../support/watch.mjs';
@@ -118,6 +119,22 @@ test('skip_drops_the_decision_and_its_resident_waits_ten_minutes', async () => {
   assert.ok(all.some(({ id, at }) => id === waited.id && at === waited.at + SKIPPED_MIN));
   wakeUp(provider);
   await until(() => decided(server), (count) => count > 0, { ms: 60_000, what: 'a model in time decides again' });
+  await server.stop();
+  await provider.stop();
+});
+
+test('a_step_waits_for_who_decides', async () => {
+  const provider = kept(await startProvider());
+  provider.always(({ text }) => (DECISION.test(text) ? { ...SAYS, everyMs: 250 } : {}));
+  const server = await startTown({
+    env: withModel(provider, { HUTONG_TOWN_MODEL_SHARE: '100', HUTONG_TOWN_MODEL_CALLS: '200', HUTONG_TOWN_SPEED: '1' }),
+  });
+  const root = await asAdmin(server);
+  await root.must('POST', '/town/control', { action: 'pause' });
+  for (let i = 0; i < 20; i++) await root.must('POST', '/town/control', { action: 'step' });
+  assert.ok(await decided(server) >= 3, 'models have decided');
+  const late = await server.sql("SELECT COUNT(*) AS n FROM action_logs WHERE action_name = 'think' AND reason IN ('在想做什么', 'making up its mind')");
+  assert.equal(late[0].n, 0, 'nobody ran out of time');
   await server.stop();
   await provider.stop();
 });

@@ -94,6 +94,20 @@ test('administrators_see_what_a_model_was_asked_and_said_and_members_do_not', as
 });
 
 // Everything that others can see of a resident says no more than that it uses the phone.
+test('who_waited_for_a_model_and_got_its_answer_has_done_nothing_meanwhile', async () => {
+  const provider = kept(await startProvider());
+  talkative(provider);
+  const server = await startTown({ env: withModel(provider, { HUTONG_TOWN_SPEED: '1200', HUTONG_TOWN_MODEL_SHARE: '100', HUTONG_TOWN_MODEL_CALLS: '200' }) });
+  await until(() => server.sql("SELECT id FROM action_logs WHERE llm_response LIKE '%because%' AND success = 1"), (rows) => rows.length >= 10, { ms: 60_000, what: 'ten decisions' });
+  // Not a deed of its own, broken off at once, and no reason of another one's.
+  const waits = await server.sql("SELECT game_time, duration, result, reason FROM action_logs WHERE action_name = 'think' AND llm_response IS NULL AND reason IN ('在想做什么', 'making up its mind') AND result <> ''");
+  assert.deepEqual(waits, []);
+  const broken = await server.sql("SELECT * FROM action_logs WHERE action_name = 'think' AND llm_response IS NULL AND result IN ('被打断了', 'broken off') AND reason = 'because'");
+  assert.deepEqual(broken, []);
+  await server.stop();
+  await provider.stop();
+});
+
 test('who_writes_to_a_resident_and_when_is_between_the_two', async () => {
   const provider = kept(await startProvider());
   const me = { id: 0, nickname: '' };

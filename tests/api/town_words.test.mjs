@@ -248,6 +248,46 @@ test('an_answer_that_is_cut_off_is_withdrawn_and_never_stored', async () => {
   await provider.stop();
 });
 
+test('what_no_text_may_hold_is_left_out_of_a_models_words_and_a_member_is_answered_whatever_they_were', async () => {
+  const provider = kept(await startProvider());
+  const words = ['c\u0007\u001b[31mred\u2028and blue\ufeff', '\u200b\u0085\ufeff', '""'];
+  provider.always(({ text }) => ({ deltas: [/private message/.test(text) ? words[0] : 'Good.'] }));
+  const server = await startTown({ env: withModel(provider, { HUTONG_TOWN_SPEED: '600' }) });
+  const [{ id, name }] = (await server.town()).residents;
+  const answer = async () => {
+    const live = await writeTo(server, id, 'Hello, how are you today? Do you like jazz?');
+    const { data } = await live.next((m) => m.event === 'message.created' && m.data.sender_id === id, { ms: 60_000 });
+    for (const { data: { text } } of drafts(live, id)) assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufeff]/);
+    await live.close();
+    return data.content;
+  };
+  assert.equal(await answer(), 'c[31mred\nand blue');
+  // Nothing is left of these: the built-in engine speaks.
+  for (words.shift(); words.length; words.shift()) assert.match(await answer(), /\p{L}{2}/u);
+  // Whose bio is Chinese answers in the language it was asked in, and is not told that it has written already.
+  const [rules, about] = provider.requests.map(({ body }) => body.messages).find(([first]) => /private message/.test(first.content));
+  assert.match(rules.content, new RegExp(`^You are ${name}.*Answer with the text alone, in the language of what you answer,`, 's'));
+  assert.doesNotMatch(about.content, /写了消息|wrote to/);
+  await server.stop();
+  await provider.stop();
+});
+
+test('who_waits_for_words_is_told_again_that_they_are_being_written', async () => {
+  const provider = kept(await startProvider());
+  provider.always(({ text }) => (/private message/.test(text) ? { deltas: ['At ', 'last.'], stallAfter: 'request' } : { deltas: ['Good.'] }));
+  const server = await startTown({ env: withModel(provider, { HUTONG_TOWN_SPEED: '600' }) });
+  const [{ id }] = (await server.town()).residents;
+  const live = await writeTo(server, id, 'Hello?');
+  const typing = () => live.messages.filter((m) => m.event === 'typing' && m.data.user_id === id);
+  await live.next(() => typing().length >= 3, { ms: 60_000 });
+  assert.equal(drafts(live, id).length, 0);
+  for (const asked of provider.requests) asked.resume();
+  await live.next((m) => m.event === 'message.created' && m.data.sender_id === id, { ms: 60_000 });
+  await live.close();
+  await server.stop();
+  await provider.stop();
+});
+
 test('a_decision_knows_what_was_done_is_carried_and_can_be_read_and_a_letter_whom_it_is_to', async () => {
   const provider = kept(await startProvider());
   let said = 0;

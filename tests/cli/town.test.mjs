@@ -164,6 +164,12 @@ test('a wrong option is a sentence that says what is allowed', async (t) => {
     // Before anything is lived: these days would take hours.
     [['town', 'run', '--days', '36500', '--residents', '1000', '--save', 'no/where'], 1, /cannot write no\/where: No such file/],
     [['town', 'run', '--days', '36500', '--residents', '1000', '--save', '.'], 1, /cannot write \.: Is a directory/],
+    [['town', 'run', '--step', '3'], 2, /--step belongs to `town`/],
+    [['town', 'run', '--until', '5'], 2, /--until belongs to `town replay`/],
+    [['town', 'run', '--seed', '1', '--seed', '2'], 2, /--seed is given twice/],
+    [['town', 'replay', '--report', 'r'], 2, /--report belongs to `town run`/],
+    [['town', '--residents', '5'], 2, /--residents belongs to `town run`/],
+    [['town', 'stroll', '--seed', '5'], 2, /town has no "stroll"/],
     [['town', 'run', '--at', '900'], 2, /--at belongs to `town branch`/],
     [['town', 'branch'], 2, /town branch needs --report DIR/],
     [['town', 'branch', '--at', 'noon', '--report', 'r'], 2, /--at is "noon"; allowed: game minutes/],

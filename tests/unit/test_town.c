@@ -7,7 +7,7 @@
 #include "town/populate.h"
 
 enum { RESIDENTS = 60, DAY = MINUTES_PER_DAY };
-#define GOLDEN UINT64_C(0xca73e8fcafe96571)
+#define GOLDEN UINT64_C(0xa8097e070791d59d)
 
 static struct town *found(uint64_t seed, uint32_t residents)
 {
@@ -850,6 +850,65 @@ static void residents_live_believable_days(void **state)
     town_free(town);
 }
 
+/* Where one goes one does something: not home because one is tired, to work because it is time,
+ * home again. Small towns, where all live near, and people who work in places like a library. */
+static void nobody_walks_to_and_fro(void **state)
+{
+    (void)state;
+    enum { PEOPLE = 12, DAYS = 6, IN_A_ROW = 3 };
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct town *town = found(seed, PEOPLE);
+        uint8_t row[PEOPLE] = {0};
+        while (town_now(town) < TOWN_START_MIN + DAYS * DAY) {
+            town_advance(town, town_next_at(town), NULL);
+            size_t count;
+            const struct effect *effects = town_effects(town, &count);
+            for (size_t i = 0; i < count; i++) {
+                if (effects[i].kind != EFFECT_DEED) continue;
+                uint8_t *moves = &row[effects[i].who];
+                *moves = effects[i].deed == DEED_MOVE_TO ? *moves + 1 : 0;
+                assert_true(*moves <= IN_A_ROW);
+            }
+            town_forget_effects(town);
+        }
+        town_free(town);
+    }
+}
+
+/* At work, on the way, in talk: what came meanwhile is looked at when that is over. */
+static void a_letter_is_read_when_the_deed_it_came_in_is_over(void **state)
+{
+    (void)state;
+    enum { PEOPLE = 40, LATEST = 90 };
+    struct why why = {0};
+    struct town *town = found(91, PEOPLE);
+    for (int day = 0; day < 6; day++) {
+        until(town, TOWN_START_MIN + day * DAY + 6 * 60);
+        town_forget_effects(town);
+        int32_t sent = town_now(town);
+        bool awake[PEOPLE], read[PEOPLE] = {0};
+        for (uint32_t to = 0; to < PEOPLE; to++) {
+            struct input letter = {.kind = INPUT_MESSAGE, .from = MEMBER_BIT | 9, .to = to};
+            assert_int_equal(town_input(town, &letter, &why), OK);
+            awake[to] = town_resident(town, to)->deed != DEED_SLEEP;
+        }
+        while (town_now(town) < sent + LATEST) {
+            size_t count;
+            town_advance(town, MIN(town_next_at(town), sent + LATEST), NULL);
+            const struct effect *effects = town_effects(town, &count);
+            for (size_t i = 0; i < count; i++) {
+                bool slept = effects[i].kind == EFFECT_BEGAN && effects[i].deed == DEED_SLEEP;
+                if (slept) awake[effects[i].who] = false;
+                if (effects[i].kind == EFFECT_READ && effects[i].other == (MEMBER_BIT | 9))
+                    read[effects[i].who] = true;
+            }
+            town_forget_effects(town);
+        }
+        for (int i = 0; i < PEOPLE; i++) assert_true(read[i] || !awake[i]);
+    }
+    town_free(town);
+}
+
 /* Two who like each other write each other a few times and then stop. */
 static void residents_do_not_answer_each_other_for_ever(void **state)
 {
@@ -912,6 +971,8 @@ int main(void)
         cmocka_unit_test(a_model_can_only_choose_what_was_offered),
         cmocka_unit_test(an_answer_that_comes_too_late_is_refused),
         cmocka_unit_test(residents_live_believable_days),
+        cmocka_unit_test(nobody_walks_to_and_fro),
+        cmocka_unit_test(a_letter_is_read_when_the_deed_it_came_in_is_over),
         cmocka_unit_test(residents_do_not_answer_each_other_for_ever),
         cmocka_unit_test(a_distance_is_the_whole_part_of_the_root),
     };

@@ -316,9 +316,35 @@ static void words_and_their_lower_case_are_those_of_every_script(void **state)
     }
 }
 
+static void what_a_program_said_is_made_a_text(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"as it is", "as it is"},
+        {" \xC2\xA0trimmed\xE3\x80\x80 ", "trimmed"},
+        {"a\r\nb\rc\xE2\x80\xA8"
+         "d",
+         "a\nb\nc\nd"},
+        {"c\x07\x1B[31mred\x7F", "c[31mred"},
+        {"\xC2\x85x\xEF\xBB\xBFy", "xy"},
+        {"\xEF\xBB\xBF\xE2\x80\x8B", ""},
+        {"\xE4\xBD\xA0\t\xE5\xA5\xBD", "\xE4\xBD\xA0\t\xE5\xA5\xBD"},
+        {"", ""},
+    };
+    struct arena arena = {0};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct str tidy = text_tidy(&arena, str_of(cases[i][0])), checked;
+        struct why why;
+        assert_str_equal(tidy, cases[i][1]);
+        if (tidy.len > 0) assert_int_equal(text_check("it", tidy, 1, 100, &checked, &why), OK);
+    }
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_program_said_is_made_a_text),
         cmocka_unit_test(known_texts_are_judged_rightly),
         cmocka_unit_test(every_code_point_is_valid_but_surrogates),
         cmocka_unit_test(every_short_sequence_is_judged_as_the_rfc_says),
