@@ -521,7 +521,7 @@ static int check_options(const struct args *args, const char *what)
         {"replay", "until"},
         {"forget", "yes"},
         {"run", "report threads save from residents " OPTIONS_OF_MINDS OPTIONS_OF_A_TOWN},
-        {"branch", "report at " OPTIONS_OF_MINDS OPTIONS_OF_A_TOWN},
+        {"branch", "report at residents " OPTIONS_OF_MINDS OPTIONS_OF_A_TOWN},
         {"experiment", "report threads " OPTIONS_OF_MINDS},
     };
     for (size_t i = 0; i < args->option_count; i++) {
