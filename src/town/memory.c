@@ -127,10 +127,19 @@ size_t memory_rank(const struct memory *memories, size_t total, const struct cue
     return count;
 }
 
+/* It was there before anything happened. */
+static bool was_always_known(const struct memory *memory)
+{
+    return memory->fact == FACT_COMMON || memory->fact == FACT_SELF;
+}
+
 size_t memory_recall(struct memories memories, const struct cue *cue, int32_t now,
                      const struct memory **found_out, size_t max)
 {
-    size_t count = memory_rank(memories.memory, *memories.count, cue, now, found_out, max);
+    size_t known = 0; /* first of all, and they stay where they are */
+    while (known < *memories.count && was_always_known(&memories.memory[known])) known++;
+    size_t count =
+        memory_rank(memories.memory + known, *memories.count - known, cue, now, found_out, max);
     for (size_t i = 0; i < count; i++)
         memories.memory[found_out[i] - memories.memory].recalled = now;
     return count;
@@ -141,7 +150,8 @@ const struct memory *memory_best_since(struct memories memories, int32_t since)
     const struct memory *best = NULL;
     for (size_t i = 0; i < *memories.count; i++) {
         const struct memory *memory = &memories.memory[i];
-        if (memory->at < since || memory->fact == FACT_DAY || memory->fact == FACT_THOUGHT)
+        if (memory->at < since || memory->fact == FACT_DAY || memory->fact == FACT_THOUGHT ||
+            was_always_known(memory))
             continue;
         if (!best || memory->importance > best->importance ||
             (memory->importance == best->importance && memory->at > best->at))

@@ -35,8 +35,8 @@ enum memory_type {
 const char *memory_type_name(enum memory_type type); /* "common" … "relation" */
 
 enum fact_kind {
-    FACT_SELF,   /* who one is (a text) */
-    FACT_COMMON, /* what all know (a text) */
+    FACT_SELF,   /* who one is */
+    FACT_COMMON, /* what all know: `ref`, 1 to COMMON_FACTS */
     FACT_MET,    /* somebody for the first time */
     FACT_TALKED, /* with somebody about a subject */
     FACT_GREETED,
@@ -93,7 +93,7 @@ struct memory {
 };
 static_assert(sizeof(struct memory) == 24, "a few hundred bytes a resident");
 
-enum { DAILY_MAX = 14, MEMORY_SLOTS_MIN = 8, MEMORY_SLOTS_MAX = 240 };
+enum { COMMON_FACTS = 2, DAILY_MAX = 14, MEMORY_SLOTS_MIN = 8, MEMORY_SLOTS_MAX = 240 };
 
 /* `slots` of them belong to one resident, `*count` are filled. */
 struct memories {
@@ -119,7 +119,8 @@ int memory_score(const struct memory *memory, const struct cue *cue, int32_t now
 /* The best `max` (at most 16), best first, equal ones newest first. How many. */
 size_t memory_rank(const struct memory *memories, size_t count, const struct cue *cue, int32_t now,
                    const struct memory **found_out, size_t max);
-/* The same, and they have come to mind now. */
+/* The same of what has happened, not of what it has always known; and they have come to mind now.
+ */
 size_t memory_recall(struct memories memories, const struct cue *cue, int32_t now,
                      const struct memory **found_out, size_t max);
 /* The most important of what happened since `since` but days and thoughts; NULL: nothing did. */

@@ -16,6 +16,7 @@ enum {
     QUESTIONS_FIRST = 16,
     LATE_MINUTES = 10, /* the original's wait when no decision came */
     SOON = 4,          /* minutes; when the phone is looked at after all */
+    ROOMY = 64,        /* memories; with so much room one keeps what everybody knows, too */
 };
 
 /* --- making one --- */
@@ -38,6 +39,27 @@ void decide_in(struct quarter *quarter, uint32_t local, int32_t minutes)
                         .priority = PRIORITY_NORMAL,
                         .who = local};
     agenda_add(quarter->agenda, &item);
+}
+
+/* Who it is, and what all know: never forgotten, told to models, and no part of what it thinks of.
+ */
+static void know_the_world(struct quarter *quarter, uint32_t local)
+{
+    if (quarter->settings->memory_slots < ROOMY) return;
+    int32_t now = agenda_now(quarter->agenda);
+    struct memory memory = {.at = now,
+                            .who = NOBODY,
+                            .place = NOWHERE,
+                            .fact = FACT_COMMON,
+                            .type = MEMORY_COMMON,
+                            .importance = 10};
+    for (memory.ref = 1; memory.ref <= COMMON_FACTS; memory.ref++)
+        memory_add(memories_of(quarter, local), &memory, now);
+    memory.ref = 0;
+    memory.who = quarter->first + local;
+    memory.fact = FACT_SELF;
+    memory.type = MEMORY_IMPORTANT;
+    memory_add(memories_of(quarter, local), &memory, now);
 }
 
 /* Everything it is but where: come_home(). A seat is kept for it. */
@@ -79,6 +101,7 @@ static void make(struct quarter *quarter, uint32_t local, const struct resident_
                    thing_add(things_of(quarter, local), THING_FOOD, 2) &&
                    thing_add(things_of(quarter, local), THING_GIFT, 2);
     ASSERT(carries);
+    know_the_world(quarter, local);
 }
 
 static void settle(struct quarter *quarter, uint32_t local, const struct resident_draft *draft)

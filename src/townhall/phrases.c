@@ -108,7 +108,7 @@ static const struct words reasons[REASON_COUNT] = {
 };
 
 static const struct words facts[FACT_COUNT] = {
-    [FACT_SELF] = {"", ""},
+    [FACT_SELF] = {"我是%w", "I am %w"},
     [FACT_COMMON] = {"", ""},
     [FACT_MET] = {"第一次遇见%w", "met %w for the first time"},
     [FACT_TALKED] = {"和%w聊了%s", "talked with %w about %s"},
@@ -217,9 +217,22 @@ void phrase_remembered(struct buf *to, const struct cast *cast, const struct eff
     buf_add_str(to, chinese ? STR("。") : STR("."));
 }
 
+/* What all know, after the original's two. */
+static const struct words common[COMMON_FACTS] = {
+    {"大家都住在这个小镇上，在这里生活、工作、走动、聊天，用手机发动态。",
+     "Everybody here lives in this small town: works, walks about, talks, and posts by phone."},
+    {"一天的作息：早上八点前后起床，晚上十点前后休息，累了就歇一歇。",
+     "The rhythm of a day: up at about eight, to rest at about ten; who is tired takes a rest."},
+};
+
 void phrase_memory(struct buf *to, const struct cast *cast, uint32_t who,
                    const struct memory *memory)
 {
+    if (memory->fact == FACT_COMMON) {
+        const struct words *words = &common[MIN(MAX(memory->ref, 1), COMMON_FACTS) - 1];
+        buf_add_str(to, str_of(say(words, writes_chinese(cast, who))));
+        return;
+    }
     bool thought = memory->fact == FACT_DAY || memory->fact == FACT_THOUGHT;
     struct effect effect = {.who = who,
                             .other = memory->who,
