@@ -252,7 +252,8 @@ static void free_far_reader(struct listener *listener)
 static void finish(struct reader *reader)
 {
     const struct flight *flight = reader->flight;
-    if (reader->stream && flight->opened) reply_rest(reader, flight->said);
+    /* An answer of no word is a stream too. */
+    if (reader->stream && (flight->opened || flight->good)) reply_rest(reader, flight->said);
     reply_end(reader, flight->said, flight->good ? NULL : &flight->failure);
     free_reader(reader);
 }

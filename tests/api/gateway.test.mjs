@@ -117,6 +117,22 @@ test('a streamed answer, with usage when it is asked for', async () => {
   }
 });
 
+test('who asks for a stream gets one, also of an answer without a word', async () => {
+  const key = await makeKey();
+  const silent = { deltas: [], finish: 'length', usage: { input: 5, output: 9 } };
+  provider.script([silent, silent]);
+  const asked = question({ stream: true, stream_options: { include_usage: true } });
+  const chunks = [];
+  for await (const chunk of await client(key).chat.completions.create(asked)) chunks.push(chunk);
+  const choices = chunks.flatMap((chunk) => chunk.choices);
+  assert.equal(choices[0].delta.role, 'assistant');
+  assert.equal(choices.at(-1).finish_reason, 'length');
+  assert.equal(chunks.at(-1).usage.completion_tokens, 9);
+  const raw = await server.api('POST', '/v1/chat/completions', { token: key.key, json: asked });
+  assert.match(raw.headers.get('content-type'), /^text\/event-stream/);
+  assert.ok(raw.text.endsWith('data: [DONE]\n\n'), raw.text);
+});
+
 test('tools go there and calls come back, whole and streamed', async () => {
   const key = await makeKey();
   const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } }];
