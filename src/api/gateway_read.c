@@ -292,6 +292,24 @@ static enum err read_stop(struct reading *r, const char *name, const struct json
     return fits ? OK : wrong(r, name, "must be a text or a list of up to four");
 }
 
+/* What stands beside the schema; what is null is not there. */
+static enum err read_strict(struct reading *r, const char *name, const struct json *inner)
+{
+    struct llm_request *request = &r->asked->request;
+    const struct json *strict = json_get(inner, "strict");
+    const struct json *description = json_get(inner, "description");
+    bool on = false;
+    request->schema_strict = LLM_STRICT_DEFAULT;
+    if (!is_null(strict)) {
+        if (!json_as_bool(strict, &on)) {
+            return wrong(r, name, "has a json_schema.strict that is neither true nor false");
+        }
+        request->schema_strict = on ? LLM_STRICT : LLM_STRICT_OFF;
+    }
+    if (is_null(description) || json_as_str(description, &request->schema_description)) return OK;
+    return wrong(r, name, "has a json_schema.description that is no text");
+}
+
 static enum err read_format(struct reading *r, const char *name, const struct json *value)
 {
     struct llm_request *request = &r->asked->request;
@@ -312,7 +330,7 @@ static enum err read_format(struct reading *r, const char *name, const struct js
     }
     request->format = LLM_FORMAT_SCHEMA;
     request->schema = written(r, schema);
-    return OK;
+    return read_strict(r, name, inner);
 }
 
 static enum err read_tools(struct reading *r, const char *name, const struct json *value)

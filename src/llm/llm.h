@@ -128,6 +128,9 @@ enum llm_thinking { LLM_THINKING_DEFAULT, LLM_THINKING_OFF, LLM_THINKING_ON };
 
 #define LLM_UNSET (-1000.0) /* of a sampling number: the provider's own default */
 
+/* Whether the answer must keep to the schema to the letter; for providers that ask. */
+enum llm_strict { LLM_STRICT, LLM_STRICT_OFF, LLM_STRICT_DEFAULT /* the provider's own */ };
+
 enum { LLM_STOPS_MAX = 4 };
 
 /* Start from llm_request_plain(). What it points to is copied by llm_start(). */
@@ -146,7 +149,9 @@ struct llm_request {
     size_t stop_count;
     enum llm_format format;
     struct str schema_name, schema; /* LLM_FORMAT_SCHEMA: a JSON Schema */
-    struct str tools, tool_choice;  /* OpenAI's form, already JSON; empty: none */
+    struct str schema_description;  /* empty: none */
+    enum llm_strict schema_strict;
+    struct str tools, tool_choice; /* OpenAI's form, already JSON; empty: none */
     enum llm_thinking thinking;
     enum llm_class class;
     bool whole;                    /* nobody reads along: the provider may answer in one piece */

@@ -68,8 +68,11 @@ void llm_openai_put_format(struct json_out *out, const struct llm_asking *asking
     if (schema) {
         json_open(out, "json_schema", '{');
         json_put_str(out, "name", asking->request->schema_name);
+        struct str description = asking->request->schema_description;
+        if (description.len > 0) json_put_str(out, "description", description);
         json_put_raw(out, "schema", asking->request->schema);
-        json_put_bool(out, "strict", true);
+        enum llm_strict strict = asking->request->schema_strict;
+        if (strict != LLM_STRICT_DEFAULT) json_put_bool(out, "strict", strict == LLM_STRICT);
         json_close(out, '}');
     }
     json_close(out, '}');

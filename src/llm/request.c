@@ -57,6 +57,7 @@ void llm_request_copy(struct arena *arena, const struct llm_request *from, struc
     for (size_t i = 0; i < from->stop_count; i++) to->stops[i] = arena_copy(arena, from->stops[i]);
     to->schema_name = arena_copy(arena, from->schema_name);
     to->schema = arena_copy(arena, from->schema);
+    to->schema_description = arena_copy(arena, from->schema_description);
     to->tools = arena_copy(arena, from->tools);
     to->tool_choice = arena_copy(arena, from->tool_choice);
     to->scene = copy_scene(arena, from->scene);
@@ -89,6 +90,15 @@ static void mark_message(struct buf *to, const struct llm_message *message)
     mark_text(to, message->name);
 }
 
+/* Behind the stops, where a message begins with a digit and a scene with ';'. Nothing of what our
+ * own requests say, as marks in older journals are. */
+static void mark_schema(struct buf *to, const struct llm_request *request)
+{
+    if (request->schema_strict == LLM_STRICT && request->schema_description.len == 0) return;
+    buf_printf(to, "!%d", (int)request->schema_strict);
+    mark_text(to, request->schema_description);
+}
+
 static void mark_scene(struct buf *to, const struct llm_scene *scene)
 {
     const struct str texts[] = {scene->language, scene->name,    scene->occupation,
@@ -112,7 +122,8 @@ uint64_t llm_input_estimate(const struct llm_request *request, const struct llm_
                             size_t count)
 {
     enum { FRAME = 3, MESSAGE = 4, PICTURE = 1000 /* about a large one at most providers */ };
-    uint64_t tokens = FRAME + tokens_estimate(request->tools) + tokens_estimate(request->schema);
+    uint64_t tokens = FRAME + tokens_estimate(request->tools) + tokens_estimate(request->schema) +
+                      tokens_estimate(request->schema_description);
     for (size_t i = 0; i < count; i++) {
         const struct llm_message *message = &messages[i];
         tokens += MESSAGE + tokens_estimate(message->text) + tokens_estimate(message->tool_calls) +
@@ -131,6 +142,7 @@ void llm_request_mark(struct buf *to, const struct llm_request *request)
                (long long)request->max_tokens, (long long)request->seed, (int)request->format,
                (int)request->thinking, (int)request->only_this);
     mark_texts(to, request->stops, request->stop_count);
+    mark_schema(to, request);
     for (size_t i = 0; i < request->message_count; i++) mark_message(to, &request->messages[i]);
     if (request->scene) mark_scene(to, request->scene);
 }

@@ -192,6 +192,22 @@ test('pictures and formats pass through', async () => {
   assert.equal(body.response_format.json_schema.name, 'thing');
 });
 
+test('what a program says of its schema goes up as it said it', async () => {
+  const key = await makeKey();
+  const form = { name: 'thing', schema: { type: 'object' } };
+  for (const said of [{}, { strict: true }, { strict: false }, { description: 'A thing.' }, { strict: null, description: null }]) {
+    provider.script([{ deltas: ['{}'] }]);
+    const response_format = { type: 'json_schema', json_schema: { ...form, ...said } };
+    await client(key).chat.completions.create(question({ response_format }));
+    const { strict, description } = (await last()).body.response_format.json_schema;
+    assert.deepEqual({ strict, description }, { strict: said.strict ?? undefined, description: said.description ?? undefined });
+  }
+  for (const said of [{ strict: 'yes' }, { description: 7 }]) {
+    const asked = client(key).chat.completions.create(question({ response_format: { type: 'json_schema', json_schema: { ...form, ...said } } }));
+    await assert.rejects(asked, (error) => error.status === 400 && error.param === 'response_format');
+  }
+});
+
 test('an answer that was cut short never looks complete', async () => {
   const key = await makeKey();
   for (const script of [
