@@ -167,6 +167,17 @@ static enum err read_name(struct reading *r, size_t index, const struct json *va
     return OK;
 }
 
+/* What a model thought before it called tools, under the name it had in the answer. Behind other
+ * messages nobody wants it. */
+static void read_reasoning(const struct json *object, struct llm_message *message)
+{
+    if (message->tool_calls.len == 0) return;
+    if (json_as_str(json_get(object, "reasoning_content"), &message->reasoning)) return;
+    if (!json_as_str(json_get(object, "reasoning"), &message->reasoning)) {
+        message->reasoning = (struct str){0};
+    }
+}
+
 static enum err read_message(struct reading *r, size_t index, const struct json *object,
                              struct llm_message *message)
 {
@@ -183,6 +194,7 @@ static enum err read_message(struct reading *r, size_t index, const struct json 
             return wrong(r, place(r, index, "tool_calls"), "must be a list, of the assistant");
         }
         if (json_first(calls)) message->tool_calls = written(r, calls);
+        read_reasoning(object, message);
     }
     const struct json *id = json_get(object, "tool_call_id");
     if (!err && message->role == LLM_TOOL && !json_as_str(id, &message->tool_call_id)) {

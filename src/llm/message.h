@@ -19,8 +19,9 @@ struct llm_message {
      * `parts`: an array of content parts that stands in place of `text` (pictures);
      * `tool_calls`: the calls an assistant message made; `tool_call_id`: what a tool message
      * answers. `name` (plain text) tells speakers of one role apart, where the provider has that.
+     * `reasoning` (plain text): what was thought before the calls, for providers that want it back.
      */
-    struct str parts, tool_calls, tool_call_id, name;
+    struct str parts, tool_calls, tool_call_id, name, reasoning;
 };
 
 /* What the text is for. Models read it from the prompt; only the offline engine needs it said. */

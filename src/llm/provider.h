@@ -25,16 +25,18 @@ struct llm_provider;
 
 /* Where servers that call themselves compatible are not. */
 enum llm_quirk {
-    LLM_QUIRK_MAX_TOKENS = 1,     /* wants max_tokens, not max_completion_tokens */
-    LLM_QUIRK_NO_USAGE = 2,       /* refuses stream_options */
-    LLM_QUIRK_NO_JSON_OBJECT = 4, /* response_format takes json_schema only (LM Studio) */
-    LLM_QUIRK_NO_SAMPLING = 8,    /* refuses temperature and its like (reasoning models) */
-    LLM_QUIRK_THINKS_INSIDE = 16, /* its template opens <think> before the answer */
-    LLM_QUIRK_NO_FINISH = 32,     /* never says why it stopped: its end marker is enough */
-    LLM_QUIRK_NO_SCHEMA = 64,     /* no JSON Schema: JSON mode, or words alone */
-    LLM_QUIRK_NO_JSON = 128,      /* neither */
-    LLM_QUIRK_NO_THINKING = 256,  /* refuses to be told whether to think */
-    LLM_QUIRK_CUMULATIVE = 512,   /* DashScope: repeats in every event all that it said */
+    LLM_QUIRK_MAX_TOKENS = 1,        /* wants max_tokens, not max_completion_tokens */
+    LLM_QUIRK_NO_USAGE = 2,          /* refuses stream_options */
+    LLM_QUIRK_NO_JSON_OBJECT = 4,    /* response_format takes json_schema only (LM Studio) */
+    LLM_QUIRK_NO_SAMPLING = 8,       /* refuses temperature and its like (reasoning models) */
+    LLM_QUIRK_THINKS_INSIDE = 16,    /* its template opens <think> before the answer */
+    LLM_QUIRK_NO_FINISH = 32,        /* never says why it stopped: its end marker is enough */
+    LLM_QUIRK_NO_SCHEMA = 64,        /* no JSON Schema: JSON mode, or words alone */
+    LLM_QUIRK_NO_JSON = 128,         /* neither */
+    LLM_QUIRK_NO_THINKING = 256,     /* refuses to be told whether to think */
+    LLM_QUIRK_CUMULATIVE = 512,      /* DashScope: repeats in every event all that it said */
+    LLM_QUIRK_REASONING_BACK = 1024, /* wants the reasoning before tool calls back, like DeepSeek */
+    LLM_QUIRK_NO_REASONING_BACK = 2048 /* refuses it */
 };
 
 enum { LLM_KEYS_MAX = 8, LLM_SITE_HEADERS_MAX = 4 };

@@ -84,7 +84,7 @@ static enum err put_messages(struct json_out *out, const struct llm_asking *aski
         }
         buf_init(&text, LLM_BODY_MAX);
         err = llm_join_text(&plain, &text, why);
-        plain.parts = plain.name = (struct str){0};
+        plain.parts = plain.name = plain.reasoning = (struct str){0};
         plain.text = buf_str(&text);
         if (!err) llm_openai_put_message(out, &plain);
         buf_release(&text);

@@ -34,6 +34,7 @@ void llm_openai_put_message(struct json_out *out, const struct llm_message *mess
     } else {
         json_put_str(out, "content", message->text);
     }
+    if (message->reasoning.at) json_put_str(out, "reasoning_content", message->reasoning);
     if (message->tool_calls.len > 0) json_put_raw(out, "tool_calls", message->tool_calls);
     if (message->tool_call_id.len > 0) json_put_str(out, "tool_call_id", message->tool_call_id);
     json_close(out, '}');
@@ -117,6 +118,32 @@ static void put_thinking(struct json_out *out, const struct llm_asking *asking)
     }
 }
 
+/*
+ * DeepSeek answers 400 when what it thought before a tool call is not there with the call, be it
+ * empty. Templates of models on our own machines have a place for it, and servers of others refuse
+ * a member they do not know; an error says so, and is learnt. Without a call nobody wants it.
+ */
+static struct str reasoning_back(const struct llm_asking *asking, const struct llm_message *message)
+{
+    const struct str none = {0}, deepseek = STR("api.deepseek.com"), base = asking->site->base;
+    if (message->tool_calls.len == 0 || (asking->quirks & LLM_QUIRK_NO_REASONING_BACK)) return none;
+    bool always =
+        (asking->quirks & LLM_QUIRK_REASONING_BACK) || str_find(base, deepseek) < base.len;
+    if (always) return message->reasoning.len > 0 ? message->reasoning : STR("");
+    return asking->site->local && message->reasoning.len > 0 ? message->reasoning : none;
+}
+
+static void put_messages(struct json_out *out, const struct llm_asking *asking)
+{
+    json_open(out, "messages", '[');
+    for (size_t i = 0; i < asking->message_count; i++) {
+        struct llm_message message = asking->messages[i];
+        message.reasoning = reasoning_back(asking, &message);
+        llm_openai_put_message(out, &message);
+    }
+    json_close(out, ']');
+}
+
 static void put_stops(struct json_out *out, const struct llm_request *request)
 {
     if (request->stop_count == 0) return;
@@ -131,10 +158,7 @@ void llm_openai_write_body(const struct llm_asking *asking, struct llm_wire *wir
     struct json_out out = json_begin(&wire->body);
     json_open(&out, NULL, '{');
     json_put_str(&out, "model", asking->model);
-    json_open(&out, "messages", '[');
-    for (size_t i = 0; i < asking->message_count; i++)
-        llm_openai_put_message(&out, &asking->messages[i]);
-    json_close(&out, ']');
+    put_messages(&out, asking);
     if (!request->whole) {
         json_put_bool(&out, "stream", true);
         if (!(asking->quirks & LLM_QUIRK_NO_USAGE)) {

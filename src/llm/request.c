@@ -25,7 +25,8 @@ static struct llm_message *copy_messages(struct arena *arena, const struct llm_m
                                      .parts = arena_copy(arena, from[i].parts),
                                      .tool_calls = arena_copy(arena, from[i].tool_calls),
                                      .tool_call_id = arena_copy(arena, from[i].tool_call_id),
-                                     .name = arena_copy(arena, from[i].name)};
+                                     .name = arena_copy(arena, from[i].name),
+                                     .reasoning = arena_copy(arena, from[i].reasoning)};
     }
     return to;
 }
@@ -85,9 +86,15 @@ static void mark_message(struct buf *to, const struct llm_message *message)
                                 message->tool_call_id};
     buf_add_byte(to, (char)('0' + message->role));
     mark_texts(to, texts, COUNT_OF(texts));
-    if (message->name.len == 0) return; /* as marks in older journals are */
-    buf_add_byte(to, '@');
-    mark_text(to, message->name);
+    /* Nothing where they are empty, as marks in older journals are. */
+    if (message->name.len > 0) {
+        buf_add_byte(to, '@');
+        mark_text(to, message->name);
+    }
+    if (message->reasoning.len > 0) {
+        buf_add_byte(to, '~');
+        mark_text(to, message->reasoning);
+    }
 }
 
 /* Behind the stops, where a message begins with a digit and a scene with ';'. Nothing of what our
@@ -127,7 +134,7 @@ uint64_t llm_input_estimate(const struct llm_request *request, const struct llm_
     for (size_t i = 0; i < count; i++) {
         const struct llm_message *message = &messages[i];
         tokens += MESSAGE + tokens_estimate(message->text) + tokens_estimate(message->tool_calls) +
-                  PICTURE * pictures_in(message->parts);
+                  tokens_estimate(message->reasoning) + PICTURE * pictures_in(message->parts);
     }
     return tokens;
 }

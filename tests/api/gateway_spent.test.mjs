@@ -246,6 +246,35 @@ test('what parse() gives can be sent back', async () => {
   assert.equal((await last()).body.messages[1].parsed, undefined);
 });
 
+test('what a model thought before a tool call goes back to it, unless it refuses that', async () => {
+  const key = await makeKey();
+  const calls = { tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }] };
+  const result = { role: 'tool', tool_call_id: 'a', content: '42' };
+  const ask = (model, more) => client(key).chat.completions.create(question({
+    model, tools: [{ type: 'function', function: { name: 'f' } }],
+    messages: [{ role: 'user', content: 'q' }, { role: 'assistant', content: null, ...calls, ...more }, result,
+      { role: 'assistant', content: 'It is 42.', reasoning_content: 'easy' }, { role: 'user', content: 'sure?' }],
+  }));
+  const sent = async () => (await last()).body.messages.map(({ reasoning_content }) => reasoning_content);
+  const hm = { reasoning_content: 'hm' };
+  const refuse = (message) => ({ status: 400, error: { message, code: 'invalid_request_error' } });
+  const fine = { deltas: ['fine'] };
+  provider.script([fine, fine, fine]);
+  await ask('openai/m', hm);
+  assert.deepEqual(await sent(), [undefined, 'hm', undefined, undefined, undefined]);
+  await ask('openai/m', { reasoning: 'hm' });
+  assert.equal((await sent())[1], 'hm');
+  await ask('openai/m', {});
+  assert.equal((await sent())[1], undefined);
+
+  provider.script([refuse("'messages.1': property 'reasoning_content' is unsupported"), fine]);
+  await ask('openai/strict', hm);
+  assert.equal((await sent())[1], undefined);
+  provider.script([refuse('The `reasoning_content` in the thinking mode must be passed back to the API.'), fine]);
+  await ask('openai/wants', {});
+  assert.equal((await sent())[1], '');
+});
+
 test('several keys: a storm of 429 is waited out, and refused keys are told as such', async () => {
   const site = await startProvider();
   const two = await startServer({

@@ -660,6 +660,49 @@ static void texts_are_embedded_in_each_form(void **state)
     }
 }
 
+static void reasoning_before_calls_goes_back_where_it_is_wanted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *base;
+        unsigned quirks;
+        const char *with, *without; /* what is sent of a call with reasoning, and of one without */
+    } cases[] = {
+        {"https://api.deepseek.com", 0, "hm", ""},
+        {"https://api.deepseek.com", LLM_QUIRK_NO_REASONING_BACK, NULL, NULL},
+        {"http://127.0.0.1:8080/v1", 0, "hm", NULL},
+        {"http://127.0.0.1:8080/v1", LLM_QUIRK_REASONING_BACK, "hm", ""},
+        {"https://api.openai.com/v1", 0, NULL, NULL},
+        {"https://api.openai.com/v1", LLM_QUIRK_REASONING_BACK, "hm", ""},
+    };
+    for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
+        bool with = i % 2;
+        struct llm_message messages[] = {
+            {.role = LLM_ASSISTANT, .reasoning = STR("alone")},
+            {.role = LLM_ASSISTANT, .tool_calls = STR("[]")},
+            {.role = LLM_TOOL, .tool_call_id = STR("c")},
+        };
+        if (with) messages[1].reasoning = STR("hm");
+        struct llm_request request = llm_request_plain();
+        request.messages = messages;
+        request.message_count = COUNT_OF(messages);
+        struct llm_site site = site_of(&llm_provider_openai);
+        site.base = str_of(cases[i / 2].base);
+        site.local = str_starts(site.base, STR("http:"));
+        struct asked asked = ask(&site, "m", &request, cases[i / 2].quirks);
+        const char *sent = with ? cases[i / 2].with : cases[i / 2].without;
+        struct str member =
+            sent ? arena_printf(&asked.arena, "'content':null,'reasoning_content':'%s',", sent)
+                 : STR("'content':null,");
+        assert_contains(
+            asked.wire.body.at,
+            put_right(&asked.arena, arena_printf(&asked.arena, "%s'tool_calls':[]", member.at).at)
+                .at);
+        assert_null(strstr(asked.wire.body.at, "alone"));
+        release(&asked);
+    }
+}
+
 static void models_are_listed_at_each_address(void **state)
 {
     (void)state;
@@ -709,6 +752,7 @@ int main(void)
         cmocka_unit_test(a_speaker_is_named_where_there_is_a_place_for_it),
         cmocka_unit_test(headers_of_a_site_go_along),
         cmocka_unit_test(texts_are_embedded_in_each_form),
+        cmocka_unit_test(reasoning_before_calls_goes_back_where_it_is_wanted),
         cmocka_unit_test(models_are_listed_at_each_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
