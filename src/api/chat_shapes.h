@@ -11,6 +11,10 @@
 #include "community/act.h"
 #include "store/chats.h"
 
+struct call;
+/* That of the path, {chat_id}, if it is the caller's own. */
+MUST_USE enum err chat_of_call(struct call *call, struct chat *chat_out, struct why *why);
+
 void chat_put(struct json_out *out, const char *key, const struct chat *chat);
 void chat_put_turn(struct json_out *out, const char *key, const struct chat_turn *turn);
 /* A number of tokens; null when it is -1: nobody said. */

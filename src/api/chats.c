@@ -7,7 +7,6 @@
  * An edited question or another answer is a branch: a turn with the same parent.
  */
 #include "api/chat_run.h"
-#include "api/chat_found.h"
 #include "api/chat_shapes.h"
 #include "api/chat_wiki.h"
 #include "api/handlers.h"
@@ -94,7 +93,7 @@ enum err chats_post(struct call *call, struct why *why)
     return answer_chat(call, &chat);
 }
 
-static enum err load_chat(struct call *call, struct chat *chat_out, struct why *why)
+enum err chat_of_call(struct call *call, struct chat *chat_out, struct why *why)
 {
     uint64_t id = input_path_id(call, 0, "chat_id");
     enum err err = input_check(call, why);
@@ -104,14 +103,14 @@ static enum err load_chat(struct call *call, struct chat *chat_out, struct why *
 enum err chats_get_one(struct call *call, struct why *why)
 {
     struct chat chat;
-    enum err err = load_chat(call, &chat, why);
+    enum err err = chat_of_call(call, &chat, why);
     return err ? err : answer_chat(call, &chat);
 }
 
 enum err chats_patch(struct call *call, struct why *why)
 {
     struct chat chat;
-    enum err err = load_chat(call, &chat, why);
+    enum err err = chat_of_call(call, &chat, why);
     if (!err) err = read_draft(call, &chat, why);
     if (!err) err = chat_wiki_check(&chat, why);
     if (!err) err = chats_save(call->db, &chat, why);
@@ -131,7 +130,7 @@ static void stop_answers(struct call *call)
 enum err chats_delete(struct call *call, struct why *why)
 {
     struct chat chat;
-    enum err err = load_chat(call, &chat, why);
+    enum err err = chat_of_call(call, &chat, why);
     if (!err) err = events_forget(call->db, str_of(topic_chat(chat.id).text), why);
     if (!err) err = chats_remove(call->db, chat.id, why);
     if (err) return err;
@@ -155,7 +154,7 @@ enum err chats_get_messages(struct call *call, struct why *why)
     uint64_t before, after;
     input_query_cursors(call, &before, &after);
     uint64_t limit = (uint64_t)input_query_int(call, "limit", 50, 1, LIMIT_PAGE_SIZE);
-    enum err err = load_chat(call, &chat, why);
+    enum err err = chat_of_call(call, &chat, why);
     if (err) return err;
     struct page page = {.out = call_json(call)};
     json_open(&page.out, NULL, '{');
@@ -189,59 +188,6 @@ static enum err load_line(struct call *call, uint64_t chat, uint64_t turn, struc
         bytes += at->content.len;
         turn = at->parent;
     }
-    return OK;
-}
-
-/* Below an answer: what it was made of. */
-static void write_sources(struct buf *to, const struct chat_turn *turn)
-{
-    struct buf list;
-    buf_init(&list, CHAT_FOUND_BYTES);
-    chat_found_list(turn->about, &list);
-    if (list.len) buf_printf(to, "\nSources:\n\n%.*s", STR_ARGS(buf_str(&list)));
-    buf_release(&list);
-}
-
-static void write_markdown(struct call *call, const struct chat *chat, const struct line *line)
-{
-    struct buf *to = &call->x->reply;
-    call->x->status = 200;
-    call->x->content_type = "text/markdown; charset=utf-8";
-    buf_printf(to, "# %.*s\n", STR_ARGS(chat->title));
-    if (chat->wiki) buf_printf(to, "\nAbout the wiki: %.*s\n", STR_ARGS(chat->wiki_name));
-    for (size_t i = line->count; i-- > 0;) {
-        const struct chat_turn *turn = &line->turns[i];
-        buf_printf(to, "\n## %s", turn->by_model ? "Answer" : "Question");
-        if (!str_eq(turn->status, STR("complete"))) {
-            buf_printf(to, " (%.*s)", STR_ARGS(turn->status));
-        }
-        buf_printf(to, "\n\n%.*s\n", STR_ARGS(turn->content));
-        if (turn->by_model) write_sources(to, turn);
-    }
-}
-
-enum err chats_export(struct call *call, struct why *why)
-{
-    struct chat chat;
-    struct line *line = ARENA_NEW(call->arena, struct line);
-    struct str format = input_query_str(call, "format");
-    enum err err = load_chat(call, &chat, why);
-    if (!err) err = load_line(call, chat.id, chat.head, line, why);
-    if (err) return err;
-    if (format.len == 0 || str_eq(format, STR("markdown"))) {
-        write_markdown(call, &chat, line);
-        return OK;
-    }
-    if (!str_eq(format, STR("json"))) {
-        return why_field(why, "format", "enum", "format must be markdown or json");
-    }
-    struct json_out out = call_json(call);
-    json_open(&out, NULL, '{');
-    chat_put(&out, "conversation", &chat);
-    json_open(&out, "messages", '[');
-    for (size_t i = line->count; i-- > 0;) chat_put_turn(&out, NULL, &line->turns[i]);
-    json_close(&out, ']');
-    json_close(&out, '}');
     return OK;
 }
 
@@ -361,7 +307,7 @@ enum err chats_post_message(struct call *call, struct why *why)
 {
     struct chat chat;
     struct chat_turn question = {.status = STR("complete"), .created_us = call->act.now_us};
-    enum err err = load_chat(call, &chat, why);
+    enum err err = chat_of_call(call, &chat, why);
     if (!err) err = input_json(call, why);
     if (err) return err;
     struct str raw = input_str(call, "text", true), model = input_str(call, "model", false);
@@ -379,7 +325,7 @@ static enum err load_answer(struct call *call, struct chat *chat, struct chat_tu
                             struct why *why)
 {
     uint64_t id = input_path_id(call, 1, "turn_id");
-    enum err err = load_chat(call, chat, why);
+    enum err err = chat_of_call(call, chat, why);
     if (!err) err = chat_turns_load(call->db, call->arena, chat->id, id, answer_out, why);
     if (err || answer_out->by_model) return err;
     return why_set(why, ERR_NOT_FOUND, "this message is no answer");

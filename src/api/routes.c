@@ -478,8 +478,9 @@ const struct route routes_table[] = {
      "text:text:1-32000, parent:id?, model:text?:0-200, research:bool?, file:text?,"
      " language:text?",
      "", "text/event-stream 409", 200},
-    {HTTP_GET_, "/chat/conversations/{chat_id}/export", LANE_READ, ACCESS_MEMBER, RATE_READ,
-     BODY_NONE, chats_export, "The line that ends with the newest message, as a file", "",
+    {HTTP_GET_, "/chat/conversations/{chat_id}/export", LANE_SLOW, ACCESS_MEMBER, RATE_READ,
+     BODY_NONE, chats_export,
+     "The line that ends with the newest message, from its first question, as a file", "",
      "format:markdown|json?", "text/markdown", 200},
     {HTTP_GET_, "/chat/conversations/{chat_id}/messages/{turn_id}/stream", LANE_READ, ACCESS_MEMBER,
      RATE_READ, BODY_NONE, chats_stream, "Hear an answer from its first word, also under way", "",

@@ -10,18 +10,12 @@
  * the copy as well as not. Not a ZIP: there is one text in it, and what travels
  * compressed is the proxy's affair.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "api/chat_shapes.h"
 #include "api/handlers.h"
+#include "api/spool.h"
 #include "base/clock.h"
 #include "base/version.h"
 #include "community/shapes.h"
-#include "community/shelf.h"
 #include "store/follows.h"
 #include "store/groups.h"
 #include "store/notifications.h"
@@ -30,7 +24,7 @@
 #include "store/wiki_books.h"
 #include "store/wikis.h"
 
-enum { FLUSH_BYTES = 64 * 1024, PIECE_BYTES_MAX = 32 * 1024 * 1024, PAGE_ROWS = 500 };
+enum { PAGE_ROWS = 500 };
 enum { USAGE_ROWS_MAX = 1000 * 1000 };
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
@@ -38,60 +32,16 @@ struct copy {
     struct call *call;
     struct user_id me;
     struct arena arena; /* of one page */
-    int fd;
-    struct buf buf; /* what is not in the file yet */
-    struct json_out out;
-    uint64_t bytes;
+    struct spool spool;
+    struct json_out out;  /* into it */
     uint64_t last, count; /* of the page that is read */
-    enum err err;         /* of the file; what is told is in `why` */
-    struct why why;
 };
-
-/* --- the file --- */
-
-static void flush(struct copy *copy)
-{
-    struct str rest = buf_str(&copy->buf);
-    if (copy->buf.failed && !copy->err) {
-        copy->err = why_set(&copy->why, ERR_LIMIT, "a piece of the export is too large");
-    }
-    while (rest.len > 0 && !copy->err) {
-        ssize_t put = write(copy->fd, rest.at, rest.len);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) {
-            copy->err = shelf_failed(&copy->why, "cannot write an export");
-            break;
-        }
-        copy->bytes += (uint64_t)put;
-        rest = str_from(rest, (size_t)put);
-    }
-    buf_reset(&copy->buf, PIECE_BYTES_MAX);
-}
-
-/* Behind each item. */
-static void flush_some(struct copy *copy)
-{
-    if (copy->buf.len >= FLUSH_BYTES) flush(copy);
-}
-
-static enum err open_copy(struct copy *copy, struct why *why)
-{
-    char folder[PATH_MAX], path[PATH_MAX + 16];
-    enum err err = shelf_folder(copy->call->api->settings->upload_dir, "tmp", folder, why);
-    if (err) return err;
-    snprintf(path, sizeof(path), "%s/export-XXXXXX", folder);
-    copy->fd = mkostemp(path, O_CLOEXEC); /* mode 0600 */
-    if (copy->fd < 0 || unlink(path) < 0) return shelf_failed(why, "cannot write an export");
-    return OK;
-}
 
 /* What a page told its rows could not be written. */
 static enum err check_copy(struct copy *copy, enum err err, struct why *why)
 {
     arena_reset(&copy->arena);
-    if (err || !copy->err) return err;
-    *why = copy->why;
-    return copy->err;
+    return spool_check(&copy->spool, err, why);
 }
 
 /* --- flat lists --- */
@@ -117,7 +67,7 @@ static void note_row(struct copy *copy, uint64_t id)
 {
     copy->last = id;
     copy->count++;
-    flush_some(copy);
+    spool_flush_some(&copy->spool);
 }
 static enum err end_page(struct copy *copy, enum err err)
 {
@@ -149,7 +99,7 @@ static void put_comment(void *ctx, const struct taken *taken)
     json_put_str(&copy->out, "content", taken->content);
     json_put_time(&copy->out, "created_at", taken->created_us);
     json_close(&copy->out, '}');
-    flush_some(copy);
+    spool_flush_some(&copy->spool);
 }
 static enum err page_comments(struct copy *copy, struct why *why)
 {
@@ -164,7 +114,7 @@ static void put_like(void *ctx, const struct taken *taken)
     json_put_u64(&copy->out, "post_id", taken->id);
     json_put_time(&copy->out, "liked_at", taken->created_us);
     json_close(&copy->out, '}');
-    flush_some(copy);
+    spool_flush_some(&copy->spool);
 }
 static enum err page_likes(struct copy *copy, struct why *why)
 {
@@ -224,7 +174,7 @@ static void put_report(void *ctx, const struct taken_report *report)
     else
         json_put_null(&copy->out, "resolved_at");
     json_close(&copy->out, '}');
-    flush_some(copy);
+    spool_flush_some(&copy->spool);
 }
 static enum err page_reports(struct copy *copy, struct why *why)
 {
@@ -298,7 +248,7 @@ static void put_usage(void *ctx, const struct usage_row *row)
 {
     struct copy *copy = ctx;
     usage_put(&copy->out, row);
-    flush_some(copy);
+    spool_flush_some(&copy->spool);
 }
 static enum err page_usage(struct copy *copy, struct why *why)
 {
@@ -320,7 +270,7 @@ static void put_file(void *ctx, const struct taken_file *file)
     json_put_i64(&copy->out, "height", file->height);
     json_put_time(&copy->out, "uploaded_at", file->created_us);
     json_close(&copy->out, '}');
-    flush_some(copy);
+    spool_flush_some(&copy->spool);
 }
 static enum err page_files(struct copy *copy, struct why *why)
 {
@@ -351,7 +301,7 @@ static enum err copy_messages(struct copy *copy, struct messages_query query, st
         copy->count = 0;
         err = messages_list(copy->call->db, &query, put_message, copy, why);
         query.before = copy->last;
-    } while (!err && !copy->err && copy->count == PAGE_ROWS);
+    } while (!err && !copy->spool.err && copy->count == PAGE_ROWS);
     json_close(&copy->out, ']');
     return err;
 }
@@ -445,7 +395,7 @@ static void put_said(void *ctx, const struct taken *taken)
     json_put_str(&copy->out, "content", taken->content);
     json_put_time(&copy->out, "created_at", taken->created_us);
     json_close(&copy->out, '}');
-    flush_some(copy);
+    spool_flush_some(&copy->spool);
 }
 static enum err page_said(struct copy *copy, struct why *why)
 {
@@ -477,7 +427,7 @@ static enum err copy_chat(struct copy *copy, uint64_t id, struct why *why)
     do {
         copy->count = 0;
         err = chat_turns_list(db, id, copy->last, TURNS, put_turn, copy, why);
-    } while (!err && !copy->err && copy->count == TURNS);
+    } while (!err && !copy->spool.err && copy->count == TURNS);
     json_close(&copy->out, ']');
     json_close(&copy->out, '}');
     return err;
@@ -551,22 +501,16 @@ static enum err copy_all(struct copy *copy, struct why *why)
     if (!err) err = copy_groups(copy, why);
     if (!err) err = copy_chats(copy, why);
     json_close(&copy->out, '}');
-    flush(copy);
     return check_copy(copy, err, why);
 }
 
-static void reply_copy(struct call *call, struct copy *copy, struct str username)
+static void name_copy(struct call *call, struct str username)
 {
     char day[CLOCK_ISO_BYTES];
     struct http_exchange *x = call->x;
     clock_iso_short(clock_wall_us(), day);
     bool plain = true; /* names may be of any script, and a header is not */
     for (size_t i = 0; i < username.len; i++) plain = plain && (username.at[i] & 0x80) == 0;
-    x->status = 200;
-    x->content_type = "application/json";
-    x->file = copy->fd;
-    x->file_len = copy->bytes;
-    copy->fd = -1; /* closed with the reply */
     http_add_header(x, "Cache-Control", STR("no-store"));
     http_add_header(x, "Content-Disposition",
                     arena_printf(call->arena, "attachment; filename=\"hutong-%.*s%s%.10s.json\"",
@@ -575,16 +519,15 @@ static void reply_copy(struct call *call, struct copy *copy, struct str username
 
 enum err users_export_me(struct call *call, struct why *why)
 {
-    struct copy copy = {.call = call, .me = call->who.user, .fd = -1};
+    struct copy copy = {.call = call, .me = call->who.user};
     struct user me;
-    buf_init(&copy.buf, PIECE_BYTES_MAX);
-    copy.out = json_begin(&copy.buf);
-    enum err err = users_load(call->db, call->arena, copy.me, &me, why);
-    if (!err) err = open_copy(&copy, why);
+    enum err err = spool_open(&copy.spool, call, why);
+    copy.out = json_begin(&copy.spool.buf);
+    if (!err) err = users_load(call->db, call->arena, copy.me, &me, why);
     if (!err) err = copy_all(&copy, why);
-    if (!err) reply_copy(call, &copy, me.brief.username);
-    if (copy.fd >= 0) close(copy.fd);
-    buf_release(&copy.buf);
+    if (!err) err = spool_reply(&copy.spool, call, "application/json", why);
+    if (!err) name_copy(call, me.brief.username);
+    spool_close(&copy.spool);
     arena_release(&copy.arena);
     return err;
 }

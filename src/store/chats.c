@@ -230,6 +230,17 @@ static void bind_tokens(struct query *q, int64_t tokens)
     }
 }
 
+enum err chat_turns_parents(struct db *db, uint64_t chat, uint64_t before, uint64_t limit,
+                            chat_parent_each *each, void *ctx, struct why *why)
+{
+    struct query *q = db_query(db, SQL_TURN_PARENTS);
+    query_u64(q, chat);
+    query_u64(q, before);
+    query_u64(q, limit);
+    while (query_next(q)) each(ctx, query_get_u64(q, 0), query_get_u64(q, 1));
+    return query_end(q, why);
+}
+
 enum err chat_turns_save(struct db *db, const struct chat_turn *turn, int64_t now_us,
                          bool *there_out, struct why *why)
 {

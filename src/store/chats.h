@@ -70,6 +70,10 @@ MUST_USE enum err chat_turns_list(struct db *db, uint64_t chat, uint64_t after, 
 MUST_USE enum err chat_turns_list_before(struct db *db, uint64_t chat, uint64_t before,
                                          uint64_t limit, chat_turn_each *each, void *ctx,
                                          struct why *why);
+/* Which follows which, of all branches: the newest below `before` first. */
+typedef void chat_parent_each(void *ctx, uint64_t id, uint64_t parent);
+MUST_USE enum err chat_turns_parents(struct db *db, uint64_t chat, uint64_t before, uint64_t limit,
+                                     chat_parent_each *each, void *ctx, struct why *why);
 /* What came of an answer so far: words, site, model and what it is made of; and that it is being
  * written. Nothing when it has ended. */
 /* *there_out is false when it is streaming no more: deleted, or ended by somebody else. */

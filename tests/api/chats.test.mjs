@@ -78,6 +78,33 @@ test('conversations_are_listed_in_pages_renamed_exported_and_deleted', async () 
   assertProblem(await server.api('GET', to, { token: own.token }), 404);
 });
 
+test('an_export_begins_with_the_first_question_however_long_the_line_is', async (t) => {
+  const own = await startServer({ env: { HUTONG_LLM_SITES: 'nobody=http://127.0.0.1:9/v1', HUTONG_CHAT_TITLES: 'off', HUTONG_RATE_CHAT: '0' } });
+  t.after(() => own.stop());
+  const { token } = await own.register('long_line');
+  const chat = assertOk(await own.api('POST', base, { token, json: { title: 'long' } }), 201);
+  const to = `${base}/${chat.id}`;
+  const say = (text, parent) => own.api('POST', `${to}/messages`, { token, json: { text, parent } });
+  const wide = '字'.repeat(9000);
+  for (let i = 1; i <= 60; i++) await say(`question ${i}: ${i % 2 ? wide : ''}`);
+  const { items } = assertOk(await own.api('GET', `${to}/messages?limit=4&after=0`, { token }));
+  const numbers = (text) => [...text.matchAll(/question (\w+):/g)].map(([, n]) => n);
+  const all = Array.from({ length: 60 }, (_, i) => `${i + 1}`);
+  const markdown = await own.api('GET', `${to}/export`, { token });
+  assert.deepEqual(numbers(markdown.text), all);
+  const json = assertOk(await own.api('GET', `${to}/export?format=json`, { token }));
+  assert.deepEqual(numbers(json.messages.map(({ content }) => content).join('\n')), all);
+  assert.equal(json.messages.length, 120);
+
+  await say('question branch:', items[1].id);
+  const branch = assertOk(await own.api('GET', `${to}/export?format=json`, { token }));
+  assert.deepEqual(branch.messages.map(({ id }) => id).slice(0, 2), [items[0].id, items[1].id]);
+  assert.equal(branch.messages.length, 4);
+  assertProblem(await own.api('GET', `${to}/export?format=pdf`, { token }), 422);
+  const empty = assertOk(await own.api('POST', base, { token, json: { title: 'none' } }), 201);
+  assert.equal((await own.api('GET', `${base}/${empty.id}/export`, { token })).text, '# none\n');
+});
+
 test('a_second_device_joins_an_answer_from_its_first_token_and_gets_each_once', async () => {
   provider.script([{ deltas: ['a', 'b', 'c', 'd'], stallAfter: 2 }]);
   const at = provider.requests.length;

@@ -1579,7 +1579,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The line that ends with the newest message, as a file */
+        /** The line that ends with the newest message, from its first question, as a file */
         get: operations["get_chat_conversations_chat_id_export"];
         put?: never;
         post?: never;
@@ -7479,6 +7479,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             422: components["responses"]["Input"];
             429: components["responses"]["TooMany"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Problem"];
         };
     };
