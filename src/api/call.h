@@ -160,6 +160,10 @@ void call_audit(struct call *call, enum audit_action action, const char *kind, s
 /* LANE_LOOP: the reply in call->x is a stream; see http_stream_begin(). It may take hours: the
  * request's body is let go. */
 void call_begin_stream(struct call *call, struct http_stream_events events);
+/* … of server-sent events whose next may be long in coming: a model thinks. A comment goes out each
+ * call_silence_us() without one. */
+void call_begin_events(struct call *call, struct http_stream_events events);
+int64_t call_silence_us(const struct call *call);
 /* LANE_LOOP: the reply in call->x is whole, send it. */
 void call_reply(struct call *call);
 /* Reply at once, on the loop, with what an error says. */

@@ -174,7 +174,7 @@ void chat_run_join(struct chat_run *run, struct call *call)
     x->content_type = "text/event-stream";
     http_add_header(x, "Cache-Control", STR("no-store"));
     http_add_header(x, "X-Accel-Buffering", STR("no"));
-    call_begin_stream(call, (struct http_stream_events){
+    call_begin_events(call, (struct http_stream_events){
                                 .drained = on_drained, .gone = on_stream_gone, .ctx = reader});
     if (x->connection == NULL) {
         on_stream_gone(reader);

@@ -99,6 +99,19 @@ void call_begin_stream(struct call *call, struct http_stream_events events)
     http_stream_begin(call->x, events);
 }
 
+/* Proxies give up after a minute, some clients after less. */
+int64_t call_silence_us(const struct call *call)
+{
+    enum { SILENCE_S = 15 };
+    return MIN(SILENCE_S, call->api->settings->live_ping_s) * 1000000;
+}
+
+void call_begin_events(struct call *call, struct http_stream_events events)
+{
+    call_begin_stream(call, events);
+    http_stream_comment(call->x, call_silence_us(call));
+}
+
 void call_reply(struct call *call)
 {
     send_reply(call);

@@ -231,6 +231,7 @@ static void feed(struct reader *reader)
 static void free_reader(struct reader *reader)
 {
     list_remove(&reader->of_loop);
+    deadline_clear(&reader->silence);
     if (reader->listener.audience) {
         listener_end(&reader->listener);
         return;
@@ -649,6 +650,7 @@ static enum err begin_chat(struct call *call, const struct api_key *key, struct 
                               .include_usage = asked.include_usage};
     list_init(&reader->near);
     list_add_last(&call->home->gateway->readers, &reader->of_loop);
+    reply_prepare(reader);
     start(reader, &asked.request);
     return OK;
 }

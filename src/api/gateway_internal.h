@@ -134,15 +134,18 @@ struct reader {
     uint64_t rank; /* the first of a flight pays */
     struct said_mark mark;
     bool stream, include_usage;
-    bool begun;     /* its reply */
-    bool stuck;     /* it reads too slowly: what it does not have waits in `said` */
-    bool asks_wiki; /* it is a part of a counsel: no flight, in none of the lists above */
+    bool begun;              /* its reply */
+    struct deadline silence; /* until it begins, of a stream */
+    bool stuck;              /* it reads too slowly: what it does not have waits in `said` */
+    bool asks_wiki;          /* it is a part of a counsel: no flight, in none of the lists above */
 };
 
 /* The events that go with a reply, on the reader's loop. */
 void program_gone(void *ctx);
 void program_drained(void *ctx);
 
+/* When the rest of the reader is there. Whoever frees it clears `silence`. */
+void reply_prepare(struct reader *reader);
 void reply_events(struct reader *reader, struct str events);
 /* Everything to its end. */
 void reply_rest(struct reader *reader, const struct said *said);

@@ -8,13 +8,31 @@ static void begin_stream(struct reader *reader)
 {
     struct http_exchange *x = reader->call->x;
     reader->begun = true;
+    deadline_clear(&reader->silence);
     x->status = 200;
     x->content_type = "text/event-stream; charset=utf-8";
     http_add_header(x, "Cache-Control", STR("no-cache"));
     http_add_header(x, "X-Accel-Buffering", STR("no")); /* nginx must not gather it */
-    call_begin_stream(reader->call, (struct http_stream_events){.drained = program_drained,
+    call_begin_events(reader->call, (struct http_stream_events){.drained = program_drained,
                                                                 .gone = program_gone,
                                                                 .ctx = reader});
+}
+
+/* The model has not said a word: the head goes out, and what fails from now on is told in the
+ * stream. */
+static void on_silence(struct deadline *deadline)
+{
+    reply_events(CONTAINER_OF(deadline, struct reader, silence), str_of(HTTP_COMMENT));
+}
+
+void reply_prepare(struct reader *reader)
+{
+    struct call *call = reader->call;
+    struct loop *loop = call->home->loop;
+    list_init(&reader->silence.link);
+    reader->silence.fired = on_silence;
+    if (!reader->stream) return;
+    deadline_set(loop, &reader->silence, loop_now_us(loop) + call_silence_us(call));
 }
 
 void reply_events(struct reader *reader, struct str events)

@@ -40,6 +40,7 @@ bool gateway_wiki_of(struct str model, struct str *name_out)
 static void free_counsel(struct counsel *counsel)
 {
     list_remove(&counsel->link);
+    deadline_clear(&counsel->reader.silence);
     said_unref(counsel->said);
     mem_free(counsel);
 }
@@ -256,6 +257,7 @@ enum err gateway_begin_wiki(struct call *call, const struct api_key *key,
                                       .stream = asked->stream,
                                       .include_usage = asked->include_usage};
     list_add_last(&call->home->gateway->counsels, &counsel->link);
+    reply_prepare(&counsel->reader);
     struct wiki_visit_want want = {.who = {.user = key->user},
                                    .unattended = true,
                                    .name = name,

@@ -157,7 +157,7 @@ static void begin(struct call *call)
     x->content_type = "text/event-stream";
     http_add_header(x, "Cache-Control", STR("no-store"));
     http_add_header(x, "X-Accel-Buffering", STR("no"));
-    call_begin_stream(
+    call_begin_events(
         call, (struct http_stream_events){.drained = on_drained, .gone = on_gone, .ctx = reading});
     if (x->connection == NULL) on_gone(reading);
 }

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "io/loop.h"
 
 enum http_method {
     HTTP_GET_,
@@ -100,6 +101,8 @@ struct http_exchange {
     struct http_stream_events stream;
     bool keep_alive, streaming, chunked, http10, expects_continue, replied;
     uint64_t sent_bytes;
+    struct deadline silence; /* of http_stream_comment() */
+    int64_t silence_us, written_us;
 };
 
 /* First header of that name (any case), or empty. For those that hold one value. */
@@ -132,6 +135,11 @@ void http_stream_begin(struct http_exchange *x, struct http_stream_events events
 void http_stream_write(struct http_exchange *x, struct str bytes);
 /* The same as a server-sent event: data without line ends, and no name. */
 void http_stream_event(struct http_exchange *x, struct str data);
+/* After http_stream_begin() of a stream of server-sent events, which is written an event at a time:
+ * whenever nothing was written for so long, a comment is, so that nobody between us and the reader
+ * takes the stream for dead. */
+void http_stream_comment(struct http_exchange *x, int64_t every_us);
+#define HTTP_COMMENT ": still at it\n\n"
 void http_stream_write_blob(struct http_exchange *x, struct blob *chunked_bytes);
 /* Bytes that wait for the peer, or for the end of the turn: http_stream_flush() does not wait for
  * that. */

@@ -365,7 +365,37 @@ void http_stream_write(struct http_exchange *x, struct str bytes)
 {
     if (x->connection == NULL || bytes.len == 0) return;
     x->sent_bytes += bytes.len;
+    x->written_us = loop_now_us(((struct http_server *)x->server)->loop);
     socket_queue_give(x->connection->socket, x->chunked ? http_chunk(bytes) : blob_copy(bytes));
+}
+
+/* --- signs of life --- */
+
+static void await_silence(struct http_exchange *x)
+{
+    struct http_server *server = x->server;
+    int64_t soonest_us = loop_now_us(server->loop) + 1000000;
+    deadline_set(server->loop, &x->silence, MAX(x->written_us + x->silence_us, soonest_us));
+}
+
+static void on_silence(struct deadline *deadline)
+{
+    struct http_exchange *x = CONTAINER_OF(deadline, struct http_exchange, silence);
+    struct http_server *server = x->server;
+    if (x->connection == NULL) return;
+    bool silent = loop_now_us(server->loop) >= x->written_us + x->silence_us;
+    /* Who reads slowly has something on its way. */
+    if (silent && http_stream_queued(x) == 0) http_stream_write(x, str_of(HTTP_COMMENT));
+    await_silence(x);
+}
+
+void http_stream_comment(struct http_exchange *x, int64_t every_us)
+{
+    struct http_server *server = x->server;
+    x->silence.fired = on_silence;
+    x->silence_us = every_us;
+    x->written_us = loop_now_us(server->loop);
+    await_silence(x);
 }
 
 void http_stream_event(struct http_exchange *x, struct str data)
@@ -402,6 +432,7 @@ void http_stream_end(struct http_exchange *x, bool complete)
     struct http_server *server = x->server;
     struct http_connection *connection = x->connection;
     access_log(server, x);
+    deadline_clear(&x->silence);
     x->streaming = false;
     if (connection == NULL) {
         exchange_free(server, x);

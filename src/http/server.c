@@ -53,6 +53,7 @@ static struct http_exchange *exchange_new(struct http_connection *connection)
     /* Its own: a worker reads it when the socket has long gone. */
     x->peer = arena_copy(&x->arena, str_of(socket_peer(connection->socket))).at;
     x->file = -1;
+    list_init(&x->silence.link);
     x->began_us = clock_mono_us();
     server->stats.requests++;
     server->exchanges_out++;

@@ -129,6 +129,20 @@ test('a_second_device_joins_an_answer_from_its_first_token_and_gets_each_once', 
   assertProblem(await server.api('GET', to, { token: wu.token }), 404);
 });
 
+test('while_a_model_is_silent_its_stream_is_not', async (t) => {
+  const own = await startServer({ env: { ...env(), HUTONG_LIVE_PING: '1' } });
+  t.after(() => own.stop());
+  const { token } = await own.register('patient');
+  const { id } = assertOk(await own.api('POST', base, { token, json: {} }), 201);
+  const at = provider.requests.length;
+  provider.script([{ deltas: ['a', 'b'], stallAfter: 1 }]);
+  const stream = await Stream.open(own, 'POST', `${base}/${id}/messages`, { token, json: { text: 'go' } });
+  await stream.heard('a');
+  await stream.commented(2);
+  (await provider.request(at)).resume();
+  assert.equal(textOf(await stream.until()), 'ab');
+});
+
 test('stop_is_answered_when_the_interrupted_answer_is_stored', async () => {
   provider.script([{ deltas: ['half', 'never'], stallAfter: 1 }]);
   const at = provider.requests.length;

@@ -261,6 +261,44 @@ test('whoever leaves closes the connection to the provider, in every phase', asy
   }
 });
 
+test('who waits for a silent model hears that it is waited for, and later how it failed', async (t) => {
+  const own = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), OPENAI_API_KEY: 'sk-upstream', HUTONG_LIVE_PING: '1' } });
+  t.after(() => own.stop());
+  const key = await makeKey({}, own, await own.register('mei_patient'));
+  const ask = async (comments) => {
+    const at = provider.requests.length;
+    const reply = await fetch(`${own.url}/v1/chat/completions`, {
+      method: 'POST', headers: { authorization: `Bearer ${key.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(question({ stream: true })), signal: AbortSignal.timeout(15_000),
+    });
+    assert.equal(reply.status, 200);
+    assert.match(reply.headers.get('content-type'), /^text\/event-stream/);
+    let text = '';
+    const waited = await provider.request(at);
+    assert.ok(waited.stalled); // the head came all the same
+    for await (const piece of reply.body.pipeThrough(new TextDecoderStream())) {
+      text += piece;
+      if (text.split('\n\n: ').length >= comments) waited.resume();
+    }
+    assert.match(text, /^: [^\n]*\n\n/);
+    return text;
+  };
+  provider.script([{ deltas: ['late'], stallAfter: 'request' }]);
+  const told = await ask(2);
+  assert.match(told, /"role":"assistant"[^]*"content":"late"/);
+  assert.ok(told.endsWith('data: [DONE]\n\n'));
+
+  const refused = { stallAfter: 'request', status: 401, error: { message: 'no', code: 'invalid_api_key' } };
+  provider.script([refused]);
+  const failed = await ask(1);
+  assert.match(failed, /\n\ndata: \{"error":\{"message":"[^]*"code":"bad_key"\}\}\n\n$/);
+  provider.script([refused]);
+  const at = provider.requests.length;
+  const stream = await client(key, own).chat.completions.create(question({ stream: true }));
+  (await provider.request(at)).resume();
+  await assert.rejects(async () => { for await (const chunk of stream) assert.fail(JSON.stringify(chunk)); }, /does not accept the key/);
+});
+
 test('a model of a site that is none is not there, also where no site is set up', async (t) => {
   const key = await makeKey();
   provider.script([{ status: 404, error: { code: 'model_not_found', message: 'no' } },

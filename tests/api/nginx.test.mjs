@@ -14,11 +14,15 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import WebSocket from 'ws';
+import { AnswerStream } from '../support/answer_stream.mjs';
+import { assertOk } from '../support/checks.mjs';
+import { startProvider } from '../support/provider.mjs';
 import { startServer } from '../support/server.mjs';
 
 const run = promisify(execFile);
 const HOST = 'community.example.org';
 const WAIT_MS = 20000;
+let provider;
 let server;
 let nginx;
 
@@ -51,6 +55,7 @@ function put(text, from, to) {
 async function site(folder, ports, upstream) {
   let text = await readFile(new URL('../../deploy/nginx.conf', import.meta.url), 'utf8');
   text = put(text, /^    listen \[::\].*\n/m, '');
+  text = put(text, /proxy_read_timeout 60s;/, 'proxy_read_timeout 3s;'); // nobody waits here for a minute
   text = put(text, /listen 80;/, `listen 127.0.0.1:${ports.plain};`);
   text = put(text, /listen 443 ssl http2;/, `listen 127.0.0.1:${ports.tls} ssl http2;`);
   text = put(text, /server 127\.0\.0\.1:8000;/, `server ${upstream};`);
@@ -141,12 +146,19 @@ function next(socket, wanted) {
 }
 
 before(async () => {
-  server = await startServer({ env: { HUTONG_TRUSTED_PROXIES: '127.0.0.1,::1' } });
+  provider = await startProvider();
+  server = await startServer({
+    env: {
+      HUTONG_TRUSTED_PROXIES: '127.0.0.1,::1', HUTONG_LIVE_PING: '1',
+      HUTONG_OPENAI_BASE: provider.base('openai'), OPENAI_API_KEY: 'sk-upstream', HUTONG_LLM_MODEL: 'openai/m',
+    },
+  });
   nginx = await startNginx(new URL(server.url).host);
 });
 after(async () => {
   await nginx?.stop();
   await server?.stop();
+  await provider?.stop();
 });
 
 test('plain HTTP is sent on to HTTPS with its method kept', async () => {
@@ -303,6 +315,33 @@ test('each event of a stream comes at once, while the stream goes on', async () 
       await until(content); // before the next is posted: nothing waits for a buffer to fill
     }
     stream.close();
+  });
+});
+
+test('a model may think for longer than nginx waits elsewhere', async () => {
+  const member = await server.register('nginx_patient');
+  const json = (value, token) => ({ json: value, headers: { authorization: `Bearer ${token}` } });
+  const { key } = assertOk(await server.api('POST', '/keys', { token: member.token, json: { name: 'k' } }), 201);
+  const chat = assertOk(await server.api('POST', '/chat/conversations', { token: member.token, json: { title: 'long' } }), 201);
+  provider.always({ deltas: ['thought'], stallAfter: 'request' });
+  await overHttp2(async (session) => {
+    const asked = { model: 'openai/m', messages: [{ role: 'user', content: 'q' }] };
+    const whole = ask(session, 'POST', '/v1/chat/completions', json(asked, key));
+    const events = ask(session, 'POST', '/v1/chat/completions', json({ ...asked, stream: true }, key));
+    const kept = ask(session, 'POST', `/chat/conversations/${chat.id}/messages`, json({ text: 'q' }, member.token));
+    const [, first, second] = await Promise.all([provider.request(0), provider.request(1), provider.request(2)]);
+    assert.ok(first && second);
+    const { items: [, answer] } = assertOk(await server.api('GET', `/chat/conversations/${chat.id}/messages`, { token: member.token }));
+    const past = await AnswerStream.open(server, 'GET', `/chat/conversations/${chat.id}/messages/${answer.id}/stream`, { token: member.token });
+    await past.commented(4); // a second apart, at least
+    for (const request of provider.requests) request.resume();
+    const replies = await Promise.all([whole, events, kept]);
+    for (const { status, text } of replies) {
+      assert.equal(status, 200, text);
+      assert.match(text, /thought/);
+    }
+    assert.match(replies[1].text, /^: /);
+    assert.match(replies[2].text, /\n\n: /);
   });
 });
 

@@ -24,20 +24,34 @@ export class AnswerStream {
     assert.equal(stream.reply.status, 200, stream.reply.status === 200 ? '' : await stream.reply.text());
     stream.reader = stream.reply.body.pipeThrough(new TextDecoderStream()).getReader();
     stream.events = [];
+    stream.comments = [];
     stream.rest = '';
     return stream;
   }
 
+  // False at the end.
+  async more() {
+    const { value, done } = await this.reader.read();
+    if (done) return false;
+    const blocks = (this.rest + value).split('\n\n');
+    this.rest = blocks.pop();
+    for (const block of blocks) {
+      if (block.startsWith(':')) this.comments.push(block);
+      else this.events.push(JSON.parse(block.replace(/^data: /, '')));
+    }
+    return true;
+  }
+
   // Everything up to an event that is right, or to the end.
   async until(right = () => false) {
-    while (!this.events.some(right)) {
-      const { value, done } = await this.reader.read();
-      if (done) return this.events;
-      const blocks = (this.rest + value).split('\n\n');
-      this.rest = blocks.pop();
-      for (const block of blocks) this.events.push(JSON.parse(block.replace(/^data: /, '')));
-    }
+    while (!this.events.some(right) && await this.more());
     return this.events;
+  }
+
+  // Until there were so many signs of life.
+  async commented(count) {
+    while (this.comments.length < count && await this.more());
+    assert.ok(this.comments.length >= count, 'the stream ended in silence');
   }
 
   // Until the answer so far ends with this.
