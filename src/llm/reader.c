@@ -248,6 +248,37 @@ static bool is_error(const struct json *tree)
     return str_eq(llm_json_text(tree, "object"), STR("error"));
 }
 
+/* "\u0000" is JSON, and no text of ours may hold it (base/json.h): U+FFFD in its place. False:
+ * there was none. */
+static bool mend_nul(struct str text, struct buf *to)
+{
+    const struct str nul = STR("\\u0000");
+    bool found = false;
+    buf_add_str(to, text);
+    for (size_t i = 0; i + nul.len <= to->len; i++) {
+        if (to->at[i] != '\\') continue;
+        if (memcmp(to->at + i, nul.at, nul.len) == 0) {
+            memcpy(to->at + i, "\\ufffd", nul.len);
+            found = true;
+        }
+        i++; /* what is escaped begins no escape */
+    }
+    return found;
+}
+
+static struct json *parse_mended(struct str text)
+{
+    struct json *tree = NULL;
+    struct why why;
+    struct buf mended;
+    buf_init(&mended, text.len);
+    if (!mend_nul(text, &mended) || json_parse(buf_str(&mended), &tree, NULL, &why) != OK) {
+        tree = NULL;
+    }
+    buf_release(&mended);
+    return tree;
+}
+
 /* The JSON of an event, a line or a body; NULL: not JSON. Free it. A server that cuts its model's
  * bytes inside a character costs that character, not the answer. */
 static struct json *parse(struct llm_reader *reader, struct str text)
@@ -260,7 +291,7 @@ static struct json *parse(struct llm_reader *reader, struct str text)
         return NULL;
     }
     if (halves_join(&reader->halves, text, halves, &text, &why) != OK) return NULL;
-    return json_parse(text, &tree, NULL, &why) == OK ? tree : NULL;
+    return json_parse(text, &tree, NULL, &why) == OK ? tree : parse_mended(text);
 }
 
 static void read_event(struct llm_reader *reader, struct str name, struct str data)

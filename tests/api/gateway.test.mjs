@@ -192,6 +192,17 @@ test('pictures and formats pass through', async () => {
   assert.equal(body.response_format.json_schema.name, 'thing');
 });
 
+test('a NUL in an answer costs that character, whole and streamed', async () => {
+  const key = await makeKey();
+  const script = { deltas: ['be\0fore', '\\u0000', 'after\0'] };
+  provider.script([script, script]);
+  const told = 'be\ufffdfore\\u0000after\ufffd';
+  assert.equal((await client(key).chat.completions.create(question())).choices[0].message.content, told);
+  let text = '';
+  for await (const { choices } of await client(key).chat.completions.create(question({ stream: true }))) text += choices[0].delta.content ?? '';
+  assert.equal(text, told);
+});
+
 test('what a program says of its schema goes up as it said it', async () => {
   const key = await makeKey();
   const form = { name: 'thing', schema: { type: 'object' } };
