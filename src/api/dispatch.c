@@ -521,13 +521,25 @@ static bool is_visit(struct http_exchange *x)
                header_accept_quality(accept, "application/json");
 }
 
+/* In the form of the address, when it is known already. */
+static void respond_refused(struct call *call, struct http_exchange *x, int status,
+                            const char *sentence)
+{
+    if (call && call->route && call->route->access == ACCESS_KEY) {
+        respond_program(call, status, sentence);
+    } else {
+        respond_status(x, status, sentence);
+    }
+}
+
 /* A request without a route: preflight, redirect, 404 or 405. */
 static void answer_unrouted(struct call *call, unsigned methods)
 {
     static const struct route unrouted = {.path = "(none)"};
+    static const struct route for_programs = {.path = "(none)", .access = ACCESS_KEY};
     struct http_exchange *x = call->x;
     struct str origin = http_find_header(x, STR("origin")), path;
-    call->route = &unrouted;
+    call->route = str_starts(call->target.path, STR("/v1/")) ? &for_programs : &unrouted;
     bool preflight = x->method == HTTP_OPTIONS_ && origin.len > 0 &&
                      http_find_header(x, STR("access-control-request-method")).len > 0;
     if (preflight) {
@@ -536,13 +548,15 @@ static void answer_unrouted(struct call *call, unsigned methods)
         return;
     }
     if (methods) {
-        respond_status(x, 405, "Method Not Allowed");
+        call->error_code = "method_not_allowed";
+        respond_refused(call, x, 405, "Method Not Allowed");
         write_allow(call, methods);
     } else if (other_spelling(call, &path)) {
         redirect(call, path);
     } else {
         if (is_visit(x) && app_missing(call, &call->why) == OK) return;
-        respond_status(x, 404, "Not Found");
+        call->error_code = "unknown_url"; /* as OpenAI has it */
+        respond_refused(call, x, 404, "Not Found");
         http_add_header(x, "Vary", STR("Accept"));
     }
     send_reply(call);
@@ -573,17 +587,6 @@ static void refuse_head(struct call *call, enum err err)
     if (call->route == NULL) call->route = &unrouted;
     respond_problem(call, err, &call->why);
     send_reply(call);
-}
-
-/* In the form of the address, when it is known already. */
-static void respond_refused(struct call *call, struct http_exchange *x, int status,
-                            const char *sentence)
-{
-    if (call && call->route && call->route->access == ACCESS_KEY) {
-        respond_program(call, status, sentence);
-    } else {
-        respond_status(x, status, sentence);
-    }
 }
 
 /* RFC 9110, 8.4: nothing that a body went through besides (identity). */

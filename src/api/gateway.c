@@ -276,6 +276,8 @@ enum err gateway_admit(struct call *call, const struct api_key *key, uint64_t to
 
 /* --- failures of models --- */
 
+const char gateway_revoked[] = "this key has been revoked";
+
 enum err gateway_err(enum llm_fault fault)
 {
     switch (fault) {
@@ -302,7 +304,7 @@ enum err gateway_err(enum llm_fault fault)
     return ERR_UPSTREAM;
 }
 
-static const char *code_of(enum llm_fault fault)
+const char *gateway_code(enum llm_fault fault)
 {
     switch (fault) {
     case LLM_FAULT_TOO_LONG: return "context_length_exceeded";
@@ -321,10 +323,18 @@ void gateway_refuse(struct call *call, const struct llm_result *result)
     why.field = result->fault == LLM_FAULT_TOO_LONG ? "messages"
                 : result->fault == LLM_FAULT_MODEL  ? "model"
                                                     : NULL;
-    call->error_code = code_of(result->fault);
+    call->error_code = gateway_code(result->fault);
     call->no_retry = result->fault == LLM_FAULT_QUOTA || result->fault == LLM_FAULT_BILLING;
     if (result->retry_after_ms >= 0) {
         call->rate.retry_after_s = (uint32_t)MIN((result->retry_after_ms + 999) / 1000, 86400);
     }
     call_refuse(call, gateway_err(result->fault), &why);
+}
+
+void gateway_refuse_revoked(struct call *call)
+{
+    struct why why;
+    call->error_code = "invalid_api_key";
+    enum err err = why_set(&why, ERR_UNKNOWN_CALLER, "%s", gateway_revoked);
+    call_refuse(call, err, &why);
 }

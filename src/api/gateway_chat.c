@@ -679,7 +679,10 @@ void gateway_chat_end_key(struct gateway_loop *gateway, struct key_id key)
     for (struct list *at = gateway->readers.next; at != &gateway->readers; at = next) {
         next = at->next;
         struct reader *reader = CONTAINER_OF(at, struct reader, of_loop);
-        if (reader->payer.key.value == key.value) put_out(reader, "this key has been revoked");
+        if (reader->payer.key.value != key.value) continue;
+        leave(reader);
+        reply_revoked(reader);
+        free_reader(reader);
     }
 }
 

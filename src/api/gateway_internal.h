@@ -50,7 +50,12 @@ MUST_USE enum err gateway_admit(struct call *call, const struct api_key *key, ui
                                 struct why *why);
 /* Refuse with what a model's failure says; on the loop. */
 void gateway_refuse(struct call *call, const struct llm_result *result);
+/* … or that its key has been revoked meanwhile. */
+void gateway_refuse_revoked(struct call *call);
+extern const char gateway_revoked[]; /* the sentence */
 enum err gateway_err(enum llm_fault fault);
+/* OpenAI's word for it, or ours. */
+const char *gateway_code(enum llm_fault fault);
 
 /* --- gateway_read.c: what is asked --- */
 
@@ -151,6 +156,8 @@ void reply_events(struct reader *reader, struct str events);
 void reply_rest(struct reader *reader, const struct said *said);
 /* Takes the exchange to its end: well, or with a failure. The call is gone afterwards. */
 void reply_end(struct reader *reader, const struct said *said, const struct llm_result *failure);
+
+void reply_revoked(struct reader *reader);
 
 /* --- gateway_chat.c --- */
 /* What may be told as an answer: all of it, all up to a limit that was set, or what a filter left.

@@ -65,7 +65,8 @@ static void end_stream(struct reader *reader, const struct said *said)
 }
 
 /* Programs look for `error` in an event; there is no finish_reason and no [DONE]. */
-static void break_stream(struct reader *reader, const struct llm_result *result)
+static void break_stream(struct reader *reader, const char *type, const char *code,
+                         const char *sentence)
 {
     struct buf events;
     buf_init(&events, END_BYTES);
@@ -73,10 +74,10 @@ static void break_stream(struct reader *reader, const struct llm_result *result)
     struct json_out out = json_begin(&events);
     json_open(&out, NULL, '{');
     json_open(&out, "error", '{');
-    json_put_str(&out, "message", str_of(result->why.text));
-    json_put_str(&out, "type", STR("server_error"));
+    json_put_str(&out, "message", str_of(sentence));
+    json_put_str(&out, "type", str_of(type));
     json_put_null(&out, "param");
-    json_put_str(&out, "code", str_of(llm_fault_name(result->fault)));
+    json_put_str(&out, "code", str_of(code));
     json_close(&out, '}');
     json_close(&out, '}');
     buf_add_str(&events, STR("\n\n"));
@@ -98,10 +99,19 @@ void reply_end(struct reader *reader, const struct said *said, const struct llm_
     if (reader->begun && failure == NULL) {
         end_stream(reader, said);
     } else if (reader->begun) {
-        break_stream(reader, failure);
+        break_stream(reader, "server_error", gateway_code(failure->fault), failure->why.text);
     } else if (failure) {
         gateway_refuse(reader->call, failure);
     } else {
         reply_whole(reader->call, said);
+    }
+}
+
+void reply_revoked(struct reader *reader)
+{
+    if (reader->begun) {
+        break_stream(reader, "authentication_error", "invalid_api_key", gateway_revoked);
+    } else {
+        gateway_refuse_revoked(reader->call);
     }
 }

@@ -275,6 +275,7 @@ void gateway_wiki_end_key(struct gateway_loop *gateway, struct key_id key)
         if (counsel->reader.payer.key.value != key.value) continue;
         struct llm_usage usage = wiki_visit_cancel(counsel->visit);
         book(counsel, &usage);
-        fail(counsel, LLM_FAULT_BUSY, "this key has been revoked");
+        reply_revoked(&counsel->reader);
+        free_counsel(counsel);
     }
 }

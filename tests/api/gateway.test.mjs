@@ -422,8 +422,17 @@ test('a revoked key opens nothing more, and ends what runs', async () => {
   const stream = await client(key).chat.completions.create(question({ stream: true }));
   const upstream = await provider.request(before);
   assertOk(await server.api('DELETE', `/keys/${key.id}`, { token: mei.token }), 204);
-  await assert.rejects(async () => { for await (const _ of stream) { /* until it ends */ } }, /revoked/);
+  await assert.rejects(async () => { for await (const _ of stream) { /* until it ends */ } },
+    (error) => /revoked/.test(error.message) && error.code === 'invalid_api_key');
   await provider.until(() => upstream.closedAt);
+  const other = await makeKey();
+  const at = provider.requests.length;
+  provider.script([{ deltas: ['a'], stallAfter: 'request' }]);
+  const refused = assert.rejects(client(other).chat.completions.create(question()),
+    (error) => error instanceof OpenAI.AuthenticationError && error.code === 'invalid_api_key');
+  await provider.request(at);
+  assertOk(await server.api('DELETE', `/keys/${other.id}`, { token: mei.token }), 204);
+  await refused;
   await assert.rejects(client(key).chat.completions.create(question()), OpenAI.AuthenticationError);
 });
 
@@ -448,6 +457,34 @@ test('failures of the provider keep their kind', async () => {
     if (code) assert.equal(error.code, code);
     await makeGood(key);
   }
+});
+
+test('a failure has one code, before the first word and after', async () => {
+  const key = await makeKey();
+  const error = { message: 'slow down', code: 'rate_limit_exceeded' };
+  const codeOf = async (script) => {
+    await makeGood(key);
+    provider.script([script]);
+    const at = await client(key).chat.completions.create(question({ stream: true })).then(async (stream) => {
+      for await (const _ of stream) { /* until it ends */ }
+      return assert.fail('it was told as whole');
+    }, (e) => e).catch((e) => e);
+    return at.code;
+  };
+  assert.equal(await codeOf({ deltas: ['a', 'b'], errorAfter: 1, error: { status: 429, ...error } }), 'rate_limit_exceeded');
+  assert.equal(await codeOf({ deltas: ['a', 'b'], errorAfter: 1, error: { status: 429, message: 'no', code: 'insufficient_quota' } }), 'insufficient_quota');
+});
+
+test('an address of v1 that is none, or takes other methods, says so in the form of v1', async () => {
+  const asked = [['GET', '/v1/chat/completions', 405, 'method_not_allowed'], ['POST', '/v1/responses', 404, 'unknown_url'], ['GET', '/v1/nothing', 404, 'unknown_url']];
+  for (const [method, to, status, code] of asked) {
+    const reply = await server.api(method, to, {});
+    assert.equal(reply.status, status);
+    assert.match(reply.headers.get('content-type'), /^application\/json/);
+    assert.deepEqual([reply.body.error.type, reply.body.error.code, reply.body.error.param], ['invalid_request_error', code, null]);
+    assert.equal(reply.headers.get('allow') !== null, status === 405);
+  }
+  assertProblem(await server.api('GET', '/v2/nothing', {}), 404);
 });
 
 test('requests a minute are limited, with what to do about it', async () => {
