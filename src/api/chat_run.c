@@ -11,12 +11,17 @@
 #include "api/chat_title.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 static const int64_t SAVE_US = 5 * 1000000, /* between two times that half an answer is stored */
     ALIVE_US = 20 * 1000000,                /* the same when nothing has come */
     SILENT_US = INT64_C(90) * 1000000;      /* who was not heard of for so long is dead */
 
 enum { ANSWER_BYTES = CHAT_ANSWER_BYTES };
+
+/* Kept with the words of the model, where readers of either language find it. */
+#define REST_OF_REASONING                                                                          \
+    "\n\n[余下的思考太长，没有保存 (the rest of the reasoning is longer than this server keeps)]"
 
 /* --- registry --- */
 
@@ -297,10 +302,18 @@ static void on_text(void *ctx, struct str piece)
     }
 }
 
+/* The answer may still come, and is whole without it. */
 static void on_reasoning(void *ctx, struct str piece)
 {
     struct chat_run *run = ctx;
-    chat_run_said(run, &run->reasoning, piece);
+    if (run->reasoning_cut) return;
+    size_t room = ANSWER_BYTES - run->reasoning.len;
+    if (piece.len > room) {
+        piece = str_head(piece, utf8_floor(piece.at, room));
+        run->reasoning_cut = true;
+    }
+    if (piece.len > 0) chat_run_said(run, &run->reasoning, piece);
+    if (run->reasoning_cut) chat_run_said(run, &run->reasoning, STR(REST_OF_REASONING));
 }
 
 static void on_end(void *ctx, const struct llm_result *result)
@@ -368,7 +381,7 @@ struct chat_run *chat_run_new(struct api *api, const struct chat_plan *plan)
     list_init(&run->save.link);
     run->save.fired = on_save_due;
     buf_init(&run->answer, ANSWER_BYTES);
-    buf_init(&run->reasoning, ANSWER_BYTES);
+    buf_init(&run->reasoning, ANSWER_BYTES + sizeof(REST_OF_REASONING));
     buf_init(&run->last, ANSWER_BYTES);
     remember(run);
     return run;

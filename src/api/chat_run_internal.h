@@ -48,6 +48,7 @@ struct chat_run {
     struct wiki_visit *visit;
     struct buf fact, about; /* of a wiki: one event; `found` as JSON */
     char stage[40];         /* of a wiki that is being fetched: the last that was told */
+    bool reasoning_cut;     /* more of it came than is kept, and it says so */
     bool overlong;          /* more comes than is kept: it ends soon */
     struct deadline linger, save;
     bool saving;     /* what came so far is on its way to the store */

@@ -193,7 +193,7 @@ static bool names(const struct llm_trouble *trouble, const char *word)
 static unsigned quirks_after(unsigned quirks, const struct llm_trouble *trouble)
 {
     if (names(trouble, "reasoning_content")) { /* "… must be passed back", "Missing …": DeepSeek */
-        bool wanted = names(trouble, "must be") || names(trouble, "issing");
+        bool wanted = names(trouble, "passed") || names(trouble, "issing");
         return quirks | (wanted ? LLM_QUIRK_REASONING_BACK : LLM_QUIRK_NO_REASONING_BACK);
     }
     if (names(trouble, "max_completion_tokens") || names(trouble, "max_tokens")) {

@@ -212,6 +212,18 @@ test('half_an_answer_is_stored_as_cut_off_and_a_failure_as_failed', async () => 
   assert.ok(all[3].detail.length > 5);
 });
 
+test('reasoning_that_is_longer_than_what_is_kept_says_so_and_the_answer_is_whole', async () => {
+  const chat = await make();
+  provider.script([{ reasoning: Array.from({ length: 11 }, () => '想'.repeat(33_334)), deltas: ['done'] }]);
+  const events = await (await ask(chat, { text: 'think' })).until();
+  assert.deepEqual([events.at(-1).type, events.at(-1).end], ['done', 'complete']);
+  const [, answer] = await turns(chat);
+  assert.deepEqual([answer.status, answer.content], ['complete', 'done']);
+  const [, kept] = answer.reasoning.match(/^(想+)\n\n\[[^\]]*longer than this server keeps\)\]$/u);
+  assert.equal(kept.length, Math.floor(1024 * 1024 / 3));
+  assert.equal(events.filter(({ type }) => type === 'reasoning').map(({ text }) => text).join(''), answer.reasoning);
+});
+
 test('an_answer_goes_on_without_readers_and_ends_when_nobody_came_back', async () => {
   provider.script([{ deltas: ['half', 'never'], stallAfter: 1 }]);
   const at = provider.requests.length;

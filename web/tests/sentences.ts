@@ -95,7 +95,7 @@ export const LEFT_OUT: Reason[] = [
   { why: 'SQL, headers and JSON', texts: /^\s*(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|ATTACH|DROP|BEGIN|WITH|VALUES|SET|START|SAVEPOINT|RELEASE|ROLLBACK)\b|^(\r\n)?[A-Z][\w-]+: ?$|^HTTP\/1\.1 |^\{"|no-cache|max-age|^(text|image|application)\// },
   { why: 'answers to mistakes in frames of the app itself', files: /^api\/(live|chat_ws)\.c$/, calls: /^(live_send_error|live_close|refuse_ws|send_error|refuse_chat)$/ },
   { why: 'inner trouble: respond_problem() says another sentence', files: /^(api|auth|base|community|store)\//, codes: /^ERR_(IO|CORRUPT|CANCELLED)$/ },
-  { why: 'the same', files: /^(community\/(picture|shelf)|api\/(files|takeaway|admin_backups))\.c$/, calls: /^(picture_disk_failed|shelf_failed|failed)$/ },
+  { why: 'the same', files: /^(community\/(picture|shelf)|api\/(files|spool|admin_backups))\.c$/, calls: /^(picture_disk_failed|shelf_failed|failed)$/ },
   { why: 'how the JSON of a model differs from what was asked: told to the model, in English', files: /^llm\/schema\.c$/ },
   { why: 'what was wrong with an answer: llm_fault_sentence() says it for people', files: /^llm\/(reader|sse|ndjson|whole|think|provider\w*|embed|request|probe)\.c$/ },
 
@@ -106,7 +106,8 @@ export const LEFT_OUT: Reason[] = [
   { why: 'what git says, to be recognized', files: /^wiki\/git(_\w+)?\.c$/, texts: /^(remote: |Receiving|Resolving|returned error|No space|Disk quota|died of|File too|[oO]ut of memory|could not read|Authentication failed|Permission denied|Host key|couldn't find|not our ref|unadvertised|' not found|Repository not found|does not appear|not valid: is|Could not|Connection refused|Failed to|Couldn't connect|No route|Network is|timed out|too slow|dumb http|fsck error|not a git|bad (object|config)|unable to read|object file|did not send|<= Recv|ref: |\[safe\]|GIT_SSH|blob:|git version)/ },
   { why: 'names of languages', files: /^wiki\/language\.c$/ },
   { why: 'headers and addresses', texts: /^(attachment; |default-src |=%s; Path|<html |about:blank|urn:|https?:\/\/|Live-Position|Disallowed CORS)/ },
-  { why: 'the log of what moderators did, and exports, are data', files: /^(community\/about|api\/chats|api\/takeaway)\.c$/, calls: /^buf_printf$/ },
+  { why: 'the log of what moderators did, and exports, are data', files: /^(community\/about|api\/chat_export|api\/takeaway)\.c$/, calls: /^buf_printf$/ },
+  { why: 'stands in the reasoning of a model, in both languages', files: /^api\/chat_run\.c$/, texts: /^\s*\[余下的思考/ },
   { why: 'HTTP as no browser speaks it', files: /^http\/server\.c$/, texts: /line of the request|NUL byte|header|Host|HTTP\/1|transfer coding|Transfer-Encoding|framed/ },
   { why: 'words of states and of settings that the app has its own for', files: /^api\/(admin_settings|health|live|chat_ws)\.c$/, texts: /^(command line|not set|not ready|too many messages a second|Invalid ticket|Missing token|Invalid token|token expired|the database answers|the database server writes by itself|changes are written|%llu MiB are free|the server takes requests)/ },
 ];
