@@ -235,23 +235,34 @@ static void ask(struct llm_embed *embed)
     recover(embed, &trouble);
 }
 
+/* This site takes no call now, and vectors of another would not fit the caller's. */
+static void pass_by(struct llm_embed *embed, enum llm_fault fault)
+{
+    struct llm_trouble trouble = {.fault = fault, .retry_after_ms = -1};
+    embed->tries = TRIES;
+    recover(embed, &trouble);
+}
+
 static void on_granted(struct gate_ticket *ticket)
 {
     struct llm_embed *embed = CONTAINER_OF(ticket, struct llm_embed, ticket);
     deadline_clear(&embed->deadline);
     embed->queued = false;
-    if (!embed->cancelled) {
+    if (embed->cancelled) { /* meanwhile */
+        if (!ticket->turned_away) {
+            gate_leave(embed->choice.place->gate, LLM_FAULT_BUSY, -1, clock_mono_us());
+        }
+        free_embed(embed);
+    } else if (ticket->turned_away) {
+        pass_by(embed, LLM_FAULT_OVERLOAD);
+    } else {
         ask(embed);
-        return;
     }
-    gate_leave(embed->choice.place->gate, LLM_FAULT_BUSY, -1, clock_mono_us());
-    free_embed(embed);
 }
 
 static void go_on(struct llm_embed *embed)
 {
     struct llm_place *place = embed->choice.place;
-    struct llm_trouble trouble = {.fault = LLM_FAULT_BUSY, .retry_after_ms = -1};
     int64_t now_us = loop_now_us(embed->home->loop);
     embed->ticket.loop = embed->home->loop;
     embed->ticket.granted = on_granted;
@@ -261,11 +272,9 @@ static void go_on(struct llm_embed *embed)
         embed->queued = true;
         deadline_set(embed->home->loop, &embed->deadline, now_us + place->clocks.queue_us);
         return;
-    case GATE_FULL: break;
-    case GATE_OPEN: trouble.fault = LLM_FAULT_OVERLOAD; break;
+    case GATE_FULL: pass_by(embed, LLM_FAULT_BUSY); return;
+    case GATE_OPEN: pass_by(embed, LLM_FAULT_OVERLOAD); return;
     }
-    embed->tries = TRIES;
-    recover(embed, &trouble);
 }
 
 static void replay(struct llm_embed *embed)
@@ -296,13 +305,12 @@ static void on_late(struct deadline *deadline)
 {
     struct llm_embed *embed = CONTAINER_OF(deadline, struct llm_embed, deadline);
     struct llm_trouble trouble = {.fault = LLM_FAULT_TIMEOUT, .retry_after_ms = -1};
-    if (embed->queued) {
-        if (!gate_withdraw(embed->choice.place->gate, &embed->ticket)) return;
+    if (!embed->queued) {
+        recover(embed, &trouble);
+    } else if (gate_withdraw(embed->choice.place->gate, &embed->ticket)) { /* else its turn comes */
         embed->queued = false;
-        trouble.fault = LLM_FAULT_BUSY;
-        embed->tries = TRIES;
+        pass_by(embed, LLM_FAULT_BUSY);
     }
-    recover(embed, &trouble);
 }
 
 /* --- beginning, and giving up --- */

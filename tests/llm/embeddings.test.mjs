@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// Embeddings and what may happen on their way to a provider: a site that fails while they wait for
+// a place, keys that are refused, programs that leave.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { assertOk } from '../support/checks.mjs';
+import { parseMetrics, valueOf } from '../support/metrics.mjs';
+import { startProvider } from '../support/provider.mjs';
+import { startServer } from '../support/server.mjs';
+import { until } from '../support/watch.mjs';
+
+// A provider of its own, a server that knows it as "openai", and a member with a key.
+async function setUp(t, env) {
+  const provider = await startProvider();
+  const server = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), ...env } });
+  t.after(() => Promise.all([server.stop(), provider.stop()]));
+  const { token } = await server.register('mei_embeds');
+  const { key } = assertOk(await server.api('POST', '/keys', { token, json: { name: 'k' } }), 201);
+  const embed = (input = 'x') => server.api('POST', '/v1/embeddings', { token: key, json: { model: 'openai/e', input } });
+  const gauge = async (name) => valueOf(
+    parseMetrics((await server.api('GET', '/metrics')).text), `hutong_llm_${name}`, { site: 'openai' });
+  return { provider, server, token, key, embed, gauge };
+}
+
+test('those who wait for a site that fails meanwhile are told so', async (t) => {
+  const { provider, server, embed, gauge } = await setUp(t, { HUTONG_LLM_AT_ONCE: '1' });
+  provider.always({ body: 'no model server says this' });
+  provider.script([{ kind: 'embeddings', body: 'nor this', stallAfter: 'request' }]);
+  const all = Array.from({ length: 8 }, () => embed());
+  const first = await provider.request(0);
+  await until(() => gauge('waiting'), (waiting) => waiting === 7);
+  first.resume();
+  const statuses = (await Promise.all(all)).map(({ status }) => status).sort();
+  assert.deepEqual(statuses, [502, 502, 502, 502, 502, 503, 503, 503]);
+  assert.equal(provider.requests.length, 5);
+  assert.equal(await gauge('running'), 0);
+  assertOk(await server.api('GET', '/health'));
+});
