@@ -327,6 +327,7 @@ static enum err read_format(struct reading *r, const char *name, const struct js
     struct llm_request *request = &r->asked->request;
     struct str type = {0};
     if (!json_as_str(json_get(value, "type"), &type)) return wrong(r, name, "must have a type");
+    request->format_or_nothing = true;
     if (str_eq(type, STR("text"))) return OK;
     if (str_eq(type, STR("json_object"))) {
         request->format = LLM_FORMAT_JSON;

@@ -20,6 +20,7 @@
 #include "base/rng.h"
 #include "llm/fault.h"
 #include "llm/loop.h"
+#include "llm/repair.h"
 #include "llm/tokens.h"
 
 enum {
@@ -59,6 +60,8 @@ struct llm_call {
     bool shortened;
     bool has_place; /* at the gate of the present choice */
     bool paused;    /* by a slow reader */
+    bool mends;     /* what the model refused is left out: `quirks` are not those known of it */
+    unsigned quirks, quirks_known;
     int key;
     struct turn_hook advance;
     struct gate_ticket ticket;
@@ -298,6 +301,7 @@ static bool take_next_choice(struct llm_call *call, enum llm_fault fault,
     tell_spent(call);
     call->plan_at++;
     call->attempts_here = 0;
+    call->mends = false;
     return true;
 }
 
@@ -327,6 +331,19 @@ static bool forget_model(struct llm_call *call, enum llm_fault fault)
     if (fault != LLM_FAULT_MODEL || !choice->site_named || choice->model.len == 0) return false;
     llm_learn_model(call->home->llm, choice->place, STR(""));
     choice->model = STR("");
+    call->mends = false;
+    return true;
+}
+
+/* The model lacks a part of what it was asked: without that part, then. A program that asked for a
+ * format would take an answer without it for one in it. */
+static bool mend(struct llm_call *call, const struct llm_trouble *trouble)
+{
+    unsigned quirks = llm_quirks_after(call->quirks, trouble), changed = quirks ^ call->quirks;
+    bool format = changed & (LLM_QUIRK_NO_SCHEMA | LLM_QUIRK_NO_JSON);
+    if (changed == 0 || (format && call->request.format_or_nothing)) return false;
+    call->quirks = quirks;
+    call->mends = true;
     return true;
 }
 
@@ -347,8 +364,7 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
         next_turn(call);
     } else if (call->attempts_here < ATTEMPTS_PER_SITE && forget_model(call, fault)) {
         next_turn(call);
-    } else if (trouble && call->attempts_here < ATTEMPTS_PER_SITE &&
-               llm_learn(call->home->llm, &place->site, call->plan[call->plan_at].model, trouble)) {
+    } else if (trouble && call->attempts_here < ATTEMPTS_PER_SITE && mend(call, trouble)) {
         next_turn(call);
     } else if (call->attempts_here < LLM_KEYS_MAX && another_key(call, fault, hint_ms)) {
         next_turn(call);
@@ -380,6 +396,15 @@ static void tell_open(struct llm_call *call, struct str site, struct str model)
     if (call->events->open && call->state != CALL_OVER) call->events->open(call->ctx, site, model);
 }
 
+/* The model took what it had refused before. */
+static void learn(const struct llm_call *call)
+{
+    const struct llm_choice *choice = &call->plan[call->plan_at];
+    if (!call->mends) return;
+    llm_learn(call->home->llm, &choice->place->site, choice->model, call->quirks_known,
+              call->quirks);
+}
+
 /* Before each piece. Who answers is told with the first one: until then another may. False: that
  * made the owner go. */
 static bool note_piece(struct llm_call *call)
@@ -390,6 +415,7 @@ static bool note_piece(struct llm_call *call)
         call->state = CALL_ANSWERING;
     }
     set_idle_clock(call);
+    if (first) learn(call);
     if (first) tell_open(call, place_of(call)->site.name, call->answering);
     return call->state != CALL_OVER;
 }
@@ -468,8 +494,7 @@ static void on_head(void *ctx, struct http_fetch *fetch, int status)
     call->status = status;
     call->hint_ms = status >= 400 ? hint_of(fetch) : -1;
     if (call->state == CALL_NAMING) return;
-    unsigned quirks = llm_quirks(call->home->llm, &choice->place->site, choice->model);
-    llm_reader_init(&call->reader, choice->place->site.provider, quirks, status,
+    llm_reader_init(&call->reader, choice->place->site.provider, call->quirks, status,
                     http_fetch_header(fetch, "content-type"), !call->request.whole, &reader_events,
                     call);
     call->reading = true;
@@ -590,8 +615,8 @@ static enum err write_wire(struct llm_call *call, struct llm_wire *wire, struct 
     struct llm_asking asking = {.site = site,
                                 .key = call->key >= 0 ? site->keys[call->key] : (struct str){0},
                                 .model = choice->model,
-                                .request = &call->request};
-    asking.quirks = llm_quirks(call->home->llm, site, choice->model);
+                                .request = &call->request,
+                                .quirks = call->quirks};
     asking.messages = asked_messages(call, &asking.message_count);
     return call->state == CALL_NAMING ? site->provider->write_models(&asking, wire, why)
                                       : site->provider->write_chat(&asking, wire, why);
@@ -631,7 +656,11 @@ static void ask(struct llm_call *call)
     const struct llm_site *site = &place->site;
     if (!take_key(call)) return;
     choose_model(call);
-    bool nameless = call->plan[call->plan_at].model.len == 0;
+    struct str model = call->plan[call->plan_at].model;
+    bool nameless = model.len == 0;
+    if (!call->mends) {
+        call->quirks = call->quirks_known = llm_quirks(call->home->llm, site, model);
+    }
     call->attempts++;
     call->attempts_here++;
     llm_tally_request(&place->tally, call->attempts_here > 1);

@@ -244,3 +244,13 @@ enum llm_format llm_format_left(const struct llm_asking *asking)
     if (format == LLM_FORMAT_TEXT || schema) return format;
     return asking->quirks & LLM_QUIRK_NO_JSON_OBJECT ? LLM_FORMAT_TEXT : LLM_FORMAT_JSON;
 }
+
+enum err llm_keep_format(const struct llm_asking *asking, struct why *why)
+{
+    const struct llm_request *request = asking->request;
+    if (!request->format_or_nothing || llm_format_left(asking) == request->format) return OK;
+    return why_set(why, ERR_INVALID,
+                   "%.*s has no response_format of type %s; leave it out or choose another model",
+                   STR_ARGS(str_head(asking->model, 80)),
+                   request->format == LLM_FORMAT_SCHEMA ? "json_schema" : "json_object");
+}

@@ -63,3 +63,5 @@ MUST_USE enum err llm_read_must(struct arena *arena, struct str tool_choice,
 bool llm_only_system(const struct llm_asking *asking);
 /* What can be asked of this model, at most what was asked for: schema, any JSON, text. */
 enum llm_format llm_format_left(const struct llm_asking *asking);
+/* ERR_INVALID: that is another, and it was to be this one or none. */
+MUST_USE enum err llm_keep_format(const struct llm_asking *asking, struct why *why);

@@ -13,8 +13,8 @@
 /* --- what the provider said --- */
 
 struct said {
-    struct str code, inner, type, message; /* inner: Azure's filter behind a general code */
-    int status;                            /* of the body, where it names one; 0: none */
+    struct str code, inner, type, param, message; /* inner: Azure's filter behind a general code */
+    int status;                                   /* of the body, where it names one; 0: none */
 };
 
 /* A status may stand in the place of a code, as a number or (Azure) as a string of digits. */
@@ -39,6 +39,7 @@ static void read_object(const struct json *object, struct said *said)
     if (status.len > 0) said->code = status;
     said->inner = llm_json_text(json_get(object, "innererror"), "code");
     said->type = llm_json_text(object, "type");
+    said->param = llm_json_text(object, "param");
     said->message = llm_json_text(object, "message");
     if (said->message.len == 0) said->message = llm_json_text(object, "Message");
     if (said->message.len == 0) said->message = llm_json_text(object, "detail");
@@ -120,6 +121,9 @@ static const struct word words[] = {
 
 /* Phrases of sentences, for what comes without a code or with one that says too little. */
 static const struct word phrases[] = {
+    /* "See supported models at …" may follow. */
+    {"is not supported with this model", LLM_FAULT_REQUEST},
+    {"not support response format", LLM_FAULT_REQUEST},
     {"api key not valid", LLM_FAULT_AUTH},
     {"API_KEY_INVALID", LLM_FAULT_AUTH},
     {"incorrect api key", LLM_FAULT_AUTH},
@@ -316,6 +320,7 @@ struct llm_trouble llm_fault_read(int status, const struct json *body)
     trouble.fault = kind_of(status, &said);
     read_details(body, &trouble);
     copy_clean(trouble.code, sizeof(trouble.code), said.code.len ? said.code : said.type);
+    copy_clean(trouble.param, sizeof(trouble.param), said.param);
     copy_clean(trouble.text, sizeof(trouble.text), said.message);
     return trouble;
 }

@@ -184,57 +184,27 @@ unsigned llm_quirks(struct llm *llm, const struct llm_site *site, struct str mod
     return quirks;
 }
 
-static bool names(const struct llm_trouble *trouble, const char *word)
-{
-    return strstr(trouble->text, word) != NULL;
-}
-
-/* What the sentence complains of, as the quirk that avoids it. */
-static unsigned quirks_after(unsigned quirks, const struct llm_trouble *trouble)
-{
-    if (names(trouble, "reasoning_content")) { /* "… must be passed back", "Missing …": DeepSeek */
-        bool wanted = names(trouble, "passed") || names(trouble, "issing");
-        return quirks | (wanted ? LLM_QUIRK_REASONING_BACK : LLM_QUIRK_NO_REASONING_BACK);
-    }
-    if (names(trouble, "max_completion_tokens") || names(trouble, "max_tokens")) {
-        return quirks ^ LLM_QUIRK_MAX_TOKENS;
-    }
-    if (names(trouble, "stream_options")) return quirks | LLM_QUIRK_NO_USAGE;
-    if (names(trouble, "temperature") || names(trouble, "top_p") || names(trouble, "penalty")) {
-        return quirks | LLM_QUIRK_NO_SAMPLING;
-    }
-    if (names(trouble, "json_schema") || names(trouble, "responseSchema") ||
-        names(trouble, "response_format") || names(trouble, "output_config")) {
-        return quirks | (quirks & LLM_QUIRK_NO_SCHEMA ? LLM_QUIRK_NO_JSON : LLM_QUIRK_NO_SCHEMA);
-    }
-    if (names(trouble, "thinking") || names(trouble, "reasoning_effort")) {
-        return quirks | LLM_QUIRK_NO_THINKING;
-    }
-    return quirks;
-}
-
-/* Under the lock. */
-static void set_learnt(struct llm_learnt *learnt, const struct llm_site *site, struct str model,
-                       unsigned quirks)
+/* Under the lock. NULL: too many are known. */
+static unsigned *find_or_add(struct llm_learnt *learnt, const struct llm_site *site,
+                             struct str model)
 {
     struct arena look = {0};
     unsigned *known = map_find(&learnt->quirks, quirks_key(&look, site, model));
     arena_release(&look);
     if (known == NULL && learnt->quirks.count < LEARNT_MAX) {
         known = ARENA_NEW(&learnt->arena, unsigned);
+        *known = site->quirks;
         map_add(&learnt->quirks, quirks_key(&learnt->arena, site, model), known);
     }
-    if (known) *known = quirks;
+    return known;
 }
 
-bool llm_learn(struct llm *llm, const struct llm_site *site, struct str model,
-               const struct llm_trouble *trouble)
+void llm_learn(struct llm *llm, const struct llm_site *site, struct str model, unsigned before,
+               unsigned after)
 {
-    if (trouble->fault != LLM_FAULT_REQUEST) return false;
-    unsigned quirks = llm_quirks(llm, site, model), better = quirks_after(quirks, trouble);
-    if (better == quirks) return false;
     pthread_mutex_lock(&llm->learnt->lock);
-    set_learnt(llm->learnt, site, model, better);
+    unsigned *known = find_or_add(llm->learnt, site, model);
+    /* Others may have learnt something else meanwhile. */
+    if (known) *known = (*known | (after & ~before)) & ~(before & ~after);
     pthread_mutex_unlock(&llm->learnt->lock);
-    return true;
 }

@@ -297,7 +297,7 @@ static enum err write_chat(const struct llm_asking *asking, struct llm_wire *wir
     if (!err) err = put_messages(&writer, only_system, why);
     if (!err) err = put_tools(asking, wire->arena, &out, why);
     json_close(&out, '}');
-    return err;
+    return err || schema_is_tool(asking) ? err : llm_keep_format(asking, why);
 }
 
 /* --- answers --- */

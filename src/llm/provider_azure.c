@@ -8,6 +8,7 @@
  * different in answers (a first chunk without choices, verdicts of the filter
  * that come late and without a delta) OpenAI's reader knows.
  */
+#include "llm/convert.h"
 #include "llm/reader.h"
 
 /* `what`: "chat/completions". The version is the operator's, a date. */
@@ -37,13 +38,12 @@ static unsigned quirks_of(const struct llm_site *site)
 
 static enum err write_chat(const struct llm_asking *asking, struct llm_wire *wire, struct why *why)
 {
-    (void)why;
     struct llm_asking older = *asking;
     older.quirks |= quirks_of(asking->site);
     write_url(asking->site, asking->model, "chat/completions", wire);
     write_headers(asking->site, asking->key, wire);
     llm_openai_write_body(&older, wire);
-    return OK;
+    return llm_keep_format(asking, why);
 }
 
 /* The models there could be; which are deployed only the control plane tells. Good for seeing

@@ -164,7 +164,7 @@ static enum err write_chat(const struct llm_asking *asking, struct llm_wire *wir
     json_close(&out, '}');
     put_parameters(&out, asking);
     json_close(&out, '}');
-    return err;
+    return err ? err : llm_keep_format(asking, why);
 }
 
 /* --- answers --- */

@@ -318,7 +318,7 @@ static enum err write_chat(const struct llm_asking *asking, struct llm_wire *wir
     if (!err) put_config(&named, &out);
     if (!err) err = put_tools(asking, wire->arena, &out, why);
     json_close(&out, '}');
-    return err;
+    return err ? err : llm_keep_format(&named, why);
 }
 
 /* --- answers --- */

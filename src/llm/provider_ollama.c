@@ -162,7 +162,7 @@ static enum err write_chat(const struct llm_asking *asking, struct llm_wire *wir
     put_format(&out, asking);
     if (!err) err = put_tools(&out, asking, wire->arena, why);
     json_close(&out, '}');
-    return err;
+    return err ? err : llm_keep_format(asking, why);
 }
 
 /* --- answers --- */

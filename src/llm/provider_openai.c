@@ -176,11 +176,10 @@ void llm_openai_write_body(const struct llm_asking *asking, struct llm_wire *wir
 
 static enum err write_chat(const struct llm_asking *asking, struct llm_wire *wire, struct why *why)
 {
-    (void)why;
     llm_wire_url(wire, asking->site, "/chat/completions", STR(""));
     llm_wire_bearer(wire, asking->site, asking->key);
     llm_openai_write_body(asking, wire);
-    return OK;
+    return llm_keep_format(asking, why);
 }
 
 /* --- answers --- */

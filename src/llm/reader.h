@@ -38,6 +38,7 @@ struct llm_trouble {
     enum llm_fault fault;   /* LLM_FAULT_NONE: nothing */
     int64_t retry_after_ms; /* -1: not said */
     char code[64];          /* the provider's own word: for logs and for repairs */
+    char param[64];         /* the field it complains of, where it names one apart */
     char text[256];         /* the provider's sentence, without keys and mark-up; for operators */
 };
 

@@ -76,6 +76,7 @@ struct str llm_known_model(struct llm *llm, const struct llm_place *place, struc
 void llm_learn_model(struct llm *llm, const struct llm_place *place, struct str model);
 /* Quirks of a model, with those an error taught us, for as long as the process lives. */
 unsigned llm_quirks(struct llm *llm, const struct llm_site *site, struct str model);
-/* True: something new was learnt from it, so asking once more makes sense. */
-bool llm_learn(struct llm *llm, const struct llm_site *site, struct str model,
-               const struct llm_trouble *trouble);
+/* A model that refused a question with the quirks `before` took it with those of `after`
+ * (llm/repair.h): it is asked so from now on. */
+void llm_learn(struct llm *llm, const struct llm_site *site, struct str model, unsigned before,
+               unsigned after);

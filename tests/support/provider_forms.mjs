@@ -82,9 +82,9 @@ function openai({ request, script, model, azure }) {
     choices: [{ index: 0, delta, finish_reason: finish, ...remarks }],
     ...(request.stream_options?.include_usage ? { usage: null } : {}),
   });
-  const failure = ({ status, code, message, type }) => ({
+  const failure = ({ status, code, message, type, param }) => ({
     error: azure ? { code: code ?? String(status), message }
-      : { message, type: type ?? 'server_error', param: null, code: code ?? null },
+      : { message, type: type ?? 'server_error', param: param ?? null, code: code ?? null },
   });
   return {
     type: 'text/event-stream',
