@@ -26,10 +26,9 @@
 enum {
     ATTEMPTS_PER_SITE = 3,
     SECOND_US = 1000000,
-    HINT_MS_MAX = 20000,   /* a longer wait the provider asks for is not worth it here */
-    BACKOFF_MS = 500,      /* doubling … */
-    BACKOFF_MS_MAX = 8000, /* … up to this, and a random part of it */
-    PARK_KEY_US = 600 * SECOND_US,
+    HINT_MS_MAX = 20000,      /* a longer wait the provider asks for is not worth it here */
+    BACKOFF_MS = 500,         /* doubling … */
+    BACKOFF_MS_MAX = 8000,    /* … up to this, and a random part of it */
     AFTER_END_US = SECOND_US, /* for the end of a body whose protocol said all */
     OFFLINE_PIECE_MS = 25,    /* about as fast as a person reads */
     NAME_BODY_MAX = 4 * 1024 * 1024,
@@ -313,17 +312,6 @@ static int64_t pause_ms(const struct llm_call *call, int64_t hint_ms)
     return (int64_t)(random_u64() % (uint64_t)(most + 1));
 }
 
-/* The key rests; is there another that does not? A lone key is asked again, there is no choice. */
-static bool another_key(struct llm_call *call, enum llm_fault fault, int64_t hint_ms)
-{
-    struct llm_place *place = place_of(call);
-    if (!llm_fault_rules(fault).next_key || place->site.key_count < 2) return false;
-    bool soon = fault == LLM_FAULT_RATE;
-    int64_t park_us = soon ? MAX(hint_ms, (int64_t)BACKOFF_MS) * 1000 : PARK_KEY_US;
-    gate_park_key(place->gate, call->key, clock_mono_us() + park_us, fault);
-    return gate_take_key(place->gate, place->site.key_count, clock_mono_us()) >= 0;
-}
-
 /* The model that the site once named is gone there: ask it for another. */
 static bool forget_model(struct llm_call *call, enum llm_fault fault)
 {
@@ -366,7 +354,8 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
         next_turn(call);
     } else if (trouble && call->attempts_here < ATTEMPTS_PER_SITE && mend(call, trouble)) {
         next_turn(call);
-    } else if (call->attempts_here < LLM_KEYS_MAX && another_key(call, fault, hint_ms)) {
+    } else if (call->attempts_here < LLM_KEYS_MAX &&
+               llm_another_key(place, call->key, fault, hint_ms)) {
         next_turn(call);
     } else if (again && gate_may_retry(place->gate)) {
         rest(call, pause_ms(call, hint_ms));
@@ -630,22 +619,14 @@ static void choose_model(struct llm_call *call)
     choice->site_named = choice->place->site.model.len == 0;
 }
 
-/* False: all are parked, for a moment; the call rests, or goes elsewhere. Where all were refused
- * for good, one of them is asked again, as a lone key is: it may be valid by now, and if not, the
- * reason is the one that is told. */
+/* False: all rest for a moment, and so does the call, or it goes elsewhere. */
 static bool take_key(struct llm_call *call)
 {
-    struct llm_place *place = place_of(call);
-    size_t count = place->site.key_count;
-    call->key = gate_take_key(place->gate, count, clock_mono_us());
-    if (call->key >= 0 || count == 0) return true;
-    struct gate_parked parked = gate_first_parked(place->gate, count);
-    if (parked.fault != LLM_FAULT_RATE) {
-        call->key = parked.key;
-        return true;
-    }
-    int64_t left_us = MAX(parked.until_us - clock_mono_us(), 0);
-    struct llm_trouble trouble = {.fault = LLM_FAULT_RATE, .retry_after_ms = left_us / 1000 + 1};
+    int64_t rest_us;
+    call->key = llm_take_key(place_of(call), &rest_us);
+    if (rest_us == 0) return true;
+    struct llm_trouble trouble = {.fault = LLM_FAULT_RATE, .retry_after_ms = rest_us / 1000 + 1};
+    call->key = -1; /* none was refused by this */
     recover(call, LLM_FAULT_RATE, &trouble);
     return false;
 }

@@ -95,15 +95,21 @@ static void tell_end(struct llm_embed *embed, enum llm_fault fault)
     free_embed(embed);
 }
 
-/* Once more after a rest, or the end. */
+/* Once more, with another key or after a rest, or the end. */
 static void recover(struct llm_embed *embed, const struct llm_trouble *trouble)
 {
     enum llm_fault fault = trouble->fault;
+    const struct llm_place *place = embed->choice.place;
     int64_t rest_ms = trouble->retry_after_ms;
     if (rest_ms < 0) rest_ms = (int64_t)(random_u64() % (REST_MS << embed->tries));
     leave_gate(embed, fault);
+    if (embed->tries < LLM_KEYS_MAX &&
+        llm_another_key(place, embed->key, fault, trouble->retry_after_ms)) {
+        loop_at_turn_end(embed->home->loop, &embed->advance);
+        return;
+    }
     if (llm_fault_rules(fault).again && embed->tries < TRIES && rest_ms <= REST_MS_MAX &&
-        gate_may_retry(embed->choice.place->gate)) {
+        gate_may_retry(place->gate)) {
         timer_start(embed->timer, (uint64_t)rest_ms, 0);
         return;
     }
@@ -211,18 +217,17 @@ static void ask(struct llm_embed *embed)
     const struct llm_site *site = &embed->choice.place->site;
     struct llm_trouble trouble = {.fault = LLM_FAULT_RATE, .retry_after_ms = -1};
     struct why why;
+    int64_t rest_us;
     embed->has_place = true;
     embed->tries++;
     llm_tally_request(&embed->choice.place->tally, embed->tries > 1);
     embed->batch = MIN(embed->count - embed->done, site->provider->embed_max);
-    embed->key = gate_take_key(embed->choice.place->gate, site->key_count, clock_mono_us());
-    if (site->key_count > 0 && embed->key < 0) { /* all are parked */
-        struct gate_parked parked = gate_first_parked(embed->choice.place->gate, site->key_count);
-        if (parked.fault == LLM_FAULT_RATE) {
-            recover(embed, &trouble);
-            return;
-        }
-        embed->key = parked.key; /* refused for good: it may be valid by now */
+    embed->key = llm_take_key(embed->choice.place, &rest_us);
+    if (rest_us > 0) {
+        embed->key = -1; /* none was refused by this */
+        trouble.retry_after_ms = rest_us / 1000 + 1;
+        recover(embed, &trouble);
+        return;
     }
     struct llm_wire wire = {.arena = &embed->arena, .method = "POST"};
     buf_init(&wire.body, BODY_MAX);

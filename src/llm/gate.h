@@ -67,7 +67,7 @@ bool gate_may_retry(struct gate *gate);
 int gate_take_key(struct gate *gate, size_t key_count, int64_t now_us);
 /* It was refused, and why: leave it alone until then. */
 void gate_park_key(struct gate *gate, int key, int64_t until_us, enum llm_fault fault);
-/* When all are parked: the first that may be used again, when, and why it may not now. */
+/* The first that may be used, when, and why it may not now where that is later. */
 struct gate_parked {
     int key;
     int64_t until_us;

@@ -14,10 +14,11 @@ struct listing {
     llm_models_answer *answer;
     void *ctx;
     struct http_fetch *fetch; /* NULL: none, or over */
-    struct turn_hook soon;    /* the answer, when there is nobody to ask */
+    struct turn_hook soon;    /* the answer, when there is nobody to ask; or the next key */
     struct deadline deadline;
     struct buf body;
-    int status;
+    int status, key;
+    size_t asked; /* how often */
 };
 
 size_t llm_site_count(const struct llm *llm)
@@ -88,6 +89,8 @@ static void record(const struct listing *listing, const struct llm_models *model
     buf_release(&list);
 }
 
+static void ask_next(struct turn_hook *hook);
+
 static struct llm_models models_of(const struct listing *listing)
 {
     const struct llm_site *site = &listing->place->site;
@@ -104,7 +107,23 @@ static void end(struct listing *listing, struct llm_models *models)
     drop(listing);
 }
 
-/* Tells how it went, and ends. `trouble` may be NULL: the body says. */
+/* The key was refused, and the list is asked for with another. A 403 may be of this list alone
+ * (OpenAI's keys for some purposes): such a key may be good for questions, and does not rest. */
+static bool try_another_key(struct listing *listing, const struct llm_trouble *trouble)
+{
+    size_t count = listing->place->site.key_count;
+    if (!llm_fault_rules(trouble->fault).next_key || listing->asked >= count) return false;
+    bool rests = listing->status != 403;
+    if (rests &&
+        !llm_another_key(listing->place, listing->key, trouble->fault, trouble->retry_after_ms)) {
+        return false;
+    }
+    listing->soon.run = ask_next;
+    loop_at_turn_end(listing->home->loop, &listing->soon);
+    return true;
+}
+
+/* Tells how it went, and ends, or asks once more. `trouble` may be NULL: the body says. */
 static void tell(struct listing *listing, const struct llm_trouble *trouble)
 {
     struct llm_models models = models_of(listing);
@@ -115,6 +134,7 @@ static void tell(struct listing *listing, const struct llm_trouble *trouble)
     } else if (!models.offline) {
         found = llm_fault_read_body(listing->status, buf_str(&listing->body), &body);
     }
+    if (try_another_key(listing, &found)) return; /* there is no body then */
     models.body = body;
     models.fault = found.fault;
     if (found.fault != LLM_FAULT_NONE) {
@@ -184,9 +204,13 @@ static enum err fetch_list(struct listing *listing, struct why *why)
     struct llm_wire wire = {.arena = &arena, .method = "GET"};
     buf_init(&wire.body, BODY_MAX);
     struct llm_request request = llm_request_plain();
+    int64_t rest_us; /* a list is little: it is asked for all the same */
+    listing->key = llm_take_key(place, &rest_us);
+    listing->asked++;
+    buf_reset(&listing->body, BODY_MAX);
     struct llm_asking asking = {.site = &place->site,
-                                .key =
-                                    place->site.key_count ? place->site.keys[0] : (struct str){0},
+                                .key = listing->key >= 0 ? place->site.keys[listing->key]
+                                                         : (struct str){0},
                                 .request = &request};
     enum err err = place->site.provider->write_models(&asking, &wire, why);
     if (!err) {
@@ -195,6 +219,16 @@ static enum err fetch_list(struct listing *listing, struct why *why)
     buf_release(&wire.body);
     arena_release(&arena);
     return err;
+}
+
+static void ask_next(struct turn_hook *hook)
+{
+    struct listing *listing = CONTAINER_OF(hook, struct listing, soon);
+    struct llm_trouble trouble = {.fault = LLM_FAULT_REQUEST, .retry_after_ms = -1};
+    struct why why;
+    if (fetch_list(listing, &why) == OK) return;
+    str_copy(trouble.text, sizeof(trouble.text), str_of(why.text));
+    tell(listing, &trouble);
 }
 
 void llm_models_ask(struct llm_loop *home, size_t site, llm_models_answer *answer, void *ctx)

@@ -52,6 +52,17 @@ struct llm {
 struct llm_place *llm_find_place(struct llm *llm, struct str name); /* NULL: none */
 bool llm_is_offline(const struct llm_place *place);
 
+/* --- keys.c --- */
+
+/* The key to ask with, in turn; -1: the site has none. Where all were refused for good, one of them
+ * is asked again, as a lone key is: it may be valid by now, and if not, the reason is the one that
+ * is told. `*rest_us_out` is 0, or for how long all have to rest, as too much was asked with them.
+ */
+int llm_take_key(const struct llm_place *place, int64_t *rest_us_out);
+/* The key was refused, if that is what `fault` is, and rests. Is there another that does not? A
+ * lone key is asked again, there is no choice. `hint_ms`: when to come back, -1: not said. */
+bool llm_another_key(const struct llm_place *place, int key, enum llm_fault fault, int64_t hint_ms);
+
 /* --- plan.c --- */
 
 /* Standard model and fall-backs out of the settings. ERR_NOT_FOUND: a site that is none, the

@@ -300,6 +300,26 @@ test('several keys: a storm of 429 is waited out, and refused keys are told as s
   await site.stop();
 });
 
+test('a key that may not list models may still be good for questions', async (t) => {
+  const site = await startProvider();
+  const two = await startServer({ env: { HUTONG_OPENAI_BASE: site.base('openai'), OPENAI_API_KEY: 'sk-dead,sk-chats,sk-all' } });
+  t.after(() => Promise.all([two.stop(), site.stop()]));
+  const open = client(await makeKey({}, two, await two.register('three_keys')), two);
+  const no = (status) => ({ status, error: { message: 'no' } });
+  site.always(({ key, kind }) => {
+    if (key === 'sk-dead') return no(401);
+    return kind === 'models' && key === 'sk-chats' ? no(403) : { models: ['m'], deltas: ['fine'] };
+  });
+  const { data } = await open.models.list();
+  assert.ok(data.some(({ id }) => id === 'openai/m'), JSON.stringify(data));
+  const used = async () => {
+    await open.chat.completions.create(question());
+    return site.requests.at(-1).key;
+  };
+  assert.deepEqual([await used(), await used()].sort(), ['sk-all', 'sk-chats']);
+  assert.equal(site.requests.filter(({ key }) => key === 'sk-dead').length, 1);
+});
+
 test('the offline engine refuses what only a model can do', async () => {
   const alone = await startServer({ env: { HUTONG_LLM_PROBE: 'off' } });
   const who = await alone.register('alone');

@@ -173,6 +173,16 @@ test('check and models say what answers', async (t) => {
   assert.match(models.out, /^openai\/two$/m);
 });
 
+test('a list is asked for with another key where one is refused', async (t) => {
+  const p = await provider(t);
+  p.always(({ key }) => (key === 'good' ? { models: ['one'] } : { status: 401, error: { code: 'invalid_api_key', message: 'no' } }));
+  const check = async (keys) => (await hutong(['llm', 'check'], { env: openaiAt(p, { OPENAI_API_KEY: keys }) })).out;
+  assert.match(await check('dead,dead too,good'), /^openai +answers, 1 model /m);
+  assert.deepEqual(p.requests.map(({ key }) => key), ['dead', 'dead too', 'good']);
+  assert.match(await check('dead,dead too'), /^openai +FAILS: openai does not accept the key/m);
+  assert.equal(p.requests.length, 5);
+});
+
 test('an answer that cannot be written is a failure, and is asked for no longer', async (t) => {
   const p = await provider(t);
   p.always({ deltas: ['one', ' two'], stallAfter: 2 });

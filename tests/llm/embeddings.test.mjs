@@ -38,3 +38,20 @@ test('those who wait for a site that fails meanwhile are told so', async (t) => 
   assert.equal(await gauge('running'), 0);
   assertOk(await server.api('GET', '/health'));
 });
+
+test('a key that is refused rests, and another is taken', async (t) => {
+  const { provider, embed } = await setUp(t, { OPENAI_API_KEY: 'dead,good' });
+  provider.always(({ key }) => (key === 'dead'
+    ? { status: 401, error: { code: 'invalid_api_key', message: 'no' } } : {}));
+  for (let i = 0; i < 3; i++) assertOk(await embed());
+  assert.deepEqual(provider.requests.map(({ key }) => key), ['dead', 'good', 'good', 'good']);
+});
+
+test('keys of which too much was asked rest for as long as they are told to', async (t) => {
+  const { provider, embed } = await setUp(t, { OPENAI_API_KEY: 'one,two' });
+  const busy = { kind: 'embeddings', status: 429, headers: { 'retry-after-ms': '50' }, error: { message: 'slow down' } };
+  provider.script([busy, busy]);
+  assertOk(await embed());
+  assert.deepEqual(provider.requests.map(({ key }) => key).slice(0, 2), ['one', 'two']);
+  assert.equal(provider.requests.length, 3);
+});
