@@ -15,6 +15,7 @@
 struct said {
     struct str code, inner, type, param, message; /* inner: Azure's filter behind a general code */
     int status;                                   /* of the body, where it names one; 0: none */
+    bool moderated; /* OpenRouter names its reasons to let a question through to no model */
 };
 
 /* A status may stand in the place of a code, as a number or (Azure) as a string of digits. */
@@ -40,6 +41,7 @@ static void read_object(const struct json *object, struct said *said)
     said->inner = llm_json_text(json_get(object, "innererror"), "code");
     said->type = llm_json_text(object, "type");
     said->param = llm_json_text(object, "param");
+    said->moderated = json_first(json_get(json_get(object, "metadata"), "reasons")) != NULL;
     said->message = llm_json_text(object, "message");
     if (said->message.len == 0) said->message = llm_json_text(object, "Message");
     if (said->message.len == 0) said->message = llm_json_text(object, "detail");
@@ -183,6 +185,7 @@ static enum llm_fault by_status(int status)
 
 static enum llm_fault kind_of(int status, const struct said *said)
 {
+    if (status == 403 && said->moderated) return LLM_FAULT_FILTER;
     enum llm_fault fault = find_word(words, COUNT_OF(words), said->code);
     if (fault == LLM_FAULT_NONE) fault = find_word(words, COUNT_OF(words), said->inner);
     if (fault == LLM_FAULT_NONE) fault = find_word(words, COUNT_OF(words), said->type);

@@ -65,6 +65,24 @@ test('what a model does not know is left out, for all who ask it later', async (
     [[50, undefined, 0.2], [undefined, 50, 0.2], [undefined, 50, undefined], [undefined, 50, undefined]]);
 });
 
+test('a question that moderation stopped costs no key its good name, and goes nowhere else', async (t) => {
+  const two = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), OPENAI_API_KEY: 'one,two',
+    HUTONG_LLM_SITES: `other=${provider.base('openai')}`, HUTONG_LLM_FALLBACK: 'other/m' } });
+  t.after(() => two.stop());
+  const { token } = await two.register('mei_moderated');
+  const other = assertOk(await two.api('POST', '/keys', { token, json: { name: 'k' } }), 201).key;
+  const askTwo = () => two.api('POST', '/v1/chat/completions', {
+    token: other, json: { model: 'openai/m', messages: [{ role: 'user', content: 'hi' }] } });
+  const error = { code: 403, message: 'Your chosen model requires moderation and your input was flagged for "violence".',
+    metadata: { reasons: ['violence'], flagged_input: 'hi', provider_name: 'x', model_slug: 'm' } };
+  provider.script([{ status: 403, body: JSON.stringify({ error }) }]);
+  const reply = await askTwo();
+  assert.deepEqual([reply.status, reply.body.error.code], [400, 'content_filter']);
+  assert.match(reply.body.error.message, /the content filter of openai stopped this answer/);
+  for (let i = 0; i < 2; i++) assertOk(await askTwo());
+  assert.deepEqual(provider.requests.map(({ key: used }) => used), ['one', 'two', 'one']);
+});
+
 test('what did not help is not remembered', async () => {
   const unknown = refusal('Unrecognized request argument supplied: temperature');
   provider.script([unknown, refusal('and something else')]);

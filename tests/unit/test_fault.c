@@ -66,7 +66,13 @@ static void errors_of_every_form_have_a_kind(void **state)
         {0, "{'error':{'code':502,'message':'down','metadata':{'provider_name':'p'}}}",
          LLM_FAULT_OVERLOAD, "", "down"},
         {403, "{'error':{'code':403,'message':'flagged','metadata':{'reasons':['x']}}}",
-         LLM_FAULT_AUTH, "", "flagged"},
+         LLM_FAULT_FILTER, "", "flagged"},
+        {0, "{'error':{'code':403,'message':'flagged','metadata':{'reasons':['x']}}}",
+         LLM_FAULT_FILTER, "", "flagged"},
+        {403, "{'error':{'code':403,'message':'no','metadata':{'reasons':[]}}}", LLM_FAULT_AUTH, "",
+         "no"},
+        {403, "{'error':{'code':403,'message':'no','metadata':{'provider_name':'p'}}}",
+         LLM_FAULT_AUTH, "", "no"},
         /* Azure, and its edge */
         {400,
          "{'error':{'code':'content_filter','message':'x','innererror':{'code':"
