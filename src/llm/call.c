@@ -402,9 +402,10 @@ static bool note_piece(struct llm_call *call)
     if (first) {
         call->first_us = clock_mono_us();
         call->state = CALL_ANSWERING;
+        gate_heard(place_of(call)->gate);
+        learn(call);
     }
     set_idle_clock(call);
-    if (first) learn(call);
     if (first) tell_open(call, place_of(call)->site.name, call->answering);
     return call->state != CALL_OVER;
 }

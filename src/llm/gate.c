@@ -118,6 +118,13 @@ static void open_circuit(struct gate *gate, int64_t now_us)
     turn_all_away(gate);
 }
 
+static void close_after_probe(struct gate *gate)
+{
+    if (gate->circuit != CIRCUIT_PROBING) return;
+    gate->circuit = CIRCUIT_CLOSED;
+    gate->open_for_us = OPEN_US;
+}
+
 static void note_health(struct gate *gate, bool failed, int64_t now_us)
 {
     if (now_us - gate->window_us > WINDOW_US) {
@@ -132,9 +139,8 @@ static void note_health(struct gate *gate, bool failed, int64_t now_us)
         (gate->window_calls >= WINDOW_CALLS_MIN && gate->window_failures * 2 > gate->window_calls);
     if (failed && (sick || gate->circuit == CIRCUIT_PROBING)) {
         open_circuit(gate, now_us);
-    } else if (!failed && gate->circuit == CIRCUIT_PROBING) {
-        gate->circuit = CIRCUIT_CLOSED;
-        gate->open_for_us = OPEN_US;
+    } else if (!failed) {
+        close_after_probe(gate);
     }
 }
 
@@ -244,6 +250,13 @@ bool gate_withdraw(struct gate *gate, struct gate_ticket *ticket)
     }
     pthread_mutex_unlock(&gate->lock);
     return waits;
+}
+
+void gate_heard(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    close_after_probe(gate);
+    pthread_mutex_unlock(&gate->lock);
 }
 
 void gate_leave(struct gate *gate, enum llm_fault fault, int64_t first_us, int64_t now_us)

@@ -55,6 +55,9 @@ enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket, enum 
 /* No longer interested. True: it was taken out. False: `granted` is on its way. */
 bool gate_withdraw(struct gate *gate, struct gate_ticket *ticket);
 
+/* An answer begins: the site is well, which closes the circuit when a call was to find that out.
+ * Its end may be minutes away. */
+void gate_heard(struct gate *gate);
 /*
  * The place is free again. `fault`: how it went, LLM_FAULT_BUSY when nobody can say (cancelled
  * before its end); `first_us`: time to the first piece, -1 unknown.

@@ -170,6 +170,30 @@ static void five_failures_in_a_row_open_the_circuit_and_one_probe_closes_it(void
     gate_free(gate);
 }
 
+static void a_probe_closes_the_circuit_with_its_first_piece(void **state)
+{
+    (void)state;
+    struct gate *gate = gate_new(10, 10);
+    assert_int_equal(enter(gate, START), GATE_GO);
+    fail_times(gate, 5, START);
+    gate_heard(gate); /* of one from before: what failed since then says more */
+    assert_true(gate_state(gate).open);
+    int64_t at = START + 12 * SECOND;
+    assert_int_equal(enter(gate, at), GATE_GO);
+    assert_int_equal(enter(gate, at), GATE_OPEN);
+    gate_heard(gate);
+    assert_false(gate_state(gate).open);
+    pass(gate, LLM_FAULT_NONE, 1000, at);
+    gate_leave(gate, LLM_FAULT_TRUNCATED, 1000, at); /* one failure like any other */
+    assert_false(gate_state(gate).open);
+    fail_times(gate, 4, at);
+    assert_true(gate_state(gate).open);
+    assert_int_equal(enter(gate, at + 12 * SECOND), GATE_GO); /* ten seconds again */
+    gate_leave(gate, LLM_FAULT_NONE, 1000, at + 12 * SECOND);
+    gate_leave(gate, LLM_FAULT_NONE, 1000, at + 12 * SECOND);
+    gate_free(gate);
+}
+
 static void a_probe_that_fails_doubles_the_pause_and_one_that_is_given_up_says_nothing(void **state)
 {
     (void)state;
@@ -278,6 +302,7 @@ int main(void)
         cmocka_unit_test(the_limit_falls_once_a_second_and_climbs_back_slowly),
         cmocka_unit_test(first_words_that_come_much_later_than_usual_lower_the_limit),
         cmocka_unit_test(five_failures_in_a_row_open_the_circuit_and_one_probe_closes_it),
+        cmocka_unit_test(a_probe_closes_the_circuit_with_its_first_piece),
         cmocka_unit_test(
             a_probe_that_fails_doubles_the_pause_and_one_that_is_given_up_says_nothing),
         cmocka_unit_test(more_than_half_of_twenty_open_it_and_wrong_keys_do_not_count),
