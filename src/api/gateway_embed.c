@@ -196,13 +196,17 @@ static const struct llm_embed_events embed_events = {on_vector, on_end};
 
 /* --- leaving --- */
 
-/* Whatever was asked so far is paid for: all of it, as far as we know. */
+/* Whatever was asked so far is paid for: all of it, as far as we know; what only waited, is not. */
 static void give_up(struct embedding *e)
 {
-    static const struct llm_usage unknown = {-1, 0, -1, -1, false};
     struct str site, model;
+    struct llm_usage usage;
     llm_embed_choice(e->asked, &site, &model);
-    settle(e, site, model, &unknown);
+    if (llm_embed_used(e->asked, &usage)) {
+        settle(e, site, model, &usage);
+    } else {
+        ledger_release(e->call->api->gateway->ledger, e->key, e->tokens);
+    }
     llm_embed_cancel(e->asked);
     e->asked = NULL;
     list_remove(&e->link);

@@ -387,6 +387,14 @@ void llm_embed_choice(const struct llm_embed *embed, struct str *site_out, struc
     *model_out = embed->choice.model;
 }
 
+bool llm_embed_used(const struct llm_embed *embed, struct llm_usage *usage_out)
+{
+    bool asking = embed->fetch != NULL;
+    *usage_out = embed->result.usage;
+    if (asking) usage_out->input = -1;
+    return asking || embed->done > 0;
+}
+
 void llm_embed_cancel(struct llm_embed *embed)
 {
     bool coming = embed->queued && !gate_withdraw(embed->choice.place->gate, &embed->ticket) &&

@@ -35,6 +35,9 @@ struct llm_embed *llm_embed_start(struct llm_loop *home, const struct llm_embed_
                                   const struct llm_embed_events *events, void *ctx);
 /* Who is asked; good as long as `embed`. Empty: nobody, as in a replay. */
 void llm_embed_choice(const struct llm_embed *embed, struct str *site_out, struct str *model_out);
+/* What was used so far; unknown (-1) with a batch under way. False: nothing was, as it waits for
+ * its first place, or rests after attempts that came to nothing. */
+bool llm_embed_used(const struct llm_embed *embed, struct llm_usage *usage_out);
 /* No more events, its connection closes. Not inside them. All must be cancelled or over before
  * llm_loop_close(). */
 void llm_embed_cancel(struct llm_embed *embed);

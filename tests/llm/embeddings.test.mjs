@@ -39,6 +39,30 @@ test('those who wait for a site that fails meanwhile are told so', async (t) => 
   assertOk(await server.api('GET', '/health'));
 });
 
+test('what only waited for its place costs nothing, what was asked does', async (t) => {
+  const { provider, server, token, key, gauge } = await setUp(t, { HUTONG_LLM_AT_ONCE: '1' });
+  const begin = (model) => {
+    const abort = new AbortController();
+    const reply = fetch(`${server.url}/v1/embeddings`, { method: 'POST', signal: abort.signal,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: `openai/${model}`, input: 'a word or two' }) }).catch(() => {});
+    return () => { abort.abort(); return reply; };
+  };
+  provider.script([{ kind: 'embeddings', stallAfter: 'request' }]);
+  const leaveAsked = begin('asked');
+  const upstream = await provider.request(0);
+  const leaveWaiting = begin('waiting');
+  await until(() => gauge('waiting'), (waiting) => waiting === 1);
+  await leaveWaiting();
+  await until(() => gauge('waiting'), (waiting) => waiting === 0);
+  await leaveAsked();
+  await provider.until(() => upstream.closedAt);
+  const rows = await until(async () => assertOk(await server.api('GET', '/usage', { token })).items,
+    (items) => items.some(({ model }) => model === 'asked'));
+  assert.deepEqual(rows.map((row) => [row.model, row.requests, row.unknown_requests]), [['asked', 1, 1]]);
+  assert.ok(rows[0].estimated_tokens > 0);
+});
+
 test('a key that is refused rests, and another is taken', async (t) => {
   const { provider, embed } = await setUp(t, { OPENAI_API_KEY: 'dead,good' });
   provider.always(({ key }) => (key === 'dead'
