@@ -465,24 +465,12 @@ static void judge(struct llm_call *call, bool broken)
     }
 }
 
-/* When to come back, by the head of an error; -1: not said. */
-static int64_t hint_of(struct http_fetch *fetch)
-{
-    static const char *const in_ms[] = {"retry-after-ms", "x-ms-retry-after-ms"};
-    for (size_t i = 0; i < COUNT_OF(in_ms); i++) {
-        uint64_t ms;
-        struct str text = str_trim(http_fetch_header(fetch, in_ms[i]));
-        if (str_to_u64(text, &ms) && ms < 86400000) return (int64_t)ms;
-    }
-    return llm_retry_after_ms(http_fetch_header(fetch, "retry-after"), clock_wall_us());
-}
-
 static void on_head(void *ctx, struct http_fetch *fetch, int status)
 {
     struct llm_call *call = ctx;
     const struct llm_choice *choice = &call->plan[call->plan_at];
     call->status = status;
-    call->hint_ms = status >= 400 ? hint_of(fetch) : -1;
+    call->hint_ms = status >= 400 ? llm_fetch_hint_ms(fetch) : -1;
     if (call->state == CALL_NAMING) return;
     llm_reader_init(&call->reader, choice->place->site.provider, call->quirks, status,
                     http_fetch_header(fetch, "content-type"), !call->request.whole, &reader_events,

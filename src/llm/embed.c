@@ -37,6 +37,7 @@ struct llm_embed {
     struct llm_choice choice;
     bool has_place, queued, cancelled;
     int tries, status, key;
+    int64_t hint_ms; /* when to come back, by the head of an error; -1: not said */
     struct gate_ticket ticket;
     struct turn_hook advance;
     struct deadline deadline;
@@ -151,6 +152,7 @@ static void read_body(struct llm_embed *embed)
     }
     json_free(body);
     if (trouble.fault != LLM_FAULT_NONE) {
+        if (trouble.retry_after_ms < 0) trouble.retry_after_ms = embed->hint_ms;
         recover(embed, &trouble);
         return;
     }
@@ -167,8 +169,9 @@ static void read_body(struct llm_embed *embed)
 
 static void on_head(void *ctx, struct http_fetch *fetch, int status)
 {
-    (void)fetch;
-    ((struct llm_embed *)ctx)->status = status;
+    struct llm_embed *embed = ctx;
+    embed->status = status;
+    embed->hint_ms = status >= 400 ? llm_fetch_hint_ms(fetch) : -1;
 }
 
 static void on_piece(void *ctx, struct http_fetch *fetch, struct str bytes)
@@ -219,8 +222,6 @@ static void ask(struct llm_embed *embed)
     struct why why;
     int64_t rest_us;
     embed->has_place = true;
-    embed->tries++;
-    llm_tally_request(&embed->choice.place->tally, embed->tries > 1);
     embed->batch = MIN(embed->count - embed->done, site->provider->embed_max);
     embed->key = llm_take_key(embed->choice.place, &rest_us);
     if (rest_us > 0) {
@@ -229,6 +230,8 @@ static void ask(struct llm_embed *embed)
         recover(embed, &trouble);
         return;
     }
+    embed->tries++;
+    llm_tally_request(&embed->choice.place->tally, embed->tries > 1);
     struct llm_wire wire = {.arena = &embed->arena, .method = "POST"};
     buf_init(&wire.body, BODY_MAX);
     buf_reset(&embed->body, BODY_MAX);

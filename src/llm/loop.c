@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "llm/loop.h"
 
+#include "base/clock.h"
+#include "llm/fault.h"
+
 struct http_fetch *llm_fetch(struct llm_loop *home, const struct llm_place *place,
                              struct llm_wire *wire, bool streamed,
                              const struct http_fetch_events *events, void *ctx)
@@ -26,6 +29,17 @@ struct llm_trouble llm_fetch_trouble(const struct http_fetch_end *end)
     trouble.fault = end->fault == HTTP_FETCH_URL ? LLM_FAULT_SETUP : LLM_FAULT_CONNECTION;
     str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
     return trouble;
+}
+
+int64_t llm_fetch_hint_ms(struct http_fetch *fetch)
+{
+    static const char *const in_ms[] = {"retry-after-ms", "x-ms-retry-after-ms"};
+    for (size_t i = 0; i < COUNT_OF(in_ms); i++) {
+        uint64_t ms;
+        struct str text = str_trim(http_fetch_header(fetch, in_ms[i]));
+        if (str_to_u64(text, &ms) && ms < 86400000) return (int64_t)ms;
+    }
+    return llm_retry_after_ms(http_fetch_header(fetch, "retry-after"), clock_wall_us());
 }
 
 const struct json *llm_replayed(struct llm_loop *home, const char *key, struct llm_result *result)

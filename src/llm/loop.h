@@ -18,6 +18,8 @@ struct llm_loop {
 struct http_fetch *llm_fetch(struct llm_loop *home, const struct llm_place *place,
                              struct llm_wire *wire, bool streamed,
                              const struct http_fetch_events *events, void *ctx);
+/* When to come back, by the head of an error; -1: not said. */
+int64_t llm_fetch_hint_ms(struct http_fetch *fetch);
 /* Why a fetch did not end well; LLM_FAULT_NONE when it did. */
 struct llm_trouble llm_fetch_trouble(const struct http_fetch_end *end);
 
