@@ -320,11 +320,24 @@ static void land(struct flight *flight, const struct llm_result *result, bool go
     unref_flight(flight);
 }
 
+/* Until an answer comes, those who leave are booked under who is asked. At home. */
+static void name_asked(struct flight *flight)
+{
+    struct said *said = flight->said;
+    lock(flight);
+    if (!flight->opened) {
+        str_copy(said->site, sizeof(said->site), llm_call_site(flight->call));
+        str_copy(said->asked, sizeof(said->asked), llm_call_model(flight->call));
+    }
+    unlock(flight);
+}
+
 /* At home: it is ended by us. Closes the connection to the provider. */
 static void ground(struct flight *flight, enum llm_end end, enum llm_fault fault,
                    const char *sentence)
 {
     struct llm_result result = {.end = end, .fault = fault, .retry_after_ms = -1};
+    name_asked(flight);
     result.usage = llm_cancel(flight->call);
     why_write(&result.why, "%s", sentence);
     land(flight, &result, false);
@@ -621,7 +634,9 @@ static void start(struct reader *reader, const struct llm_request *request)
     struct flight *new = find_or_begin(reader, mark, keep && mark.len > 0);
     atomic_fetch_add(new ? &gateway->asked : &gateway->shared_answers, 1);
     attend(reader);
-    if (new) new->call = llm_start(home->llm, request, &flight_events, new);
+    if (new == NULL) return;
+    new->call = llm_start(home->llm, request, &flight_events, new);
+    name_asked(new);
 }
 
 static enum err begin_chat(struct call *call, const struct api_key *key, struct why *why)

@@ -94,7 +94,7 @@ static void go_on(struct turn_hook *hook);
 
 /* --- the end --- */
 
-static struct llm_place *place_of(struct llm_call *call)
+static struct llm_place *place_of(const struct llm_call *call)
 {
     return call->plan[call->plan_at].place;
 }
@@ -916,6 +916,11 @@ struct llm_usage llm_cancel(struct llm_call *call)
     /* It may be on the stack: gone at the end of the turn. */
     if (!grant_on_its_way) loop_at_turn_end(call->home->loop, &call->advance);
     return usage;
+}
+
+struct str llm_call_site(const struct llm_call *call)
+{
+    return call->plan_count > 0 ? place_of(call)->site.name : STR("");
 }
 
 struct str llm_call_model(const struct llm_call *call)

@@ -188,11 +188,12 @@ struct llm_call *llm_start(struct llm_loop *home, const struct llm_request *requ
 /* The upstream connection closes at the end of this turn; nothing is told any more, and the call is
  * gone. May be called inside an event but `end`. Gives what was used, as far as it is known. */
 struct llm_usage llm_cancel(struct llm_call *call);
+/* The site and the model that are asked now, as the settings and prices name them; who answers may
+ * call itself more ("gpt-4o-2024-08-06"). Empty in a replay. */
+struct str llm_call_site(const struct llm_call *call);
+struct str llm_call_model(const struct llm_call *call);
 /* A slow reader: stop reading from the provider until resumed, and do not take it for silent
  * meanwhile. What was read already may still be told; nothing is, inside these. */
-/* The model that is asked, as the settings and prices name it; who answers may call itself more
- * ("gpt-4o-2024-08-06"). Empty in a replay. */
-struct str llm_call_model(const struct llm_call *call);
 void llm_pause(struct llm_call *call);
 void llm_resume(struct llm_call *call);
 

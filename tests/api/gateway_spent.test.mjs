@@ -175,6 +175,39 @@ test('who was too slow and had counted already is booked once, as counted', asyn
   assert.equal(row.input_tokens, 1234);
 });
 
+test('a question that is given up before its answer begins is booked under the model that was asked', async (t) => {
+  const two = await startServer({ env: {
+    HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_SHARE: 'on', HUTONG_LLM_PRICES: 'openai/m=1000/1000' } });
+  t.after(() => two.stop());
+  const who = await two.register('impatient');
+  const keys = [await makeKey({}, two, who), await makeKey({}, two, who)];
+  const begin = (key) => {
+    const abort = new AbortController();
+    const reply = client(key, two).chat.completions.create(question(), { signal: abort.signal }).catch(() => {});
+    return () => { abort.abort(); return reply; };
+  };
+  const before = provider.requests.length;
+  provider.script([{ deltas: ['never'], stallAfter: 'request' }]);
+  const leaveFirst = begin(keys[0]);
+  const upstream = await provider.request(before);
+  const leaveSecond = begin(keys[1]);
+  await until(async () => valueOf(parseMetrics((await two.api('GET', '/metrics')).text),
+    'hutong_gateway_answers_total', { from: 'shared' }) === 1);
+  await leaveSecond();
+  const booked = (count) => until(async () => {
+    const { items } = assertOk(await two.api('GET', '/usage', { token: who.token }));
+    return items.length === count && items;
+  });
+  await booked(1);
+  await leaveFirst();
+  await provider.until(() => upstream.closedAt);
+  const rows = await booked(2);
+  assert.deepEqual(rows.map((row) => [row.site, row.model, row.requests]), [['openai', 'm', 1], ['openai', 'm', 1]]);
+  const [paid, shared] = keys.map(({ id }) => rows.find(({ key_id }) => key_id === id));
+  assert.ok(paid.estimated_tokens > 0 && paid.cost_micro > 0, JSON.stringify(paid));
+  assert.equal(shared.cost_micro, 0);
+});
+
 test('embeddings that a later batch spoils are booked as far as they came', async () => {
   const key = await makeKey();
   provider.script([{ kind: 'embeddings' }, { kind: 'embeddings', status: 401, error: { message: 'bad' } }]);
