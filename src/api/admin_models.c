@@ -5,8 +5,7 @@
  * A look (on a slow worker, 0.6 s at most) asks nobody anything: it tries whether something listens
  * where LM Studio and Ollama do, as the start does when no site is set up. A check asks a site for
  * its models, as `hutong llm check` does, and then its model for a word, which costs some tokens. A
- * check is on the loop, which waits for nobody. Keys are never shown, nor what stands in an address
- * before its '@'.
+ * check is on the loop, which waits for nobody. Keys are never shown, nor secrets in an address.
  */
 #include "api/errand.h"
 #include "api/handlers.h"
@@ -37,15 +36,14 @@ static void put_names(struct json_out *out, const struct llm *llm)
     json_close(out, ']');
 }
 
-static void put_site(struct json_out *out, struct call *call, struct llm_place *place)
+static void put_site(struct json_out *out, struct llm_place *place)
 {
     const struct llm_site *site = &place->site;
     const struct llm_tally *tally = &place->tally;
     bool offline = llm_is_offline(place);
     json_open(out, NULL, '{');
     json_put_str(out, "site", site->name);
-    json_put_opt(out, "address",
-                 offline ? (struct str){0} : setting_hide_password(call->arena, site->base));
+    json_put_opt(out, "address", site->address.len ? site->address : (struct str){0});
     json_put_opt(out, "model", site->model.len ? site->model : (struct str){0});
     json_put_u64(out, "keys", site->key_count);
     json_put_bool(out, "offline", offline);
@@ -67,7 +65,7 @@ enum err admin_get_models(struct call *call, struct why *why)
     json_put_str(&out, "default", llm_default_model(llm));
     put_names(&out, llm);
     json_open(&out, "items", '[');
-    for (size_t i = 0; i < llm->place_count; i++) put_site(&out, call, &llm->places[i]);
+    for (size_t i = 0; i < llm->place_count; i++) put_site(&out, &llm->places[i]);
     json_close(&out, ']');
     json_close(&out, '}');
     return OK;

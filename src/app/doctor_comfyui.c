@@ -97,6 +97,7 @@ static void tell_address(struct visit *visit)
     struct str base = visit->settings->comfyui_url;
     while (base.len > 0 && base.at[base.len - 1] == '/') base.len--;
     struct str url = arena_printf(visit->arena, "%.*s/system_stats", STR_ARGS(base));
+    base = setting_hide_secrets(visit->arena, base);
     if (ask(&asking, url, &why)) {
         visit_tell(visit, FINDING_WRONG, "pictures", NULL, "%s", why.text);
     } else if (asking.said[0]) {

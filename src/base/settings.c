@@ -494,19 +494,45 @@ struct str setting_text(struct arena *arena, const struct settings *settings,
     return STR("");
 }
 
-struct str setting_hide_password(struct arena *arena, struct str url)
+/* "?a=b&c" as "?a=***&***". */
+static struct str hide_query(struct arena *arena, struct str query)
+{
+    struct str rest = str_from(query, 1), one, shown = STR("?");
+    while (str_split(&rest, '&', &one)) {
+        size_t equals = str_find_byte(one, '=');
+        shown = arena_printf(arena, "%.*s%s%.*s%s***", STR_ARGS(shown), shown.len > 1 ? "&" : "",
+                             STR_ARGS(equals < one.len ? str_head(one, equals) : STR("")),
+                             equals < one.len ? "=" : "");
+    }
+    return shown;
+}
+
+struct str setting_hide_secrets(struct arena *arena, struct str url)
 {
     size_t scheme = str_find(url, STR("://"));
     if (scheme == url.len) return url;
     scheme += 3;
-    struct str rest = str_from(url, scheme);
+    struct str rest = str_from(url, scheme), who = STR("");
+    /* A program's address: a user alone may be its token, and what is asked for its key. */
+    bool web = str_ends(str_head(url, scheme), STR("http://")) ||
+               str_ends(str_head(url, scheme), STR("https://"));
     size_t at = rest.len;
     while (at > 0 && rest.at[at - 1] != '@') at--;
-    if (at == 0) return url;
-    size_t colon = str_find_byte(str_head(rest, at - 1), ':');
-    if (colon == at - 1) return url; /* a user alone */
-    return arena_printf(arena, "%.*s%.*s:***%.*s", STR_ARGS(str_head(url, scheme)),
-                        STR_ARGS(str_head(rest, colon)), STR_ARGS(str_from(rest, at - 1)));
+    if (at > 0) {
+        who = str_head(rest, at - 1);
+        rest = str_from(rest, at);
+        size_t colon = str_find_byte(who, ':');
+        if (colon < who.len) {
+            who = arena_printf(arena, "%.*s:***@", STR_ARGS(str_head(who, colon)));
+        } else {
+            who = web ? STR("***@") : arena_printf(arena, "%.*s@", STR_ARGS(who));
+        }
+    }
+    size_t asked = web ? str_find_byte(rest, '?') : rest.len;
+    struct str query =
+        asked < rest.len ? hide_query(arena, str_from(rest, asked)) : (struct str){0};
+    return arena_printf(arena, "%.*s%.*s%.*s%.*s", STR_ARGS(str_head(url, scheme)), STR_ARGS(who),
+                        STR_ARGS(str_head(rest, asked)), STR_ARGS(query));
 }
 
 struct str setting_public(struct arena *arena, const struct settings *settings,
@@ -515,11 +541,11 @@ struct str setting_public(struct arena *arena, const struct settings *settings,
     struct str value = setting_text(arena, settings, row);
     if (row->type != SETTING_TEXT || str_starts(value, STR("sqlite:"))) return value;
     /* A list of addresses; a password in one address alone may hold a comma. */
-    if (row->at != AT(llm_sites)) return setting_hide_password(arena, value);
+    if (row->at != AT(llm_sites)) return setting_hide_secrets(arena, value);
     struct str rest = value, one, all = STR("");
     while (str_split(&rest, ',', &one))
         all = arena_printf(arena, "%.*s%s%.*s", STR_ARGS(all), all.len ? "," : "",
-                           STR_ARGS(setting_hide_password(arena, one)));
+                           STR_ARGS(setting_hide_secrets(arena, one)));
     return all;
 }
 

@@ -176,9 +176,10 @@ const struct setting *setting_find(struct str name);
 /* The current value as text ("***" for a secret that is set). In `arena`. */
 struct str setting_text(struct arena *arena, const struct settings *settings,
                         const struct setting *setting);
-/* The same for others to read: no password in an address. */
+/* The same for others to read: no secrets in an address. */
 struct str setting_public(struct arena *arena, const struct settings *settings,
                           const struct setting *setting);
-/* scheme://USER:PASSWORD@… with *** for the password. */
-struct str setting_hide_password(struct arena *arena, struct str url);
+/* scheme://USER:PASSWORD@… with *** for the password; of http and https also for a user alone and
+ * for what stands behind the '=' of a query. */
+struct str setting_hide_secrets(struct arena *arena, struct str url);
 enum setting_origin setting_origin(const struct settings *settings, const struct setting *setting);

@@ -95,7 +95,7 @@ static struct llm_models models_of(const struct listing *listing)
 {
     const struct llm_site *site = &listing->place->site;
     return (struct llm_models){.site = site->name,
-                               .address = site->base,
+                               .address = site->address,
                                .offline = llm_is_offline(listing->place),
                                .provider = site->provider};
 }

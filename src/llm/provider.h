@@ -45,7 +45,8 @@ enum { LLM_KEYS_MAX = 8, LLM_SITE_HEADERS_MAX = 4 };
 struct llm_site {
     const struct llm_provider *provider;
     struct str name;    /* "openai", "lmstudio" … what stands before the slash of a model */
-    struct str base;    /* without a slash at its end */
+    struct str base;    /* without a slash at its end; may hold secrets */
+    struct str address; /* the same to be shown, without them; empty: offline */
     struct str model;   /* its default; empty: none */
     struct str version; /* Azure: api-version; Anthropic: anthropic-version */
     struct str keys[LLM_KEYS_MAX];

@@ -55,13 +55,30 @@ static bool is_local(struct str base)
     return is_private_172(host);
 }
 
+static size_t find_blank(struct str s)
+{
+    return MIN(str_find_byte(s, ' '), str_find_byte(s, '\t'));
+}
+
+/* A line of the file of keys: "SITE KEY [KEY...]", also with "=" behind the site, which no name has
+ * in it. False: nothing, or a comment. */
+static bool read_filed(struct str line, struct str *site_out, struct str *keys_out)
+{
+    line = str_trim(line);
+    if (line.len == 0 || line.at[0] == '#') return false;
+    size_t end = MIN(find_blank(line), str_find_byte(line, '='));
+    struct str keys = str_trim(str_from(line, end));
+    *site_out = str_head(line, end);
+    *keys_out = str_starts(keys, STR("=")) ? str_trim(str_from(keys, 1)) : keys;
+    return true;
+}
+
 /* What the file of keys has for a site: keys with blanks between, or nothing. */
 static struct str filed_keys(const struct llm *llm, struct str name)
 {
-    struct str rest = llm->filed, line, word;
+    struct str rest = llm->filed, line, site, keys;
     while (str_split(&rest, '\n', &line)) {
-        line = str_trim(line);
-        if (str_split(&line, ' ', &word) && str_eq(word, name)) return str_trim(line);
+        if (read_filed(line, &site, &keys) && str_eq(site, name)) return keys;
     }
     return (struct str){0};
 }
@@ -71,12 +88,23 @@ static bool has_key(const struct llm *llm, const char *name, struct str in_envir
     return in_environment.len > 0 || filed_keys(llm, str_of(name)).len > 0;
 }
 
-static void take_keys(struct llm_site *site, struct str keys, char between)
+static void take_key(struct llm_site *site, struct str key)
+{
+    if (key.len > 0 && site->key_count < LLM_KEYS_MAX) site->keys[site->key_count++] = key;
+}
+
+static void take_keys(struct llm_site *site, struct str keys)
 {
     struct str key;
-    while (str_split(&keys, between, &key)) {
-        key = str_trim(key);
-        if (key.len > 0 && site->key_count < LLM_KEYS_MAX) site->keys[site->key_count++] = key;
+    while (str_split(&keys, ',', &key)) take_key(site, str_trim(key));
+}
+
+static void take_filed(struct llm_site *site, struct str keys)
+{
+    while (keys.len > 0) {
+        size_t end = find_blank(keys);
+        take_key(site, str_head(keys, end));
+        keys = str_trim(str_from(keys, end));
     }
 }
 
@@ -114,13 +142,13 @@ static void set_clocks(struct llm_place *place, const struct settings *s)
     place->gate = gate_new((size_t)at_once, (size_t)s->llm_queue_max);
 }
 
+/* What is no address is not shown: a key stands there as soon as not. */
 static enum err check_base(struct str name, struct str base, struct why *why)
 {
     if (str_starts(base, STR("http://")) || str_starts(base, STR("https://"))) return OK;
     return why_set(why, ERR_INVALID,
-                   "the address of the model site %.*s is \"%.*s\"; it must begin with http:// or "
-                   "https://",
-                   STR_ARGS(name), STR_ARGS(base));
+                   "the address of the model site %.*s must begin with http:// or https://",
+                   STR_ARGS(name));
 }
 
 static struct str without_slash(struct str base)
@@ -162,8 +190,9 @@ static enum err add_site(struct llm *llm, const char *name, const struct llm_pro
     /* At an address of one's own only the server knows what it has. */
     bool own = base.len > 0 && str_eq(str_of(name), STR("openai"));
     if (!own) place->site.model = usual_model(name);
-    take_keys(&place->site, keys, ',');
-    take_keys(&place->site, filed_keys(llm, str_of(name)), ' ');
+    place->site.address = setting_hide_secrets(&llm->arena, place->site.base);
+    take_keys(&place->site, keys);
+    take_filed(&place->site, filed_keys(llm, str_of(name)));
     set_clocks(place, llm->settings);
     *site_out = &place->site;
     return OK;
@@ -256,14 +285,15 @@ static enum err add_listed(struct llm *llm, const struct settings *s, struct why
 {
     struct str rest = s->llm_sites, one;
     enum err err = OK;
-    while (!err && str_split(&rest, ',', &one)) {
+    for (size_t number = 1; !err && str_split(&rest, ',', &one); number++) {
         one = str_trim(one);
         size_t equals = str_find_byte(one, '=');
         if (one.len == 0) continue;
         if (equals == 0 || equals == one.len || str_find_byte(one, '/') < equals) {
             return why_set(why, ERR_INVALID,
-                           "setting llm-sites has \"%.*s\"; allowed: NAME=URL, separated by commas",
-                           STR_ARGS(one));
+                           "entry %zu of the setting llm-sites is no NAME=URL; several are "
+                           "separated by commas",
+                           number);
         }
         struct str name = arena_copy(&llm->arena, str_trim(str_head(one, equals)));
         err = add_compatible(llm, name.at, str_trim(str_from(one, equals + 1)), STR(""),
@@ -361,20 +391,19 @@ static enum err read_keys(struct llm *llm, struct str path, struct why *why)
     return OK;
 }
 
-/* A key for nobody is a mistake somebody wants to hear of. */
+/* A key for nobody is a mistake somebody wants to hear of. What stands in the line is not shown:
+ * its first word may be a key. */
 static enum err check_filed(struct llm *llm, struct why *why)
 {
-    struct str rest = llm->filed, line, name;
-    while (str_split(&rest, '\n', &line)) {
-        line = str_trim(line);
-        if (line.len == 0 || line.at[0] == '#') continue;
-        (void)str_split(&line, ' ', &name);
-        if (llm_find_place(llm, name)) continue;
+    struct str rest = llm->filed, line, name, keys;
+    for (size_t number = 1; str_split(&rest, '\n', &line); number++) {
+        if (!read_filed(line, &name, &keys)) continue;
+        if (llm_find_place(llm, name) && keys.len > 0) continue;
         return why_set(why, ERR_INVALID,
-                       "the file of model keys has a key for \"%.*s\"; that is none of openai "
-                       "azure google anthropic dashscope openrouter deepseek, nor set up by "
+                       "line %zu of the file of model keys is no \"SITE KEY\"; sites are openai "
+                       "azure google anthropic dashscope openrouter deepseek, and those set up by "
                        "llm-sites or an address",
-                       STR_ARGS(str_head(name, 60)));
+                       number);
     }
     return OK;
 }

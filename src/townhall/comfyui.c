@@ -14,9 +14,7 @@ enum { SAID_BYTES_MAX = 200 };
 enum err comfyui_check_address(struct str url, struct why *why)
 {
     if (str_starts(url, STR("http://")) || str_starts(url, STR("https://"))) return OK;
-    return why_set(why, ERR_INVALID,
-                   "the address of ComfyUI is \"%.*s\"; it must begin with http:// or https://",
-                   STR_ARGS(url));
+    return why_set(why, ERR_INVALID, "the address of ComfyUI must begin with http:// or https://");
 }
 
 /* --- the workflow --- */

@@ -21,7 +21,7 @@ before(async () => {
   server = await startServer({
     env: {
       HUTONG_OPENAI_BASE: provider.base('openai').replace('http://', 'http://me:SECRET-pass@'), OPENAI_API_KEY: KEY,
-      HUTONG_LLM_SITES: 'nobody=http://127.0.0.1:9/v1', HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: 'nobody/other',
+      HUTONG_LLM_SITES: 'nobody=http://127.0.0.1:9/v1,token=http://SECRET-token@127.0.0.1:9/v1?key=SECRET-key&SECRET-bare', HUTONG_LLM_MODEL: 'openai/test-model', HUTONG_LLM_FALLBACK: 'nobody/other',
       HUTONG_DRAIN_TIMEOUT: '0',
     },
   });
@@ -63,6 +63,7 @@ test('sites are listed with what was asked of them, and without their keys', asy
   const openai = items.find(({ site }) => site === 'openai');
   assert.match(openai.address, /^http:\/\/me:\*\*\*@127\.0\.0\.1:\d+\/v1$/);
   assert.deepEqual([openai.keys, openai.offline, openai.requests], [1, false, 0]);
+  assert.equal(items.find(({ site }) => site === 'token').address, 'http://***@127.0.0.1:9/v1?key=***&***');
   assert.deepEqual(items.find(({ site }) => site === 'offline'), {
     site: 'offline', address: null, model: items.at(-1).model, keys: 0, offline: true, requests: 0, failures: 0, input_tokens: 0, output_tokens: 0,
   });

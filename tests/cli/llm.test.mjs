@@ -223,6 +223,40 @@ test('keys come from a file only when nobody else can read it', async (t) => {
   assert.equal((await p.request(0)).key, 'k1');
 });
 
+test('keys of the file stand behind blanks, tabs or an equals sign, and what fits no site is never shown', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'keys');
+  const env = { HUTONG_LLM_SITES: `lab=${p.base('openai')}`, HUTONG_LLM_KEYS_FILE: file, HUTONG_LLM_MODEL: 'lab/m' };
+  p.always({ deltas: ['ok'] });
+  for (const line of ['lab\tk1\tk2', 'lab=k1', 'lab = k1', 'lab \t k1', 'lab k1=='] ) {
+    await writeFile(file, `# keys\r\n\n${line}\r\n`, { mode: 0o600 });
+    const { status, out, err } = await hutong(['llm', 'chat', 'hello'], { env });
+    assert.deepEqual([status, out, err], [0, 'ok\n', ''], line);
+    assert.equal(p.requests.at(-1).key, line.includes('==') ? 'k1==' : 'k1', line);
+  }
+  for (const line of ['sk-SECRET-1', 'sk-SECRET-1=', 'OPENAI_API_KEY=sk-SECRET-1', 'opnai\tsk-SECRET-1', 'lab:sk-SECRET-1', 'lab']) {
+    await writeFile(file, `# keys\nlab k1\n${line}\n`, { mode: 0o600 });
+    const { status, out, err } = await hutong(['llm', 'chat', 'hello'], { env });
+    assert.deepEqual([status, out], [1, ''], line);
+    assert.match(err, /line 3 of the file of model keys is no "SITE KEY"/);
+    assert.doesNotMatch(err, /SECRET/);
+  }
+});
+
+test('secrets in an address are not shown, whatever is said of it', async (t) => {
+  const p = await provider(t);
+  p.always({ models: ['m'] });
+  const base = p.base('openai').replace('http://', 'http://me:SECRET-pass@');
+  const check = (env) => hutong(['llm', 'check'], { env: { HUTONG_LLM_PROBE: 'off', ...env } });
+  const good = await check({ HUTONG_OPENAI_BASE: base, HUTONG_LLM_SITES: 'gone=http://SECRET-token@127.0.0.1:9/v1?key=SECRET-key' });
+  assert.match(good.out, /^openai +answers, 1 model +http:\/\/me:\*\*\*@127/m);
+  assert.match(good.out, /^gone +FAILS: .* http:\/\/\*\*\*@127\.0\.0\.1:9\/v1\?key=\*\*\*$/m);
+  const wrong = [{ HUTONG_OPENAI_BASE: 'me:SECRET@host' }, { HUTONG_LLM_SITES: 'http://h/v1?key=SECRET' }, { HUTONG_LLM_SITES: 'lab=sk-SECRET' }];
+  for (const one of [{ out: '', err: good.out + good.err }, ...await Promise.all(wrong.map(check))]) {
+    assert.doesNotMatch(one.out + one.err, /SECRET/);
+  }
+});
+
 const SCHEMA = {
   type: 'object', additionalProperties: false, required: ['name', 'age'],
   properties: { name: { type: 'string' }, age: { type: 'integer', minimum: 0 } },
@@ -385,7 +419,7 @@ test('the file of keys sets up hosted sites, too, and a key for nobody is a mist
   await writeFile(file, 'antropic k\n', { mode: 0o600 });
   const { status: wrong, err } = await hutong(['llm', 'check'], { env });
   assert.equal(wrong, 1);
-  assert.match(err, /a key for "antropic"; that is none of openai/);
+  assert.match(err, /line 1 of the file of model keys is no "SITE KEY"; sites are openai/);
 });
 
 test('a fall-back or quirk of a site that is none stops the start', async () => {
