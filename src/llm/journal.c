@@ -27,6 +27,7 @@ struct journal {
     int fd; /* -1: nothing is recorded */
     bool replays;
     bool complained; /* of a write that failed */
+    bool spoilt;     /* the file ends in half a line that would not go */
     struct map tales;
 };
 
@@ -199,6 +200,30 @@ static void build_line(struct buf *line, const char *key, const struct journal_s
     buf_add_byte(line, '\n');
 }
 
+/* What got into the file of a line that did not fit: taken back, or the next line would be glued to
+ * it. Not when another program has written behind it. */
+static void take_back(struct journal *journal, size_t written)
+{
+    off_t end = lseek(journal->fd, 0, SEEK_CUR);
+    struct stat stat;
+    bool last = end >= 0 && fstat(journal->fd, &stat) == 0 && stat.st_size == end;
+    if (last && ftruncate(journal->fd, end - (off_t)written) == 0) return;
+    log_error("llm.record",
+              "reason=\"half a line could not be taken back; nothing more is recorded\"");
+    journal->spoilt = true;
+}
+
+/* NULL, or why not. */
+static const char *write_line(struct journal *journal, struct str line)
+{
+    if (journal->spoilt) return "spoilt";
+    ssize_t written = write(journal->fd, line.at, line.len);
+    if (written < 0) return strerror(errno);
+    if ((size_t)written == line.len) return NULL;
+    take_back(journal, (size_t)written);
+    return "no room for the whole line";
+}
+
 void journal_write(struct journal *journal, const char *key, const struct journal_said *said,
                    const struct llm_result *result)
 {
@@ -207,10 +232,10 @@ void journal_write(struct journal *journal, const char *key, const struct journa
     build_line(&line, key, said, result);
     bool too_long = line.failed || said->too_long; /* half a line would spoil the file */
     pthread_mutex_lock(&journal->lock);
-    bool failed = too_long || write(journal->fd, line.at, line.len) != (ssize_t)line.len;
-    if (failed && !journal->complained) {
+    const char *reason = too_long ? "too long" : write_line(journal, buf_str(&line));
+    if (reason && !journal->complained) {
         journal->complained = true;
-        log_error("llm.record", "reason=\"%s\"", too_long ? "too long" : strerror(errno));
+        log_error("llm.record", "reason=\"%s\"", reason);
     }
     pthread_mutex_unlock(&journal->lock);
     buf_release(&line);
@@ -231,7 +256,8 @@ static void add_entry(struct journal *journal, struct str key, struct json *entr
     tale->lasts = str_eq(llm_json_text(entry, "kind"), STR("models"));
 }
 
-static enum err read_line(struct journal *journal, struct str line, size_t number, struct why *why)
+/* False: it is no record. */
+static bool read_line(struct journal *journal, struct str line)
 {
     struct json *entry = NULL;
     struct why ignored;
@@ -241,24 +267,29 @@ static enum err read_line(struct journal *journal, struct str line, size_t numbe
     if (key.len != JOURNAL_KEY_BYTES - 1 || end < 0 || end > LLM_FAILED ||
         llm_json_count(entry, "fault") < 0 || llm_json_count(entry, "fault") >= LLM_FAULT_COUNT) {
         json_free(entry);
-        return why_set(why, ERR_INVALID, "line %zu of llm-replay is no record of a model's answer",
-                       number);
+        return false;
     }
     add_entry(journal, key, entry);
-    return OK;
+    return true;
 }
 
-/* A last line without its end was being written when the program died: left out. */
+/* A last line without its end was being written when the program died: left out unless it is all
+ * there. */
 static enum err read_lines(struct journal *journal, struct str text, struct why *why)
 {
-    enum err err = OK;
-    for (size_t number = 1; !err && text.len > 0; number++) {
+    for (size_t number = 1; text.len > 0; number++) {
         size_t len = str_find_byte(text, '\n');
-        if (len == text.len) break;
-        err = read_line(journal, str_head(text, len), number, why);
+        bool torn = len == text.len;
+        if (!read_line(journal, str_head(text, len))) {
+            if (!torn) {
+                return why_set(why, ERR_INVALID,
+                               "line %zu of llm-replay is no record of a model's answer", number);
+            }
+            log_warn("llm.replay", "line=%zu reason=\"broken off; left out\"", number);
+        }
         text = str_from(text, len + 1);
     }
-    return err;
+    return OK;
 }
 
 static enum err load(struct journal *journal, struct str path, struct why *why)
@@ -377,6 +408,66 @@ void journal_models(const struct json *entry, llm_each_model *each, void *ctx)
 
 /* --- opening --- */
 
+/* Where the last line begins; the file's size when that line has its end. -1: cannot be read. */
+static off_t last_line(int fd, off_t size)
+{
+    char bytes[4096];
+    off_t at = size;
+    while (at > 0) {
+        size_t len = (size_t)MIN(at, (off_t)sizeof(bytes));
+        if (pread(fd, bytes, len, at - (off_t)len) != (ssize_t)len) return -1;
+        while (len > 0 && bytes[len - 1] != '\n') len--, at--;
+        if (len > 0) return at;
+    }
+    return 0;
+}
+
+/* Begins as our lines do: what else ends without a line end is a file of somebody else's. */
+static bool is_ours(struct str tail)
+{
+    static const char *const starts[] = {"{\"key\":\"", "{\"kind\":\""};
+    for (size_t i = 0; i < COUNT_OF(starts); i++) {
+        struct str start = str_of(starts[i]);
+        size_t len = MIN(start.len, tail.len);
+        if (str_eq(str_head(tail, len), str_head(start, len))) return true;
+    }
+    return false;
+}
+
+/*
+ * Half a line at the end, of a program that died or a disk that was full, would be glued to the
+ * next and make the whole file unreadable: it goes.
+ */
+static enum err mend_end(int fd, const char *name, struct why *why)
+{
+    struct stat stat;
+    char tail[16];
+    if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode)) return OK;
+    off_t at = last_line(fd, stat.st_size), torn = stat.st_size - at;
+    if (at == stat.st_size) return OK;
+    ssize_t len = at < 0 ? -1 : pread(fd, tail, sizeof(tail), at);
+    if (len < 0)
+        return why_set(why, ERR_IO, "cannot read llm-record %s: %s", name, strerror(errno));
+    if (!is_ours((struct str){tail, (size_t)len})) {
+        return why_set(why, ERR_INVALID, "llm-record %s is no record of models' answers", name);
+    }
+    if (ftruncate(fd, at) != 0) {
+        return why_set(why, ERR_IO, "cannot mend llm-record %s: %s", name, strerror(errno));
+    }
+    log_warn("llm.record", "file=%s bytes=%lld reason=\"half a line at the end was removed\"", name,
+             (long long)torn);
+    return OK;
+}
+
+static enum err open_record(struct journal *journal, struct str record, struct why *why)
+{
+    char name[4096];
+    str_copy(name, sizeof(name), record);
+    journal->fd = open(name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (journal->fd >= 0) return mend_end(journal->fd, name, why);
+    return why_set(why, ERR_IO, "cannot write llm-record %s: %s", name, strerror(errno));
+}
+
 enum err journal_open(struct str record, struct str replay, struct journal **journal_out,
                       struct why *why)
 {
@@ -387,14 +478,7 @@ enum err journal_open(struct str record, struct str replay, struct journal **jou
     journal->fd = -1;
     journal->replays = replay.len > 0;
     enum err err = replay.len > 0 ? load(journal, replay, why) : OK;
-    if (!err && record.len > 0) {
-        char name[4096];
-        str_copy(name, sizeof(name), record);
-        journal->fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-        if (journal->fd < 0) {
-            err = why_set(why, ERR_IO, "cannot write llm-record %s: %s", name, strerror(errno));
-        }
-    }
+    if (!err && record.len > 0) err = open_record(journal, record, why);
     if (err) {
         journal_close(journal);
         return err;

@@ -22,7 +22,8 @@ struct journal;
 
 enum { JOURNAL_KEY_BYTES = 33 };
 
-/* Append to `record`, answer from `replay`; either may be empty, both empty gives NULL.
+/* Append to `record`, answer from `replay`; either may be empty, both empty gives NULL. Half a line
+ * at the end is removed from `record`, and left out of `replay`; the log says so.
  * ERR_INVALID: a line is no record; the sentence has its number. */
 MUST_USE enum err journal_open(struct str record, struct str replay, struct journal **journal_out,
                                struct why *why);

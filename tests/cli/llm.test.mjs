@@ -313,6 +313,47 @@ test('a recorded run is repeated without asking anybody', async (t) => {
   assert.match(broken.err, /line 1 of llm-replay is no record/);
 });
 
+test('half a line at the end of a record costs that line only', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'answers');
+  p.script([{ deltas: ['one'] }, { deltas: ['two'] }]);
+  const env = openaiAt(p, { HUTONG_LLM_RECORD: file });
+  const again = openaiAt(p, { HUTONG_LLM_REPLAY: file });
+  await ask(env);
+  const whole = await readFile(file, 'utf8');
+  for (const torn of ['{', whole.slice(0, 100), '{"kind":"mod', `{"key":"${'x'.repeat(10_000)}`]) {
+    await writeFile(file, whole + torn);
+    assert.equal((await ask(again)).out, 'one\n', 'a torn end alone is left out');
+  }
+  assert.equal((await ask(env)).out, 'two\n');
+  const both = await readFile(file, 'utf8');
+  assert.ok(both.startsWith(`${whole}{`) && both.trimEnd().split('\n').length === 2, both);
+  await writeFile(file, both.slice(0, -1));
+  assert.deepEqual(await ask(again), await ask(again));
+  await writeFile(file, 'a letter to my aunt');
+  const foreign = await ask(env);
+  assert.deepEqual([foreign.status, await readFile(file, 'utf8')], [1, 'a letter to my aunt']);
+  assert.match(foreign.err, /is no record of models' answers/);
+});
+
+test('a record for which the disk has no room stays readable', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'answers');
+  p.script([{ deltas: ['one'] }, { deltas: ['long '.repeat(500)] }, { deltas: ['three'] }]);
+  const env = openaiAt(p, { HUTONG_LLM_RECORD: file });
+  await ask(env);
+  const whole = await readFile(file, 'utf8');
+  const through = ['sh', '-c', "trap '' XFSZ; ulimit -f 1; exec \"$@\"", 'sh'];
+  const full = await hutong(['llm', 'chat', '--model', 'openai/m', 'hello'], { env, through });
+  assert.deepEqual([full.status, full.out.length], [0, 2501]);
+  assert.match(full.err, /llm\.record .*no room for the whole line/);
+  assert.equal(await readFile(file, 'utf8'), whole);
+  await ask(env);
+  const again = openaiAt(p, { HUTONG_LLM_REPLAY: file });
+  assert.equal((await ask(again)).out, 'one\n');
+  assert.match(await readFile(file, 'utf8'), /"three"/);
+});
+
 test('the offline engine says why it speaks in the place of another', async (t) => {
   const p = await provider(t);
   p.always({ status: 401, error: { code: 'invalid_api_key', message: 'no' } });
