@@ -15,6 +15,7 @@
 #include "base/utf8.h"
 #include "llm/ask.h"
 #include "llm/models.h"
+#include "llm/site.h"
 
 enum { QUESTION_BYTES_MAX = 1024 * 1024, SCHEMA_BYTES_MAX = 256 * 1024 };
 
@@ -69,16 +70,35 @@ static void on_models(void *ctx, const struct llm_models *models)
     if (--listing->left == 0) loop_stop(listing->session->loop);
 }
 
+/* Does it write when no model answers? */
+static bool offline_writes(const struct llm *llm)
+{
+    bool writes = llm_is_offline(llm->standard.place);
+    for (size_t i = 0; i < llm->fallback_count; i++)
+        writes = writes || llm_is_offline(llm->fallback[i].place);
+    return writes;
+}
+
 static void finish_check(const struct listing *listing)
 {
     struct str model = llm_default_model(listing->session->llm);
     printf("\nDefault model: %.*s\n", STR_ARGS(model));
-    if (listing->answering == 0) {
+    if (listing->answering > 0) return;
+    if (offline_writes(listing->session->llm)) {
         puts(
             "\nNo language model answers: what is written comes from the offline engine, which is\n"
-            "none. Start LM Studio (its server on port 1234) or Ollama (port 11434) on this\n"
-            "machine, or set OPENAI_API_KEY, or HUTONG_OPENAI_BASE for a server of your own, in\n"
-            "the environment or in .env; `hutong settings` lists all that can be set.");
+            "none.");
+    } else {
+        puts("\nNo language model answers: every question ends in an error. With `offline` in\n"
+             "llm-fallback the offline engine, which is no language model, would write instead.");
+    }
+    if (listing->sites > 1) { /* besides the offline engine */
+        puts("Mend what FAILS above; docs/providers.md says what address and key a site needs.");
+    } else {
+        puts(
+            "Start LM Studio (its server on port 1234) or Ollama (port 11434) on this machine, or\n"
+            "set OPENAI_API_KEY, or HUTONG_OPENAI_BASE for a server of your own, in the\n"
+            "environment or in .env; `hutong settings` lists all that can be set.");
     }
 }
 

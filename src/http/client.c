@@ -251,12 +251,24 @@ static size_t on_piece(char *bytes, size_t one, size_t len, void *ctx)
     return fetch->cancelled ? 0 : len;
 }
 
+/* libcurl has one code for a scheme it does not know and for an answer that begins with no HTTP. */
+static bool is_connected(const struct http_fetch *fetch)
+{
+    long connects = 0;
+    curl_off_t connected_us = 0;
+    curl_easy_getinfo(fetch->easy, CURLINFO_NUM_CONNECTS, &connects);
+    curl_easy_getinfo(fetch->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+    return connects > 0 || connected_us > 0;
+}
+
 static enum http_fetch_fault fault_of(CURLcode code, const struct http_fetch *fetch)
 {
     switch ((int)code) {
     case CURLE_OK: return HTTP_FETCH_OK;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return HTTP_FETCH_URL;
+    case CURLE_URL_MALFORMAT: return HTTP_FETCH_URL;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return is_connected(fetch) ? HTTP_FETCH_STRANGE : HTTP_FETCH_URL;
+    case CURLE_WEIRD_SERVER_REPLY: return HTTP_FETCH_STRANGE;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY: return HTTP_FETCH_RESOLVE;
     case CURLE_COULDNT_CONNECT: return HTTP_FETCH_CONNECT;

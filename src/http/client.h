@@ -44,6 +44,7 @@ enum http_fetch_fault {
     HTTP_FETCH_SLOW,    /* no connection within connect_ms */
     HTTP_FETCH_TLS,     /* certificate or handshake */
     HTTP_FETCH_BROKEN,  /* broke off after the connection was made */
+    HTTP_FETCH_STRANGE, /* somebody answered, but not in HTTP */
 };
 
 struct http_fetch_end {

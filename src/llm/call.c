@@ -512,6 +512,7 @@ static void on_names(struct llm_call *call, const struct http_fetch_end *end)
     struct json *body = NULL;
     if (trouble.fault == LLM_FAULT_NONE) {
         trouble = llm_fault_read_body(call->status, buf_str(&call->names), &body);
+        if (trouble.fault == LLM_FAULT_MODEL) llm_fault_note_path(&trouble); /* none was named */
     }
     if (body) choice->place->site.provider->read_models(body, use_first_name, call);
     if (body && choice->model.len == 0) trouble.fault = LLM_FAULT_MODEL;

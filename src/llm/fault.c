@@ -143,6 +143,7 @@ static const struct word phrases[] = {
     {"is not a valid model", LLM_FAULT_MODEL},
     {"no models loaded", LLM_FAULT_MODEL},
     {"try pulling it first", LLM_FAULT_MODEL},
+    {"no endpoints found", LLM_FAULT_MODEL}, /* OpenRouter */
     {"billing", LLM_FAULT_BILLING},
     {"insufficient balance", LLM_FAULT_BILLING},
     {"insufficient credits", LLM_FAULT_BILLING},
@@ -198,6 +199,28 @@ static enum llm_fault kind_of(int status, const struct said *said)
         fault = find_word(phrases, COUNT_OF(phrases), said->message);
     }
     return fault == LLM_FAULT_NONE ? by_status(status) : fault;
+}
+
+/* What servers say of an address in which they have nothing, OpenAI, vLLM, llama.cpp, LM Studio
+ * (with status 200) and Go among them. */
+static bool is_wrong_path(int status, const struct said *said)
+{
+    static const char *const parts[] = {
+        "page not found", "file not found",      "resource not found",
+        "invalid URL",    "unexpected endpoint", "method not allowed",
+        "cannot GET /",   "cannot POST /",       "no route matches"};
+    bool may = status == 404 || status == 405 || (status >= 200 && status < 300);
+    if (may && str_eq_nocase(str_trim(said->message), STR("not found"))) return true;
+    for (size_t i = 0; may && i < COUNT_OF(parts); i++) {
+        if (has(said->message, str_of(parts[i]))) return true;
+    }
+    return false;
+}
+
+void llm_fault_note_path(struct llm_trouble *trouble)
+{
+    trouble->fault = LLM_FAULT_PROTOCOL;
+    str_copy(trouble->code, sizeof(trouble->code), STR(LLM_CODE_WRONG_PATH));
 }
 
 /* --- hints of time --- */
@@ -325,6 +348,8 @@ struct llm_trouble llm_fault_read(int status, const struct json *body)
     copy_clean(trouble.code, sizeof(trouble.code), said.code.len ? said.code : said.type);
     copy_clean(trouble.param, sizeof(trouble.param), said.param);
     copy_clean(trouble.text, sizeof(trouble.text), said.message);
+    bool roughly = trouble.fault == by_status(status) || trouble.fault == LLM_FAULT_SERVER;
+    if (roughly && is_wrong_path(status, &said)) llm_fault_note_path(&trouble);
     return trouble;
 }
 
@@ -336,7 +361,16 @@ struct llm_trouble llm_fault_read_text(int status, struct str body)
     if (page) said.message = STR("a web page stood in the place of an answer");
     trouble.fault = status >= 400 ? kind_of(status, &said) : LLM_FAULT_PROTOCOL;
     copy_clean(trouble.text, sizeof(trouble.text), said.message);
+    bool missing = (status == 404 || status == 405) && trouble.fault == by_status(status);
+    if (missing && (page || is_wrong_path(status, &said))) llm_fault_note_path(&trouble);
     return trouble;
+}
+
+/* LM Studio reports errors with status 200. */
+static bool is_error(const struct json *body)
+{
+    const struct json *error = json_kind(body) == JSON_OBJECT ? json_get(body, "error") : NULL;
+    return error && (json_kind(error) == JSON_OBJECT || json_kind(error) == JSON_STRING);
 }
 
 struct llm_trouble llm_fault_read_body(int status, struct str body, struct json **tree_out)
@@ -346,7 +380,7 @@ struct llm_trouble llm_fault_read_body(int status, struct str body, struct json 
     struct why why;
     if (json_parse(str_trim(body), &tree, NULL, &why) != OK) {
         trouble = llm_fault_read_text(status, body);
-    } else if (status < 200 || status > 299) {
+    } else if (status < 200 || status > 299 || is_error(tree)) {
         trouble = llm_fault_read(status, tree);
         json_free(tree);
         tree = NULL;
@@ -421,23 +455,60 @@ static const char *const sentences[LLM_FAULT_COUNT] = {
                         "missing",
 };
 
+static bool has_path(struct str base)
+{
+    struct str rest = str_from(base, str_find(base, STR("://")) + 3);
+    return str_find_byte(rest, '/') < rest.len;
+}
+
+/* Of a server that has nothing in the place that was asked: what such addresses look like. */
+static const char *path_sentence(const struct llm_site *site)
+{
+    struct str base = site ? site->base : STR("");
+    const char *provider = site ? site->provider->name : "";
+    if (strcmp(provider, "openai") == 0) {
+        if (!str_ends(base, STR("/v1")))
+            return "%1 knows nothing of models at its address; most such addresses end in /v1";
+    } else if (strcmp(provider, "google") == 0) {
+        if (!str_ends(base, STR("/v1beta")))
+            return "%1 knows nothing of models at its address; it should end in /v1beta";
+    } else if (has_path(base)) {
+        return "%1 knows nothing of models at its address; it should be that of the server alone, "
+               "without a path";
+    }
+    return "%1 knows nothing of models at its address; check it";
+}
+
+static const char *sentence_of(enum llm_fault fault, const struct llm_site *site, struct str model,
+                               const struct llm_trouble *trouble)
+{
+    const char *code = trouble ? trouble->code : "";
+    if (fault == LLM_FAULT_TRUNCATED && strcmp(code, LLM_CODE_TOO_MUCH) == 0)
+        return "the answer of %1 is longer than the 4 MiB that are taken";
+    if (fault == LLM_FAULT_MODEL && model.len == 0)
+        return "%1 lists no model that could answer; load one there, or name one that it has";
+    if (fault != LLM_FAULT_PROTOCOL) return sentences[fault];
+    if (strcmp(code, LLM_CODE_NO_URL) == 0)
+        return "the address of %1 is none that can be called; correct it in the settings";
+    if (strcmp(code, LLM_CODE_NO_HTTP) == 0)
+        return "what listens at the address of %1 does not speak HTTP; check host and port";
+    if (strcmp(code, LLM_CODE_WRONG_PATH) == 0) return path_sentence(site);
+    return sentences[fault];
+}
+
 void llm_fault_sentence(enum llm_fault fault, const struct llm_site *site, struct str model,
                         const struct llm_trouble *trouble, struct why *why)
 {
     struct buf text;
     buf_init(&text, 16 * sizeof(why->text)); /* why_write() cuts, names may be long */
     struct str name = site ? site->name : STR("the model");
-    bool too_much =
-        fault == LLM_FAULT_TRUNCATED && trouble && strcmp(trouble->code, LLM_CODE_TOO_MUCH) == 0;
-    const char *sentence =
-        too_much ? "the answer of %1 is longer than the 4 MiB that are taken" : sentences[fault];
-    for (const char *at = sentence; *at; at++) {
+    for (const char *at = sentence_of(fault, site, model, trouble); *at; at++) {
         if (*at != '%') {
             buf_add_byte(&text, *at);
             continue;
         }
         at++;
-        buf_add_str(&text, *at == '1' ? name : model.len ? model : STR("the default"));
+        buf_add_str(&text, *at == '1' ? name : model);
     }
     /* What it did not accept only the provider can say. */
     if (fault == LLM_FAULT_REQUEST && trouble && trouble->text[0]) {

@@ -14,8 +14,11 @@ struct llm_trouble llm_fault_read(int status, const struct json *body);
 /* The same for a body that is no JSON: a proxy's page, plain text. */
 struct llm_trouble llm_fault_read_text(int status, struct str body);
 
-/* A body that came whole: LLM_FAULT_NONE when it is JSON with a good status, then `*tree_out` is
- * the caller's to free; else it is NULL. */
+/* The site has nothing in that place: the fault is one of its address. */
+void llm_fault_note_path(struct llm_trouble *trouble);
+
+/* A body that came whole: LLM_FAULT_NONE when it is JSON with a good status and no error, then
+ * `*tree_out` is the caller's to free; else it is NULL. */
 struct llm_trouble llm_fault_read_body(int status, struct str body, struct json **tree_out);
 
 /* "37s", "1m30s", "17ms", seconds with decimals, an HTTP date; -1: not understood. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "llm/fault.h"
+#include "llm/reader.h"
 
 struct http_fetch *llm_fetch(struct llm_loop *home, const struct llm_place *place,
                              struct llm_wire *wire, bool streamed,
@@ -26,7 +27,10 @@ struct llm_trouble llm_fetch_trouble(const struct http_fetch_end *end)
 {
     struct llm_trouble trouble = {.retry_after_ms = -1};
     if (end->fault == HTTP_FETCH_OK) return trouble;
-    trouble.fault = end->fault == HTTP_FETCH_URL ? LLM_FAULT_SETUP : LLM_FAULT_CONNECTION;
+    bool strange = end->fault == HTTP_FETCH_STRANGE, nowhere = end->fault == HTTP_FETCH_URL;
+    trouble.fault = strange || nowhere ? LLM_FAULT_PROTOCOL : LLM_FAULT_CONNECTION;
+    const char *code = strange ? LLM_CODE_NO_HTTP : nowhere ? LLM_CODE_NO_URL : "";
+    str_copy(trouble.code, sizeof(trouble.code), str_of(code));
     str_copy(trouble.text, sizeof(trouble.text), str_of(end->message));
     return trouble;
 }

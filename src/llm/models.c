@@ -133,6 +133,7 @@ static void tell(struct listing *listing, const struct llm_trouble *trouble)
         found = *trouble;
     } else if (!models.offline) {
         found = llm_fault_read_body(listing->status, buf_str(&listing->body), &body);
+        if (found.fault == LLM_FAULT_MODEL) llm_fault_note_path(&found); /* none was named */
     }
     if (try_another_key(listing, &found)) return; /* there is no body then */
     models.body = body;

@@ -44,6 +44,10 @@ struct llm_trouble {
 
 /* In `code`: it went on and on, and was cut off by us (LLM_FAULT_TRUNCATED). */
 #define LLM_CODE_TOO_MUCH "too_much"
+/* … of LLM_FAULT_PROTOCOL: what is wrong with the site's address. */
+#define LLM_CODE_NO_URL "no_url"      /* it cannot be called */
+#define LLM_CODE_NO_HTTP "no_http"    /* who listens there speaks something else */
+#define LLM_CODE_WRONG_PATH "no_path" /* a server, but no models in that place */
 
 enum llm_body { LLM_BODY_STREAM, LLM_BODY_WHOLE, LLM_BODY_ERROR };
 

@@ -332,7 +332,8 @@ static void on_done(void *ctx, struct http_fetch *fetch, const struct http_fetch
     }
     struct why why;
     (void)!why_set(&why, ERR_UPSTREAM, "ComfyUI cannot be reached: %s", end->message);
-    bool away = end->fault != HTTP_FETCH_BROKEN && end->fault != HTTP_FETCH_URL;
+    bool away = end->fault != HTTP_FETCH_BROKEN && end->fault != HTTP_FETCH_URL &&
+                end->fault != HTTP_FETCH_STRANGE;
     try_failed(pictures, away ? TRY_WHEN_BACK : TRY_AGAIN, why.text);
 }
 

@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -255,6 +257,49 @@ test('secrets in an address are not shown, whatever is said of it', async (t) =>
   for (const one of [{ out: '', err: good.out + good.err }, ...await Promise.all(wrong.map(check))]) {
     assert.doesNotMatch(one.out + one.err, /SECRET/);
   }
+});
+
+test('what is wrong with an address is said, and what would be right', async (t) => {
+  const serve = async (server) => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    return `http://127.0.0.1:${server.address().port}`;
+  };
+  const says = (status, type, body) => createServer((request, reply) => {
+    request.resume();
+    reply.writeHead(status, { 'content-type': type, connection: 'close' }).end(body);
+  });
+  const page = await serve(says(404, 'text/html', '<html>nothing here</html>'));
+  const plain = await serve(says(404, 'application/json', '{"detail":"Not Found"}'));
+  const studio = await serve(says(200, 'application/json', '{"error":"Unexpected endpoint or method. (GET /models)"}'));
+  const empty = await serve(says(200, 'application/json', '{"object":"list","data":[]}'));
+  const ssh = await serve(createTcpServer((socket) => {
+    socket.on('error', () => {});
+    socket.end('SSH-2.0-OpenSSH_9.9\r\n');
+  }));
+  const v1 = /bad knows nothing of models at its address; most such addresses end in \/v1/;
+  for (const [env, sentence] of [
+    [{ HUTONG_LLM_SITES: `bad=${page}` }, v1],
+    [{ HUTONG_LLM_SITES: `bad=${plain}` }, v1],
+    [{ HUTONG_LLM_SITES: `bad=${studio}` }, v1],
+    [{ HUTONG_LLM_SITES: `bad=${page}/v1` }, /bad knows nothing of models at its address; check it/],
+    [{ OLLAMA_HOST: `${page}/v1` }, /ollama knows nothing .* that of the server alone, without a path/],
+    [{ HUTONG_LLM_SITES: `bad=${ssh}/v1` }, /what listens at the address of bad does not speak HTTP; check host and port/],
+    [{ HUTONG_LLM_SITES: 'bad=http://127.0.0.1:99999/v1' }, /the address of bad is none that can be called/],
+  ]) {
+    const run = (...args) => hutong(['llm', ...args], { env: { HUTONG_LLM_PROBE: 'off', ...env } });
+    const [check, named, unnamed] = await Promise.all([run('check'), run('chat', '--model', `${env.OLLAMA_HOST ? 'ollama' : 'bad'}/m`, 'hi'), run('chat', 'hi')]);
+    assert.match(check.out, sentence);
+    assert.match(check.out, /every question ends in an error/);
+    assert.match(check.out, /Mend what FAILS above/);
+    assert.match(unnamed.err, sentence);
+    if (!env.HUTONG_LLM_SITES?.includes(studio)) assert.match(named.err, sentence);
+  }
+  const none = await hutong(['llm', 'chat', 'hi'], { env: { HUTONG_LLM_PROBE: 'off', HUTONG_LLM_SITES: `bad=${empty}` } });
+  assert.match(none.err, /bad lists no model that could answer/);
+  const fallback = await hutong(['llm', 'check'], { env: { HUTONG_LLM_PROBE: 'off', HUTONG_LLM_SITES: `bad=${page}`, HUTONG_LLM_FALLBACK: 'offline' } });
+  assert.match(fallback.out, /what is written comes from the offline engine/);
 });
 
 const SCHEMA = {

@@ -139,7 +139,7 @@ static void errors_of_every_form_have_a_kind(void **state)
         /* FastAPI, and nothing at all */
         {422, "{'detail':[{'loc':['body','model'],'msg':'field required','type':'missing'}]}",
          LLM_FAULT_REQUEST, "", "field required"},
-        {404, "{'detail':'Not Found'}", LLM_FAULT_MODEL, "", "Not Found"},
+        {404, "{'detail':'Not Found'}", LLM_FAULT_PROTOCOL, "no_path", "Not Found"},
         {500, "{}", LLM_FAULT_SERVER, "", ""},
         {401, "null", LLM_FAULT_AUTH, "", ""},
         {408, "[]", LLM_FAULT_OVERLOAD, "", ""},
@@ -165,7 +165,9 @@ static void bodies_that_are_no_json_have_a_kind_too(void **state)
     } cases[] = {
         {502, "<html>bad</html>", "a web page stood in the place of an answer", LLM_FAULT_OVERLOAD},
         {530, "<!doctype html>", "a web page stood in the place of an answer", LLM_FAULT_OVERLOAD},
-        {404, "404 page not found", "404 page not found", LLM_FAULT_MODEL},
+        {404, "404 page not found", "404 page not found", LLM_FAULT_PROTOCOL},
+        {404, "<html>", "a web page stood in the place of an answer", LLM_FAULT_PROTOCOL},
+        {404, "model 'm' not found", "model 'm' not found", LLM_FAULT_MODEL},
         {500, "", "", LLM_FAULT_SERVER},
         {401, "Unauthorized", "Unauthorized", LLM_FAULT_AUTH},
         {301, "moved", "moved", LLM_FAULT_PROTOCOL},
