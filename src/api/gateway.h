@@ -38,8 +38,8 @@ struct gateway_counts {
 struct gateway_counts gateway_counts(const struct gateway *gateway);
 
 /* What every site says it has, for a reply on the call's loop: "SITE/MODEL", a line each. At once
- * when it is known, else within ten seconds; 503 when the server stops meanwhile. Sites that failed
- * are asked again after ten seconds at the earliest. */
+ * when it is known, else within three seconds; 503 when the server stops meanwhile. A site is asked
+ * once a minute at most. */
 typedef void gateway_names(struct call *call, struct str names);
 void gateway_with_names(struct call *call, gateway_names *then);
 

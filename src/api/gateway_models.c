@@ -2,9 +2,11 @@
 /*
  * api/gateway_models.c: what every site says it has, asked all at once: for
  * programs in OpenAI's form (GET /v1/models), for members to choose from
- * (GET /chat/models). The list is kept for a minute on each loop, so that
- * programs that ask before every call don't make the sites pay for it. A site
- * that does not answer within ten seconds is left out: the others are good to know.
+ * (GET /chat/models). Each loop keeps the lists, and asks a site at most once a
+ * minute, so that programs that ask before every call don't make the sites pay
+ * for it. Who asks waits for what the sites say, together with all others and
+ * three seconds at most; a site that was late or failed is waited for by
+ * nobody until it has answered again: its list comes in behind their backs.
  */
 #include "api/gateway_internal.h"
 #include "api/handlers.h"
@@ -13,21 +15,28 @@
 #include "base/pattern.h"
 #include "community/keys.h"
 #include "llm/models.h"
+#include "llm/site.h"
 #include "store/wikis.h"
 
 enum { LIST_BYTES_MAX = 4 * 1024 * 1024, WIKIS_MAX = 500 };
 
-static const int64_t KEEP_US = INT64_C(60) * 1000000, KEEP_FAILED_US = INT64_C(10) * 1000000;
+static const int64_t KEEP_US = INT64_C(60) * 1000000, WAIT_US = INT64_C(3) * 1000000;
 
-/* Names of a loop's models, "SITE/MODEL" one a line. Lives with the loop. */
+/* What a site said last. */
+struct site_names {
+    struct models *models;
+    struct buf names; /* "SITE/MODEL" one a line; none after a failure */
+    int64_t asked_us; /* monotonic; 0: never */
+    bool asking;
+    bool late; /* it kept somebody waiting, or failed: nobody waits for it */
+};
+
+/* Lives with the loop. */
 struct models {
-    struct buf names;
-    int64_t until_us; /* monotonic; 0: not known */
-    int64_t told_us;  /* when they came, of all sites or some; 0: never */
-    struct buf coming;
-    size_t missing; /* sites that have not answered; 0: nobody asks */
-    bool failed;    /* one could not be asked: ask again soon */
+    struct site_names sites[LLM_SITES_MAX];
+    struct buf names; /* of all sites, written before a reply */
     struct list waiting;
+    struct deadline patience; /* runs while somebody waits */
 };
 
 /* One request; in its call's arena. */
@@ -40,12 +49,19 @@ struct waiter {
     gateway_names *then; /* of reply_other */
 };
 
+static void on_patience_over(struct deadline *deadline);
+
 struct models *models_new(void)
 {
     struct models *models = NEW(struct models);
-    buf_init(&models->names, LIST_BYTES_MAX);
-    buf_init(&models->coming, LIST_BYTES_MAX);
+    for (size_t i = 0; i < LLM_SITES_MAX; i++) {
+        models->sites[i].models = models;
+        buf_init(&models->sites[i].names, LIST_BYTES_MAX);
+    }
+    buf_init(&models->names, LLM_SITES_MAX * (size_t)LIST_BYTES_MAX);
     list_init(&models->waiting);
+    list_init(&models->patience.link);
+    models->patience.fired = on_patience_over;
     return models;
 }
 
@@ -53,8 +69,9 @@ void models_free(struct models *models)
 {
     if (models == NULL) return;
     ASSERT(list_is_empty(&models->waiting));
+    deadline_clear(&models->patience);
+    for (size_t i = 0; i < LLM_SITES_MAX; i++) buf_release(&models->sites[i].names);
     buf_release(&models->names);
-    buf_release(&models->coming);
     mem_free(models);
 }
 
@@ -146,56 +163,77 @@ static void reply_one(const struct waiter *waiter, struct str names)
 /* --- asking --- */
 
 struct naming {
-    struct models *models;
+    struct buf *to;
     struct str site;
 };
 
 static void add_name(void *ctx, struct str id, int64_t context_tokens)
 {
     struct naming *naming = ctx;
-    struct buf *to = &naming->models->coming;
     struct why why;
     (void)context_tokens;
     if (model_pattern_check(id, &why)) return; /* no name that could be asked for */
-    if (to->len > 0) buf_add_byte(to, '\n');
-    buf_printf(to, "%.*s/%.*s", STR_ARGS(naming->site), STR_ARGS(id));
+    buf_printf(naming->to, "%.*s/%.*s\n", STR_ARGS(naming->site), STR_ARGS(id));
 }
 
-static struct str names_of(const struct models *models)
+static struct str all_names(struct models *models)
 {
-    return models->names.len ? buf_str(&models->names) : STR("");
+    buf_reset(&models->names, models->names.max);
+    for (size_t i = 0; i < LLM_SITES_MAX; i++) {
+        if (models->sites[i].names.len > 0) {
+            buf_add_str(&models->names, buf_str(&models->sites[i].names));
+        }
+    }
+    /* Without the last line end, behind which is no name. */
+    return models->names.len ? str_head(buf_str(&models->names), models->names.len - 1) : STR("");
 }
 
-static void all_known(struct models *models)
+static bool is_worth_waiting(const struct models *models)
 {
-    struct buf old = models->names;
-    models->names = models->coming;
-    models->coming = old;
-    models->told_us = clock_mono_us();
-    models->until_us = models->failed ? 0 : models->told_us + KEEP_US;
+    for (size_t i = 0; i < LLM_SITES_MAX; i++) {
+        if (models->sites[i].asking && !models->sites[i].late) return true;
+    }
+    return false;
+}
+
+static void reply_all(struct models *models)
+{
+    struct str names = all_names(models);
+    deadline_clear(&models->patience);
     while (!list_is_empty(&models->waiting)) {
         struct list *first = list_take_first(&models->waiting);
         struct waiter *waiter = CONTAINER_OF(first, struct waiter, link);
-        waiter->reply(waiter, names_of(models));
+        waiter->reply(waiter, names);
     }
+}
+
+static void on_patience_over(struct deadline *deadline)
+{
+    struct models *models = CONTAINER_OF(deadline, struct models, patience);
+    for (size_t i = 0; i < LLM_SITES_MAX; i++) models->sites[i].late |= models->sites[i].asking;
+    reply_all(models);
 }
 
 static void on_answer(void *ctx, const struct llm_models *answer)
 {
-    struct models *models = ctx;
-    struct naming naming = {models, answer->site};
-    if (answer->fault != LLM_FAULT_NONE) models->failed = true;
+    struct site_names *site = ctx;
+    struct naming naming = {&site->names, answer->site};
+    site->asking = false;
+    site->late = answer->fault != LLM_FAULT_NONE;
+    buf_reset(&site->names, LIST_BYTES_MAX);
     llm_models_each(answer, add_name, &naming);
-    if (--models->missing == 0) all_known(models);
+    if (!is_worth_waiting(site->models)) reply_all(site->models);
 }
 
 static void ask_sites(struct models *models, struct api_loop *home)
 {
-    models->failed = false;
-    buf_reset(&models->coming, LIST_BYTES_MAX);
-    models->missing = llm_site_count(home->api->llm);
-    for (size_t site = 0; site < llm_site_count(home->api->llm); site++) {
-        llm_models_ask(home->llm, site, on_answer, models);
+    int64_t now_us = clock_mono_us();
+    for (size_t i = 0; i < llm_site_count(home->api->llm); i++) {
+        struct site_names *site = &models->sites[i];
+        if (site->asking || (site->asked_us && now_us - site->asked_us < KEEP_US)) continue;
+        site->asking = true;
+        site->asked_us = now_us;
+        llm_models_ask(home->llm, i, on_answer, site);
     }
 }
 
@@ -203,12 +241,15 @@ static void wait_for_names(struct waiter *waiter)
 {
     struct api_loop *home = waiter->call->home;
     struct models *models = home->gateway->models;
-    if (models->until_us > clock_mono_us()) {
-        waiter->reply(waiter, names_of(models));
+    ask_sites(models, home);
+    if (!is_worth_waiting(models)) {
+        waiter->reply(waiter, all_names(models));
         return;
     }
+    if (list_is_empty(&models->waiting)) {
+        deadline_set(home->loop, &models->patience, loop_now_us(home->loop) + WAIT_US);
+    }
     list_add_last(&models->waiting, &waiter->link);
-    if (models->missing == 0) ask_sites(models, home);
 }
 
 /* --- wikis, which can be asked like models --- */
@@ -286,12 +327,6 @@ static void reply_other(const struct waiter *waiter, struct str names)
 
 void gateway_with_names(struct call *call, gateway_names *then)
 {
-    const struct models *models = call->home->gateway->models;
-    /* Anybody may ask this: a site that is down must not be asked each time. */
-    if (models->told_us && models->told_us + KEEP_FAILED_US > clock_mono_us()) {
-        then(call, names_of(models));
-        return;
-    }
     struct waiter *waiter = ARENA_NEW(call->arena, struct waiter);
     waiter->call = call;
     waiter->reply = reply_other;
@@ -302,6 +337,7 @@ void gateway_with_names(struct call *call, gateway_names *then)
 void models_abort(struct models *models)
 {
     struct why why;
+    deadline_clear(&models->patience);
     while (!list_is_empty(&models->waiting)) {
         struct list *first = list_take_first(&models->waiting);
         why_set(&why, ERR_BUSY, "the server is stopping");

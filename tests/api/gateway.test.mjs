@@ -701,6 +701,32 @@ test('models are listed, and one is found', async () => {
   assert.deepEqual(few.data.map(({ id }) => id), ['offline/hutong-offline']);
 });
 
+test('a site that hangs holds up the lists once, shortly, and is in them when it has answered', async (t) => {
+  const other = await startProvider();
+  const own = await startServer({
+    env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_SITES: `slow=${other.base('openai')}`, HUTONG_LOOPS: '1' },
+  });
+  t.after(() => Promise.all([own.stop(), other.stop()]));
+  const me = await own.register('lists');
+  other.script([{ kind: 'models', models: ['late'], stallAfter: 'headers' }]);
+  const list = async () => {
+    const began = performance.now();
+    const { items } = assertOk(await own.api('GET', '/chat/models', { token: me.token }));
+    return { took: performance.now() - began, sites: new Set(items.map(({ site }) => site)) };
+  };
+  for (const { took, sites } of await Promise.all([list(), list()])) {
+    assert.ok(took < 8000, `${took} ms`); // asking takes ten seconds to give up
+    assert.deepEqual(sites, new Set(['openai', 'offline']));
+  }
+  const next = await list();
+  assert.ok(next.took < 2000, `${next.took} ms`);
+  const asked = await other.request(0);
+  assert.equal(other.requests.length, 1);
+  asked.resume();
+  await until(async () => (await list()).sites.has('slow'));
+  assert.equal(other.requests.length, 1, 'once a minute at most');
+});
+
 test('other routes take no such key, and v1 no sign-in', async () => {
   const key = await makeKey();
   assertProblem(await server.api('GET', '/auth/me', { token: key.key }), 401);
