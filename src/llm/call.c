@@ -61,6 +61,7 @@ struct llm_call {
     bool paused;    /* by a slow reader */
     bool mends;     /* what the model refused is left out: `quirks` are not those known of it */
     unsigned quirks, quirks_known;
+    bool thinks;    /* who is asked at present has longer */
     int key;
     struct turn_hook advance;
     struct gate_ticket ticket;
@@ -368,11 +369,18 @@ static void recover(struct llm_call *call, enum llm_fault fault, const struct ll
 
 /* --- reading --- */
 
+static bool thinks(const struct llm_call *call)
+{
+    return call->request.thinking == LLM_THINKING_ON ||
+           llm_model_thinks(call->plan[call->plan_at].model);
+}
+
 /* Between two pieces. Who is not listened to is not silent. */
 static void set_idle_clock(struct llm_call *call)
 {
     const struct llm_clocks *clocks = &place_of(call)->clocks;
-    int64_t ends = call->began_us + clocks->total_us, idle = now_us(call) + clocks->idle_us;
+    int64_t ends = call->began_us + clocks->total_us;
+    int64_t idle = now_us(call) + (call->thinks ? clocks->thinking_idle_us : clocks->idle_us);
     deadline_set(call->home->loop, &call->deadline, call->paused ? ends : MIN(idle, ends));
 }
 
@@ -580,7 +588,10 @@ static void send_wire(struct llm_call *call, struct llm_wire *wire)
     /* Of an answer in one piece the first byte may be as late as the last. */
     bool whole = call->state == CALL_ASKING && call->request.whole;
     bool streamed = call->state == CALL_ASKING && !whole;
-    int64_t wait_us = whole ? place->clocks.total_us : place->clocks.first_us;
+    call->thinks = call->state == CALL_ASKING && thinks(call);
+    int64_t wait_us = whole          ? place->clocks.total_us
+                      : call->thinks ? place->clocks.thinking_first_us
+                                     : place->clocks.first_us;
     call->asked_us = clock_mono_us();
     deadline_set(call->home->loop, &call->deadline, now_us(call) + wait_us);
     call->fetch = llm_fetch(call->home, place, wire, streamed, &fetch_events, call);

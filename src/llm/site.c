@@ -6,6 +6,7 @@
  */
 #include "llm/site.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -33,26 +34,62 @@ bool llm_is_offline(const struct llm_place *place)
 
 /* --- making sites --- */
 
-/* The second number of 172.16.0.0/12, or of anything else that begins with 172. */
-static bool is_private_172(struct str host)
-{
-    struct str rest = host, number;
-    uint64_t second;
-    (void)str_split(&rest, '.', &number);
-    return str_eq(number, STR("172")) && str_split(&rest, '.', &number) &&
-           str_to_u64(number, &second) && second >= 16 && second <= 31;
-}
-
-/* 127/8, ::1, localhost and the private ranges of RFC 1918: a machine that may have to load its
- * model before it speaks. Only for time-outs. */
-static bool is_local(struct str base)
+/* Host of an address, without its port and in no certain case; of IPv6 without the brackets. */
+static struct str host_of(struct str base)
 {
     struct str host = str_from(base, str_find(base, STR("://")) + 3);
-    static const char *const starts[] = {"127.", "localhost", "[::1]", "10.", "192.168."};
-    for (size_t i = 0; i < COUNT_OF(starts); i++) {
-        if (str_starts(host, str_of(starts[i]))) return true;
+    host = str_head(host, str_find_byte(host, '/'));
+    for (size_t at; (at = str_find_byte(host, '@')) < host.len;) host = str_from(host, at + 1);
+    if (str_starts(host, STR("["))) {
+        return str_from(str_head(host, str_find_byte(host, ']')), 1);
     }
-    return is_private_172(host);
+    return str_head(host, str_find_byte(host, ':'));
+}
+
+/* Loopback, RFC 1918, link-local, and of IPv6 also RFC 4193. */
+static bool is_private_ip(struct str host, bool *is_ip_out)
+{
+    char text[INET6_ADDRSTRLEN];
+    unsigned char ip[16];
+    str_copy(text, sizeof(text), host);
+    *is_ip_out = true;
+    if (inet_pton(AF_INET, text, ip) == 1) {
+        return ip[0] == 127 || ip[0] == 10 || (ip[0] == 192 && ip[1] == 168) ||
+               (ip[0] == 172 && ip[1] >= 16 && ip[1] < 32) || (ip[0] == 169 && ip[1] == 254);
+    }
+    if (inet_pton(AF_INET6, text, ip) == 1) {
+        static const unsigned char loopback[16] = {[15] = 1};
+        return memcmp(ip, loopback, sizeof(ip)) == 0 || (ip[0] & 0xFE) == 0xFC ||
+               (ip[0] == 0xFE && (ip[1] & 0xC0) == 0x80);
+    }
+    *is_ip_out = false;
+    return false;
+}
+
+static bool ends_nocase(struct str s, struct str end)
+{
+    return s.len >= end.len && str_eq_nocase(str_from(s, s.len - end.len), end);
+}
+
+/*
+ * On this machine or its network: it may have to load its model before it speaks. Only for
+ * time-outs and for how many are asked at once. Names without a dot are of a local network (or of
+ * Docker's), and so are those below the domains that nobody can register. Ollama and LM Studio load
+ * models wherever they are, but for Ollama's own service.
+ */
+static bool is_local(const char *name, const struct llm_provider *provider, struct str base)
+{
+    static const char *const ends[] = {".localhost", ".local", ".lan",        ".internal",
+                                       ".home.arpa", ".home",  ".localdomain"};
+    struct str host = host_of(base);
+    bool is_ip, local = is_private_ip(host, &is_ip);
+    if (is_ip || host.len == 0) return local;
+    if (provider == &llm_provider_ollama) {
+        return !str_eq_nocase(host, STR("ollama.com")) && !ends_nocase(host, STR(".ollama.com"));
+    }
+    if (strcmp(name, "lmstudio") == 0 || str_find_byte(host, '.') == host.len) return true;
+    for (size_t i = 0; i < COUNT_OF(ends); i++) local = local || ends_nocase(host, str_of(ends[i]));
+    return local;
 }
 
 static size_t find_blank(struct str s)
@@ -127,13 +164,37 @@ static int64_t usual(int64_t set, bool is_local, int64_t hosted, int64_t local)
     return set ? set : is_local ? local : hosted;
 }
 
+bool llm_model_thinks(struct str model)
+{
+    static const char *const begins[] = {"o1",    "o3",  "o4",        "gpt-5",          "gpt-oss",
+                                         "qwq",   "qvq", "magistral", "gemini-2.5-pro", "gemini-3",
+                                         "grok-4"};
+    static const char *const parts[] = {"reason", "think", "-r1"};
+    for (size_t slash; (slash = str_find_byte(model, '/')) < model.len;) {
+        model = str_from(model, slash + 1);
+    }
+    for (size_t i = 0; i < COUNT_OF(begins); i++) {
+        struct str start = str_of(begins[i]);
+        if (str_eq_nocase(str_head(model, start.len), start)) return true;
+    }
+    for (size_t at = 0; at < model.len; at++) {
+        for (size_t i = 0; i < COUNT_OF(parts); i++) {
+            struct str part = str_of(parts[i]);
+            if (str_eq_nocase(str_head(str_from(model, at), part.len), part)) return true;
+        }
+    }
+    return false;
+}
+
 static void set_clocks(struct llm_place *place, const struct settings *s)
 {
     bool local = place->site.local;
     place->clocks = (struct llm_clocks){
         .connect_ms = usual(s->llm_connect_s, local, 5, 2) * 1000,
         .first_us = usual(s->llm_first_s, local, 60, 300) * SECOND_US,
+        .thinking_first_us = usual(s->llm_first_s, local, 300, 300) * SECOND_US,
         .idle_us = usual(s->llm_idle_s, local, 180, 300) * SECOND_US,
+        .thinking_idle_us = usual(s->llm_idle_s, local, 300, 300) * SECOND_US,
         .total_us = usual(s->llm_total_s, local, 600, 1800) * SECOND_US,
         .queue_us = s->llm_queue_s * SECOND_US,
     };
@@ -184,7 +245,7 @@ static enum err add_site(struct llm *llm, const char *name, const struct llm_pro
         .provider = provider,
         .name = arena_copy(&llm->arena, str_of(name)),
         .base = without_slash(base.len > 0 || !provider->base ? base : str_of(provider->base)),
-        .local = is_local(base),
+        .local = is_local(name, provider, base),
         .context_tokens = llm->settings->llm_context_tokens,
     };
     /* At an address of one's own only the server knows what it has. */

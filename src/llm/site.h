@@ -17,6 +17,7 @@ enum { LLM_SITES_MAX = 24, LLM_PLAN_MAX = 8 };
 
 struct llm_clocks {
     int64_t connect_ms, first_us, idle_us, total_us, queue_us;
+    int64_t thinking_first_us, thinking_idle_us; /* of models that think */
 };
 
 struct llm_place {
@@ -51,6 +52,8 @@ struct llm {
 
 struct llm_place *llm_find_place(struct llm *llm, struct str name); /* NULL: none */
 bool llm_is_offline(const struct llm_place *place);
+/* Known by its name to be silent for minutes before it answers. */
+bool llm_model_thinks(struct str model);
 
 /* --- keys.c --- */
 
