@@ -106,6 +106,8 @@ struct llm_provider {
     /* An event of the stream: `name` of SSE, empty mostly. */
     void (*read_event)(struct llm_reader *reader, struct str name, const struct json *data);
     void (*read_whole)(struct llm_reader *reader, const struct json *body);
+    /* Nothing more comes. NULL: nothing was held back. */
+    void (*read_end)(struct llm_reader *reader);
     /* NULL where there is none. */
     enum err (*write_models)(const struct llm_asking *asking, struct llm_wire *wire,
                              struct why *why);

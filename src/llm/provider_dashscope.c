@@ -3,11 +3,20 @@
  * llm/provider_dashscope.c: Alibaba's DashScope (Qwen) in its native form.
  *
  * An event has either what is new (incremental_output, which we ask for) or,
- * on servers and models that know nothing else, all that was said so far
- * (LLM_QUIRK_CUMULATIVE). Which of them it is cannot be told from the text:
- * "ha", "haha" may be either. So what was asked for decides. Of accumulated
- * text only the suffix goes on; one that does not begin with what went on
- * already cannot be told any more and ends the answer.
+ * on servers and models that know nothing else, all that was said so far. One
+ * piece does not tell: "ha", "haha" may be either. So a piece that begins with
+ * all before it is held back until the next one: if each of three begins with
+ * the one before, longer each time, and they are not one thing again and again
+ * ("哈", "哈哈", "哈哈哈"), the answer is accumulated, for no text repeats its
+ * beginning so. With the last event of an answer two are enough. Any other
+ * piece shows that they are increments, and what was held goes on as it came.
+ * Nearly every answer is decided by its second piece, with nothing held.
+ *
+ * What stays wrong: an accumulated answer of one thing again and again, tool
+ * calls before any text, and increments that are the beginning of the answer
+ * over and over. Where the operator says so (LLM_QUIRK_CUMULATIVE) nothing is guessed.
+ * Of accumulated text only the suffix goes on; one that does not begin with
+ * what went on already cannot be told any more and ends the answer.
  *
  * The compatible form (/compatible-mode/v1) is a site of "openai".
  */
@@ -181,27 +190,122 @@ static void join_content(const struct json *content, struct buf *text)
     for (; part; part = json_after(part)) buf_add_str(text, llm_json_text(part, "text"));
 }
 
+typedef void pass_piece(struct llm_reader *reader, struct str piece);
+
 /* What is new of text that holds all so far; false: it was written anew. */
-static bool take_suffix(struct buf *so_far, struct str text, struct str *new_out)
+static bool take_suffix(struct buf *passed, struct str text, struct str *new_out)
 {
     *new_out = (struct str){0};
     if (text.len == 0) return true; /* an event about something else */
-    if (!str_starts(text, buf_str(so_far))) return false;
-    *new_out = str_from(text, so_far->len);
-    buf_add_str(so_far, *new_out);
+    if (!str_starts(text, buf_str(passed))) return false;
+    *new_out = str_from(text, passed->len);
+    buf_add_str(passed, *new_out);
     return true;
 }
 
-static void read_said(struct llm_reader *reader, struct buf *so_far, struct str text,
-                      void (*pass)(struct llm_reader *reader, struct str piece))
+static void read_accumulated(struct llm_reader *reader, struct llm_so_far *so_far, struct str text,
+                             pass_piece *pass)
 {
-    struct str piece = text;
-    if ((reader->quirks & LLM_QUIRK_CUMULATIVE) && !take_suffix(so_far, text, &piece)) {
+    struct str piece;
+    if (take_suffix(&so_far->passed, text, &piece)) {
+        pass(reader, piece);
+    } else {
         llm_read_fault(reader, LLM_FAULT_PROTOCOL,
                        "the answer was written anew while it was being told");
+    }
+}
+
+static struct str last_of(const struct llm_so_far *so_far)
+{
+    return so_far->held.len ? str_from(buf_str(&so_far->held), so_far->last_at)
+                            : buf_str(&so_far->passed);
+}
+
+static void let_go(struct llm_reader *reader, struct llm_so_far *so_far, pass_piece *pass)
+{
+    if (so_far->held.len == 0) return;
+    if (reader->incremental) {
+        pass(reader, buf_str(&so_far->held));
+    } else {
+        read_accumulated(reader, so_far, last_of(so_far), pass);
+    }
+    buf_reset(&so_far->held, LLM_TEXT_MAX);
+}
+
+static void settle(struct llm_reader *reader, bool accumulated)
+{
+    reader->incremental = !accumulated;
+    if (accumulated) reader->quirks |= LLM_QUIRK_CUMULATIVE;
+    let_go(reader, &reader->thought_so_far, llm_read_reasoning);
+    let_go(reader, &reader->so_far, llm_read_text);
+}
+
+static bool is_settled(const struct llm_reader *reader)
+{
+    return reader->incremental || (reader->quirks & LLM_QUIRK_CUMULATIVE);
+}
+
+/* Is it `one`, again and again? */
+static bool repeats(struct str text, struct str one)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] != one.at[i % one.len]) return false;
+    }
+    return true;
+}
+
+/* Have pieces grown out of the first, and not by its repetition? */
+static bool has_grown(const struct llm_so_far *so_far, int times)
+{
+    return so_far->growths >= times && !repeats(last_of(so_far), buf_str(&so_far->passed));
+}
+
+/* The very same again is what an accumulated answer of one piece ends with; of a word or two it
+ * may be a repetition. */
+static bool is_said_again(const struct llm_so_far *so_far)
+{
+    enum { TOO_LONG_TO_REPEAT = 16 };
+    return so_far->held.len > 0 && so_far->passed.len >= TOO_LONG_TO_REPEAT;
+}
+
+static void read_undecided(struct llm_reader *reader, struct llm_so_far *so_far, struct str text,
+                           bool over, pass_piece *pass)
+{
+    if (text.len == 0) return;
+    if (so_far->passed.len == 0) {
+        buf_add_str(&so_far->passed, text);
+        pass(reader, text);
         return;
     }
-    pass(reader, piece);
+    struct str last = last_of(so_far);
+    if (!str_starts(text, last) || so_far->held.len + text.len > LLM_TEXT_MAX) {
+        settle(reader, false);
+        pass(reader, text);
+        return;
+    }
+    if (text.len > last.len) so_far->growths++;
+    so_far->last_at = so_far->held.len;
+    buf_add_str(&so_far->held, text);
+    if (has_grown(so_far, over ? 1 : 2) || (over && is_said_again(so_far))) settle(reader, true);
+}
+
+static void read_said(struct llm_reader *reader, struct llm_so_far *so_far, struct str text,
+                      bool over, pass_piece *pass)
+{
+    if (reader->quirks & LLM_QUIRK_CUMULATIVE) {
+        read_accumulated(reader, so_far, text, pass);
+    } else if (reader->incremental) {
+        pass(reader, text);
+    } else {
+        read_undecided(reader, so_far, text, over, pass);
+    }
+}
+
+/* The stream broke off. */
+static void read_end(struct llm_reader *reader)
+{
+    if (is_settled(reader)) return;
+    settle(reader, has_grown(&reader->so_far, 1) || has_grown(&reader->thought_so_far, 1));
 }
 
 /* While it runs the reason is the word "null". */
@@ -215,11 +319,12 @@ static void read_message(struct llm_reader *reader, const struct json *message, 
     struct buf text;
     buf_init(&text, LLM_EVENT_MAX);
     join_content(json_get(message, "reasoning_content"), &text);
-    read_said(reader, &reader->thought_so_far, buf_str(&text), llm_read_reasoning);
+    read_said(reader, &reader->thought_so_far, buf_str(&text), over, llm_read_reasoning);
     buf_reset(&text, LLM_EVENT_MAX);
     join_content(json_get(message, "content"), &text);
-    read_said(reader, &reader->so_far, buf_str(&text), llm_read_text);
+    read_said(reader, &reader->so_far, buf_str(&text), over, llm_read_text);
     buf_release(&text);
+    if (over && !is_settled(reader)) settle(reader, false);
     /* Accumulated arguments are told once, when they are whole. */
     if (over || !(reader->quirks & LLM_QUIRK_CUMULATIVE)) llm_openai_read_calls(reader, message);
 }
@@ -253,7 +358,9 @@ static void read_answer(struct llm_reader *reader, const struct json *data)
     if (choice) {
         read_message(reader, json_get(choice, "message"), is_over(reason));
     } else { /* models that do not know result_format */
-        read_said(reader, &reader->so_far, llm_json_text(output, "text"), llm_read_text);
+        read_said(reader, &reader->so_far, llm_json_text(output, "text"), is_over(reason),
+                  llm_read_text);
+        if (is_over(reason) && !is_settled(reader)) settle(reader, false);
     }
     read_usage(reader, json_get(data, "usage"));
     read_finish(reader, reason);
@@ -317,6 +424,7 @@ const struct llm_provider llm_provider_dashscope = {
     .write_chat = write_chat,
     .read_event = read_event,
     .read_whole = read_answer,
+    .read_end = read_end,
     .write_models = write_models,
     .read_models = llm_openai_read_models,
     .write_embedding = write_embedding,

@@ -46,8 +46,10 @@ void llm_reader_init(struct llm_reader *reader, const struct llm_provider *provi
                                   .body = body_kind(provider->framing, status, type, streamed),
                                   .usage = {-1, -1, -1, -1, false},
                                   .trouble.retry_after_ms = -1};
-    buf_init(&reader->so_far, LLM_TEXT_MAX);
-    buf_init(&reader->thought_so_far, LLM_TEXT_MAX);
+    buf_init(&reader->so_far.passed, LLM_TEXT_MAX);
+    buf_init(&reader->so_far.held, LLM_TEXT_MAX);
+    buf_init(&reader->thought_so_far.passed, LLM_TEXT_MAX);
+    buf_init(&reader->thought_so_far.held, LLM_TEXT_MAX);
     buf_init(&reader->gathered, reader->body == LLM_BODY_ERROR ? LLM_ERROR_BODY_MAX : LLM_BODY_MAX);
     buf_init(&reader->scratch, 3 * (size_t)LLM_BODY_MAX + 16);
     buf_init(&reader->scratch_halves, (size_t)LLM_BODY_MAX + 16);
@@ -58,8 +60,10 @@ void llm_reader_init(struct llm_reader *reader, const struct llm_provider *provi
 
 void llm_reader_release(struct llm_reader *reader)
 {
-    buf_release(&reader->so_far);
-    buf_release(&reader->thought_so_far);
+    buf_release(&reader->so_far.passed);
+    buf_release(&reader->so_far.held);
+    buf_release(&reader->thought_so_far.passed);
+    buf_release(&reader->thought_so_far.held);
     buf_release(&reader->gathered);
     buf_release(&reader->scratch);
     buf_release(&reader->scratch_halves);
@@ -506,6 +510,7 @@ void llm_reader_verdict(struct llm_reader *reader, bool broken, struct llm_resul
     } else {
         finish_whole(reader, broken);
     }
+    if (reader->provider->read_end) reader->provider->read_end(reader);
     let_go(reader);
     if (reader->stopped) return; /* what had not been read yet never will be */
     bool no_reason = reader->finish == LLM_FINISH_NONE;

@@ -67,6 +67,14 @@ struct llm_block {
 };
 
 /* Lives with one attempt. Open only so that it can be embedded. */
+/* DashScope's pieces, while they may be what is new or all so far (provider_dashscope.c). */
+struct llm_so_far {
+    struct buf passed; /* owned; what went on, as accumulated; of the undecided the first piece */
+    struct buf held;   /* owned; pieces that wait for what comes, one behind the other */
+    size_t last_at;    /* where the last of them begins */
+    int growths;       /* how many were longer than the one before */
+};
+
 struct llm_reader {
     const struct llm_provider *provider;
     const struct llm_reader_events *events;
@@ -88,7 +96,8 @@ struct llm_reader {
     size_t text_bytes;
 
     /* The provider's own notes between events. */
-    struct buf so_far, thought_so_far; /* owned; DashScope: the text as accumulated */
+    struct llm_so_far so_far, thought_so_far; /* DashScope */
+    bool incremental;                         /* DashScope: pieces are known to be what is new */
     struct llm_block blocks[LLM_BLOCKS_MAX];
     struct llm_tool_notes tools;
     int http_hint; /* DashScope: the true status, out of a comment; 0: none */

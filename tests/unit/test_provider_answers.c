@@ -325,6 +325,35 @@ static void dashscope_deltas_are_what_was_asked_for(void **state)
          .text = "ab", .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
     };
     try_all(&llm_provider_dashscope, 0, incremental, COUNT_OF(incremental));
+    static const struct example unasked[] = {
+        /* Accumulated though it was not to be. */
+        {QWEN("He", "'null'") QWEN("Hello", "'null'") QWEN("Hello", "'null'")
+             QWEN("Hello wo", "'null'") QWEN("Hello world", "'stop'"),
+         .text = "Hello world", .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
+        {QWEN("你", "'null'") QWEN("你好", "'stop'"), .text = "你好", .end = LLM_COMPLETE,
+         .finish = LLM_FINISH_STOP},
+        {QWEN("All of it at once.", "'null'") QWEN("All of it at once.", "'stop'"),
+         .text = "All of it at once.", .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
+        {QWEN("He", "'null'") QWEN("Hello", "'null'"), .text = "Hello", .end = LLM_CUT_OFF,
+         .fault = LLM_FAULT_TRUNCATED},
+        {QWEN("','reasoning_content':'hm", "'null'") QWEN("','reasoning_content':'hm, so", "'null'")
+             QWEN("','reasoning_content':'hm, so it", "'null'")
+                 QWEN("yes','reasoning_content':'hm, so it", "'null'")
+                     QWEN("yes!','reasoning_content':'hm, so it", "'stop'"),
+         .text = "yes!", .reasoning = "hm, so it", .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
+        /* Increments that look like it for a while. */
+        {QWEN("天", "'null'") QWEN("天向上", "'null'") QWEN("!", "'stop'"), .text = "天天向上!",
+         .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
+        {QWEN("天", "'null'") QWEN("天向上", "'null'") QWEN("", "'stop'"), .text = "天天向上",
+         .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
+        {QWEN("哈", "'null'") QWEN("哈哈", "'null'") QWEN("哈哈哈", "'null'") QWEN("。", "'stop'"),
+         .text = "哈哈哈哈哈哈。", .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
+        {QWEN("=", "'null'") QWEN("==", "'null'") QWEN("====", "'stop'"),
+         .text = "=======", .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
+        {QWEN("a", "'null'") QWEN("b", "'null'") QWEN("bc", "'null'") QWEN("bcd", "'stop'"),
+         .text = "abbcbcd", .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
+    };
+    try_all(&llm_provider_dashscope, 0, unasked, COUNT_OF(unasked));
     static const struct example cumulative[] = {
         {QWEN("ha", "'null'") QWEN("haha", "null") QWEN("haha", "'stop'"), .text = "haha",
          .end = LLM_COMPLETE, .finish = LLM_FINISH_STOP},
