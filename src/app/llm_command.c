@@ -15,6 +15,7 @@
 #include "base/utf8.h"
 #include "llm/ask.h"
 #include "llm/models.h"
+#include "llm/schema.h"
 #include "llm/site.h"
 
 enum { QUESTION_BYTES_MAX = 1024 * 1024, SCHEMA_BYTES_MAX = 256 * 1024 };
@@ -268,6 +269,7 @@ static enum err read_schema(struct args *args, const char *path, struct str *sch
     if (err || json_kind(tree) != JSON_OBJECT) {
         err = why_set(why, ERR_INVALID, "%s is no JSON Schema", path);
     }
+    if (!err) err = schema_vet(tree, why);
     json_free(tree);
     return err;
 }

@@ -353,3 +353,91 @@ enum err schema_check(const struct json *schema, const struct json *value, struc
     struct step top = {0};
     return check(schema, value, &top, why);
 }
+
+/* ---- schemas of others ---- */
+
+static bool is_one_of(const char *name, const char *const list[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name, list[i]) == 0) return true;
+    }
+    return false;
+}
+
+static bool is_checked(const struct json *keyword)
+{
+    static const char *const checked[] = {
+        "type",
+        "enum",
+        "const",
+        "anyOf",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+    };
+    /* $defs asks nothing without a $ref. */
+    static const char *const silent[] = {
+        "title",    "description", "default",  "examples",  "example", "$schema",     "$id",
+        "$comment", "deprecated",  "readOnly", "writeOnly", "$defs",   "definitions",
+    };
+    const char *name = json_name(keyword);
+    /* One schema for each element is of older drafts. */
+    if (strcmp(name, "items") == 0 && json_kind(keyword) == JSON_ARRAY) return false;
+    return is_one_of(name, checked, COUNT_OF(checked)) || is_one_of(name, silent, COUNT_OF(silent));
+}
+
+static void find_unchecked(const struct json *schema, struct buf *names);
+
+static void find_in_each(const struct json *list, struct buf *names)
+{
+    for (const struct json *at = json_first(list); at; at = json_after(at)) {
+        find_unchecked(at, names);
+    }
+}
+
+/* Adds their names, each once. */
+static void find_unchecked(const struct json *schema, struct buf *names)
+{
+    if (schema == NULL || json_kind(schema) != JSON_OBJECT) return;
+    for (const struct json *at = json_first(schema); at; at = json_after(at)) {
+        struct buf name;
+        if (is_checked(at)) continue;
+        buf_init(&name, 2 * NAME_BYTES);
+        buf_printf(&name, "\"");
+        add_plain(&name, json_name(at));
+        buf_printf(&name, "\"");
+        bool known = names->len > 0 && str_find(buf_str(names), buf_str(&name)) < names->len;
+        if (!known) {
+            buf_printf(names, "%s%.*s", names->len ? ", " : "", STR_ARGS(buf_str(&name)));
+        }
+        buf_release(&name);
+    }
+    find_in_each(json_get(schema, "properties"), names);
+    find_in_each(json_get(schema, "anyOf"), names);
+    find_unchecked(json_get(schema, "items"), names);
+    find_unchecked(json_get(schema, "additionalProperties"), names);
+}
+
+enum err schema_vet(const struct json *schema, struct why *why)
+{
+    struct buf names;
+    enum err err = OK;
+    buf_init(&names, 64 * 1024);
+    find_unchecked(schema, &names);
+    if (names.len > 0) {
+        err =
+            why_set(why, ERR_INVALID,
+                    "the JSON Schema has %.*s, which answers are not checked for; leave that out, "
+                    "or say it in the question",
+                    STR_ARGS(buf_str(&names)));
+    }
+    buf_release(&names);
+    return err;
+}

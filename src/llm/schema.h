@@ -14,8 +14,9 @@
  *
  * Every other keyword is ignored: title, description and default because they ask
  * nothing, $ref, allOf, oneOf, not, pattern, format … because our own schemas do
- * without. A keyword whose own value makes no sense (`"minimum": "x"`) is ignored
- * too, but a type nobody knows is none that a value can have.
+ * without; schema_vet() finds those in a schema of somebody else's. A keyword whose own value makes
+ * no sense (`"minimum": "x"`) is ignored too, but a type nobody knows is none that a value can
+ * have.
  *
  * As in the standard, a keyword about one kind of value says nothing about others:
  * `minLength` alone allows any number. 1.0 is an integer.
@@ -23,6 +24,9 @@
 #pragma once
 
 #include "base/json.h"
+
+/* ERR_INVALID: it has keywords that ask something and are not checked; the sentence names them. */
+MUST_USE enum err schema_vet(const struct json *schema, struct why *why);
 
 /*
  * ERR_INVALID: the first thing that is wrong, in the order of the schema, as a

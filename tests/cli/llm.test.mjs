@@ -339,6 +339,15 @@ test('what does not fit is asked for once more, with what was wrong; then it is 
   assert.equal(p.requests.length, 4);
 });
 
+test('a schema that asks what is not checked is refused before anybody is asked', async (t) => {
+  const p = await provider(t);
+  const file = path.join(await newFolder(t), 'schema.json');
+  await writeFile(file, JSON.stringify({ ...SCHEMA, properties: { name: { type: 'string', pattern: '^[a-z]+$' }, age: { $ref: '#/x' } } }));
+  const { status, out, err } = await ask(openaiAt(p), '--schema', file);
+  assert.deepEqual([status, out, p.requests.length], [1, '', 0]);
+  assert.match(err, /the JSON Schema has "pattern", "\$ref", which answers are not checked for/);
+});
+
 test('a recorded run is repeated without asking anybody', async (t) => {
   const p = await provider(t);
   const file = path.join(await newFolder(t), 'answers');

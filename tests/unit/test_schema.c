@@ -126,11 +126,42 @@ static void sentences_stay_short(void **state)
     buf_release(&value);
 }
 
+static void keywords_that_are_not_checked_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *schema, *names; /* NULL: all are checked */
+    } schemas[] = {
+        {plan, NULL},
+        {"{\"$schema\":\"s\",\"title\":\"t\",\"description\":\"d\",\"default\":{\"pattern\":1}}",
+         NULL},
+        {"{\"properties\":{\"pattern\":{\"type\":\"string\"},\"$ref\":true}}", NULL},
+        {"{\"$ref\":\"#/x\"}", "\"$ref\""},
+        {"{\"properties\":{\"a\":{\"pattern\":\"x\"},\"b\":{\"pattern\":\"y\"}}}", "\"pattern\""},
+        {"{\"items\":{\"uniqueItems\":true,\"anyOf\":[{\"not\":{}}]}}", "\"uniqueItems\", \"not\""},
+        {"{\"additionalProperties\":{\"format\":\"date\"}}", "\"format\""},
+        {"{\"items\":[{\"type\":\"string\"}]}", "\"items\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(schemas); i++) {
+        struct json *schema = parse(schemas[i].schema);
+        struct why why;
+        char wanted[200] = "";
+        enum err err = schema_vet(schema, &why);
+        assert_int_equal(err, schemas[i].names ? ERR_INVALID : OK);
+        if (err) {
+            snprintf(wanted, sizeof(wanted), "the JSON Schema has %s, which", schemas[i].names);
+            if (!str_starts(str_of(why.text), str_of(wanted))) fail_msg("%s", why.text);
+        }
+        json_free(schema);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_fits_or_the_sentence_says_where_it_does_not),
         cmocka_unit_test(sentences_stay_short),
+        cmocka_unit_test(keywords_that_are_not_checked_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
