@@ -23,7 +23,9 @@
 #include "api/tokens.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pattern.h"
 #include "base/utf8.h"
+#include "llm/models.h"
 
 enum {
     WAITING_MAX = 100,
@@ -342,6 +344,19 @@ static void plain_text(void *ctx, struct str text)
     take_question(ctx, text, STR(""), false);
 }
 
+/* Strangers cost what the operator has decided on. */
+static bool may_ask(const struct chat_socket *socket, struct str model)
+{
+    const struct api *api = socket->home->api;
+    struct str rest = api->settings->chat_open_models, one;
+    if (socket->who.user.value != 0 || model.len == 0) return true;
+    while (str_split(&rest, ',', &one)) {
+        one = str_trim(one);
+        if (one.len > 0 && model_pattern_matches(one, model)) return true;
+    }
+    return llm_is_default_model(api->llm, model);
+}
+
 static void say_ask(struct chat_socket *socket, const struct json *message)
 {
     struct str text, model = STR("");
@@ -351,6 +366,10 @@ static void say_ask(struct chat_socket *socket, const struct json *message)
         send_error(socket, "bad_request", "text must be the question");
     } else if (named && !json_as_str(named, &model)) {
         send_error(socket, "bad_request", "model must be a text, SITE/MODEL");
+    } else if (!may_ask(socket, model)) {
+        send_error(
+            socket, "model_not_allowed",
+            "without an account only the usual model can be asked; sign in to choose another");
     } else if (waits && !json_as_bool(waits, &wait)) {
         send_error(socket, "bad_request", "wait must be true or false");
     } else {

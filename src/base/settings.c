@@ -85,6 +85,8 @@ const struct setting settings_table[] = {
     TEXT(redis, "redis", "HUTONG_REDIS REDIS_URL", "", "redis://HOST:PORT of the broker between several instances; empty for one instance."),
     BOOL(chat_open, "chat-open", "HUTONG_CHAT_OPEN", "on",
          "Whether strangers may ask the model over /chat, as clients of the older chat server do; off: members only."),
+    TEXT(chat_open_models, "chat-open-models", "HUTONG_CHAT_OPEN_MODELS", "",
+         "Models that strangers may name over /chat besides the default one, SITE/MODEL, separated by commas; * stands for anything."),
     INT(chat_linger_s, "chat-linger-seconds", "HUTONG_CHAT_LINGER_SECONDS", "120", 0, 86400,
         "Seconds an answer in a conversation goes on when nobody reads it any more; a research of a wiki goes on to its end."),
     BOOL(chat_titles, "chat-titles", "HUTONG_CHAT_TITLES", "on",

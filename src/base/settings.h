@@ -73,6 +73,7 @@ struct settings {
     struct str redis;        /* URL of the broker between instances; empty: none */
     /* Chat */
     bool chat_open;
+    struct str chat_open_models; /* patterns of what strangers may name, comma-separated */
     int64_t chat_linger_s;
     bool chat_titles;
     /* Wikis */

@@ -31,6 +31,20 @@ struct str llm_default_model(const struct llm *llm)
     return llm->standard_name;
 }
 
+bool llm_is_default_model(struct llm *llm, struct str model)
+{
+    struct arena arena = {0};
+    struct llm_choice *choice;
+    llm_plan(llm, &arena, model, true, &choice);
+    struct str named = choice->model, usual = llm->standard.model;
+    if (named.len == 0) named = llm_known_model(llm, choice->place, &arena);
+    if (usual.len == 0) usual = llm_known_model(llm, llm->standard.place, &arena);
+    bool is = llm_is_offline(choice->place) ||
+              (choice->place == llm->standard.place && str_eq(named, usual));
+    arena_release(&arena);
+    return is;
+}
+
 static void drop(struct listing *listing)
 {
     if (listing->fetch) http_fetch_cancel(listing->fetch);

@@ -24,6 +24,9 @@ typedef void llm_models_answer(void *ctx, const struct llm_models *models);
 size_t llm_site_count(const struct llm *llm);
 /* The model that answers when none is named: SITE/MODEL, or SITE/ for the site's own choice. */
 struct str llm_default_model(const struct llm *llm);
+/* Would that name be answered by the default model, or by the offline engine, which costs nothing?
+ */
+bool llm_is_default_model(struct llm *llm, struct str model);
 /* `site`: below llm_site_count(). Takes 10 s at most. Cannot be cancelled: dropped, untold, when
  * the loop's part closes. */
 void llm_models_ask(struct llm_loop *home, size_t site, llm_models_answer *answer, void *ctx);

@@ -222,6 +222,33 @@ describe('/chat with a model', () => {
   });
 });
 
+test('a stranger asks the usual model and those that are listed, a member any', async (t) => {
+  const other = await startProvider();
+  other.always({ deltas: ['yes'] });
+  const server = await startServer({ env: {
+    HUTONG_OPENAI_BASE: other.base('openai'), HUTONG_LLM_SITES: `lab=${other.base('openai')}`,
+    HUTONG_LLM_MODEL: 'openai/usual', HUTONG_CHAT_OPEN_MODELS: 'lab/small-*, lab/tiny' } });
+  t.after(() => Promise.all([server.stop(), other.stop()]));
+  const stranger = await Chat.open(server);
+  const says = async (chat, model) => {
+    chat.say({ type: 'ask', text: 'hello', model });
+    return (await chat.until('done', 'error')).at(-1);
+  };
+  for (const model of ['openai/o1-pro', 'lab/large', 'openai', 'openai/', 'o1-pro', 'org/o1-pro', 'lab/tiny-not']) {
+    const { type, fault, detail } = await says(stranger, model);
+    assert.deepEqual([type, fault], ['error', 'model_not_allowed'], model);
+    assert.match(detail, /sign in to choose another/);
+  }
+  assert.equal(other.requests.length, 0);
+  for (const model of [undefined, '', 'openai/usual', 'usual', 'lab/small-1', 'lab/tiny', 'offline/']) {
+    assert.equal((await says(stranger, model)).type, 'done', model);
+  }
+  assert.deepEqual(other.requests.map((r) => r.body.model), ['usual', 'usual', 'usual', 'usual', 'small-1', 'tiny']);
+  const { token } = await server.register('any_model');
+  const member = await Chat.open(server, { query: `?token=${token}` });
+  assert.equal((await says(member, 'openai/o1-pro')).type, 'done');
+});
+
 test('who answers in the place of another says why, and no address', async (t) => {
   const gone = await startProvider();
   const base = gone.base('openai');
