@@ -215,36 +215,3 @@ uint64_t tokens_estimate(struct str text)
     }
     return (milli + 999) / 1000;
 }
-
-void tokens_ratio_learn(struct tokens_ratio *ratio, uint64_t estimated, uint64_t real)
-{
-    if (estimated == 0 || real == 0) return;
-    /* Half of what is known is from the last eleven answers; long ones count for more. */
-    const double keep = 15.0 / 16;
-    ratio->real = ratio->real * keep + (double)real;
-    ratio->estimated = ratio->estimated * keep + (double)estimated;
-}
-
-double tokens_ratio_of(const struct tokens_ratio *ratio)
-{
-    if (!(ratio->estimated > 0)) return 1;
-    double is = ratio->real / ratio->estimated;
-    return MIN(MAX(is, 0.5), 2.0);
-}
-
-static uint64_t scaled(uint64_t estimated, double by)
-{
-    double exact = (double)estimated * by;
-    uint64_t whole = (uint64_t)exact;
-    return whole + ((double)whole < exact);
-}
-
-uint64_t tokens_ratio_apply(const struct tokens_ratio *ratio, uint64_t estimated)
-{
-    return scaled(estimated, tokens_ratio_of(ratio));
-}
-
-uint64_t tokens_ratio_apply_safe(const struct tokens_ratio *ratio, uint64_t estimated)
-{
-    return scaled(estimated, tokens_ratio_of(ratio) * 1.15);
-}

@@ -15,9 +15,8 @@
  *     C                  +6.4   +18.1       +6.8
  *     JSON               -4.1   -13.6       -5.6
  *
- * `struct tokens_ratio` learns from each answer whose provider counted how far a model's own
- * vocabulary is from that. What a chat's frame costs (three or four tokens a message) is the
- * caller's to add, or the ratio's to learn.
+ * Other vocabularies are not corrected for. What a chat's frame costs (three or four tokens a
+ * message) is the caller's to add.
  */
 #pragma once
 
@@ -49,18 +48,3 @@ const char *tokens_class_name(enum tokens_class class_);
 /* Adds to `counts`. Bytes that are no UTF-8 count as letters of another script. */
 void tokens_count(struct str text, uint64_t counts[TOKENS_CLASSES]);
 uint64_t tokens_estimate(struct str text);
-
-/* What a model's provider counted over what was estimated, recent answers before older ones. Lives
- * with one model. Zeroed: nothing is known, the ratio is 1. */
-struct tokens_ratio {
-    double real, estimated;
-};
-
-/* An answer (or a prompt) for which the provider gave a number; 0 for either is no news. */
-void tokens_ratio_learn(struct tokens_ratio *ratio, uint64_t estimated, uint64_t real);
-/* Between 0.5 and 2: what is beyond says that something else is wrong. */
-double tokens_ratio_of(const struct tokens_ratio *ratio);
-/* The estimate for this model, rounded up. */
-uint64_t tokens_ratio_apply(const struct tokens_ratio *ratio, uint64_t estimated);
-/* The same with 15 % on top: where too long a prompt would be refused. */
-uint64_t tokens_ratio_apply_safe(const struct tokens_ratio *ratio, uint64_t estimated);

@@ -92,37 +92,12 @@ static void texts_are_counted_as_tokenizers_cut_them(void **state)
     expect_counts("\xFF\xE8\x83", "letter=3");
 }
 
-static void a_models_ratio_is_learnt_and_bounded(void **state)
-{
-    (void)state;
-    struct tokens_ratio ratio = {0};
-    assert_int_equal(tokens_ratio_apply(&ratio, 100), 100);
-    assert_int_equal(tokens_ratio_apply_safe(&ratio, 100), 115);
-    tokens_ratio_learn(&ratio, 0, 50);
-    tokens_ratio_learn(&ratio, 50, 0);
-    assert_int_equal(tokens_ratio_apply(&ratio, 100), 100);
-
-    tokens_ratio_learn(&ratio, 100, 150);
-    assert_int_equal(tokens_ratio_apply(&ratio, 100), 150);
-    assert_int_equal(tokens_ratio_apply(&ratio, 3), 5);
-    for (int i = 0; i < 200; i++) tokens_ratio_learn(&ratio, 100, 80);
-    assert_int_equal(tokens_ratio_apply(&ratio, 1000), 801); /* rounded up, nearly forgotten */
-    tokens_ratio_learn(&ratio, 1, 3);                        /* a short answer changes little */
-    assert_true(tokens_ratio_of(&ratio) < 0.81);
-
-    for (int i = 0; i < 200; i++) tokens_ratio_learn(&ratio, 10, 1000);
-    assert_int_equal(tokens_ratio_apply(&ratio, 100), 200);
-    for (int i = 0; i < 400; i++) tokens_ratio_learn(&ratio, 1000, 1);
-    assert_int_equal(tokens_ratio_apply(&ratio, 100), 50);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(estimates_are_near_what_a_tokenizer_counts),
         cmocka_unit_test(any_bytes_have_an_estimate),
         cmocka_unit_test(texts_are_counted_as_tokenizers_cut_them),
-        cmocka_unit_test(a_models_ratio_is_learnt_and_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
