@@ -140,6 +140,14 @@ void mind_plan_day(struct quarter *quarter, uint32_t local);
 void mind_plan_rest(struct quarter *quarter, uint32_t local);
 /* For so many minutes from now on it means to see that neighbour. */
 void mind_plan_visit(struct quarter *quarter, uint32_t local, uint32_t who, int minutes);
+/* Whether a model may plan its day that far: `step`, of the day it rose to in minute me->woke_at,
+ * with `who`. Nothing is said of the steps before it. */
+bool mind_may_plan(const struct quarter *quarter, uint32_t local, const struct plan_step *step,
+                   uint32_t who);
+/* A model's step, behind those it has given; the first one replaces what was planned. False: it
+ * begins before they end, or there are too many. */
+MUST_USE bool mind_plan_step(struct quarter *quarter, uint32_t local, const struct plan_step *step,
+                             uint32_t who, bool first);
 /* Whether and when it looks at its phone for what `from` wrote: in so many minutes. */
 int mind_notice_minutes(struct quarter *quarter, uint32_t local, uint32_t from);
 

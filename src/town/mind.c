@@ -427,6 +427,11 @@ void mind_decide(struct quarter *quarter, uint32_t local, struct question *quest
         .work_time = is_work_time(me, now),
         .out = question_out,
     };
+    /* A model's plan may take an hour off, and be early in bed. */
+    if (me->plan_model && view.plan) {
+        view.bed_time |= view.plan->kind == PLAN_BED;
+        view.work_time &= view.plan->kind != PLAN_FREE && view.plan->kind != PLAN_MEET;
+    }
     question_out->who = quarter->first + local;
     question_out->at = now;
     question_out->count = question_out->choice = 0;
@@ -474,7 +479,7 @@ void mind_plan_day(struct quarter *quarter, uint32_t local)
     int32_t now = agenda_now(quarter->agenda);
     int risen = minute_of_day(now);
     memset(me->plan, 0, sizeof(me->plan));
-    me->plan_count = 0;
+    me->plan_count = me->plan_model = me->planning = 0;
     bool works = me->work != NOWHERE && (me->work_days >> weekday_of(now) & 1);
     plan_add(me, PLAN_BREAKFAST, risen, 75);
     int lunch = 12 * MINUTES_PER_HOUR + (int)rng_below(&me->rng, 60);
@@ -507,6 +512,61 @@ void mind_plan_visit(struct quarter *quarter, uint32_t local, uint32_t who, int 
                            .quarters = (uint8_t)MIN(MAX(minutes, 15) / 15, UINT8_MAX)};
     feel(me, EXCITED, 4);
     me->urge = MAX(me->urge, (uint16_t)EVENT_URGE);
+}
+
+/* --- a model's day --- */
+
+/* Minutes from its rising to that minute of the day. */
+static int from_rising(const struct resident *me, int minute)
+{
+    return (minute - minute_of_day(me->woke_at) + MINUTES_PER_DAY) % MINUTES_PER_DAY;
+}
+
+static int plan_end(const struct resident *me, const struct plan_step *step)
+{
+    return from_rising(me, step->from_min) + step->quarters * 15;
+}
+
+/* Work is done in working hours, and nights are slept about as usual. */
+bool mind_may_plan(const struct quarter *quarter, uint32_t local, const struct plan_step *step,
+                   uint32_t who)
+{
+    const struct resident *me = resident_at(quarter, local);
+    if (step->kind >= PLAN_KIND_COUNT || step->from_min >= MINUTES_PER_DAY || step->quarters == 0 ||
+        plan_end(me, step) > MINUTES_PER_DAY + 8 * MINUTES_PER_HOUR)
+        return false;
+    if (step->kind == PLAN_WORK)
+        return is_work_time(me, me->woke_at + from_rising(me, step->from_min)) &&
+               step->from_min + step->quarters * 15 <= me->work_until;
+    if (step->kind == PLAN_MEET)
+        return who != quarter->first + local && is_neighbour(quarter, who) &&
+               !is_gone(quarter, who);
+    if (step->kind != PLAN_BED) return true;
+    int late = (step->from_min - me->bed_min + 2 * MINUTES_PER_DAY) % MINUTES_PER_DAY;
+    return late <= PLAN_BED_MINUTES || late >= MINUTES_PER_DAY - PLAN_BED_MINUTES;
+}
+
+bool mind_plan_step(struct quarter *quarter, uint32_t local, const struct plan_step *step,
+                    uint32_t who, bool first)
+{
+    struct resident *me = resident_at(quarter, local);
+    if (first) {
+        memset(me->plan, 0, sizeof(me->plan));
+        me->plan_count = me->planning = 0;
+        me->plan_who = NOBODY;
+        me->plan_model = 1;
+    }
+    int count = me->plan_count;
+    if (count == PLAN_STEPS) return false;
+    if (count > 0 && plan_end(me, &me->plan[count - 1]) > from_rising(me, step->from_min))
+        return false;
+    if (step->kind == PLAN_MEET) {
+        for (int i = 0; i < count; i++)
+            if (me->plan[i].kind == PLAN_MEET) return false; /* it keeps one person in mind */
+        me->plan_who = who;
+    }
+    me->plan[me->plan_count++] = *step;
+    return true;
 }
 
 /* --- the rest of a day --- */

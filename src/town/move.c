@@ -72,7 +72,7 @@ void move_out(struct town *town, uint32_t who)
     me->unread = 0;
     me->plan_who = NOBODY;
     memset(me->plan, 0, sizeof(me->plan));
-    me->plan_count = 0;
+    me->plan_count = me->planning = me->plan_model = 0;
     me->gone = 1;
     town->gone++;
     struct effect effect = effect_of(quarter, local, EFFECT_LEFT);

@@ -475,6 +475,12 @@ static void end_sleep(struct quarter *quarter, uint32_t local)
     me->posts_today = me->messages_today = me->talks_today = me->meals_today = 0;
     me->browsed_today = me->asks_today = 0;
     mind_plan_day(quarter, local);
+    bool risen = !is_bed_time(me, now) || minutes_until(now, me->wake_min) <= MINUTES_PER_HOUR;
+    if (risen && quarter->settings->ask_share > 0 && quarter->settings->asks_a_day > 0) {
+        me->planning = 1;
+        me->asks_today++;
+        quarter->tally.asks++;
+    }
     struct effect effect = effect_of(quarter, local, EFFECT_WOKE);
     effect_emit(quarter, &effect);
 }

@@ -291,7 +291,36 @@ void question_drop(struct quarter *quarter, uint32_t who)
     }
 }
 
-/* A model is for what is open: not for sleep, work and meals, which the body and the day decide. */
+/* Whether option is what the plan says, or the way there. */
+static bool carries_out(const struct resident *me, const struct plan_step *plan,
+                        const struct option *option)
+{
+    if (plan->kind == PLAN_MEET) return option->who != NOBODY && option->who == me->plan_who;
+    if (option->deed != DEED_MOVE_TO) return false;
+    if (plan->kind == PLAN_WORK) return option->place == me->work;
+    if (plan->kind == PLAN_BED) return option->place == me->home;
+    return plan->kind != PLAN_FREE && option->why == REASON_HUNGRY;
+}
+
+/* Where a model's plan holds: something has happened all the same, or the plan itself leaves open
+ * what to do. */
+static bool is_open(const struct resident *me, int32_t now, const struct question *question)
+{
+    const struct plan_step *plan = plan_now(me, now);
+    if (!plan) return true;
+    if (carries_out(me, plan, &question->option[question->choice])) return false;
+    if (plan->kind == PLAN_FREE || plan->kind == PLAN_MEET || me->unread > 0) return true;
+    for (uint32_t i = 0; i < question->count; i++)
+        if (question->option[i].deed == DEED_TALK_TO) return true; /* somebody is near */
+    return false;
+}
+
+/*
+ * Which decisions deserve a model. Not sleep, work, meals and rest, which the body and the day
+ * decide. And where a model has planned the day, it is not asked for each act again: the plan goes
+ * on, carried out by the rules, until something happens. That is: no step holds now, the step is
+ * free time or a meeting, a message waits, or somebody is near.
+ */
 static bool deserves_model(struct quarter *quarter, uint32_t local, const struct question *question)
 {
     struct resident *me = resident_at(quarter, local);
@@ -301,6 +330,7 @@ static bool deserves_model(struct quarter *quarter, uint32_t local, const struct
     uint8_t deed = question->option[question->choice].deed;
     if (deed == DEED_SLEEP || deed == DEED_WORK || deed == DEED_EAT || deed == DEED_REST)
         return false;
+    if (me->plan_model && !is_open(me, question->at, question)) return false;
     return rng_below(&me->rng, 100) < settings->ask_share;
 }
 
@@ -519,7 +549,7 @@ static void gone_check_in(const struct quarter *quarter, uint32_t local)
     bool planned = false;
     agenda_each_of(quarter->agenda, local, refuse_item, &planned);
     ASSERT(!planned && me->deed == DEED_IDLE && me->place == NOWHERE && me->unread == 0);
-    ASSERT(!me->asking && me->plan_who == NOBODY && me->plan_count == 0);
+    ASSERT(!me->asking && me->plan_who == NOBODY && me->plan_count == 0 && !me->planning);
 }
 
 static void resident_check_in(const struct quarter *quarter, uint32_t local)

@@ -118,10 +118,12 @@ struct resident {
     uint8_t relations, memories, things; /* how many of each it has */
     uint8_t asking;                      /* a model has been asked what to do next */
     uint8_t asks_today;
-    uint8_t before; /* enum deed: what it did before this */
-    uint8_t gone;   /* it has moved out: idle and nowhere until it comes back */
-    uint8_t buzzed; /* its phone has, and it could not look: it does when this deed is over */
-    uint8_t pad[5];
+    uint8_t before;     /* enum deed: what it did before this */
+    uint8_t gone;       /* it has moved out: idle and nowhere until it comes back */
+    uint8_t buzzed;     /* its phone has, and it could not look: it does when this deed is over */
+    uint8_t planning;   /* a model has been asked for the plan of its day */
+    uint8_t plan_model; /* … and has made it */
+    uint8_t pad[3];
     uint32_t asked; /* that question's number */
 };
 static_assert(sizeof(struct resident) == 160, "no padding: checkpoints are hashed as they stand");

@@ -419,6 +419,29 @@ static enum err input_invite(struct town *town, const struct input *input, struc
     return OK;
 }
 
+static enum err input_plan(struct town *town, const struct input *input, struct why *why)
+{
+    uint32_t local;
+    struct quarter *quarter = home_of(town, input->to, &local);
+    struct resident *me = resident_at(quarter, local);
+    bool first = input->type == 0, asks = first ? me->planning : me->plan_model;
+    if (!asks || input->ref != (uint32_t)me->woke_at || town->now > me->woke_at + PLAN_IN_MINUTES)
+        return why_set(why, ERR_NOT_FOUND, "resident %u does not ask for a plan of minute %u",
+                       input->to, input->ref);
+    if (first && input->choice == UINT8_MAX) {
+        me->planning = 0;
+        return OK;
+    }
+    struct plan_step step = {
+        .from_min = input->minutes, .kind = input->choice, .quarters = input->importance};
+    if (!mind_may_plan(quarter, local, &step, input->from) ||
+        !mind_plan_step(quarter, local, &step, input->from, first))
+        return why_set(why, ERR_INVALID, "resident %u cannot plan %u at minute %u for %u quarters",
+                       input->to, input->choice, input->minutes, input->importance);
+    quarter->tally.answers += first;
+    return OK;
+}
+
 static enum err input_set(struct town *town, const struct input *input, struct why *why)
 {
     struct town_settings settings = town->settings;
@@ -465,7 +488,7 @@ enum err town_input(struct town *town, const struct input *input, struct why *wh
     bool to_resident = input->kind == INPUT_MESSAGE || input->kind == INPUT_FOLLOW ||
                        input->kind == INPUT_ANSWER || input->kind == INPUT_TEXT ||
                        input->kind == INPUT_MOVE_OUT || input->kind == INPUT_REMARK ||
-                       input->kind == INPUT_INVITE;
+                       input->kind == INPUT_INVITE || input->kind == INPUT_PLAN;
     enum err err = to_resident ? resident_get(town, input->to, why) : OK;
     if (err) return err;
     switch ((enum input_kind)input->kind) {
@@ -479,6 +502,7 @@ enum err town_input(struct town *town, const struct input *input, struct why *wh
     case INPUT_MOVE_IN: return move_in(town, input, why);
     case INPUT_REMARK: remark_arrives(town, input); return OK;
     case INPUT_INVITE: return input_invite(town, input, why);
+    case INPUT_PLAN: return input_plan(town, input, why);
     case INPUT_POST: {
         const struct wire_post *post =
             feed_add(town, input->from, (enum subject)input->subject, input->mood);
@@ -535,6 +559,20 @@ void town_questions(const struct town *town, const struct question **out)
         qsort(out, quarter->questions, sizeof(*out), by_number);
         out += quarter->questions;
     }
+}
+
+uint32_t town_planning(const struct town *town, uint32_t *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < town->quarters; i++) {
+        const struct quarter *quarter = &town->quarter[i];
+        for (uint32_t n = 0; n < quarter->count; n++) {
+            if (!quarter->resident[n].planning) continue;
+            if (out) out[count] = quarter->first + n;
+            count++;
+        }
+    }
+    return count;
 }
 
 const struct town_settings *town_settings(const struct town *town)

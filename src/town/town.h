@@ -173,6 +173,10 @@ enum input_kind {
     INPUT_REMARK, /* `from`, a member, said something to resident `to` below post `ref`: `choice` 1:
                      it is a post of `to`, 0: `to` had commented there */
     INPUT_INVITE, /* resident `to` means to see its neighbour `from`, from now on, for `minutes` */
+    INPUT_PLAN, /* a model's plan for the day of `to` that it rose to in minute `ref`, a step each:
+                   `choice` (enum plan_kind) from minute of the day `minutes` on, for `importance`
+                   quarters of an hour; `from`: whom it means to meet. `type` 0: it is the first,
+                   and replaces the plan; choice 255: the model gave none */
     INPUT_KIND_COUNT
 };
 
@@ -238,6 +242,17 @@ uint32_t town_questions_open(const struct town *town);
 /* These, quarter by quarter, each as they were asked; `out` has room for town_questions_open().
  * Good until the town changes. */
 void town_questions(const struct town *town, const struct question **out);
+
+/*
+ * Who has risen and waits, beside its usual plan, for a model's: the rules' holds until the first
+ * INPUT_PLAN. `out` has room for so many as are returned; NULL: they are only counted.
+ */
+uint32_t town_planning(const struct town *town, uint32_t *out);
+/* What a model's plan is held to. */
+enum {
+    PLAN_IN_MINUTES = 180,  /* after rising; a later one comes too late */
+    PLAN_BED_MINUTES = 180, /* so far from its habit it may mean to go to bed */
+};
 
 /* --- looking --- */
 

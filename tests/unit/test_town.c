@@ -757,6 +757,182 @@ static void an_answer_that_comes_too_late_is_refused(void **state)
     town_free(town);
 }
 
+/* The first who rises on a working day of its own, and waits for a model's plan. */
+static uint32_t riser(struct town *town)
+{
+    uint32_t who[12];
+    while (town_now(town) < TOWN_START_MIN + 5 * DAY) {
+        town_advance(town, town_next_at(town), NULL);
+        town_forget_effects(town);
+        uint32_t count = town_planning(town, NULL);
+        assert_in_range(count, 0, 12);
+        assert_int_equal(town_planning(town, who), count);
+        for (uint32_t i = 0; i < count; i++) {
+            const struct resident *me = town_resident(town, who[i]);
+            bool works = me->work != NOWHERE && me->work_days >> weekday_of(me->woke_at) & 1;
+            if (works && me->woke_at == town_now(town)) return who[i];
+        }
+    }
+    fail_msg("nobody rises");
+    return NOBODY;
+}
+
+static enum err plan(struct town *town, struct input step)
+{
+    struct why why = {0};
+    step.kind = INPUT_PLAN;
+    enum err err = town_input(town, &step, &why);
+    town_check(town);
+    return err;
+}
+
+static void a_models_plan_for_a_day_is_lived_and_nonsense_is_refused(void **state)
+{
+    (void)state;
+    struct town *town = with_model();
+    uint32_t who = riser(town), friend = who ? 0 : 1;
+    const struct resident *me = town_resident(town, who);
+    uint32_t rose = (uint32_t)me->woke_at;
+    assert_int_equal(me->asks_today, 1);
+    uint16_t risen = (uint16_t)minute_of_day(me->woke_at), work = me->work_from;
+    uint8_t long_day = (uint8_t)((me->work_until - me->work_from) / 15);
+    struct plan_step usual[PLAN_STEPS];
+    memcpy(usual, me->plan, sizeof(usual));
+    struct input free_now = {
+        .to = who, .ref = rose, .minutes = risen, .choice = PLAN_FREE, .importance = 2};
+    const struct input nonsense[] = {
+        {.to = who, .ref = rose - 1, .minutes = risen, .choice = PLAN_FREE, .importance = 2},
+        {.to = who, .ref = rose, .minutes = risen, .choice = PLAN_FREE, .importance = 0},
+        {.to = who, .ref = rose, .minutes = risen, .choice = PLAN_KIND_COUNT, .importance = 2},
+        {.to = who, .ref = rose, .minutes = DAY, .choice = PLAN_FREE, .importance = 2},
+        {.to = who, .ref = rose, .minutes = UINT16_MAX, .choice = PLAN_FREE, .importance = 2},
+        {.to = who, .ref = rose, .minutes = risen, .choice = PLAN_FREE, .importance = 255},
+        {.to = who, .ref = rose, .minutes = work - 1, .choice = PLAN_WORK, .importance = 2},
+        {.to = who, .ref = rose, .minutes = work, .choice = PLAN_WORK, .importance = long_day + 1},
+        {.to = who, .ref = rose, .minutes = risen + 300, .choice = PLAN_BED, .importance = 8},
+        {.to = who,
+         .from = who,
+         .ref = rose,
+         .minutes = risen,
+         .choice = PLAN_MEET,
+         .importance = 2},
+        {.to = who,
+         .from = 12,
+         .ref = rose,
+         .minutes = risen,
+         .choice = PLAN_MEET,
+         .importance = 2},
+        {.to = who,
+         .from = NOBODY,
+         .ref = rose,
+         .minutes = risen,
+         .choice = PLAN_MEET,
+         .importance = 2},
+        {.to = who,
+         .from = MEMBER_BIT | 1,
+         .ref = rose,
+         .minutes = risen,
+         .choice = PLAN_MEET,
+         .importance = 2},
+        {.to = 12, .ref = rose, .minutes = risen, .choice = PLAN_FREE, .importance = 2},
+        {.to = who, .ref = rose, .minutes = work, .choice = PLAN_FREE, .importance = 2, .type = 1},
+    };
+    uint64_t before = town_hash(town);
+    for (size_t i = 0; i < COUNT_OF(nonsense); i++)
+        assert_int_not_equal(plan(town, nonsense[i]), OK);
+    assert_int_equal(town_hash(town), before);
+    assert_memory_equal(usual, me->plan, sizeof(usual));
+
+    assert_int_equal(plan(town, free_now), OK);
+    assert_int_equal(plan(town, free_now), ERR_NOT_FOUND); /* it has its plan */
+    struct input meet = {.to = who,
+                         .from = friend,
+                         .ref = rose,
+                         .minutes = risen + 60,
+                         .choice = PLAN_MEET,
+                         .importance = 8,
+                         .type = 1};
+    assert_int_equal(plan(town, meet), OK);
+    struct input again = meet;
+    assert_int_equal(plan(town, again), ERR_INVALID); /* begins before the end of the last */
+    again.minutes = risen + 180;
+    assert_int_equal(plan(town, again), ERR_INVALID); /* one person a day */
+    struct input bed = {.to = who,
+                        .ref = rose,
+                        .minutes = me->bed_min,
+                        .choice = PLAN_BED,
+                        .importance = 32,
+                        .type = 1};
+    assert_int_equal(plan(town, bed), OK);
+    assert_int_equal(me->plan_count, 3);
+    assert_int_equal(me->plan_who, friend);
+    assert_int_equal(plan_now(me, me->woke_at + 70)->kind, PLAN_MEET);
+    assert_null(plan_now(me, me->woke_at + 200));
+
+    /* A copy that is told nothing more lives the same day; the next morning begins with the rules.
+     */
+    town = read_back(town);
+    me = town_resident(town, who);
+    assert_int_equal(me->plan_model, 1);
+    while (me->woke_at == (int32_t)rose) town_advance(town, town_next_at(town), NULL);
+    assert_int_equal(me->plan_model, 0);
+    assert_int_equal(me->planning, 1);
+    rose = (uint32_t)me->woke_at;
+    town_advance(town, me->woke_at + PLAN_IN_MINUTES + 1, NULL);
+    assert_int_equal(plan(town, (struct input){.to = who,
+                                               .ref = rose,
+                                               .minutes = risen + 240,
+                                               .choice = PLAN_FREE,
+                                               .importance = 2}),
+                     ERR_NOT_FOUND);
+    town_free(town);
+}
+
+/* Of those who rise, and who are asked what while they work. */
+static void who_has_a_models_plan_is_asked_only_when_something_happens(void **state)
+{
+    (void)state;
+    size_t asked[2] = {0};
+    for (int planned = 0; planned < 2; planned++) {
+        struct town *town = with_model();
+        uint32_t who[12];
+        while (town_now(town) < TOWN_START_MIN + 5 * DAY) {
+            town_advance(town, town_next_at(town), NULL);
+            size_t count;
+            const struct effect *effects = town_effects(town, &count);
+            for (size_t i = 0; i < count; i++) {
+                const struct resident *me = town_resident(town, MIN(effects[i].who, 11U));
+                bool asks = effects[i].kind == EFFECT_ASK && is_work_time(me, effects[i].at);
+                asked[planned] += asks;
+                const struct question *question =
+                    asks && me->plan_model ? town_question(town, effects[i].who) : NULL;
+                if (!question) continue;
+                bool open = me->unread > 0;
+                for (uint32_t n = 0; n < question->count; n++)
+                    open |= question->option[n].deed == DEED_TALK_TO;
+                assert_true(open);
+            }
+            town_forget_effects(town);
+            uint32_t rising = town_planning(town, who);
+            for (uint32_t i = 0; i < rising; i++) {
+                const struct resident *me = town_resident(town, who[i]);
+                uint32_t rose = (uint32_t)me->woke_at;
+                bool works = me->work != NOWHERE && me->work_days >> weekday_of(me->woke_at) & 1;
+                struct input step = {.to = who[i], .ref = rose, .choice = 255};
+                if (planned && works) {
+                    step.choice = PLAN_WORK;
+                    step.minutes = me->work_from;
+                    step.importance = (uint8_t)((me->work_until - me->work_from) / 15);
+                }
+                assert_int_equal(plan(town, step), OK);
+            }
+            assert_int_equal(town_planning(town, NULL), 0);
+        }
+        town_free(town);
+    }
+    assert_true(asked[1] > 0 && asked[1] < asked[0]);
+}
+
 /* A model is still thinking for it: the question is gone with it, and so is its answer. */
 static void who_moves_out_is_asked_nothing_more(void **state)
 {
@@ -969,6 +1145,8 @@ int main(void)
         cmocka_unit_test(a_checkpoint_of_the_version_before_is_read),
         cmocka_unit_test(who_moves_out_is_asked_nothing_more),
         cmocka_unit_test(a_model_can_only_choose_what_was_offered),
+        cmocka_unit_test(a_models_plan_for_a_day_is_lived_and_nonsense_is_refused),
+        cmocka_unit_test(who_has_a_models_plan_is_asked_only_when_something_happens),
         cmocka_unit_test(an_answer_that_comes_too_late_is_refused),
         cmocka_unit_test(residents_live_believable_days),
         cmocka_unit_test(nobody_walks_to_and_fro),
