@@ -107,7 +107,7 @@ const struct setting settings_table[] = {
     INT(town_model_share, "town-model-share", "HUTONG_TOWN_MODEL_SHARE", "30", 0, 100,
         "Per cent of residents' free decisions that are put to the model, where one is set up; sleep, work and meals are decided without."),
     INT(town_model_calls, "town-model-calls", "HUTONG_TOWN_MODEL_CALLS", "24", 0, 250,
-        "Decisions and conversations put to the model a resident and game day, at most."),
+        "Decisions, plans of days and conversations put to the model a resident and game day, at most."),
     INT(town_model_tokens, "town-model-tokens", "HUTONG_TOWN_MODEL_TOKENS", "0", 0, 1000000000000,
         "Tokens a day (UTC) that residents' decisions and conversations may cost; then they do without the model. 0 is no limit."),
     TEXT(town_model_money, "town-model-money", "HUTONG_TOWN_MODEL_MONEY", "",

@@ -419,16 +419,22 @@ static enum err input_invite(struct town *town, const struct input *input, struc
     return OK;
 }
 
+static bool plan_is_late(const struct town *town, const struct resident *me)
+{
+    return town->now > me->woke_at + PLAN_IN_MINUTES;
+}
+
 static enum err input_plan(struct town *town, const struct input *input, struct why *why)
 {
     uint32_t local;
     struct quarter *quarter = home_of(town, input->to, &local);
     struct resident *me = resident_at(quarter, local);
     bool first = input->type == 0, asks = first ? me->planning : me->plan_model;
-    if (!asks || input->ref != (uint32_t)me->woke_at || town->now > me->woke_at + PLAN_IN_MINUTES)
+    bool none = first && input->choice == UINT8_MAX;
+    if (!asks || input->ref != (uint32_t)me->woke_at || (!none && plan_is_late(town, me)))
         return why_set(why, ERR_NOT_FOUND, "resident %u does not ask for a plan of minute %u",
                        input->to, input->ref);
-    if (first && input->choice == UINT8_MAX) {
+    if (none) {
         me->planning = 0;
         return OK;
     }
@@ -567,7 +573,8 @@ uint32_t town_planning(const struct town *town, uint32_t *out)
     for (uint32_t i = 0; i < town->quarters; i++) {
         const struct quarter *quarter = &town->quarter[i];
         for (uint32_t n = 0; n < quarter->count; n++) {
-            if (!quarter->resident[n].planning) continue;
+            const struct resident *me = &quarter->resident[n];
+            if (!me->planning || plan_is_late(town, me)) continue;
             if (out) out[count] = quarter->first + n;
             count++;
         }

@@ -244,8 +244,9 @@ uint32_t town_questions_open(const struct town *town);
 void town_questions(const struct town *town, const struct question **out);
 
 /*
- * Who has risen and waits, beside its usual plan, for a model's: the rules' holds until the first
- * INPUT_PLAN. `out` has room for so many as are returned; NULL: they are only counted.
+ * Who has risen, not too long ago, and waits, beside its usual plan, for a model's: the rules'
+ * holds until the first INPUT_PLAN. `out` has room for so many as are returned; NULL: they are only
+ * counted.
  */
 uint32_t town_planning(const struct town *town, uint32_t *out);
 /* What a model's plan is held to. */

@@ -114,7 +114,9 @@ static void on_answer(void *ctx, const struct llm_answer *answer)
     asking->repaired = answer->repaired && answer->err == OK;
     asking->site = kept(answer->result->site);
     asking->model = kept(answer->result->model);
-    finish(asking, decision_read(answer, asking->options),
+    finish(asking,
+           asking->frame ? day_plan_read(answer, asking->frame)
+                         : decision_read(answer, asking->options),
            answer->err ? str_of(answer->why.text) : answer->text);
 }
 

@@ -22,7 +22,8 @@ struct asker;
 /* Zeroed but for what who asks sets; that must stay until asker_ask() has returned. */
 struct asking {
     const struct llm_request *request;
-    uint32_t options;
+    uint32_t options;              /* of a decision */
+    const struct day_frame *frame; /* of the plan of a day; NULL: a decision is asked for */
 
     /* What came of it. */
     bool over;              /* false: it was called off before there was an answer */

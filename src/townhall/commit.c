@@ -230,6 +230,7 @@ void telling_release(struct telling *telling)
     mem_free((void *)(uintptr_t)telling->reason.at);
     mem_free((void *)(uintptr_t)telling->wrong.at);
     mem_free((void *)(uintptr_t)telling->asked.model.at);
+    mem_free((void *)(uintptr_t)telling->plan.at);
 }
 
 void batch_release(struct batch *batch)

@@ -226,8 +226,10 @@ static enum err take(struct hall *hall, struct why *why)
         while (!err && hall->moves_us == 0) err = let_move(hall, why);
         if (err) drop_town(hall);
         /* What it asked before the start is asked again. */
-        for (uint32_t who = 0; !err && who < hall->cast.count; who++)
+        for (uint32_t who = 0; !err && who < hall->cast.count; who++) {
             if (town_question(town, who)) mind_ask(hall, who);
+            mind_ask_plan(hall, who);
+        }
     }
     arena_release(&arena);
     return err;
@@ -337,7 +339,8 @@ static void tell_town(struct hall *hall, struct batch *batch)
         if (telling->chosen.place == NOWHERE) /* as it was offered (decision.c) */
             telling->chosen.place = town_resident(hall->town, input->to)->place;
         struct why why;
-        if (town_input(hall->town, input, &why) != OK) {
+        telling->taken = town_input(hall->town, input, &why) == OK;
+        if (!telling->taken) {
             log_debug("town.input", "refused=\"%s\"", why.text);
             telling->chosen = (struct option){0};
         }
@@ -373,6 +376,7 @@ static void note_words(struct hall *hall, const struct batch *batch)
         const struct effect *effect = &batch->effects[i];
         if (batch->waits[i]) words_add(hall, number, effect);
         if (effect->kind == EFFECT_ASK) mind_ask(hall, effect->who);
+        if (effect->kind == EFFECT_WOKE) mind_ask_plan(hall, effect->who);
     }
 }
 

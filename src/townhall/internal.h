@@ -19,6 +19,7 @@
  *   restraint.c what is left unsaid: too much in an hour, and the same again
  *   model_mind.c  residents who put a decision to a model
  *   decision.c a decision as a model is asked, and its answer
+ *   day_plan.c the same of the plan of a day
  *   phrases.c  facts in sentences, Chinese and English: action log, memories, subjects
  *   view.c     the town as JSON, for maps
  *   lines.c    what happens, for people at a terminal
@@ -132,6 +133,8 @@ struct telling {
     struct str prompt, response, reason, wrong;
     struct log_asked asked;
     struct option chosen;
+    struct str plan; /* of a day, in a line (owned); .at NULL: it is none */
+    bool taken;      /* by the town */
 };
 void telling_release(struct telling *telling);
 
@@ -250,7 +253,7 @@ MUST_USE enum err log_deed(struct arena *arena, const struct cast *cast,
 MUST_USE enum err log_moment(struct arena *arena, const struct cast *cast,
                              const struct effect *effect, enum log_type type, struct db *db,
                              struct why *why);
-/* What a model was asked to decide, and what it said. */
+/* What a model was asked to decide or to plan, and what it said. */
 MUST_USE enum err log_answer(struct arena *arena, const struct cast *cast,
                              const struct telling *told, int32_t at, struct db *db,
                              struct why *why);
@@ -394,17 +397,62 @@ void decision_write(struct decision *decision, const struct cast *cast, const st
                     const struct question *question, const struct decision_notes *notes);
 void decision_release(struct decision *decision); /* zeroed is fine */
 
+/* Its prompt and its shape are written: ask for them. */
+void decision_request(struct decision *decision, struct str name, int64_t tokens);
+
+/* Whose decision it is, and where. */
+struct scene {
+    const struct cast *cast;
+    const struct town *town;
+    uint32_t who;
+};
+/* Who they are and how they feel; hour, weather, place and people; what they remember. */
+void scene_write_self(struct buf *to, const struct scene *scene);
+void scene_write_now(struct buf *to, const struct scene *scene);
+void scene_write_memories(struct buf *to, const struct scene *scene);
+
+/* A step of a day that a model has planned. */
+struct planned {
+    struct plan_step step;
+    uint32_t who; /* whom it means to meet; NOBODY */
+};
+
 /* As minds.h has it. */
 struct decided {
     enum decided_how how;
     uint8_t choice;   /* an option's number, or NO_CHOICE */
     uint16_t minutes; /* 0: as planned; the town keeps it within what the deed can last */
+    uint32_t steps;   /* of a day's plan; 0: it is none */
+    struct planned step[PLAN_STEPS];
 };
 struct llm_answer;
 struct decided decision_read(const struct llm_answer *answer, uint32_t options);
 struct decided undecided(enum decided_how how);
+enum decided_how how_it_failed(const struct llm_result *result);
 /* As the town is told. */
 struct input decided_input(const struct decided *decided, uint32_t who, uint32_t number);
+
+/* day_plan.c */
+enum { FRIENDS_SHOWN = 12 };
+/* What an answer is read by: all that was offered, and the resident's hours. */
+struct day_frame {
+    int32_t woke_at;
+    uint16_t bed_min, work_from, work_until;
+    bool works; /* on that day */
+    uint32_t friends;
+    uint32_t friend[FRIENDS_SHOWN]; /* by the number they were shown with */
+};
+/* As decision_write(), for the plan of the day to which `who` has risen (town_planning()). */
+void day_plan_write(struct decision *decision, struct day_frame *frame, const struct cast *cast,
+                    const struct town *town, uint32_t who);
+/* What does not fit in all its steps is no plan. */
+struct decided day_plan_read(const struct llm_answer *answer, const struct day_frame *frame);
+/* As the town is told: so many inputs, at least one. */
+size_t day_plan_inputs(const struct decided *decided, uint32_t who, int32_t woke_at,
+                       struct input out[PLAN_STEPS]);
+/* Its steps in a line. */
+void day_plan_phrase(struct buf *to, const struct cast *cast, uint32_t who,
+                     const struct decided *decided);
 
 /* model_mind.c */
 /* What the model part of the town's settings should be now; told to the town when it is not. */
@@ -413,6 +461,8 @@ bool mind_settings(const struct hall *hall, struct input *input_out);
 bool has_model(const struct hall *hall);
 /* Resident `who` has asked (EFFECT_ASK), or asks still after a start. */
 void mind_ask(struct hall *hall, uint32_t who);
+/* The same for the plan of its day (EFFECT_WOKE), if it is to have one of a model's. */
+void mind_ask_plan(struct hall *hall, uint32_t who);
 /* Put to models what mind_ask() has noted, for a while. */
 void minds_go_on(struct hall *hall);
 /* Move what was decided into the batch, with the words for the log. */

@@ -232,6 +232,12 @@ enum err log_answer(struct arena *arena, const struct cast *cast, const struct t
         effect.place = told->chosen.place;
         log.result = phrase(arena, cast, &effect, phrase_deed);
     }
+    if (told->input.kind == INPUT_PLAN) {
+        log.name = STR("plan_day");
+        log.description = is_chinese(cast, effect.who) ? STR("安排一天") : STR("plans the day");
+        log.success = told->taken && told->plan.at;
+        if (told->plan.at) log.result = told->taken ? told->plan : STR("came too late");
+    }
     struct log_asked asked = told->asked;
     asked.prompt = log.prompt;
     asked.hushed = is_between(&effect) || names_member(cast, log.reason);

@@ -73,11 +73,32 @@ static bool read_tokens(const struct json *line, struct mind_answer *answer)
            json_as_bool(json_get(line, "repaired"), &answer->repaired);
 }
 
+/* [minute of the day, quarters of an hour, what, with whom] */
+static bool read_steps(const struct json *steps, struct decided *decided)
+{
+    *decided = (struct decided){.how = DECIDED_BY_MODEL, .choice = NO_CHOICE};
+    for (const struct json *step = json_first(steps); step; step = json_after(step)) {
+        static const uint64_t most[] = {MINUTES_PER_DAY - 1, UINT8_MAX, PLAN_KIND_COUNT - 1,
+                                        UINT32_MAX};
+        uint64_t number[COUNT_OF(most)];
+        const struct json *value = json_first(step);
+        for (size_t i = 0; i < COUNT_OF(most); i++, value = json_after(value))
+            if (!value || !json_as_u64(value, &number[i]) || number[i] > most[i]) return false;
+        if (decided->steps == PLAN_STEPS) return false;
+        decided->step[decided->steps++] = (struct planned){.step = {.from_min = (uint16_t)number[0],
+                                                                    .kind = (uint8_t)number[2],
+                                                                    .quarters = (uint8_t)number[1]},
+                                                           .who = (uint32_t)number[3]};
+    }
+    return decided->steps > 0;
+}
+
 static bool read_entry(const struct json *line, struct noted *entry)
 {
     enum decided_how how;
     struct str key;
     int64_t choice, minutes;
+    const struct json *steps = json_get(line, "steps");
     if (!json_as_str(json_get(line, "key"), &key) || key.len != JOURNAL_KEY_BYTES - 1 ||
         !read_how(line, &how) || !read_tokens(line, &entry->answer))
         return false;
@@ -86,6 +107,7 @@ static bool read_entry(const struct json *line, struct noted *entry)
         entry->answer.decided = undecided(how);
         return true;
     }
+    if (steps) return read_steps(steps, &entry->answer.decided);
     if (!json_as_i64(json_get(line, "choice"), &choice) || choice < 0 || choice >= OPTIONS_MAX ||
         !json_as_i64(json_get(line, "minutes"), &minutes) || minutes < 0 || minutes > UINT16_MAX)
         return false;
@@ -157,8 +179,9 @@ bool mind_journal_find(struct mind_journal *journal, const char *key, uint32_t o
     if (!entry) return false;
     *answer_out = entry->answer;
     /* Somebody may have written into it by hand. */
-    if (entry->answer.decided.how == DECIDED_BY_MODEL && entry->answer.decided.choice >= options)
-        answer_out->decided = undecided(DECIDED_UNFIT);
+    const struct decided *decided = &entry->answer.decided;
+    bool fits = options > 0 ? decided->choice < options : decided->steps > 0;
+    if (decided->how == DECIDED_BY_MODEL && !fits) answer_out->decided = undecided(DECIDED_UNFIT);
     return true;
 }
 
@@ -204,10 +227,27 @@ static enum err write_head(struct mind_journal *journal, struct why *why)
     return err;
 }
 
+static void put_steps(struct json_out *out, const struct decided *decided)
+{
+    json_open(out, "steps", '[');
+    for (uint32_t i = 0; i < decided->steps; i++) {
+        const struct planned *planned = &decided->step[i];
+        json_open(out, NULL, '[');
+        json_put_u64(out, NULL, planned->step.from_min);
+        json_put_u64(out, NULL, planned->step.quarters);
+        json_put_u64(out, NULL, planned->step.kind);
+        json_put_u64(out, NULL, planned->who);
+        json_close(out, ']');
+    }
+    json_close(out, ']');
+}
+
 static void put_answer(struct json_out *out, const struct mind_answer *answer)
 {
     json_put_str(out, "how", str_of(decided_how_name(answer->decided.how)));
-    if (answer->decided.how == DECIDED_BY_MODEL) {
+    if (answer->decided.steps > 0) {
+        put_steps(out, &answer->decided);
+    } else if (answer->decided.how == DECIDED_BY_MODEL) {
         json_put_u64(out, "choice", answer->decided.choice);
         json_put_u64(out, "minutes", answer->decided.minutes);
     }

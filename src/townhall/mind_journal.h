@@ -42,7 +42,7 @@ size_t mind_journal_count(const struct mind_journal *journal);
 /* Whose answers these are; good as long as the journal. */
 struct str mind_journal_model(const struct mind_journal *journal);
 
-/* False: it has none. */
+/* `options`: of the decision; 0: the plan of a day was asked for. False: it has none. */
 bool mind_journal_find(struct mind_journal *journal, const char *key, uint32_t options,
                        struct mind_answer *answer_out);
 

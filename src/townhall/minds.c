@@ -29,6 +29,8 @@ struct minds {
 /* One question on its way. */
 struct pondering {
     uint32_t who, number;
+    bool plans; /* it is for the plan of a day */
+    struct day_frame frame;
     int32_t at;
     char key[JOURNAL_KEY_BYTES];
     bool from_journal, held_back; /* nobody is asked: it stands there; the budget is used up */
@@ -41,7 +43,15 @@ struct pondering {
 /* What the town is to be told. */
 struct verdict {
     uint32_t who, number;
+    bool plans;
+    int32_t woke_at;
     struct decided decided;
+};
+
+/* Who asks, and what; NULL: for the plan of its day. */
+struct asker_of {
+    uint32_t who;
+    const struct question *question;
 };
 
 struct mind_run {
@@ -207,18 +217,27 @@ static void write_key(const struct mind_run *run, struct pondering *pondering)
     buf_release(&who);
 }
 
-static void ponder(struct mind_run *run, const struct town *town, const struct question *question,
+static void ponder(struct mind_run *run, const struct town *town, const struct asker_of *asks,
                    struct pondering *pondering)
 {
-    *pondering =
-        (struct pondering){.who = question->who, .number = question->number, .at = question->at};
-    decision_write(&pondering->decision, cast_for(run, town, question->who), town, question, NULL);
-    write_key(run, pondering);
+    const struct question *question = asks->question;
+    const struct cast *cast = cast_for(run, town, asks->who);
+    *pondering = (struct pondering){.who = asks->who, .plans = !question};
     pondering->asking.request = &pondering->decision.request;
-    pondering->asking.options = question->count;
+    if (question) {
+        pondering->number = question->number;
+        pondering->at = question->at;
+        pondering->asking.options = question->count;
+        decision_write(&pondering->decision, cast, town, question, NULL);
+    } else {
+        day_plan_write(&pondering->decision, &pondering->frame, cast, town, asks->who);
+        pondering->at = pondering->frame.woke_at;
+        pondering->asking.frame = &pondering->frame;
+    }
+    write_key(run, pondering);
     pondering->from_journal =
-        run->minds->journal &&
-        mind_journal_find(run->minds->journal, pondering->key, question->count, &pondering->answer);
+        run->minds->journal && mind_journal_find(run->minds->journal, pondering->key,
+                                                 pondering->asking.options, &pondering->answer);
 }
 
 static enum err no_answer(const struct mind_run *run, const struct pondering *pondering,
@@ -355,16 +374,17 @@ static enum err ask_portion(struct mind_run *run, size_t count, mind_pulse *puls
 }
 
 static enum err decide_portion(struct mind_run *run, const struct town *town,
-                               const struct question *const *questions, size_t count,
-                               struct verdict *verdicts, mind_pulse *pulse, void *ctx,
-                               struct why *why)
+                               const struct asker_of *asks, size_t count, struct verdict *verdicts,
+                               mind_pulse *pulse, void *ctx, struct why *why)
 {
-    for (size_t i = 0; i < count; i++) ponder(run, town, questions[i], &run->ponderings[i]);
+    for (size_t i = 0; i < count; i++) ponder(run, town, &asks[i], &run->ponderings[i]);
     enum err err = ask_portion(run, count, pulse, ctx, why);
     for (size_t i = 0; i < count && !err; i++) {
         const struct pondering *pondering = &run->ponderings[i];
         verdicts[i] = (struct verdict){.who = pondering->who,
                                        .number = pondering->number,
+                                       .plans = pondering->plans,
+                                       .woke_at = pondering->frame.woke_at,
                                        .decided = pondering->answer.decided};
         run->figures.from_journal += pondering->from_journal;
         run->figures.repaired += pondering->answer.repaired;
@@ -375,6 +395,21 @@ static enum err decide_portion(struct mind_run *run, const struct town *town,
 
 /* --- a minute --- */
 
+/* It still asks: nothing that others decide answers for it. */
+static void tell_plan(struct town *town, const struct verdict *verdict)
+{
+    struct input inputs[PLAN_STEPS];
+    struct why why;
+    size_t steps = day_plan_inputs(&verdict->decided, verdict->who, verdict->woke_at, inputs);
+    enum err err = OK;
+    for (size_t i = 0; i < steps && !err; i++) err = town_input(town, &inputs[i], &why);
+    if (!err) return;
+    /* A journal can be written by hand. */
+    struct decided none = undecided(DECIDED_UNFIT);
+    (void)day_plan_inputs(&none, verdict->who, verdict->woke_at, inputs);
+    (void)!town_input(town, &inputs[0], &why);
+}
+
 static void tell(struct mind_run *run, struct town *town, const struct verdict *verdicts,
                  size_t count)
 {
@@ -382,27 +417,47 @@ static void tell(struct mind_run *run, struct town *town, const struct verdict *
         struct input input =
             decided_input(&verdicts[i].decided, verdicts[i].who, verdicts[i].number);
         struct why why;
-        enum err err = town_input(town, &input, &why);
-        ASSERT(err == OK); /* it still asks: nothing that others decide answers for it */
+        if (verdicts[i].plans) {
+            tell_plan(town, &verdicts[i]);
+        } else {
+            enum err err = town_input(town, &input, &why);
+            ASSERT(err == OK); /* as above */
+        }
         run->figures.asked++;
         run->figures.how[verdicts[i].decided.how]++;
     }
 }
 
+/* Decisions, and then plans; owned. */
+static struct asker_of *who_asks(const struct town *town, size_t *count_out)
+{
+    uint32_t questions = town_questions_open(town), plans = town_planning(town, NULL);
+    struct asker_of *asks = mem_alloc(sizeof(*asks) * (questions + plans + 1));
+    const struct question **question = mem_alloc(sizeof(*question) * (questions + 1));
+    uint32_t *who = mem_alloc(sizeof(*who) * (plans + 1));
+    town_questions(town, question);
+    (void)town_planning(town, who);
+    for (uint32_t i = 0; i < questions; i++)
+        asks[i] = (struct asker_of){question[i]->who, question[i]};
+    for (uint32_t i = 0; i < plans; i++) asks[questions + i] = (struct asker_of){.who = who[i]};
+    mem_free((void *)question);
+    mem_free(who);
+    *count_out = questions + plans;
+    return asks;
+}
+
 enum err mind_run_decide(struct mind_run *run, struct town *town, mind_pulse *pulse, void *ctx,
                          struct why *why)
 {
-    size_t count = town_questions_open(town);
-    if (count == 0) return OK;
-    const struct question **questions = mem_alloc(sizeof(*questions) * count);
-    struct verdict *verdicts = mem_alloc(sizeof(*verdicts) * count);
-    town_questions(town, questions);
+    size_t count;
+    struct asker_of *asks = who_asks(town, &count);
+    struct verdict *verdicts = mem_alloc(sizeof(*verdicts) * (count + 1));
     enum err err = OK;
     for (size_t at = 0; at < count && !err; at += PORTION)
-        err = decide_portion(run, town, questions + at, MIN(count - at, (size_t)PORTION),
-                             verdicts + at, pulse, ctx, why);
+        err = decide_portion(run, town, asks + at, MIN(count - at, (size_t)PORTION), verdicts + at,
+                             pulse, ctx, why);
     if (!err) tell(run, town, verdicts, count);
     mem_free(verdicts);
-    mem_free((void *)questions);
+    mem_free(asks);
     return err;
 }

@@ -35,6 +35,8 @@ struct deciding {
     uint32_t who, number, options;
     int32_t asked_at;
     int64_t since_us;
+    bool plans; /* the whole day; `number` is then the minute it rose in */
+    struct day_frame frame;
     bool asked;        /* false: its prompt is still to be written; it stands behind all asked */
     struct str prompt; /* owned */
     struct budget_hold hold; /* what `call` may take */
@@ -107,23 +109,47 @@ static struct log_asked asked_of(const struct llm_answer *answer)
     return asked;
 }
 
-/* To be told at the next step. `said` by the model, or `wrong` with it. `reason`: owned from here.
- */
-static void answer_add(struct deciding *deciding, const struct decided *decided, struct str said,
-                       struct str reason, struct str wrong)
+static struct telling *telling_add(struct hall *hall, const struct input *input)
 {
-    struct hall *hall = deciding->hall;
     if (hall->answer_count == hall->answers_max) {
         hall->answers_max = MAX(hall->answers_max * 2, (size_t)16);
         hall->answers = mem_resize(hall->answers, sizeof(*hall->answers) * hall->answers_max);
     }
-    hall->answers[hall->answer_count++] = (struct telling){
-        .input = decided_input(decided, deciding->who, deciding->number),
-        .prompt = deciding->prompt.at ? deciding->prompt : kept(STR(""), LOG_PROMPT_BYTES),
-        .response = kept(said, LOG_ANSWER_BYTES),
-        .reason = reason,
-        .wrong = kept(wrong, LOG_PROMPT_BYTES)};
+    struct telling *telling = &hall->answers[hall->answer_count++];
+    *telling = (struct telling){.input = *input};
+    return telling;
+}
+
+/* Owned. */
+static struct str plan_of(const struct deciding *deciding, const struct decided *decided)
+{
+    struct buf words;
+    buf_init(&words, LOG_ANSWER_BYTES);
+    day_plan_phrase(&words, &deciding->hall->cast, deciding->who, decided);
+    struct str plan = kept(buf_str(&words), LOG_ANSWER_BYTES);
+    buf_release(&words);
+    return plan;
+}
+
+/* To be told at the next step, a plan step for step. `said` by the model, or `wrong` with it.
+ * `reason`: owned from here. Its entry in the log; good until the next one. */
+static struct telling *answer_add(struct deciding *deciding, const struct decided *decided,
+                                  struct str said, struct str reason, struct str wrong)
+{
+    struct hall *hall = deciding->hall;
+    struct input inputs[PLAN_STEPS] = {decided_input(decided, deciding->who, deciding->number)};
+    size_t count = 1, first = hall->answer_count;
+    if (deciding->plans)
+        count = day_plan_inputs(decided, deciding->who, (int32_t)deciding->number, inputs);
+    for (size_t i = 0; i < count; i++) (void)telling_add(hall, &inputs[i]);
+    struct telling *telling = &hall->answers[first];
+    telling->prompt = deciding->prompt.at ? deciding->prompt : kept(STR(""), LOG_PROMPT_BYTES);
+    telling->response = kept(said, LOG_ANSWER_BYTES);
+    telling->reason = reason;
+    telling->wrong = kept(wrong, LOG_PROMPT_BYTES);
+    if (decided->steps > 0) telling->plan = plan_of(deciding, decided);
     deciding->prompt = (struct str){0};
+    return telling;
 }
 
 static void on_answer(void *ctx, const struct llm_answer *answer)
@@ -134,12 +160,14 @@ static void on_answer(void *ctx, const struct llm_answer *answer)
     budget_let_go(hall->budget, &deciding->hold);
     budget_spend(hall->budget, PURSE_MINDS, &answer->usage, answer->result->site,
                  answer->result->model);
-    struct decided decided = decision_read(answer, deciding->options);
+    struct decided decided = deciding->plans ? day_plan_read(answer, &deciding->frame)
+                                             : decision_read(answer, deciding->options);
     struct str wrong = answer->err                    ? str_of(answer->why.text)
-                       : decided.how == DECIDED_UNFIT ? STR("the number is none of the list")
-                                                      : STR("");
-    answer_add(deciding, &decided, answer->text, reason_of(answer), wrong);
-    hall->answers[hall->answer_count - 1].asked = asked_of(answer);
+                       : decided.how != DECIDED_UNFIT ? STR("")
+                       : deciding->plans              ? STR("the steps are no plan for this day")
+                                                      : STR("the number is none of the list");
+    answer_add(deciding, &decided, answer->text, reason_of(answer), wrong)->asked =
+        asked_of(answer);
     deciding_free(deciding);
 }
 
@@ -158,7 +186,45 @@ void mind_ask(struct hall *hall, uint32_t who)
     hall->unasked++;
 }
 
-static void ask_model(struct deciding *deciding, const struct question *question)
+/* It has risen, not too long ago, and no model has answered yet. */
+static bool is_planning(const struct hall *hall, uint32_t who)
+{
+    const struct resident *me = town_resident(hall->town, who);
+    return me->planning && town_now(hall->town) <= me->woke_at + PLAN_IN_MINUTES;
+}
+
+void mind_ask_plan(struct hall *hall, uint32_t who)
+{
+    if (!is_planning(hall, who)) return;
+    int32_t woke_at = town_resident(hall->town, who)->woke_at;
+    struct deciding *deciding = NEW(struct deciding);
+    *deciding = (struct deciding){.hall = hall,
+                                  .who = who,
+                                  .number = (uint32_t)woke_at,
+                                  .plans = true,
+                                  .asked_at = woke_at,
+                                  .since_us = clock_mono_us()};
+    list_add_last(&hall->minds, &deciding->link);
+    hall->unasked++;
+}
+
+static void write_question(struct deciding *deciding, struct decision *decision)
+{
+    struct hall *hall = deciding->hall;
+    cast_meet_friends(&hall->cast, hall->db, hall->town, deciding->who);
+    if (deciding->plans) {
+        day_plan_write(decision, &deciding->frame, &hall->cast, hall->town, deciding->who);
+        return;
+    }
+    struct arena arena = {0};
+    struct decision_notes notes = {.acts = recall_acts(&arena, hall, deciding->who),
+                                   .feed = recall_feed(&arena, hall, deciding->who)};
+    decision_write(decision, &hall->cast, hall->town, town_question(hall->town, deciding->who),
+                   &notes);
+    arena_release(&arena);
+}
+
+static void ask_model(struct deciding *deciding)
 {
     struct hall *hall = deciding->hall;
     deciding->asked = true;
@@ -172,12 +238,7 @@ static void ask_model(struct deciding *deciding, const struct question *question
         return;
     }
     struct decision decision;
-    cast_meet_friends(&hall->cast, hall->db, hall->town, question->who);
-    struct arena arena = {0};
-    struct decision_notes notes = {.acts = recall_acts(&arena, hall, question->who),
-                                   .feed = recall_feed(&arena, hall, question->who)};
-    decision_write(&decision, &hall->cast, hall->town, question, &notes);
-    arena_release(&arena);
+    write_question(deciding, &decision);
     deciding->prompt = kept(buf_str(&decision.prompt), LOG_PROMPT_BYTES);
     if (budget_reserve(hall->budget, PURSE_MINDS, &decision.request, &deciding->hold)) {
         deciding->call = llm_ask(hall->llm, &decision.request, on_answer, deciding);
@@ -199,6 +260,17 @@ static struct list *first_unasked(struct hall *hall)
     return link;
 }
 
+/* False: the town has decided meanwhile, or the day has gone on without that plan. */
+static bool still_asks(const struct deciding *deciding)
+{
+    const struct town *town = deciding->hall->town;
+    if (deciding->plans)
+        return is_planning(deciding->hall, deciding->who) &&
+               town_resident(town, deciding->who)->woke_at == (int32_t)deciding->number;
+    const struct question *question = town_question(town, deciding->who);
+    return question && question->number == deciding->number;
+}
+
 void minds_go_on(struct hall *hall)
 {
     if (hall->unasked == 0) return;
@@ -206,12 +278,11 @@ void minds_go_on(struct hall *hall)
     struct list *next;
     for (struct list *link = first_unasked(hall); link != &hall->minds; link = next) {
         struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
-        const struct question *question = town_question(hall->town, deciding->who);
         next = link->next;
-        if (question && question->number == deciding->number)
-            ask_model(deciding, question);
+        if (still_asks(deciding))
+            ask_model(deciding);
         else
-            deciding_free(deciding); /* the town has decided meanwhile */
+            deciding_free(deciding);
         if (clock_mono_us() - began_us > ASK_US) return;
     }
 }
@@ -221,6 +292,10 @@ void mind_take_answers(struct hall *hall, struct batch *batch)
     struct input set;
     if (mind_settings(hall, &set)) batch->inputs[batch->input_count++].input = set;
     size_t taken = MIN(hall->answer_count, INPUTS_MAX - batch->input_count);
+    /* A plan is told whole. */
+    while (taken < hall->answer_count && hall->answers[taken].input.kind == INPUT_PLAN &&
+           hall->answers[taken].input.type > 0)
+        taken--;
     for (size_t i = 0; i < taken; i++) batch->inputs[batch->input_count++] = hall->answers[i];
     hall->answer_count -= taken;
     for (size_t i = 0; i < hall->answer_count; i++) hall->answers[i] = hall->answers[i + taken];
@@ -257,6 +332,7 @@ int32_t mind_hold(const struct hall *hall, int32_t until)
     uint16_t minutes = town_settings(hall->town)->answer_minutes;
     for (struct list *link = hall->minds.next; link != &hall->minds; link = link->next) {
         const struct deciding *deciding = CONTAINER_OF(link, struct deciding, link);
+        if (deciding->plans) continue; /* the rules' plan holds meanwhile */
         if (is_awaited(deciding)) until = MIN(until, deciding->asked_at + minutes - 1);
     }
     return until;

@@ -21,7 +21,17 @@ const usage = { input: 1000, output: 100 };
 // Decides by what it is asked, always the same, in whatever order it is asked.
 const numberOf = (text) => [...text].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) >>> 0, 7);
 const optionsOf = (text) => [...text.matchAll(/\\n(\d+)\. \w+: /g)].length;
+const isPlan = (text) => /plan their day/.test(text);
+function plans(text) {
+  const meets = /Neighbours you could meet/.test(text);
+  const steps = [
+    { from: '12:00', until: '13:00', do: 'lunch', who: null },
+    { from: '19:00', until: '21:00', do: meets ? 'meet' : 'free', who: meets ? 1 : null },
+  ];
+  return { deltas: [JSON.stringify({ steps, reason: 'so be it' })], usage };
+}
 function decides({ text }) {
+  if (isPlan(text)) return plans(text);
   const choice = 1 + (numberOf(text) % optionsOf(text));
   return { deltas: [JSON.stringify({ action_index: choice, reason: 'so it is', custom_duration: null })], usage };
 }
@@ -113,6 +123,39 @@ test('a run that is saved and goes on is the same as one that was not, and so is
   const asked = provider.requests.length;
   assert.equal(hashOf(await ran(provider, { days: 2, journal })), whole);
   assert.equal(provider.requests.length, asked);
+});
+
+test('the plan of a day is asked for once, lived, and lived again from the journal', async (t) => {
+  const provider = await provide(t, decides);
+  const dir = await newFolder(t);
+  const journal = path.join(dir, 'a.jsonl');
+  // So few calls that only who has risen is asked: for the day, and for nothing else.
+  const town = { days: 3, 'model-share': 100, 'model-calls': 1, journal };
+  const hash = hashOf(await ran(provider, { ...town, threads: 1 }));
+  const lines = (await linesOf(journal)).slice(1);
+  const planned = lines.filter(({ steps }) => steps);
+  const days = (who) => planned.filter(({ resident }) => resident === who).map(({ minute }) => Math.floor(minute / 1440));
+  for (let who = 0; who < SMALL.residents; who++) {
+    assert.ok(days(who).length >= 2, `resident ${who} rises`);
+    assert.equal(new Set(days(who)).size, days(who).length, `resident ${who} plans a day once`);
+  }
+  assert.equal(planned.length, provider.requests.filter(({ text }) => isPlan(text)).length);
+  const asked = provider.requests.length;
+  assert.equal(hashOf(await ran(provider, { ...town, threads: 2 })), hash);
+  assert.equal(provider.requests.length, asked);
+
+  // What somebody wrote into it by hand: a plan that cannot be leaves the rules'.
+  const text = await readFile(journal, 'utf8');
+  const other = path.join(dir, 'b.jsonl');
+  const edited = async (steps) => {
+    await writeFile(other, text.replace(/"steps":\[.*?\]\]/g, `"steps":${steps}`));
+    return run(provider, { ...town, journal: other });
+  };
+  assert.ok(hashOf(await edited('[[0,1,1,0]]')));
+  await provider.end();
+  assert.equal(hashOf(await run(undefined, town, { HUTONG_LLM_PROBE: 'off' })), hash);
+  assert.match((await edited('[[0,0,9,0]]')).err, /line \d+ of .* is no answer of a model to a town/);
+  assert.match((await edited('7')).err, /is no answer of a model to a town/);
 });
 
 const HOSTILE = [
