@@ -291,7 +291,7 @@ void question_drop(struct quarter *quarter, uint32_t who)
     }
 }
 
-/* Whether option is what the plan says, or the way there. */
+/* Whether it is what the plan says, or the way there. */
 static bool carries_out(const struct resident *me, const struct plan_step *plan,
                         const struct option *option)
 {

@@ -436,7 +436,7 @@ static struct asker_of *who_asks(const struct town *town, size_t *count_out)
     const struct question **question = mem_alloc(sizeof(*question) * (questions + 1));
     uint32_t *who = mem_alloc(sizeof(*who) * (plans + 1));
     town_questions(town, question);
-    (void)town_planning(town, who);
+    if (plans > 0) (void)town_planning(town, who); /* looks at everybody */
     for (uint32_t i = 0; i < questions; i++)
         asks[i] = (struct asker_of){question[i]->who, question[i]};
     for (uint32_t i = 0; i < plans; i++) asks[questions + i] = (struct asker_of){.who = who[i]};

@@ -7,6 +7,9 @@
  * takes as no answer and decides by itself. Answers are inputs of the town, so they
  * are journalled and a replay asks nobody.
  *
+ * Who has risen is asked in the same way for the plan of its day (day_plan.c), and nobody waits for
+ * that: the rules' plan holds meanwhile.
+ *
  * Many are asked at once, each on its own; the clock goes on meanwhile, unless
  * the setting says that it waits. In one minute of a large town hundreds may ask,
  * and each prompt takes a good part of a millisecond: they are written a while at

@@ -69,7 +69,7 @@ test('administrators_see_what_a_model_was_asked_and_said_and_members_do_not', as
     async () => (await log(query)).find((entry) => entry.extra_data?.model && fits(entry)), (found) => found, { ms: 60_000, what: query });
 
   for (const type of ['post', 'comment', 'think', 'message']) {
-    const entry = await withModelOf(`&type=${type}`);
+    const entry = await withModelOf(`&type=${type}`, ({ action_name: name }) => name !== 'plan_day');
     assert.equal(entry.input_prompt, undefined);
     assert.equal(entry.llm_response, undefined);
     const all = await whole(entry);

@@ -76,7 +76,7 @@ export const LEFT_OUT: Reason[] = [
   { why: 'under the aggregates of the store: ERR_IO and ERR_CORRUPT get the sentence of api/respond.c', files: /^store\/(backup\w*|db|db_url|dump|checksum|migrate|inspect|sql|store|writer|internal|community|events)\.c$/ },
   { why: 'the town itself knows no members: its callers ask what it can do', files: /^town\// },
   { why: 'experiments and files of towns are made on the command line', files: /^townhall\/(experiment|study|report|replay|town_file|branch|crew|lines|holder|cast|asker|minds|mind_journal)\.c$/ },
-  { why: 'prompts for models and facts about residents, in the language they speak', files: /^townhall\/(model_mind|decision|extras|talk|words|prompt|phrases|routine|lore|log|between|recall)\.c$|^wiki\/(prompt|scribe_plan|context|clue)\.c$/ },
+  { why: 'prompts for models and facts about residents, in the language they speak', files: /^townhall\/(model_mind|decision|day_plan|extras|talk|words|prompt|phrases|routine|lore|log|between|recall)\.c$|^wiki\/(prompt|scribe_plan|context|clue)\.c$/ },
   { why: 'what the engine without a model writes is content', files: /^llm\/offline\.c$|^wiki\/(outline|outline_pages|book_export|old_export)\.c$/ },
   { why: 'for programs that speak the interface of OpenAI; the app does not', files: /^api\/gateway\w*\.c$|^llm\/convert\.c$/ },
   { why: 'for the pages of an older wiki; the app does not call them', files: /^api\/(wiki_compat\w*|wiki_old\w*)\.c$|^wiki\/(old_\w+|listing)\.c$/ },
