@@ -61,7 +61,7 @@ struct llm_call {
     bool paused;    /* by a slow reader */
     bool mends;     /* what the model refused is left out: `quirks` are not those known of it */
     unsigned quirks, quirks_known;
-    bool thinks;    /* who is asked at present has longer */
+    bool thinks; /* who is asked at present has longer */
     int key;
     struct turn_hook advance;
     struct gate_ticket ticket;

@@ -151,8 +151,8 @@ struct llm_request {
     struct str schema_name, schema; /* LLM_FORMAT_SCHEMA: a JSON Schema */
     struct str schema_description;  /* empty: none */
     enum llm_strict schema_strict;
-    bool format_or_nothing;         /* who has no such format is not to answer in another */
-    struct str tools, tool_choice;  /* OpenAI's form, already JSON; empty: none */
+    bool format_or_nothing;        /* who has no such format is not to answer in another */
+    struct str tools, tool_choice; /* OpenAI's form, already JSON; empty: none */
     enum llm_thinking thinking;
     enum llm_class class;
     bool whole;                    /* nobody reads along: the provider may answer in one piece */

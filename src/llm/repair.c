@@ -107,7 +107,7 @@ static unsigned reasoning_after(unsigned quirks, const struct llm_trouble *troub
 {
     static const char *const wanted[] = {"passed", "missing"};
     return quirks | (says(trouble->text, wanted, COUNT_OF(wanted)) ? LLM_QUIRK_REASONING_BACK
-                                                                    : LLM_QUIRK_NO_REASONING_BACK);
+                                                                   : LLM_QUIRK_NO_REASONING_BACK);
 }
 
 unsigned llm_quirks_after(unsigned quirks, const struct llm_trouble *trouble)
