@@ -380,6 +380,22 @@ test('the view stays at the end only if the reader is there', WAIT, async (t) =>
   clean(page);
 });
 
+test('who sends before the conversation is there is not overheard', WAIT, async (t) => {
+  const { id } = assertOk(await server.api('POST', base, { token: lan.token, json: {} }), 201);
+  const page = await open(t, '/c', { worker: false });
+  let go;
+  const held = new Promise((done) => { go = done; });
+  await page.route(new RegExp(`${base}/${id}/messages\\?`), async (route) => { await held; await route.continue(); });
+  await page.goto(`${server.url}/c/${id}`);
+  provider.script([{ deltas: ['Heard.'] }]);
+  await ask(page, 'Early?');
+  assert.equal(await box(page).inputValue(), 'Early?');
+  go();
+  await complete(page, 'Heard.');
+  assert.equal(await box(page).inputValue(), '');
+  clean(page);
+});
+
 test('drafts, line breaks, compositions, model and instructions; on a phone one thing at a time', WAIT, async (t) => {
   const page = await open(t, '/c', { phone: true });
   await box(page).fill('not sent');
