@@ -222,6 +222,7 @@ static bool is_visiting(const struct view *view)
     const struct resident *me = view->me;
     if (me->plan_who == NOBODY || me->place == NOWHERE || !plan_says(view, PLAN_MEET)) return false;
     const struct resident *friend = resident_at(view->quarter, me->plan_who - view->quarter->first);
+    if (friend->deed == DEED_WORK || friend->deed == DEED_SLEEP) return false;
     return friend->place == me->place ||
            (friend->deed == DEED_MOVE_TO && friend->deed_place == me->place);
 }

@@ -286,6 +286,27 @@ describe('two neighbours', WAIT, () => {
     await page.context().close();
   });
 
+  test('what is liked while the network is away is liked afterwards, also in the next visit', async () => {
+    const { id } = assertOk(await server.api('POST', '/posts', { token: members.tom.token, json: { content: 'to be liked in a tunnel' } }), 201);
+    const likes = async () => assertOk(await server.api('GET', `/posts/${id}`, { token: members.tom.token })).likes_count;
+    const page = await visit(browser, server);
+    await logIn(page, server, 'lan', 'correct horse');
+    const heart = page.locator('article', { hasText: 'to be liked in a tunnel' }).getByRole('button', { name: /^Like, / });
+    await heart.waitFor();
+    await page.context().setOffline(true);
+    await page.getByText('No connection.').waitFor();
+    await heart.click();
+    await heart.and(page.locator('[aria-pressed=true]')).waitFor();
+    await page.close();
+    assert.equal(await likes(), 0);
+    await page.context().setOffline(false);
+    const again = await page.context().newPage();
+    await again.goto(server.url);
+    await until(likes, (count) => count === 1, { what: 'the like that waited' });
+    await again.locator('article', { hasText: 'to be liked in a tunnel' }).getByRole('button', { name: 'Like, 1 likes it' }).waitFor();
+    await page.context().close();
+  });
+
   test('in a low window every tab of the navigation can be reached', async () => {
     const page = await visit(browser, server);
     await logIn(page, server, 'lan', 'correct horse');

@@ -77,7 +77,7 @@ test('two_of_one_name_are_told_apart_and_a_talk_is_listed_once_for_each', async 
   const twin = JSON.stringify([{ username: 'other_ming', nickname: '小明' }]);
   assert.equal((await hutong(['resident', 'import', '-', '--data', data], { input: twin })).status, 0);
   const out = await must(['memory 小明', 'memory other_ming', ...Array(60).fill('step'), 'log 400']);
-  assert.match(out, /several are called "小明"; by their usernames: ai_xiaoming other_ming\nnothing yet\n/);
+  assert.match(out, /several are called "小明"; by their usernames: ai_xiaoming other_ming\n\[Day 1, 08:00\] .+ \(common, 10 of 10\)\n/);
   assert.match(out, /\((talk_to|greet), \d+ min\)\n/);
   assert.doesNotMatch(out, /\(conversation, /);
 });

@@ -29,7 +29,7 @@ before(async () => {
   deaf = await startDeaf();
   server = await startServer({
     env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_SITES: `deaf=${deaf.base}`,
-      HUTONG_LLM_AT_ONCE: '1', HUTONG_LOOPS: '1', HUTONG_CHAT_OPEN: 'on' },
+      HUTONG_LLM_AT_ONCE: '1', HUTONG_LOOPS: '1', HUTONG_CHAT_OPEN: 'on', HUTONG_CHAT_OPEN_MODELS: 'openai/*, deaf/*' },
   });
   mei = await server.register('mei_cancel');
   key = assertOk(await server.api('POST', '/keys', { token: mei.token, json: { name: 'k' } }), 201).key;

@@ -3,9 +3,10 @@
 // Pages of posts, kept true by what happens live. One list per `author` (null: everybody).
 import { useInfiniteQuery, useQueryClient, type Query, type QueryClient } from '@tanstack/vue-query';
 import { computed, onScopeDispose, ref, shallowRef, toValue, watch, type MaybeRefOrGetter } from 'vue';
-import { api, ask, askWhole, type Post, type UserBrief } from '@/api/client';
+import { api, askWhole, type Post, type UserBrief } from '@/api/client';
 import { useTopic, type LiveEvent } from '@/live';
 import { tellCommunity, type Community } from '@/stores/community';
+import { useOutbox } from '@/stores/outbox';
 import { useSession } from '@/stores/session';
 import { beginning, mend, type Page, type Pages } from './mend';
 
@@ -202,7 +203,7 @@ export function usePosts(author: MaybeRefOrGetter<number | null>) {
   return { query, posts, waiting, more: computed(() => apart.value !== null), showWaiting, add, seen };
 }
 
-/** Like or take it back: shown at once, put back when the server says no. */
+/** Like or take it back: shown at once, put back when the server says no; without a connection it is told later. */
 export function useLiking() {
   const client = useQueryClient();
   return async (post: Post): Promise<void> => {
@@ -210,10 +211,9 @@ export function useLiking() {
     const show = (is: boolean, count: (was: number) => number): void =>
       changePosts(client, (one) => (one.id === post.id ? { ...one, is_liked: is, likes_count: Math.max(0, count(one.likes_count)) } : one));
     show(liked, (was) => was + (liked ? 1 : -1));
-    const path = { params: { path: { post_id: post.id } } };
     try {
-      const { likes_count } = await ask(liked ? api.PUT('/posts/{post_id}/like', path) : api.DELETE('/posts/{post_id}/like', path));
-      show(liked, () => likes_count);
+      const likes_count = await useOutbox().like(post.id, liked);
+      if (likes_count !== null) show(liked, () => likes_count);
     } catch (error) {
       show(!liked, () => post.likes_count);
       throw error;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // What who is logged in has written and waits to be sent, wherever in the app they are (the App itself
-// opens this store, so what an earlier visit left is sent on every page).
+// opens this store, so what an earlier visit left is sent on every page). Likes wait here, too: of each
+// post only whether it is liked in the end.
 import { defineStore } from 'pinia';
 import { ref, shallowRef, watch } from 'vue';
 import { api, ApiError, ask, type Comment, type Message, type Post } from '@/api/client';
@@ -48,6 +49,7 @@ export const useOutbox = defineStore('outbox', () => {
   const ears = new Set<{ of: RegExp; hear: (arrived: Arrived) => void }>();
   let box: Outbox | null = null;
   let prefix = '';
+  let likes = '';
 
   async function send(letter: Letter): Promise<Verdict> {
     try {
@@ -64,6 +66,7 @@ export const useOutbox = defineStore('outbox', () => {
 
   function open(user: number): void {
     prefix = `hutong.out.${user}.`;
+    likes = `hutong.likes.${user}`;
     box = new Outbox(prefix, {
       shelf: localStorage,
       send,
@@ -76,7 +79,47 @@ export const useOutbox = defineStore('outbox', () => {
       random: Math.random,
     });
     box.tell();
-    box.hurry();
+    hurry();
+  }
+  function hurry(): void {
+    box?.hurry();
+    void likeWaiting();
+  }
+
+  /** By post: liked, or no longer. */
+  function waitingLikes(): Record<string, boolean> {
+    try {
+      return JSON.parse(localStorage.getItem(likes) ?? '{}') as Record<string, boolean>;
+    } catch {
+      return {};
+    }
+  }
+  function keepLike(post: number, liked: boolean | undefined): void {
+    const all = waitingLikes();
+    if (all[post] === liked) return;
+    if (liked === undefined) delete all[post];
+    else all[post] = liked;
+    localStorage.setItem(likes, JSON.stringify(all));
+  }
+  /** How many like it now; null: it is told when there is a connection. Throws what the server has against it. */
+  async function like(post_id: number, liked: boolean): Promise<number | null> {
+    const how = { params: { path: { post_id } }, signal: AbortSignal.timeout(PATIENCE_MS) };
+    try {
+      const { likes_count } = await ask(liked ? api.PUT('/posts/{post_id}/like', how) : api.DELETE('/posts/{post_id}/like', how));
+      keepLike(post_id, undefined);
+      return likes_count;
+    } catch (error) {
+      const later = verdictOn(error).is === 'later';
+      keepLike(post_id, later ? liked : undefined);
+      if (!later) throw error;
+      return null;
+    }
+  }
+  async function likeWaiting(): Promise<void> {
+    for (const [post, liked] of Object.entries(waitingLikes())) {
+      // What the server has against it, it has for good: the post has gone.
+      if ((await like(Number(post), liked).catch(() => 0)) === null) return;
+    }
   }
 
   watch(
@@ -90,8 +133,8 @@ export const useOutbox = defineStore('outbox', () => {
     },
     { immediate: true },
   );
-  watch(() => live.connected, (is) => is && box?.hurry());
-  window.addEventListener('online', () => box?.hurry());
+  watch(() => live.connected, (is) => is && hurry());
+  window.addEventListener('online', hurry);
   window.addEventListener('storage', ({ key }) => (key === null || key.startsWith(prefix)) && box?.tell());
 
   const add = (...what: Parameters<Outbox['add']>): void => void box?.add(...what);
@@ -107,5 +150,5 @@ export const useOutbox = defineStore('outbox', () => {
   const onSent = (hear: (message: Message) => void): (() => void) => listen(/^\/[mg]\//, hear);
   const onPosted = (hear: (post: Post) => void): (() => void) => listen(/^\/$/, hear);
   const onCommented = (post: number, hear: (comment: Comment) => void): (() => void) => listen(new RegExp(`^/p/${post}$`), hear);
-  return { letters, late, add, again, drop, onSent, onPosted, onCommented };
+  return { letters, late, add, again, drop, like, onSent, onPosted, onCommented };
 });
