@@ -217,8 +217,10 @@ static void look_up_on_worker(struct job *job, void *own)
 static void come_back(struct task *task)
 {
     struct call *call = CONTAINER_OF(task, struct call, back);
-    if (!call->err) call->err = looked_up(call->gateway_own, &call->why);
-    if (call->err) call_refuse(call, call->err, &call->why);
+    enum err err = call->err;
+    if (!err) err = looked_up(call->gateway_own, &call->why);
+    /* Else it is taken, and may have been answered: an answer that was kept is told at once. */
+    if (err) call_refuse(call, err, &call->why);
 }
 
 enum err gateway_with_key(struct call *call, gateway_begin *begin, struct why *why)

@@ -258,3 +258,17 @@ test('a stop in the middle ends it everywhere, and books it', async () => {
     await again.stop({ keepData: false });
   }
 });
+
+test('who is answered at once, while its key is looked up elsewhere, is answered', async (t) => {
+  const other = await startServer({ env: { HUTONG_OPENAI_BASE: provider.base('openai'), HUTONG_LLM_CACHE: 'on', HUTONG_LOOPS: '2' } });
+  t.after(() => other.stop());
+  const who = await other.register('mei_kept');
+  // So long that a request takes several pieces of memory, of which all but one are given back.
+  const json = { model: 'openai/m', temperature: 0, messages: [{ role: 'user', content: 'the same again '.repeat(2000) }] };
+  provider.script([{ deltas: ['Kept.'] }]);
+  for (let i = 0; i < 20; i++) {
+    const { key } = await makeKey(other, who); // known to no loop yet
+    const { choices } = assertOk(await other.api('POST', '/v1/chat/completions', { token: key, json }));
+    assert.equal(choices[0].message.content, 'Kept.');
+  }
+});
