@@ -217,7 +217,7 @@ static bool is_pleasant(const struct place *place)
 }
 
 /* Whom it means to see is here, and may be at table still, or is on the way to it. */
-static bool is_visiting(const struct view *view)
+static bool awaits_friend(const struct view *view)
 {
     const struct resident *me = view->me;
     if (me->plan_who == NOBODY || me->place == NOWHERE || !plan_says(view, PLAN_MEET)) return false;
@@ -230,7 +230,7 @@ static bool is_visiting(const struct view *view)
 static void offer_quiet(struct view *view)
 {
     struct resident *me = view->me;
-    if (is_visiting(view))
+    if (awaits_friend(view))
         offer_here(view, DEED_WAIT, REASON_FOND, 5 + (int)rng_below(&me->rng, 6), PLAN_BONUS);
     else
         offer_here(view, DEED_WAIT, REASON_NONE, 10 + (int)rng_below(&me->rng, 21), 300);

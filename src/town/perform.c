@@ -403,11 +403,11 @@ static void end_work(struct quarter *quarter, uint32_t local)
     int32_t now = now_of(quarter);
     if (now - me->deed_at < 60) return;
     bool day_done = minute_of_day(now) + 30 >= me->work_until;
-    if (day_done)
+    if (day_done) {
         (void)!thing_add(things_of(quarter, local), THING_MONEY, WAGES); /* or its purse is full */
-    if (day_done)
         remember_fact(quarter, local, FACT_WORKED, NOBODY, SUBJECT_WORK, 2,
                       me->trait[CONSCIENTIOUSNESS] / 2);
+    }
     if (me->trait[NEUROTICISM] > 40 && me->need[FATIGUE] > TIRED) feel(me, ANXIOUS, 4);
 }
 

@@ -424,6 +424,12 @@ static bool plan_is_late(const struct town *town, const struct resident *me)
     return town->now > me->woke_at + PLAN_IN_MINUTES;
 }
 
+bool town_is_planning(const struct town *town, uint32_t who)
+{
+    const struct resident *me = town_resident(town, who);
+    return me->planning && !plan_is_late(town, me);
+}
+
 static enum err input_plan(struct town *town, const struct input *input, struct why *why)
 {
     uint32_t local;

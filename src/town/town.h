@@ -249,6 +249,8 @@ void town_questions(const struct town *town, const struct question **out);
  * counted.
  */
 uint32_t town_planning(const struct town *town, uint32_t *out);
+/* One of them. */
+bool town_is_planning(const struct town *town, uint32_t who);
 /* What a model's plan is held to. */
 enum {
     PLAN_IN_MINUTES = 180,  /* after rising; a later one comes too late */

@@ -189,16 +189,9 @@ void mind_ask(struct hall *hall, uint32_t who)
     hall->unasked++;
 }
 
-/* It has risen, not too long ago, and no model has answered yet. */
-static bool is_planning(const struct hall *hall, uint32_t who)
-{
-    const struct resident *me = town_resident(hall->town, who);
-    return me->planning && town_now(hall->town) <= me->woke_at + PLAN_IN_MINUTES;
-}
-
 void mind_ask_plan(struct hall *hall, uint32_t who)
 {
-    if (!is_planning(hall, who)) return;
+    if (!town_is_planning(hall->town, who)) return;
     int32_t woke_at = town_resident(hall->town, who)->woke_at;
     struct deciding *deciding = NEW(struct deciding);
     *deciding = (struct deciding){.hall = hall,
@@ -268,7 +261,7 @@ static bool still_asks(const struct deciding *deciding)
 {
     const struct town *town = deciding->hall->town;
     if (deciding->plans)
-        return is_planning(deciding->hall, deciding->who) &&
+        return town_is_planning(town, deciding->who) &&
                town_resident(town, deciding->who)->woke_at == (int32_t)deciding->number;
     const struct question *question = town_question(town, deciding->who);
     return question && question->number == deciding->number;
