@@ -123,7 +123,8 @@ size_t memory_rank(const struct memory *memories, size_t count, const struct cue
  */
 size_t memory_recall(struct memories memories, const struct cue *cue, int32_t now,
                      const struct memory **found_out, size_t max);
-/* The most important of what happened since `since` but days and thoughts; NULL: nothing did. */
+/* The most important of what happened since `since` but days, thoughts and what was always known;
+ * NULL: nothing did. */
 const struct memory *memory_best_since(struct memories memories, int32_t since);
 
 /* --- whom one knows --- */
